@@ -1,0 +1,259 @@
+/**
+ * The broker port: what the rest of the program may ask of a log of records. Two implementations stand behind it,
+ * broker/embedded and broker/kafka, and one suite, test/contract/broker.ts, says what both must do.
+ *
+ * Errors are TributaryErrors. The codes each call can give stand beside it; besides those, every call can give
+ * BROKER_CLOSED (close() was called), ABORTED (its signal), BROKER_UNAVAILABLE (retriable), AUTHENTICATION_FAILED and
+ * AUTHORIZATION_FAILED. Every call that can wait takes a signal.
+ */
+import type { ConsumedRecord, ProduceRecord, TopicPartition } from '../record/record.ts';
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface Broker extends AsyncDisposable {
+  readonly kind: 'embedded' | 'kafka';
+  /** Where it is, for messages: `embedded:./data`, `kafka://host:9092`. Never holds a secret. */
+  readonly address: string;
+
+  clusterId(options?: CallOptions): Promise<string>;
+
+  /** TOPIC_EXISTS, INVALID_TOPIC (name, partition count or replication), INVALID_CONFIG. */
+  createTopic(topic: NewTopic, options?: CallOptions): Promise<TopicDescription>;
+  /** Names in order, internal ones (`__…`) included. */
+  listTopics(options?: CallOptions): Promise<readonly string[]>;
+  /** UNKNOWN_TOPIC. The answer is never older than the call. */
+  describeTopic(topic: string, options?: CallOptions): Promise<TopicDescription>;
+  /** Sets these entries, keeps the others; null takes an entry back to its default. UNKNOWN_TOPIC, INVALID_CONFIG. */
+  alterTopicConfig(
+    topic: string,
+    config: Readonly<Record<string, string | null>>,
+    options?: CallOptions,
+  ): Promise<void>;
+  /** `count` is the new total. UNKNOWN_TOPIC, INVALID_TOPIC where it is not more than before. */
+  addPartitions(topic: string, count: number, options?: CallOptions): Promise<void>;
+  /** UNKNOWN_TOPIC. A topic of the same name made later has another id. */
+  deleteTopic(topic: string, options?: CallOptions): Promise<void>;
+  /**
+   * Records below `offset` are gone afterwards; -1 means all there are. Gives the new first offset. UNKNOWN_TOPIC,
+   * UNKNOWN_PARTITION, OFFSET_OUT_OF_RANGE (above the end).
+   */
+  deleteRecords(topic: string, partition: number, offset: number, options?: CallOptions): Promise<number>;
+  /**
+   * One offset of a partition. `earliest`: the first that is kept. `latest`: the one the next record will get (with
+   * `committed`: the first that a read-committed reader cannot have yet). A time: the first record whose timestamp is at
+   * or after it, or `latest` if there is none. UNKNOWN_TOPIC, UNKNOWN_PARTITION.
+   */
+  offset(
+    topic: string,
+    partition: number,
+    at: OffsetSpec,
+    options?: CallOptions & { readonly isolation?: Isolation },
+  ): Promise<number>;
+
+  /** PRODUCER_FENCED never: a new producer with a known transactional id fences the older one. */
+  producer(options?: ProducerOptions): Promise<Producer>;
+
+  /**
+   * Reads one partition without a group, in order, until the signal aborts (then it ends without an error) or the caller
+   * leaves the loop. Waits at the end of the partition for more, unless `until` is 'end': then it ends once everything
+   * that was there when it started has been given. Unreachable brokers and moved leaders are retried within and reported
+   * to `onRetry`. Throws UNKNOWN_TOPIC, UNKNOWN_PARTITION, OFFSET_OUT_OF_RANGE (retention passed the position, or an
+   * offset beyond the end: the caller decides where to go on), TOPIC_RECREATED (the topic was made again meanwhile),
+   * BATCH_CORRUPT.
+   */
+  read(options: ReadOptions): AsyncIterable<FetchedRecords>;
+
+  /** Joins a consumer group. INVALID_CONFIG. */
+  group(options: GroupOptions): Promise<GroupMember>;
+  /** Committed offsets of a group, by partition; partitions without one are absent. */
+  committedOffsets(groupId: string, options?: CallOptions): Promise<readonly CommittedOffset[]>;
+  /** Sets offsets of a group that has no members; null deletes one. CONFLICT where it has members. */
+  setCommittedOffsets(
+    groupId: string,
+    offsets: readonly (TopicPartition & { readonly offset: number | null })[],
+    options?: CallOptions,
+  ): Promise<void>;
+  /** CONFLICT where it has members, NOT_FOUND where there is none. */
+  deleteGroup(groupId: string, options?: CallOptions): Promise<void>;
+
+  /** Ends every reader, member and producer of this broker, waiting for sends in flight. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+export interface NewTopic {
+  readonly name: string;
+  /** Default 1. */
+  readonly partitions?: number;
+  /** Default: the broker's. The embedded broker accepts 1 and -1. */
+  readonly replicationFactor?: number;
+  /** Kafka's topic configuration: `cleanup.policy`, `retention.ms`, `retention.bytes`, `max.message.bytes`, … */
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+export interface TopicDescription {
+  readonly name: string;
+  /** Kafka's topic id, a UUID in its 36-character form. */
+  readonly id: string;
+  readonly partitions: readonly PartitionDescription[];
+  /** Entries that differ from the broker's defaults. */
+  readonly config: Readonly<Record<string, string>>;
+}
+
+export interface PartitionDescription {
+  readonly partition: number;
+  /** Node that leads it; -1 while there is none. */
+  readonly leader: number;
+  readonly replicas: readonly number[];
+}
+
+export type OffsetSpec = 'earliest' | 'latest' | { readonly timestampMs: number };
+export type Isolation = 'read-uncommitted' | 'read-committed';
+export type CompressionName = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
+
+export interface ProducerOptions extends CallOptions {
+  /** Default: acks=all with idempotence; that is the only mode that keeps order and doubles nothing. */
+  readonly transactionalId?: string;
+  /** Default 60 000. */
+  readonly transactionTimeoutMs?: number;
+  readonly compression?: CompressionName;
+  /** Bound of one encoded batch, default 1 000 000 bytes. Larger sends are cut into several batches. */
+  readonly maxBatchBytes?: number;
+  /**
+   * How long one send is tried before it fails with TIMEOUT, default 30 000 ms; Infinity: for ever. Its outcome is then
+   * unknown: the record may or may not be stored.
+   */
+  readonly deliveryTimeoutMs?: number;
+  readonly onRetry?: (event: RetryEvent) => void;
+}
+
+/** Something was tried again; nothing is lost by it, but it must be visible. */
+export interface RetryEvent {
+  /** What was tried: `produce`, `fetch`, `connect`, `coordinator`, … */
+  readonly what: string;
+  /** The reason, without secrets. */
+  readonly reason: string;
+  readonly topic?: string;
+  readonly partition?: number;
+}
+
+/** One send goes to one partition, in order. */
+export interface Producer extends AsyncDisposable {
+  /**
+   * Sends records to one partition and resolves when they are stored as safely as the broker can (acks=all; embedded:
+   * synced to disk). The records of one call, and calls for the same partition in the order they were made, keep their
+   * order, retries included; up to five encoded batches a partition travel at once, further ones wait inside. The caller
+   * bounds how much it has outstanding.
+   *
+   * UNKNOWN_TOPIC, UNKNOWN_PARTITION, RECORD_TOO_LARGE (nothing of this call's batch was stored; its message names the
+   * size and the bound), TIMEOUT, BROKER_FULL (retriable, after deliveryTimeoutMs), BROKER_REJECTED, PRODUCER_FENCED.
+   * After a TIMEOUT or another failure whose outcome is unknown, later sends go on under a new producer epoch.
+   */
+  send(topic: string, partition: number, records: readonly ProduceRecord[]): Promise<SendResult>;
+
+  /** Number of partitions, cached; asks the broker where the topic is not known yet. UNKNOWN_TOPIC. */
+  partitionCount(topic: string, options?: CallOptions): Promise<number>;
+
+  /** Only with a transactional id; else TRANSACTION_INVALID_STATE. */
+  begin(): Promise<void>;
+  /** Adds offsets of a consumer group to the transaction. PRODUCER_FENCED. */
+  sendOffsets(
+    groupId: string,
+    offsets: readonly (TopicPartition & { readonly offset: number })[],
+    member?: GroupMember,
+  ): Promise<void>;
+  /** Waits for the transaction's sends. TRANSACTION_ABORTED if one of them failed (call abort), PRODUCER_FENCED. */
+  commit(): Promise<void>;
+  abort(): Promise<void>;
+
+  /** Waits for what is in flight. */
+  flush(): Promise<void>;
+  /** flush, then no more sends; an open transaction is aborted. */
+  close(): Promise<void>;
+}
+
+export interface SendResult {
+  /** Offset of the first record of the call; the following ones need not be adjacent when others produce too. */
+  readonly baseOffset: number;
+  /** Offset of the last record of the call. */
+  readonly lastOffset: number;
+}
+
+export interface ReadOptions {
+  readonly topic: string;
+  readonly partition: number;
+  readonly from: OffsetSpec | { readonly offset: number };
+  readonly until?: 'end';
+  /** Default read-committed. */
+  readonly isolation?: Isolation;
+  /** Bound of one answer in bytes as stored, default 1 MiB; a larger single batch is still given whole. */
+  readonly maxBytes?: number;
+  readonly signal?: AbortSignal;
+  readonly onRetry?: (event: RetryEvent) => void;
+  /** Called once, when the position that `from` stands for is known. */
+  readonly onStart?: (offset: number) => void;
+}
+
+/** What one turn of a reader brings: records of one partition in offset order, possibly none (aborted or compacted away). */
+export interface FetchedRecords {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: readonly ConsumedRecord[];
+  /** Where the next turn starts. Compaction and control batches leave holes, so it may be more than the last record's + 1. */
+  readonly nextOffset: number;
+  /** End of the partition as far as this reader may see it: lag is `endOffset - nextOffset`. */
+  readonly endOffset: number;
+}
+
+export interface GroupOptions extends CallOptions {
+  readonly groupId: string;
+  readonly topics: readonly string[];
+  /** Also topics whose whole name matches, those made later included (found within 30 s on Kafka). */
+  readonly topicPattern?: RegExp;
+  /** Where a partition without a commit starts. Default 'latest'. */
+  readonly startAt?: 'earliest' | 'latest';
+  readonly isolation?: Isolation;
+  /** A member that is silent for that long is replaced. Default 10 000. */
+  readonly sessionTimeoutMs?: number;
+  /** Identity that survives a restart (group.instance.id). */
+  readonly instanceId?: string;
+  /** Default: true. False only shares the partitions out: `records` then ends at once and nothing is fetched. */
+  readonly fetch?: boolean;
+  /** Bound of what was fetched and not yet taken from `records`, default 8 MiB a member. */
+  readonly maxBufferedBytes?: number;
+  /**
+   * Told before the group takes partitions away (commit now: the promise is waited for, bounded by the session timeout)
+   * and after it gave some. `lost` partitions are already someone else's: no commit is possible.
+   */
+  readonly onRevoked?: (partitions: readonly TopicPartition[], how: 'revoked' | 'lost') => Promise<void> | void;
+  readonly onAssigned?: (partitions: readonly TopicPartition[]) => void;
+  readonly onRetry?: (event: RetryEvent) => void;
+}
+
+export interface GroupMember extends AsyncDisposable {
+  readonly groupId: string;
+  /** Partitions this member owns at the moment. */
+  readonly assignment: readonly TopicPartition[];
+  /**
+   * Records of the owned partitions. Partitions take turns; within one the order is kept. Nothing of a partition is given
+   * after `onRevoked` returned for it. Out of range positions restart at `startAt` and are reported to `onRetry`.
+   */
+  readonly records: AsyncIterable<FetchedRecords>;
+  /** Fetching of these partitions stops, and goes on with `resume`. */
+  pause(partitions: readonly TopicPartition[]): void;
+  resume(partitions: readonly TopicPartition[]): void;
+  /**
+   * Commits the position of partitions (the offset of the next record to read). GROUP_REBALANCING (retriable: commit in
+   * `onRevoked`), GROUP_MEMBER_UNKNOWN (the group has moved on without this member; it rejoins by itself).
+   */
+  commit(offsets: readonly (TopicPartition & { readonly offset: number })[], options?: CallOptions): Promise<void>;
+  /** Committed offset of an owned partition, or undefined. */
+  committed(partition: TopicPartition, options?: CallOptions): Promise<number | undefined>;
+  /** Leaves the group: what it owned moves at once. */
+  close(): Promise<void>;
+}
+
+export interface CommittedOffset extends TopicPartition {
+  readonly offset: number;
+}

@@ -1,0 +1,97 @@
+/**
+ * The contract between the worker and a connector, a user's own included. The worker owns acknowledgement, retries of the
+ * broker, restarts and status; the connector owns its connection.
+ */
+import type { Clock, Random } from '../base/clock.ts';
+import type { ConfigDef, RawConfig } from '../config/config-def.ts';
+import type { ConsumedRecord } from '../record/record.ts';
+import type { SourceRecord } from '../record/source-record.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+
+/** A JSON object that names a part of the source (Kafka Connect's source partition) or a position in it (its offset). */
+export type SourceMap = Readonly<Record<string, unknown>>;
+
+export interface SourceBatch {
+  /** In order of arrival; not empty. */
+  readonly records: readonly SourceRecord[];
+  /** Which part of the source they come from. */
+  readonly partition: SourceMap;
+  /**
+   * Position after the last record, or after each record (then as many as records, for sources whose position
+   * must be exact when a batch is cut). Absent where nothing can be resumed.
+   */
+  readonly offset?: SourceMap;
+  /** Monotonic time (context.clock) at which the oldest record arrived. */
+  readonly receivedAtMs: number;
+}
+
+export interface ConnectorContext {
+  readonly connector: string;
+  readonly task: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /**
+   * Aborted when the task shall stop. A source then receives nothing more, gives out what it has already received, and
+   * ends; it closes its connection politely meanwhile. The worker bounds the time and leaves the loop when it is over.
+   */
+  readonly signal: AbortSignal;
+  /** A sentence for the task's status and for people (`reconnecting: connection refused`), or undefined when all is well. */
+  setStatus(detail: string | undefined): void;
+}
+
+export interface SourceContext extends ConnectorContext {
+  /** Offset last committed for this partition of the source, or undefined. */
+  resumeOffset(partition: SourceMap): SourceMap | undefined;
+}
+
+interface ConnectorBase {
+  /** Short name: `connector.class: websocket`. */
+  readonly name: string;
+  /** Class names of Kafka Connect connectors that this one stands for; the first one is shown. */
+  readonly classNames: readonly string[];
+  readonly version: string;
+  readonly config: ConfigDef;
+  /** Configurations of the tasks, at most `max`. The configuration is valid. */
+  tasks(config: RawConfig, max: number): readonly RawConfig[];
+}
+
+export interface SourceConnector extends ConnectorBase {
+  readonly kind: 'source';
+  /**
+   * Runs one task. An error thrown by the iterator fails the task; its text is shown first in the status. Connections
+   * that break are the connector's to mend: it throws only what no retry can help. The worker pulls: while it does not,
+   * the connector holds back its source, or drops and counts, as its configuration says.
+   */
+  open(config: RawConfig, context: SourceContext): AsyncIterable<SourceBatch>;
+  /** Checks a configuration by connecting (the command `dry-run`): the first message, or the reason why there is none. */
+  probe?(config: RawConfig, context: ConnectorContext): Promise<ProbeResult>;
+}
+
+export type ProbeResult =
+  | {
+      readonly ok: true /** First message as text, cut at 2 000 characters. */;
+      readonly sample: string;
+      readonly detail: string;
+    }
+  | { readonly ok: false; readonly reason: string };
+
+export interface SinkRecord extends ConsumedRecord {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+export interface SinkTask {
+  /** Resolves when every record is safely at its destination; only then are the offsets committed. */
+  write(records: readonly SinkRecord[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface SinkConnector extends ConnectorBase {
+  readonly kind: 'sink';
+  open(config: RawConfig, context: ConnectorContext): Promise<SinkTask>;
+}
+
+export type Connector = SourceConnector | SinkConnector;
