@@ -1,0 +1,54 @@
+/** `npm run bench` lists the benchmarks, `npm run bench -- NAME [options]` runs one. */
+import { parseArgs } from 'node:util';
+
+interface BenchmarkOptions {
+  readonly json: boolean;
+  /** Tiny counts: checks losses and the form of the output, measures nothing. */
+  readonly smoke: boolean;
+  readonly broker: string | undefined;
+  readonly runs: number | undefined;
+}
+
+interface Benchmark {
+  readonly about: string;
+  readonly load: () => Promise<{ run(options: BenchmarkOptions): Promise<void> }>;
+}
+
+const benchmarks: Readonly<Record<string, Benchmark>> = {
+  ingest: {
+    about: 'one WebSocket feed into a topic: rate, processor time a message, memory, losses',
+    load: () => import('./ingest.ts'),
+  },
+  latency: {
+    about: 'receive to acknowledge at 10 000 messages/s; first record after the start',
+    load: () => import('./latency.ts'),
+  },
+  codec: { about: 'record batches: encode and decode, one core', load: () => import('./codec.ts') },
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: 'boolean', default: false },
+    smoke: { type: 'boolean', default: false },
+    broker: { type: 'string' },
+    runs: { type: 'string' },
+  },
+});
+
+const [name] = positionals;
+const benchmark = name === undefined ? undefined : benchmarks[name];
+if (benchmark === undefined) {
+  if (name !== undefined) console.error(`Unknown benchmark "${name}".`);
+  console.log('npm run bench -- NAME [--json] [--broker embedded|kafka|null] [--runs N]\n');
+  for (const [known, { about }] of Object.entries(benchmarks)) console.log(`  ${known.padEnd(10)} ${about}`);
+  process.exitCode = name === undefined ? 0 : 2;
+} else {
+  const { run } = await benchmark.load();
+  await run({
+    json: values.json,
+    smoke: values.smoke,
+    broker: values.broker,
+    runs: values.runs === undefined ? undefined : Number(values.runs),
+  });
+}
