@@ -1,0 +1,133 @@
+/**
+ * One WebSocket feed into one topic, with the feed, Tributary and the broker in processes of their own on the same cores.
+ * The feed sends as fast as the socket takes it; the clock runs from the first acknowledged message seen to the last.
+ * Losses, order and duplicates are checked in the topic by the feed's sequence numbers, after the run.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openTarget } from './support/targets.ts';
+import type { Target } from './support/targets.ts';
+import { buildTools, startFeed } from './support/feed.ts';
+import { machineLine } from './support/machine.ts';
+import { processUse } from './support/process.ts';
+import { showCount, showSpread, spread } from './support/stats.ts';
+import { startTributary } from './support/tributary.ts';
+
+export interface IngestOptions {
+  readonly json: boolean;
+  readonly smoke: boolean;
+  readonly broker: string | undefined;
+  readonly runs: number | undefined;
+}
+
+interface Run {
+  readonly perSecond: number;
+  readonly cpuUsPerMessage: number;
+  readonly peakMb: number;
+  readonly lost: number;
+  readonly doubled: number;
+}
+
+const size = 200;
+const acknowledged = 'kafka_connect_source_task_source_record_write_total';
+
+export async function run(options: IngestOptions): Promise<void> {
+  buildTools();
+  const count = options.smoke ? 20_000 : 4_000_000;
+  const runs = options.runs ?? (options.smoke ? 1 : 3);
+  const kinds = options.broker === undefined ? (['embedded', 'null', 'kafka'] as const) : [options.broker];
+  if (!options.json) {
+    console.log(`ingest: ${showCount(count)} text messages of ${size} B over one WebSocket, ${runs} runs each\n${machineLine()}\n`);
+  }
+  for (const kind of kinds) {
+    const results: Run[] = [];
+    for (let i = 0; i < runs; i++) results.push(await once(kind, count));
+    const figures = {
+      benchmark: 'ingest',
+      broker: kind,
+      count,
+      size,
+      perSecond: spread(results.map((r) => r.perSecond)),
+      cpuUsPerMessage: spread(results.map((r) => r.cpuUsPerMessage)),
+      peakMb: spread(results.map((r) => r.peakMb)),
+      lost: results.reduce((sum, r) => sum + r.lost, 0),
+      doubled: results.reduce((sum, r) => sum + r.doubled, 0),
+    };
+    if (options.json) console.log(JSON.stringify(figures));
+    else {
+      console.log(`${kind.padEnd(9)} ${showSpread(figures.perSecond, showCount)} messages/s`);
+      console.log(`          ${showSpread(figures.cpuUsPerMessage, (v) => v.toFixed(2))} µs of our processor time a message`);
+      console.log(`          ${showSpread(figures.peakMb, (v) => v.toFixed(0))} MB at most; lost ${figures.lost}, doubled ${figures.doubled}\n`);
+    }
+    if (figures.lost + figures.doubled > 0) process.exitCode = 1;
+  }
+}
+
+async function once(kind: string, count: number): Promise<Run> {
+  const folder = mkdtempSync(join(tmpdir(), 'tributary-ingest-'));
+  try {
+    await using target = await openTarget(kind, folder);
+    // A discarding or embedded target leaves a core for each side; with a real Kafka three processes share two cores.
+    const apart = kind !== 'kafka';
+    await using feed = await startFeed({ rate: 0, count, size, ...(apart ? { core: 0 } : {}) });
+    await using tributary = await startTributary({
+      broker: target.address,
+      ...(apart ? { core: 1 } : {}),
+      connectors: {
+        bench: {
+          'connector.class': 'websocket',
+          'websocket.url': feed.url,
+          'kafka.topic': 'bench',
+          'websocket.reconnect.enabled': 'false',
+        },
+      },
+    });
+    const timed = await timeUntil(count, () => tributary.metric(acknowledged), tributary.pid);
+    await tributary.stop();
+    const { lost, doubled } = await checkSequence(target, count);
+    return { ...timed, lost, doubled };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Polls the counter of acknowledged messages; rate and processor time are taken between its first and last change. */
+async function timeUntil(count: number, read: () => Promise<number>, pid: number): Promise<Omit<Run, 'lost' | 'doubled'>> {
+  let first: { atMs: number; count: number; cpuMs: number } | undefined;
+  let lastSeen = 0;
+  let lastChangeMs = performance.now();
+  for (;;) {
+    const seen = await read();
+    const atMs = performance.now();
+    if (seen > lastSeen) {
+      lastSeen = seen;
+      lastChangeMs = atMs;
+    }
+    const { cpuMs, peakMb } = processUse(pid);
+    if (seen > 0 && first === undefined) first = { atMs, count: seen, cpuMs };
+    if (seen >= count) {
+      const messages = count - first!.count;
+      return {
+        perSecond: messages / ((atMs - first!.atMs) / 1000),
+        cpuUsPerMessage: ((cpuMs - first!.cpuMs) * 1000) / messages,
+        peakMb,
+      };
+    }
+    if (atMs - lastChangeMs > 20_000) throw new Error(`Only ${seen} of ${count} messages were acknowledged, nothing for 20 s`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Reads the topic from its start: sequence numbers must count up from 0 without a hole. */
+async function checkSequence(target: Target, count: number): Promise<{ lost: number; doubled: number }> {
+  const seen = new Uint8Array(count);
+  let doubled = 0;
+  for await (const sequence of target.sequences('bench')) {
+    if (seen[sequence] === 1) doubled++;
+    seen[sequence] = 1;
+  }
+  let lost = 0;
+  for (const flag of seen) if (flag === 0) lost++;
+  return { lost, doubled };
+}
