@@ -1,0 +1,100 @@
+// What `npm start`, `npm test` and the others run. It must run on Node 20 with nothing installed: it installs what
+// package-lock.json asks for, then runs the command on the Node that package.json pins.
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { installIfNeeded } from './install.mjs';
+import { pinnedNode } from './pinned-node.mjs';
+import { runChild } from './run-child.mjs';
+
+const root = join(import.meta.dirname, '..');
+const [command = '', ...args] = process.argv.slice(2);
+
+const commands = {
+  start: () => run(['bin/tributary.js', 'start', ...(namesFile(args) ? [] : ['--demo']), ...args], process.cwd()),
+  check,
+  test: () => test({}),
+  'test:long': () => test({ TEST_LONG: '1' }),
+  bench: () => run(['bench/run.ts', ...args]),
+  build,
+};
+
+if (!Object.hasOwn(commands, command)) {
+  console.error(`Unknown command "${command}": one of ${Object.keys(commands).join(', ')} is wanted.`);
+  process.exit(2);
+}
+installIfNeeded(root);
+const { node, env } = pinnedNode(root);
+process.exitCode = await commands[command]();
+
+/** A command line that names a configuration file starts that; any other starts the demonstration. */
+function namesFile(words) {
+  return words.some((word) => /\.(ya?ml)$/.test(word) || ['--help', '-h', '--demo'].includes(word));
+}
+
+function run(words, cwd = root, more = {}) {
+  return runChild(
+    node,
+    words.map((word) => (isOwnFile(word) ? join(root, word) : word)),
+    { cwd, env: { ...env, ...more } },
+  );
+}
+
+function isOwnFile(word) {
+  return /^(bin|bench|scripts|node_modules)\//.test(word) && existsSync(join(root, word));
+}
+
+/** The fast gate. Every step runs, so that one round shows all there is to mend. */
+async function check() {
+  const steps = {
+    'format and lint': ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings'],
+    types: ['node_modules/typescript/bin/tsc', '-p', '.'],
+    'layers and unit tests': ['--test', '--test-reporter=dot', 'test/layers.test.ts', ...testFiles('src')],
+  };
+  const failed = [];
+  for (const [name, words] of Object.entries(steps)) {
+    const startedAt = Date.now();
+    const code = await run(words);
+    if (code >= 128) return code; // stopped by a signal: the user wants no further step
+    console.log(`${code === 0 ? 'ok' : 'FAILED'}  ${name} (${((Date.now() - startedAt) / 1000).toFixed(1)} s)`);
+    if (code !== 0) failed.push(name);
+  }
+  if (failed.length > 0) console.error(`check failed: ${failed.join(', ')}`);
+  return failed.length > 0 ? 1 : 0;
+}
+
+/** Two files at a time: each may start a Kafka of its own. */
+async function test(more) {
+  const files = args.filter((arg) => !arg.startsWith('-'));
+  const flags = args.filter((arg) => arg.startsWith('-'));
+  if (files.length === 0) {
+    const code = await run(['scripts/setup-tests.mjs']);
+    if (code !== 0) return code;
+  }
+  const limit = more.TEST_LONG === undefined ? 600_000 : 6 * 3_600_000;
+  const all = ['src', 'test'].flatMap((folder) => testFiles(folder));
+  return run(
+    [
+      '--test',
+      '--test-reporter=spec',
+      '--test-concurrency=2',
+      `--test-timeout=${limit}`,
+      ...flags,
+      ...(files.length > 0 ? files : all),
+    ],
+    root,
+    more,
+  );
+}
+
+function build() {
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  return run(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
+}
+
+/** By hand: Node 20 has no glob. In order of their names, so that two runs are alike. */
+function testFiles(folder) {
+  return readdirSync(join(root, folder), { recursive: true })
+    .filter((path) => path.endsWith('.test.ts'))
+    .sort()
+    .map((path) => join(folder, path));
+}
