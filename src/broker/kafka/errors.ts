@@ -1,0 +1,186 @@
+/**
+ * Turns what Kafka and its client say into our closed list of errors: error codes of answers, and the client's trees of
+ * errors (MultipleErrors > ResponseError > ProtocolError, NetworkError > errors of Node's TLS). Nothing here holds a
+ * password: only the mechanism and the user's name are named.
+ */
+import { describeError, type ErrorCode, TributaryError } from '../../base/errors.ts';
+import { kafkaErrorName, kafkaErrors } from './error-codes.ts';
+
+/** What the connection was asked to be, for the text of its errors. */
+export interface ConnectionFacts {
+  /** `host:port`. */
+  readonly address: string;
+  readonly tls: boolean;
+  readonly sasl?: { readonly mechanism: string; readonly username?: string };
+}
+
+/** The error that stands for a code of an answer: `Cannot <what>: <NAME>, <detail>`. */
+export function errorOfCode(apiCode: number, what: string, detail?: string | null): TributaryError {
+  const { code, retriable } = kafkaErrors.get(apiCode) ?? { code: 'BROKER_REJECTED' as ErrorCode, retriable: false };
+  const behind = detail === undefined || detail === null || detail === '' ? '' : ` (${detail})`;
+  return new TributaryError(code, `Cannot ${what}: Kafka says ${kafkaErrorName(apiCode)}${behind}`, { retriable });
+}
+
+/** Throws the error of a code that is not 0. */
+export function check(apiCode: number, what: string, detail?: string | null): void {
+  if (apiCode !== 0) throw errorOfCode(apiCode, what, detail);
+}
+
+export function isRetriableCode(apiCode: number): boolean {
+  return kafkaErrors.get(apiCode)?.retriable ?? false;
+}
+
+/** The error of a request or of a connection attempt that failed below the protocol, or in the authentication. */
+export function errorOfClient(error: unknown, facts: ConnectionFacts): TributaryError {
+  if (error instanceof TributaryError) return error;
+  const parts = flatten(error);
+  return (
+    authenticationError(parts, facts, error) ??
+    tlsError(parts, facts, error) ??
+    protocolError(parts, facts, error) ??
+    networkError(parts, facts, error)
+  );
+}
+
+/** Every error of a tree, outermost first. Bounded: a cycle of causes ends. */
+function flatten(error: unknown, into: ErrorPart[] = []): ErrorPart[] {
+  if (!(error instanceof Error) || into.length >= 50 || into.includes(error)) return into;
+  into.push(error);
+  for (const nested of (error as ErrorPart).errors ?? []) flatten(nested, into);
+  return flatten(error.cause, into);
+}
+
+/** What the errors of the client and of Node may carry. */
+interface ErrorPart extends Error {
+  readonly code?: string;
+  readonly apiCode?: number;
+  readonly serverErrorMessage?: string | null;
+  readonly errors?: readonly unknown[];
+  readonly response?: { readonly mechanisms?: readonly string[] };
+}
+
+const unsupportedMechanism = 33;
+const authenticationFailed = 58;
+
+function authenticationError(
+  parts: readonly ErrorPart[],
+  facts: ConnectionFacts,
+  cause: unknown,
+): TributaryError | undefined {
+  const { sasl } = facts;
+  if (sasl === undefined) return undefined;
+  const mechanism = sasl.mechanism.toUpperCase();
+  const as = sasl.username === undefined ? mechanism : `${mechanism} as "${sasl.username}"`;
+  const text = (problem: string): TributaryError =>
+    new TributaryError(
+      'AUTHENTICATION_FAILED',
+      `Cannot authenticate at ${facts.address} by SASL ${as}: ${problem}`,
+      // The client's own tree is left out: nobody has checked each of its texts for the password.
+      {},
+    );
+  if (parts.some((part) => part.apiCode === unsupportedMechanism)) {
+    const offered = parts.find((part) => part.response?.mechanisms !== undefined)?.response?.mechanisms ?? [];
+    const wanted = offered.length === 0 ? '' : `, it offers ${offered.join(', ')}`;
+    return text(`the listener does not take this mechanism${wanted}`);
+  }
+  if (parts.some((part) => part.apiCode === authenticationFailed))
+    return text('the broker refused the user name or the password');
+  const own = parts.find((part) => part.code === 'PLT_KFK_AUTHENTICATION');
+  if (own === undefined || networkBroke(parts)) return undefined;
+  return text(
+    describeError(cause).includes('signature') ? 'the broker does not know the password either' : own.message,
+  );
+}
+
+/** True where the connection ended below: then the authentication said nothing. */
+function networkBroke(parts: readonly ErrorPart[]): boolean {
+  return parts.some((part) => part.message === 'Connection closed' || part.code === 'ECONNRESET');
+}
+
+/** Codes of Node's TLS: what is wrong, and what to do. */
+const tlsProblems: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: "the broker's certificate has expired",
+  CERT_NOT_YET_VALID: "the broker's certificate is not valid yet",
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    "the broker's certificate is for another host: connect by a name it holds, or set servername",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "the broker's certificate is signed by itself: give it as ca",
+  SELF_SIGNED_CERT_IN_CHAIN: "the broker's certificate comes from an unknown authority: give that one as ca",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the broker's certificate comes from an unknown authority: give that one as ca",
+  UNABLE_TO_GET_ISSUER_CERT: "the broker's certificate comes from an unknown authority: give that one as ca",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the broker's certificate comes from an unknown authority: give that one as ca",
+  CERT_SIGNATURE_FAILURE: "the signature of the broker's certificate is wrong",
+  CERT_UNTRUSTED: "the broker's certificate is not trusted",
+  CERT_REVOKED: "the broker's certificate was revoked",
+  ERR_SSL_WRONG_VERSION_NUMBER: 'this port speaks plain text, not TLS',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'this port speaks plain text, not TLS',
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'the broker wants a client certificate: give cert and key',
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: 'the broker refused our client certificate',
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'the broker does not know the authority of our client certificate',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: 'the broker refused our client certificate',
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: 'our client certificate has expired',
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'the broker takes none of our TLS versions',
+  ERR_SSL_NO_PROTOCOLS_AVAILABLE: 'no TLS version is left to offer',
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'the broker found no cipher or certificate to agree on',
+  ERR_OSSL_PEM_NO_START_LINE: 'ca, cert or key is not PEM',
+  ERR_OSSL_BAD_DECRYPT: 'the passphrase of the key is wrong',
+  ERR_OSSL_X509_KEY_VALUES_MISMATCH: 'cert and key do not belong together',
+};
+
+function tlsError(parts: readonly ErrorPart[], facts: ConnectionFacts, cause: unknown): TributaryError | undefined {
+  const refused = (problem: string): TributaryError =>
+    new TributaryError('AUTHENTICATION_FAILED', `Cannot connect to ${facts.address}: ${problem}`, { cause });
+  if (parts.some((part) => part.message === 'Broker requires TLS.'))
+    return refused('this port speaks TLS only: set tls (an empty one uses the system’s authorities)');
+  for (const part of parts) {
+    const problem = tlsProblems[part.code ?? ''];
+    if (problem !== undefined) return refused(problem);
+    if (part.code === 'EPROTO' && /wrong version number|packet length too long/i.test(part.message))
+      return refused('this port speaks plain text, not TLS');
+  }
+  if (!facts.tls) return undefined;
+  if (parts.some((part) => /secure TLS connection was established/.test(part.message)))
+    return new TributaryError(
+      'BROKER_UNAVAILABLE',
+      `Cannot connect to ${facts.address}: it ended the TLS handshake; it may speak plain text, or want a client certificate`,
+      { cause, retriable: true },
+    );
+  return undefined;
+}
+
+function protocolError(
+  parts: readonly ErrorPart[],
+  facts: ConnectionFacts,
+  cause: unknown,
+): TributaryError | undefined {
+  const protocol = parts.find((part) => part.apiCode !== undefined && part.apiCode !== 0);
+  if (protocol?.apiCode !== undefined)
+    return errorOfCode(protocol.apiCode, `use ${facts.address}`, protocol.serverErrorMessage);
+  const unreadable = parts.find(
+    (part) =>
+      part instanceof RangeError ||
+      part instanceof TypeError ||
+      part.code === 'OUT_OF_BOUNDS' ||
+      part.code === 'PLT_KFK_UNEXPECTED_CORRELATION_ID',
+  );
+  if (unreadable === undefined || unreadable.code?.startsWith('ERR_SOCKET') === true) return undefined;
+  return new TributaryError('PROTOCOL_ERROR', `Cannot read what ${facts.address} answered: ${unreadable.message}`, {
+    cause,
+  });
+}
+
+function networkError(parts: readonly ErrorPart[], facts: ConnectionFacts, cause: unknown): TributaryError {
+  // Only the innermost parts say something that the address before them does not.
+  const known = parts.findLast((part) => part.code !== undefined && /^E[A-Z]+$/.test(part.code));
+  const problem = known === undefined ? hintOf(parts.at(-1)?.message ?? String(cause), facts) : known.message;
+  return new TributaryError('BROKER_UNAVAILABLE', `Cannot reach ${facts.address}: ${problem}`, {
+    cause,
+    retriable: true,
+  });
+}
+
+/** A broker that wants something else than we bring often says nothing at all. */
+function hintOf(message: string, facts: ConnectionFacts): string {
+  if (!/^Connection closed/.test(message)) return message;
+  if (!facts.tls) return 'it closed the connection; if this port speaks TLS or SASL, set tls or sasl';
+  return 'it closed the connection; it may want a client certificate (cert and key) or SASL';
+}

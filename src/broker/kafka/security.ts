@@ -1,0 +1,69 @@
+import type { ConnectionOptions, SASLOptions } from '@platformatic/kafka';
+import { TributaryError } from '../../base/errors.ts';
+
+/** How to prove who we are. Of OAUTHBEARER the password is the token. */
+export interface SaslSettings {
+  readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer';
+  readonly username: string;
+  readonly password: string;
+}
+
+/** PEM texts, as Node's tls takes them. An empty object: TLS with the system's authorities. */
+export interface TlsSettings {
+  readonly ca?: string | Buffer | readonly (string | Buffer)[];
+  readonly cert?: string | Buffer;
+  readonly key?: string | Buffer;
+  readonly passphrase?: string;
+  /** Name the certificate must hold, where that is not the host's. */
+  readonly servername?: string;
+  /** False takes any certificate. Only for tests. */
+  readonly rejectUnauthorized?: boolean;
+}
+
+/** What the client needs for each connection; knows what of it may be shown. */
+export class Security {
+  readonly tls: TlsSettings | undefined;
+  /** For messages: without the password. */
+  readonly sasl: { readonly mechanism: string; readonly username?: string } | undefined;
+  readonly #sasl: SASLOptions | undefined;
+
+  constructor(sasl: SaslSettings | undefined, tls: TlsSettings | undefined) {
+    this.tls = tls;
+    this.sasl = sasl === undefined ? undefined : { mechanism: sasl.mechanism, username: sasl.username };
+    this.#sasl = sasl === undefined ? undefined : saslOptions(sasl);
+  }
+
+  forConnection(host: string): Pick<ConnectionOptions, 'tls' | 'sasl' | 'tlsServerName'> {
+    const { tls } = this;
+    if (tls === undefined) return { sasl: this.#sasl };
+    const { ca, servername, ...rest } = tls;
+    return {
+      sasl: this.#sasl,
+      tls: { ...rest, ...(ca === undefined ? {} : { ca: [ca].flat() as (string | Buffer)[] }) },
+      // An address is no server name (RFC 6066, 3); Node checks the certificate against the host all the same.
+      ...(servername !== undefined ? { tlsServerName: servername } : isAddress(host) ? {} : { tlsServerName: host }),
+    };
+  }
+}
+
+function saslOptions({ mechanism, username, password }: SaslSettings): SASLOptions {
+  switch (mechanism) {
+    case 'plain':
+      return { mechanism: 'PLAIN', username, password };
+    case 'scram-sha-256':
+      return { mechanism: 'SCRAM-SHA-256', username, password };
+    case 'scram-sha-512':
+      return { mechanism: 'SCRAM-SHA-512', username, password };
+    case 'oauthbearer':
+      return { mechanism: 'OAUTHBEARER', token: password };
+    default:
+      throw new TributaryError(
+        'INVALID_CONFIG',
+        `Cannot use SASL mechanism "${String(mechanism)}": must be plain, scram-sha-256, scram-sha-512 or oauthbearer`,
+      );
+  }
+}
+
+function isAddress(host: string): boolean {
+  return /^[\d.]+$/.test(host) || host.includes(':');
+}
