@@ -1,0 +1,147 @@
+import { TributaryError } from '../../base/errors.ts';
+import type { ProduceRecord, TopicPartition } from '../../record/record.ts';
+import type { CallOptions, GroupMember, Producer, ProducerOptions, RetryEvent, SendResult } from '../broker.ts';
+import type { GroupIdentity } from './api/groups.ts';
+import { initProducerId } from './api/transactions.ts';
+import { closedError, type KafkaClient } from './client.ts';
+import type { Identity } from './produce-batch.ts';
+import { ProduceEngine } from './produce-engine.ts';
+import { Transactions } from './transactions.ts';
+
+export interface ProducerHooks {
+  /** As whom a member of a group speaks, for offsets in a transaction. */
+  readonly identityOf: (member: GroupMember) => GroupIdentity;
+  readonly onClose: (producer: KafkaProducer) => void;
+}
+
+const defaults = { transactionTimeoutMs: 60_000, maxBatchBytes: 1_000_000, deliveryTimeoutMs: 30_000 };
+
+export class KafkaProducer implements Producer {
+  readonly #client: KafkaClient;
+  readonly #hooks: ProducerHooks;
+  readonly #engine: ProduceEngine;
+  readonly #transactions: Transactions | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(
+    client: KafkaClient,
+    hooks: ProducerHooks,
+    engine: ProduceEngine,
+    transactions: Transactions | undefined,
+  ) {
+    this.#client = client;
+    this.#hooks = hooks;
+    this.#engine = engine;
+    this.#transactions = transactions;
+  }
+
+  static async open(client: KafkaClient, options: ProducerOptions, hooks: ProducerHooks): Promise<KafkaProducer> {
+    const { transactionalId, transactionTimeoutMs = defaults.transactionTimeoutMs, signal } = options;
+    const onRetry = (event: RetryEvent): void => options.onRetry?.(event);
+    const newIdentity = (): Promise<Identity> =>
+      client.run('get a producer id', { signal, onRetry: (reason) => onRetry({ what: 'producer-id', reason }) }, () =>
+        client.metadata.anyNode((wire) => initProducerId(client.toolkit, wire, null, transactionTimeoutMs)),
+      );
+    const transactions =
+      transactionalId === undefined
+        ? undefined
+        : await Transactions.start(
+            {
+              client,
+              transactionalId,
+              transactionTimeoutMs,
+              onRetry: (reason) => onRetry({ what: 'coordinator', reason }),
+            },
+            signal,
+          );
+    const engine = new ProduceEngine(
+      {
+        client,
+        transactionalId: transactionalId ?? null,
+        compression: options.compression ?? 'none',
+        maxBatchBytes: options.maxBatchBytes ?? defaults.maxBatchBytes,
+        deliveryTimeoutMs: options.deliveryTimeoutMs ?? defaults.deliveryTimeoutMs,
+        onRetry,
+        newIdentity,
+        ...(transactions === undefined
+          ? {}
+          : {
+              mayUse: (partition: TopicPartition, wake: () => void) => transactions.mayUse(partition, wake),
+              onFailure: (error: TributaryError, fenced: boolean) => transactions.onFailure(error, fenced),
+            }),
+      },
+      transactions?.identity ?? (await newIdentity()),
+    );
+    if (transactions !== undefined) transactions.engine = engine;
+    return new KafkaProducer(client, hooks, engine, transactions);
+  }
+
+  async send(topic: string, partition: number, records: readonly ProduceRecord[]): Promise<SendResult> {
+    this.#throwIfClosed('send');
+    this.#transactions?.checkSend();
+    if (records.length === 0) throw new TributaryError('USAGE', 'Cannot send: no records were given');
+    return this.#engine.send(topic, partition, records);
+  }
+
+  partitionCount(topic: string, options?: CallOptions): Promise<number> {
+    return this.#client.run(`count the partitions of topic "${topic}"`, options, async () => {
+      const { partitions } = await this.#client.metadata.topic(topic);
+      return partitions.length;
+    });
+  }
+
+  async begin(): Promise<void> {
+    this.#ofTransactions('begin a transaction').begin();
+  }
+
+  async sendOffsets(
+    groupId: string,
+    offsets: readonly (TopicPartition & { readonly offset: number })[],
+    member?: GroupMember,
+  ): Promise<void> {
+    const transactions = this.#ofTransactions('add offsets to a transaction');
+    await transactions.sendOffsets(groupId, offsets, member === undefined ? undefined : this.#hooks.identityOf(member));
+  }
+
+  async commit(): Promise<void> {
+    await this.#ofTransactions('commit a transaction').commit();
+  }
+
+  async abort(): Promise<void> {
+    await this.#ofTransactions('abort a transaction').abort();
+  }
+
+  async flush(): Promise<void> {
+    await this.#engine.idle();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#engine.idle();
+      if (this.#transactions?.isOpen === true) await this.#transactions.abort();
+    } finally {
+      this.#engine.end();
+      this.#transactions?.end();
+      this.#hooks.onClose(this);
+    }
+  }
+
+  #ofTransactions(what: string): Transactions {
+    this.#throwIfClosed(what);
+    if (this.#transactions !== undefined) return this.#transactions;
+    throw new TributaryError('TRANSACTION_INVALID_STATE', `Cannot ${what}: the producer has no transactional id`);
+  }
+
+  #throwIfClosed(what: string): void {
+    if (this.#closing !== undefined) throw closedError(what);
+  }
+}
