@@ -1,0 +1,24 @@
+import type { Schema } from '../record/schema.ts';
+
+const typeNames: Readonly<Record<string, string>> = { float32: 'float', float64: 'double' };
+
+/** The JSON form of a schema in the envelope, its members in the order in which Kafka Connect writes them. */
+export function jsonSchema(schema: Schema): Readonly<Record<string, unknown>> {
+  const { type, optional, name, version, doc, parameters, fields, keySchema, valueSchema } = schema;
+  return {
+    type: typeNames[type] ?? type,
+    ...(type === 'array' && valueSchema !== undefined ? { items: jsonSchema(valueSchema) } : {}),
+    ...(type === 'map' && keySchema !== undefined && valueSchema !== undefined
+      ? { keys: jsonSchema(keySchema), values: jsonSchema(valueSchema) }
+      : {}),
+    ...(type === 'struct'
+      ? { fields: (fields ?? []).map((field) => ({ ...jsonSchema(field.schema), field: field.name })) }
+      : {}),
+    optional,
+    ...(name === undefined ? {} : { name }),
+    ...(version === undefined ? {} : { version }),
+    ...(doc === undefined ? {} : { doc }),
+    ...(parameters === undefined ? {} : { parameters }),
+    ...(schema.default === undefined ? {} : { default: schema.default }),
+  };
+}

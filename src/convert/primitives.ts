@@ -1,0 +1,44 @@
+import { TributaryError } from '../base/errors.ts';
+import type { SchemaType } from '../record/schema.ts';
+import type { Converter } from './converter.ts';
+
+/** Converters of one primitive type each: big-endian bytes of a fixed size, as Kafka's serializers write them. */
+export const shortConverter: Converter = primitive('int16', 2, (bytes, value) => bytes.setInt16(0, Number(value)));
+export const integerConverter: Converter = primitive('int32', 4, (bytes, value) => bytes.setInt32(0, Number(value)));
+export const longConverter: Converter = primitive('int64', 8, (bytes, value) => bytes.setBigInt64(0, BigInt(value)));
+export const floatConverter: Converter = primitive('float32', 4, (bytes, value) => bytes.setFloat32(0, Number(value)));
+export const doubleConverter: Converter = primitive('float64', 8, (bytes, value) => bytes.setFloat64(0, Number(value)));
+
+export const booleanConverter: Converter = {
+  passes: () => false,
+  toBytes(topic, schema, value) {
+    if (value === null || value === undefined) return null;
+    if ((schema !== null && schema.type !== 'boolean') || typeof value !== 'boolean') throw wrongType(topic, 'boolean');
+    return Uint8Array.of(value ? 1 : 0);
+  },
+};
+
+function primitive(
+  type: SchemaType,
+  size: number,
+  write: (bytes: DataView, value: number | bigint) => void,
+): Converter {
+  return {
+    passes: () => false,
+    toBytes(topic, schema, value) {
+      if (value === null || value === undefined) return null;
+      const isNumber = typeof value === 'number' || typeof value === 'bigint';
+      if ((schema !== null && schema.type !== type) || !isNumber) throw wrongType(topic, type);
+      const bytes = new Uint8Array(size);
+      write(new DataView(bytes.buffer), value);
+      return bytes;
+    },
+  };
+}
+
+function wrongType(topic: string, type: SchemaType): TributaryError {
+  return new TributaryError(
+    'CONVERSION_FAILED',
+    `Cannot write a value for topic "${topic}": the converter takes ${type} only`,
+  );
+}

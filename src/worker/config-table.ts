@@ -1,0 +1,92 @@
+/**
+ * What shall run: configurations of connectors and tasks and the state that people asked for, in the topic, keys and values
+ * that Kafka Connect uses (KafkaConfigBackingStore), so that its tools, and its own workers, can read it.
+ *
+ *   connector-<c>      {"properties":{…}}
+ *   task-<c>-<n>       {"properties":{…}}
+ *   commit-<c>         {"tasks":N}
+ *   target-state-<c>   {"state":"STARTED|PAUSED","state.v2":"STARTED|PAUSED|STOPPED"}
+ */
+import type { RawConfig } from '../config/raw.ts';
+import { parseObject } from './json.ts';
+import type { Table, TableEntry } from './table.ts';
+
+export type TargetState = 'STARTED' | 'PAUSED' | 'STOPPED';
+
+export interface ConfigTable {
+  connectors(): readonly string[];
+  connector(name: string): RawConfig | undefined;
+  targetState(name: string): TargetState;
+  /** Configurations of the tasks as last committed; none while the connector is stopped. */
+  tasks(name: string): readonly RawConfig[];
+  putConnector(name: string, config: RawConfig, target?: TargetState): Promise<void>;
+  putTargetState(name: string, target: TargetState): Promise<void>;
+  putTasks(name: string, configs: readonly RawConfig[]): Promise<void>;
+  remove(name: string): Promise<void>;
+}
+
+export function configTable(table: Table): ConfigTable {
+  const properties = (key: string): RawConfig | undefined =>
+    parseObject(table.entries.get(key))?.['properties'] as RawConfig | undefined;
+
+  const taskCount = (name: string): number => {
+    const count = parseObject(table.entries.get(`commit-${name}`))?.['tasks'];
+    return typeof count === 'number' ? count : 0;
+  };
+
+  return {
+    connectors() {
+      const names: string[] = [];
+      for (const key of table.entries.keys())
+        if (key.startsWith('connector-')) names.push(key.slice('connector-'.length));
+      return names.sort();
+    },
+    connector: (name) => properties(`connector-${name}`),
+    targetState(name) {
+      const entry = parseObject(table.entries.get(`target-state-${name}`));
+      const state = entry?.['state.v2'] ?? entry?.['state'];
+      return state === 'PAUSED' || state === 'STOPPED' ? state : 'STARTED';
+    },
+    tasks(name) {
+      const configs: RawConfig[] = [];
+      for (let task = 0; task < taskCount(name); task++) {
+        const config = properties(`task-${name}-${task}`);
+        if (config !== undefined) configs.push(config);
+      }
+      return configs;
+    },
+    async putConnector(name, config, target) {
+      // The state first: whoever sees the configuration must not start what shall be stopped.
+      if (target !== undefined) await table.put([targetEntry(name, target)]);
+      await table.put([[`connector-${name}`, JSON.stringify({ properties: config })]]);
+    },
+    putTargetState: (name, target) => table.put([targetEntry(name, target)]),
+    async putTasks(name, configs) {
+      const entries = configs.map(
+        (config, task): TableEntry => [`task-${name}-${task}`, JSON.stringify({ properties: config })],
+      );
+      const tooMany = Math.max(0, taskCount(name) - configs.length);
+      const removed = Array.from(
+        { length: tooMany },
+        (_, i): TableEntry => [`task-${name}-${configs.length + i}`, null],
+      );
+      if (entries.length > 0) await table.put(entries);
+      await table.put([[`commit-${name}`, JSON.stringify({ tasks: configs.length })], ...removed]);
+    },
+    async remove(name) {
+      const tasks = Array.from({ length: taskCount(name) }, (_, task): TableEntry => [`task-${name}-${task}`, null]);
+      await table.put([
+        [`connector-${name}`, null],
+        [`target-state-${name}`, null],
+        [`commit-${name}`, null],
+        ...tasks,
+      ]);
+    },
+  };
+}
+
+/** An old worker knows no STOPPED: for it the connector is paused. */
+function targetEntry(name: string, target: TargetState): TableEntry {
+  const state = target === 'STOPPED' ? 'PAUSED' : target;
+  return [`target-state-${name}`, JSON.stringify({ state, 'state.v2': target })];
+}

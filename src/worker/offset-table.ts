@@ -1,0 +1,66 @@
+/**
+ * Positions in the sources, in the topic, keys and values that Kafka Connect uses: key `["<connector>",{partition}]`, value
+ * `{offset}`, null for a deleted one.
+ */
+import type { SourceMap } from '../connectors/contract.ts';
+import { canonicalJson, parseObject } from './json.ts';
+import type { Table } from './table.ts';
+
+export interface SourceOffset {
+  readonly partition: SourceMap;
+  readonly offset: SourceMap;
+}
+
+export interface OffsetTable {
+  get(connector: string, partition: SourceMap): SourceMap | undefined;
+  all(connector: string): readonly SourceOffset[];
+  put(
+    connector: string,
+    offsets: readonly { readonly partition: SourceMap; readonly offset: SourceMap | null }[],
+  ): Promise<void>;
+}
+
+export function offsetTable(table: Table): OffsetTable {
+  /** Whoever wrote the key may have ordered the partition's fields otherwise: the key as it stands in the topic counts. */
+  const keyOf = (connector: string, partition: SourceMap): string => {
+    const canonical = canonicalJson([connector, partition]);
+    if (table.entries.has(canonical)) return canonical;
+    for (const key of table.entries.keys()) {
+      if (parseKey(key)?.connector === connector && canonicalJson(JSON.parse(key)) === canonical) return key;
+    }
+    return canonical;
+  };
+
+  return {
+    get: (connector, partition) => parseObject(table.entries.get(keyOf(connector, partition))),
+    all(connector) {
+      const found: SourceOffset[] = [];
+      for (const [key, value] of table.entries) {
+        const parsed = parseKey(key);
+        const offset = parseObject(value);
+        if (parsed?.connector === connector && offset !== undefined)
+          found.push({ partition: parsed.partition, offset });
+      }
+      return found;
+    },
+    async put(connector, offsets) {
+      await table.put(
+        offsets.map(({ partition, offset }) => [
+          keyOf(connector, partition),
+          offset === null ? null : JSON.stringify(offset),
+        ]),
+      );
+    },
+  };
+}
+
+function parseKey(key: string): { readonly connector: string; readonly partition: SourceMap } | undefined {
+  if (!key.startsWith('["')) return undefined;
+  try {
+    const [connector, partition] = JSON.parse(key) as readonly unknown[];
+    if (typeof connector !== 'string' || typeof partition !== 'object' || partition === null) return undefined;
+    return { connector, partition: partition as SourceMap };
+  } catch {
+    return undefined; // an entry of somebody else: it is not an offset of any connector
+  }
+}

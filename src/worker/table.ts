@@ -1,0 +1,184 @@
+/**
+ * A compacted topic as a map: the only database there is. It is read to its end once, then followed, so that what another
+ * worker writes appears here, too. Keys and values are text (JSON, as Kafka Connect writes it); null deletes.
+ */
+import { isError, TributaryError } from '../base/errors.ts';
+import type { Broker, Producer } from '../broker/broker.ts';
+import { partitionForKey } from '../record/partitioner.ts';
+import type { ConsumedRecord } from '../record/record.ts';
+import { noHeaders } from '../record/record.ts';
+import type { Log } from '../telemetry/log.ts';
+
+export interface TableOptions {
+  readonly broker: Broker;
+  readonly topic: string;
+  /** Of a topic that has to be made. */
+  readonly partitions: number;
+  readonly replicationFactor?: number;
+  readonly log: Log;
+  /** Told of every entry that is read, our own included, in the order of its partition. */
+  readonly onEntry?: (key: string, value: string | null) => void;
+}
+
+export type TableEntry = readonly [key: string, value: string | null];
+
+export interface Table extends AsyncDisposable {
+  readonly entries: ReadonlyMap<string, string>;
+  /**
+   * Writes entries, those of one partition in this order, and resolves when they are stored and `entries` shows them.
+   * Throws what the broker says, or BROKER_UNAVAILABLE once the topic can no longer be followed.
+   */
+  put(entries: readonly TableEntry[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Makes the topic where it is missing, reads it to its end and follows it. CONFLICT where it exists without compaction. */
+export async function openTable(options: TableOptions): Promise<Table> {
+  const { broker, topic, log } = options;
+  const partitions = await ensureCompactedTopic(options);
+  const producer = await broker.producer({ deliveryTimeoutMs: Number.POSITIVE_INFINITY });
+  const entries = new Map<string, string>();
+  const stop = new AbortController();
+
+  const take = (records: readonly ConsumedRecord[]): void => {
+    for (const { key: keyBytes, value: valueBytes } of records) {
+      if (keyBytes === null) continue; // no table writes such a record, and no key could delete it
+      const key = text(keyBytes);
+      const value = valueBytes === null ? null : text(valueBytes);
+      if (value === null) entries.delete(key);
+      else entries.set(key, value);
+      options.onEntry?.(key, value);
+    }
+  };
+  const followers = await Promise.all(
+    Array.from({ length: partitions }, (_, partition) =>
+      Follower.start(broker, topic, partition, take, stop.signal, log),
+    ),
+  );
+
+  const close = async (): Promise<void> => {
+    stop.abort();
+    await Promise.all(followers.map((follower) => follower.ended));
+    await producer.close();
+  };
+  return {
+    entries,
+    put: (changes) => write(producer, topic, followers, changes),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Reads one partition to its end, then on, and lets writers wait until it has come past their record. */
+class Follower {
+  readonly partition: number;
+  readonly ended: Promise<void>;
+  #position: number;
+  #failure: unknown;
+  #waiting: { readonly offset: number; readonly done: () => void; readonly failed: (error: unknown) => void }[] = [];
+
+  static async start(
+    broker: Broker,
+    topic: string,
+    partition: number,
+    take: (records: readonly ConsumedRecord[]) => void,
+    signal: AbortSignal,
+    log: Log,
+  ): Promise<Follower> {
+    let position = 0;
+    const onStart = (offset: number): void => {
+      position = offset;
+    };
+    for await (const fetched of broker.read({ topic, partition, from: 'earliest', until: 'end', onStart, signal })) {
+      take(fetched.records);
+      position = fetched.nextOffset;
+    }
+    return new Follower(broker, topic, partition, position, take, signal, log);
+  }
+
+  private constructor(
+    broker: Broker,
+    topic: string,
+    partition: number,
+    position: number,
+    take: (records: readonly ConsumedRecord[]) => void,
+    signal: AbortSignal,
+    log: Log,
+  ) {
+    this.partition = partition;
+    this.#position = position;
+    const follow = async (): Promise<void> => {
+      for await (const fetched of broker.read({ topic, partition, from: { offset: position }, signal })) {
+        take(fetched.records);
+        this.#advance(fetched.nextOffset);
+      }
+      this.#fail(new TributaryError('BROKER_CLOSED', `The table "${topic}" was closed`));
+    };
+    this.ended = follow().catch((error: unknown) => {
+      if (!signal.aborted) log.error('table_lost', { topic, partition, error });
+      this.#fail(error);
+    });
+  }
+
+  /** Resolves when the record at `offset` has been read. */
+  passed(offset: number): Promise<void> {
+    if (this.#position > offset) return Promise.resolve();
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((done, failed) => this.#waiting.push({ offset, done, failed }));
+  }
+
+  #advance(position: number): void {
+    this.#position = position;
+    const waiting = this.#waiting;
+    this.#waiting = waiting.filter(({ offset }) => offset >= position);
+    for (const { offset, done } of waiting) if (offset < position) done();
+  }
+
+  #fail(cause: unknown): void {
+    this.#failure = new TributaryError('BROKER_UNAVAILABLE', 'Cannot write to a table that is no longer followed', {
+      cause,
+    });
+    for (const { failed } of this.#waiting.splice(0)) failed(this.#failure);
+  }
+}
+
+async function write(
+  producer: Producer,
+  topic: string,
+  followers: readonly Follower[],
+  changes: readonly TableEntry[],
+): Promise<void> {
+  await Promise.all(
+    changes.map(async ([key, value]) => {
+      const keyBytes = Buffer.from(key);
+      const partition = partitionForKey(keyBytes, followers.length);
+      const valueBytes = value === null ? null : Buffer.from(value);
+      const record = { key: keyBytes, value: valueBytes, headers: noHeaders, timestampMs: null };
+      const { lastOffset } = await producer.send(topic, partition, [record]);
+      await followers[partition]!.passed(lastOffset);
+    }),
+  );
+}
+
+async function ensureCompactedTopic({ broker, topic, partitions, replicationFactor }: TableOptions): Promise<number> {
+  const known = await broker.listTopics();
+  if (!known.includes(topic)) {
+    const config = { 'cleanup.policy': 'compact' };
+    await broker.createTopic({ name: topic, partitions, replicationFactor, config }).catch((error: unknown) => {
+      if (!isError(error, 'TOPIC_EXISTS')) throw error; // another worker was faster
+    });
+  }
+  const description = await broker.describeTopic(topic);
+  const policy = description.config['cleanup.policy'] ?? 'delete';
+  if (policy !== 'compact') {
+    throw new TributaryError(
+      'CONFLICT',
+      `Cannot keep a table in topic "${topic}": its cleanup.policy is "${policy}", it must be "compact"`,
+    );
+  }
+  return description.partitions.length;
+}
+
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
+}
