@@ -14,11 +14,26 @@ export interface ConnectionFacts {
   readonly sasl?: { readonly mechanism: string; readonly username?: string };
 }
 
+/** An error that Kafka named itself. */
+export class KafkaError extends TributaryError {
+  readonly apiCode: number;
+
+  constructor(apiCode: number, code: ErrorCode, message: string, retriable: boolean) {
+    super(code, message, { retriable });
+    this.apiCode = apiCode;
+  }
+}
+
+/** Kafka's code of an error, undefined where Kafka did not name it. */
+export function apiCodeOf(error: unknown): number | undefined {
+  return error instanceof KafkaError ? error.apiCode : undefined;
+}
+
 /** The error that stands for a code of an answer: `Cannot <what>: <NAME>, <detail>`. */
-export function errorOfCode(apiCode: number, what: string, detail?: string | null): TributaryError {
+export function errorOfCode(apiCode: number, what: string, detail?: string | null): KafkaError {
   const { code, retriable } = kafkaErrors.get(apiCode) ?? { code: 'BROKER_REJECTED' as ErrorCode, retriable: false };
   const behind = detail === undefined || detail === null || detail === '' ? '' : ` (${detail})`;
-  return new TributaryError(code, `Cannot ${what}: Kafka says ${kafkaErrorName(apiCode)}${behind}`, { retriable });
+  return new KafkaError(apiCode, code, `Cannot ${what}: Kafka says ${kafkaErrorName(apiCode)}${behind}`, retriable);
 }
 
 /** Throws the error of a code that is not 0. */

@@ -1,0 +1,105 @@
+import { partitionKey, type TopicPartition } from '../../record/record.ts';
+
+/** The name under which Java's consumers know this way to share. */
+export const assignorName = 'cooperative-sticky';
+
+export interface Candidate {
+  readonly memberId: string;
+  readonly topics: readonly string[];
+  readonly owned: readonly TopicPartition[];
+  /** In which `owned` was given. */
+  readonly generation: number;
+}
+
+/**
+ * Shares partitions out: each to one member that wants its topic, evenly, and everyone keeps what he has as far as that
+ * allows. A partition that moves is given to nobody in this round: its owner gives it up first, and asks for another round
+ * (KIP-429). The same input gives the same answer, whoever leads the group.
+ */
+export function assignPartitions(
+  candidates: readonly Candidate[],
+  partitionCounts: ReadonlyMap<string, number>,
+): Map<string, TopicPartition[]> {
+  const members = [...candidates].sort((a, b) => (a.memberId < b.memberId ? -1 : 1)).map(toMember);
+  const partitions = allPartitions(members, partitionCounts);
+  const owners = currentOwners(members, partitions);
+  for (const [key, partition] of partitions)
+    (owners.get(key) ?? leastLoaded(members, partition))?.has.set(key, partition);
+  balance(members);
+  return new Map(
+    members.map((member) => {
+      const mayHave = ([key]: [string, TopicPartition]): boolean => (owners.get(key) ?? member) === member;
+      return [member.id, [...member.has].filter(mayHave).map(([, partition]) => partition)];
+    }),
+  );
+}
+
+interface Member {
+  readonly id: string;
+  readonly topics: ReadonlySet<string>;
+  readonly owned: readonly TopicPartition[];
+  readonly generation: number;
+  readonly has: Map<string, TopicPartition>;
+}
+
+function toMember({ memberId, topics, owned, generation }: Candidate): Member {
+  return { id: memberId, topics: new Set(topics), owned, generation, has: new Map() };
+}
+
+function allPartitions(members: readonly Member[], counts: ReadonlyMap<string, number>): Map<string, TopicPartition> {
+  const topics = [...new Set(members.flatMap((member) => [...member.topics]))].sort();
+  const partitions = new Map<string, TopicPartition>();
+  for (const topic of topics) {
+    for (let partition = 0; partition < (counts.get(topic) ?? 0); partition++)
+      partitions.set(partitionKey(topic, partition), { topic, partition });
+  }
+  return partitions;
+}
+
+/** Where two claim a partition, the newer generation has it; of one generation neither can be believed. */
+function currentOwners(
+  members: readonly Member[],
+  partitions: ReadonlyMap<string, TopicPartition>,
+): Map<string, Member> {
+  const claims = new Map<string, Member[]>();
+  for (const member of members) {
+    for (const { topic, partition } of member.owned) {
+      const key = partitionKey(topic, partition);
+      if (!partitions.has(key) || !member.topics.has(topic)) continue;
+      claims.set(key, [...(claims.get(key) ?? []), member]);
+    }
+  }
+  const owners = new Map<string, Member>();
+  for (const [key, claimants] of claims) {
+    const newest = Math.max(...claimants.map((member) => member.generation));
+    const believed = claimants.filter((member) => member.generation === newest);
+    if (believed.length === 1) owners.set(key, believed[0]!);
+  }
+  return owners;
+}
+
+function leastLoaded(members: readonly Member[], { topic }: TopicPartition): Member | undefined {
+  let least: Member | undefined;
+  for (const member of members) {
+    if (member.topics.has(topic) && (least === undefined || member.has.size < least.has.size)) least = member;
+  }
+  return least;
+}
+
+/** Moves single partitions from those who have more to those who have at least two less, until there is none to move. */
+function balance(members: readonly Member[]): void {
+  for (let moved = true; moved; ) {
+    moved = false;
+    const byLoad = [...members].sort((a, b) => b.has.size - a.has.size);
+    for (const giver of byLoad) {
+      // From the end: those that came last move first, which leaves the rest of the assignment as it was.
+      for (const [key, partition] of [...giver.has].reverse()) {
+        const taker = leastLoaded(members, partition);
+        if (taker === undefined || giver.has.size - taker.has.size < 2) continue;
+        giver.has.delete(key);
+        taker.has.set(key, partition);
+        moved = true;
+      }
+    }
+  }
+}

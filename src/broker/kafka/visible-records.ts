@@ -1,0 +1,66 @@
+import type { BatchHeader } from '../../record/batch-header.ts';
+import { readBatchHeaders } from '../../record/batch-header.ts';
+import type { Codecs } from '../../record/codecs.ts';
+import { readControlType } from '../../record/control.ts';
+import { decodeRecords } from '../../record/decode.ts';
+import type { ConsumedRecord } from '../../record/record.ts';
+import type { Isolation } from '../broker.ts';
+import type { AbortedTransaction } from './api/fetch.ts';
+
+/** What a Fetch answer brings of one partition. */
+export interface FetchedBatches {
+  /** Whole batches, the last one possibly cut. */
+  readonly records: Buffer;
+  readonly aborted: readonly AbortedTransaction[];
+}
+
+/** Where the next fetch starts: behind the last whole batch, `from` where there is none. */
+export function nextOffsetOf(records: Buffer, from: number): number {
+  let next = from;
+  for (const header of readBatchHeaders(records)) next = Math.max(next, header.lastOffset + 1);
+  return next;
+}
+
+/**
+ * The records a reader may have, from an offset on: without control batches, and to a read-committed one without those of
+ * aborted transactions. BATCH_CORRUPT, BATCH_UNSUPPORTED.
+ *
+ * The broker names the aborted transactions that reach into its answer by producer and first offset. A producer's records
+ * are skipped from there to its next abort marker; it may abort several times within one answer, and the marker may come
+ * in a later one.
+ */
+export function visibleRecords(
+  { records, aborted }: FetchedBatches,
+  fromOffset: number,
+  isolation: Isolation,
+  codecs: Codecs,
+): ConsumedRecord[] {
+  const visible: ConsumedRecord[] = [];
+  const isAborted = isolation === 'read-committed' ? abortedBatches(records, aborted, codecs) : undefined;
+  for (const header of readBatchHeaders(records)) {
+    // Every batch is shown to it: the markers among them close transactions.
+    const isSkipped = isAborted?.(header) === true;
+    if (header.isControl || isSkipped || header.lastOffset < fromOffset) continue;
+    decodeRecords(records, header, { codecs, fromOffset }, visible);
+  }
+  return visible;
+}
+
+/** Tells of one batch after the other, in their order, whether it belongs to an aborted transaction. */
+function abortedBatches(
+  records: Buffer,
+  aborted: readonly AbortedTransaction[],
+  codecs: Codecs,
+): (header: BatchHeader) => boolean {
+  const coming = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset);
+  const open = new Set<number>();
+  let next = 0;
+  return (header) => {
+    for (; next < coming.length && coming[next]!.firstOffset <= header.lastOffset; next++)
+      open.add(coming[next]!.producerId);
+    if (!header.isControl) return header.isTransactional && open.has(header.producerId);
+    if (open.has(header.producerId) && readControlType(records, header, codecs) === 'abort')
+      open.delete(header.producerId);
+    return false;
+  };
+}
