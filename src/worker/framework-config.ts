@@ -15,7 +15,7 @@ export const frameworkConfig = define({
     width: 'medium',
     displayName: 'Connector name',
     validate: (value) => {
-      if (value === null || value.trim() === '') return 'name may not be empty';
+      if (value === null || value.trim() === '') return 'String may not be empty';
       // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
       return /[\u0000-\u001f\u007f]/.test(value) ? 'name may not contain control characters' : undefined;
     },

@@ -16,6 +16,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { OffsetTable } from './offset-table.ts';
 import { Pipeline } from './pipeline.ts';
 import { type Converters, recordSends, topicsOf } from './record-sends.ts';
+import type { RunningTask } from './running-task.ts';
 import { type SourceMetrics, sourceMetrics } from './source-metrics.ts';
 
 export interface SourceTaskOptions {
@@ -42,16 +43,9 @@ export interface SourceTaskOptions {
   readonly setStatus: (detail: string | undefined) => void;
 }
 
-export interface SourceTask {
-  /** Resolves when the task has ended after `stop`: true if everything received was written. Rejects when it failed. */
-  readonly ended: Promise<boolean>;
-  /** Asks for the end: the connector receives no more, what it has goes out, offsets are stored, bounded in time. */
-  stop(): void;
-}
-
 const defaultMaxBatchBytes = 1_000_000;
 
-export function startSourceTask(options: SourceTaskOptions): SourceTask {
+export function startSourceTask(options: SourceTaskOptions): RunningTask {
   const stop = new AbortController();
   return { ended: new Run(options, stop.signal).run(), stop: () => stop.abort() };
 }

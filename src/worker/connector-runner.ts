@@ -1,0 +1,189 @@
+/** One connector as configured: its tasks, their states, and the changes between running, paused and stopped. */
+import { describeError, TributaryError } from '../base/errors.ts';
+import { parse, type RawConfig, unknownKeys } from '../config/config-def.ts';
+import type { Connector } from '../connectors/contract.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { ConfigTable, TargetState } from './config-table.ts';
+import { selectConverters } from './converter-selection.ts';
+import { connectorOptions, frameworkConfig, frameworkPrefixes } from './framework-config.ts';
+import type { OffsetTable } from './offset-table.ts';
+import { findConnector } from './plugins.ts';
+import type { RunningTask } from './running-task.ts';
+import { startSinkTask } from './sink-task.ts';
+import { startSourceTask } from './source-task.ts';
+import type { State, Status } from './status-table.ts';
+import type { StatusWriter } from './status-writer.ts';
+import { TaskRunner } from './task-runner.ts';
+import { ensureTopic } from './topic-creation.ts';
+import type { WorkerOptions } from './worker-options.ts';
+
+export interface ConnectorState {
+  readonly state: State;
+  readonly trace: string | null;
+  readonly version: string | null;
+}
+
+export interface RunnerContext {
+  readonly options: WorkerOptions;
+  readonly configs: ConfigTable;
+  readonly offsets: OffsetTable;
+  readonly statuses: StatusWriter;
+}
+
+interface Task {
+  readonly config: RawConfig;
+  readonly runner: TaskRunner;
+  readonly metrics: Metrics;
+}
+
+const stateOf: Readonly<Record<TargetState, State>> = { STARTED: 'RUNNING', PAUSED: 'PAUSED', STOPPED: 'STOPPED' };
+
+export class ConnectorRunner {
+  readonly name: string;
+  readonly #context: RunnerContext;
+  readonly #log: Log;
+  #state: ConnectorState = { state: 'UNASSIGNED', trace: null, version: null };
+  #tasks: Task[] = [];
+
+  constructor(name: string, context: RunnerContext) {
+    this.name = name;
+    this.#context = context;
+    this.#log = context.options.log.child({ connector: name });
+  }
+
+  get state(): ConnectorState {
+    return this.#state;
+  }
+
+  get tasks(): readonly { readonly config: RawConfig; readonly runner: TaskRunner }[] {
+    return this.#tasks;
+  }
+
+  /** Brings the connector to what its configuration and target state say, from whatever it was doing. */
+  async apply(): Promise<void> {
+    const { configs } = this.#context;
+    const target = configs.targetState(this.name);
+    await this.stopTasks(target === 'STARTED' ? 'UNASSIGNED' : stateOf[target]);
+    const stored = configs.connector(this.name);
+    if (stored === undefined) return;
+    let made: { readonly connector: Connector; readonly taskConfigs: readonly RawConfig[] };
+    try {
+      made = this.#make(stored);
+    } catch (error) {
+      this.#become({ state: 'FAILED', trace: describeError(error), version: null });
+      return;
+    }
+    const { connector, taskConfigs } = made;
+    const shown = target === 'STOPPED' ? [] : taskConfigs;
+    if (configs.tasks(this.name).length !== shown.length || target === 'STARTED')
+      await configs.putTasks(this.name, shown);
+    this.#become({ state: stateOf[target], trace: null, version: connector.version });
+    if (target === 'STOPPED') this.#forgetTasks();
+    else this.#tasks = shown.map((config, task) => this.#task(connector, config, task));
+    if (target === 'STARTED') await Promise.all(this.#tasks.map(({ runner }) => runner.start()));
+    else for (const [task, { runner }] of this.#tasks.entries()) await this.#park(task, runner, stateOf[target]);
+  }
+
+  async restartTask(task: number): Promise<void> {
+    const found = this.#tasks[task];
+    if (found === undefined) throw new TributaryError('NOT_FOUND', `Unknown task: ${this.name}-${task}`);
+    await found.runner.stop('RESTARTING');
+    await found.runner.start();
+  }
+
+  async stopTasks(after: State): Promise<void> {
+    await Promise.all(this.#tasks.map(({ runner }) => runner.stop(after)));
+    for (const { metrics } of this.#tasks) metrics.remove();
+  }
+
+  #make(stored: RawConfig): { connector: Connector; taskConfigs: readonly RawConfig[] } {
+    const { options } = this.#context;
+    const config = options.resolve?.(stored) ?? stored;
+    const connector = findConnector(options.connectors, config['connector.class'] ?? '');
+    const definition = connectorOptions(connector.config);
+    parse(definition, config);
+    for (const { key, hint } of unknownKeys(definition, config, frameworkPrefixes)) {
+      this.#log.warn('unknown_key', { key, hint: `nothing reads it.${hint}` });
+    }
+    const max = parse(frameworkConfig, config)['tasks.max'];
+    return { connector, taskConfigs: connector.tasks(config, max) };
+  }
+
+  #task(connector: Connector, config: RawConfig, task: number): Task {
+    const { options, statuses } = this.#context;
+    const framework = parse(frameworkConfig, config);
+    const metrics = options.metrics.child({ connector: this.name, task: String(task) });
+    const log = this.#log.child({ task });
+    const unclean = connector.kind === 'source' && statuses.task(this.name, task)?.clean === false;
+    let first = true;
+    const runner = new TaskRunner({
+      log,
+      clock: options.clock,
+      restart: {
+        enabled: (options.autoRestart ?? true) && framework['errors.restart.enabled'],
+        delayMs: framework['errors.restart.delay.ms'],
+        maxDelayMs: framework['errors.restart.delay.max.ms'],
+      },
+      onChange: ({ state, trace }, clean) => {
+        statuses.putTask(this.name, task, this.#status(state, trace, connector.version, clean));
+      },
+      start: async (setStatus) => {
+        const previousEndUnclean = unclean && first;
+        first = false;
+        return this.#startTask(connector, config, task, previousEndUnclean, metrics, log, setStatus);
+      },
+    });
+    return { config, runner, metrics };
+  }
+
+  async #startTask(
+    connector: Connector,
+    config: RawConfig,
+    task: number,
+    previousEndUnclean: boolean,
+    metrics: Metrics,
+    log: Log,
+    setStatus: (detail: string | undefined) => void,
+  ): Promise<RunningTask> {
+    const { options, offsets } = this.#context;
+    const { broker, clock, random } = options;
+    const common = { name: this.name, task, config, broker, metrics, log, clock, random, setStatus };
+    const flushMs = options.offsetFlushIntervalMs ?? 5_000;
+    if (connector.kind === 'sink') return startSinkTask({ ...common, connector, commitIntervalMs: flushMs });
+    const creation = options.topicCreation ?? { autoCreate: true, partitions: 1 };
+    return startSourceTask({
+      ...common,
+      connector,
+      offsets,
+      previousEndUnclean,
+      producer: options.producer ?? {},
+      converters: selectConverters(config, options.converters ?? {}),
+      ensureTopic: (topic) => ensureTopic(broker, topic, creation, log),
+      tolerance: parse(frameworkConfig, config)['errors.tolerance'] === 'all' ? 'all' : 'none',
+      offsetFlushIntervalMs: flushMs,
+      gracefulStopMs: options.gracefulStopMs ?? 5_000,
+    });
+  }
+
+  async #park(task: number, runner: TaskRunner, state: State): Promise<void> {
+    await runner.stop(state);
+    this.#log.debug('task_parked', { task, state });
+  }
+
+  #forgetTasks(): void {
+    for (const task of this.#tasks.keys()) this.#context.statuses.removeTask(this.name, task);
+    this.#tasks = [];
+  }
+
+  #become(state: ConnectorState): void {
+    this.#state = state;
+    this.#context.statuses.putConnector(this.name, this.#status(state.state, state.trace, state.version));
+    if (state.state === 'FAILED') this.#log.error('connector_failed', { reason: state.trace });
+  }
+
+  #status(state: State, trace: string | null, version: string | null, clean?: boolean): Status {
+    const status = { state, trace, workerId: this.#context.options.workerId, version };
+    return clean === undefined ? status : { ...status, clean };
+  }
+}

@@ -1,0 +1,7 @@
+/** A task at work, of a source or a sink. */
+export interface RunningTask {
+  /** Resolves when the task has ended after `stop`: true if everything it had was written. Rejects when it failed. */
+  readonly ended: Promise<boolean>;
+  /** Asks for the end; what the task has already received still goes out, bounded in time. */
+  stop(): void;
+}

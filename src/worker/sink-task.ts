@@ -1,0 +1,150 @@
+/** One task of a sink connector: a member of the consumer group `connect-<name>` that hands records on and then commits. */
+import { sleep } from '../base/abort.ts';
+import { backoffMs } from '../base/backoff.ts';
+import type { Clock, Random } from '../base/clock.ts';
+import { describeError, isRetriable, TributaryError } from '../base/errors.ts';
+import type { Broker, FetchedRecords, GroupMember } from '../broker/broker.ts';
+import type { RawConfig } from '../config/raw.ts';
+import type { SinkTask as ConnectorTask, SinkConnector, SinkRecord } from '../connectors/contract.ts';
+import { partitionKey, type TopicPartition } from '../record/record.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Counter, Metrics } from '../telemetry/metrics.ts';
+import type { RunningTask } from './running-task.ts';
+
+export interface SinkTaskOptions {
+  readonly connector: SinkConnector;
+  readonly name: string;
+  readonly task: number;
+  readonly config: RawConfig;
+  readonly broker: Broker;
+  readonly commitIntervalMs: number;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly setStatus: (detail: string | undefined) => void;
+}
+
+const retry = { baseMs: 300, maxMs: 60_000, jitter: 0.25 };
+
+export function startSinkTask(options: SinkTaskOptions): RunningTask {
+  const stop = new AbortController();
+  return { ended: new Run(options, stop.signal).run(), stop: () => stop.abort() };
+}
+
+class Run {
+  readonly #options: SinkTaskOptions;
+  readonly #stop: AbortSignal;
+  readonly #written: Counter;
+  readonly #retries: Counter;
+  /** Positions behind what was written and not committed yet. */
+  readonly #positions = new Map<string, TopicPartition & { readonly offset: number }>();
+  #committedAtMs: number;
+  #writing: Promise<unknown> = Promise.resolve();
+
+  constructor(options: SinkTaskOptions, stop: AbortSignal) {
+    this.#options = options;
+    this.#stop = stop;
+    this.#committedAtMs = options.clock.monotonicMs();
+    this.#written = options.metrics.counter(
+      'kafka_connect_sink_task_sink_record_send_total',
+      'Records written to their destination',
+    );
+    this.#retries = options.metrics.counter('kafka_connect_task_error_total_retries', 'Writes that were tried again');
+  }
+
+  async run(): Promise<boolean> {
+    const { connector, config, name, task, clock, random, log, metrics, setStatus } = this.#options;
+    const context = { connector: name, task, clock, random, log, metrics, setStatus, signal: this.#stop };
+    const sink = await connector.open(config, context);
+    try {
+      const member = await this.#join();
+      try {
+        await this.#pump(member, sink);
+        await this.#commit(member);
+      } finally {
+        await member.close();
+      }
+    } finally {
+      await sink.close();
+    }
+    log.info('task_stopped', { clean: true });
+    return true;
+  }
+
+  async #join(): Promise<GroupMember> {
+    const { broker, config, name } = this.#options;
+    const pattern = config['topics.regex'];
+    const topics = (config['topics'] ?? '').split(/\s*,\s*/).filter((topic) => topic !== '');
+    if (topics.length === 0 && pattern === undefined) {
+      throw new TributaryError('CONFIG_INVALID', 'Must configure one of topics or topics.regex');
+    }
+    let member: GroupMember | undefined;
+    member = await broker.group({
+      groupId: `connect-${name}`,
+      topics,
+      ...(pattern === undefined ? {} : { topicPattern: new RegExp(`^(?:${pattern})$`) }),
+      startAt: 'earliest',
+      signal: this.#stop,
+      onRevoked: async (partitions, how) => {
+        await this.#writing.catch(() => {}); // its failure is the loop's to report
+        if (how === 'revoked' && member !== undefined) await this.#commit(member);
+        for (const { topic, partition } of partitions) this.#positions.delete(partitionKey(topic, partition));
+      },
+    });
+    return member;
+  }
+
+  async #pump(member: GroupMember, sink: ConnectorTask): Promise<void> {
+    const stopped = new Promise<undefined>((resolve) => {
+      this.#stop.addEventListener('abort', () => resolve(undefined), { once: true });
+    });
+    const records = member.records[Symbol.asyncIterator]();
+    while (!this.#stop.aborted) {
+      const next = await Promise.race([records.next(), stopped]);
+      if (next === undefined || next.done === true) return;
+      this.#writing = this.#write(sink, next.value);
+      if (!(await this.#writing)) return;
+      if (this.#options.clock.monotonicMs() - this.#committedAtMs >= this.#options.commitIntervalMs)
+        await this.#commit(member);
+    }
+  }
+
+  /** False when the task was stopped before the records were written: they are read again after the next start. */
+  async #write(sink: ConnectorTask, fetched: FetchedRecords): Promise<boolean> {
+    const { topic, partition, nextOffset } = fetched;
+    const records = fetched.records.map((record): SinkRecord => ({ ...record, topic, partition }));
+    for (let attempt = 1; records.length > 0; attempt++) {
+      try {
+        await sink.write(records);
+        break;
+      } catch (error) {
+        if (!isRetriable(error)) throw error;
+        this.#retries.value++;
+        this.#options.log.warn('sink_retry', { attempt, reason: describeError(error) });
+        await sleep(backoffMs(attempt, retry, this.#options.random), this.#stop);
+        if (this.#stop.aborted) return false;
+      }
+    }
+    this.#written.value += records.length;
+    this.#positions.set(partitionKey(topic, partition), { topic, partition, offset: nextOffset });
+    return true;
+  }
+
+  async #commit(member: GroupMember): Promise<void> {
+    this.#committedAtMs = this.#options.clock.monotonicMs();
+    if (this.#positions.size === 0) return;
+    const offsets = [...this.#positions.values()];
+    try {
+      await member.commit(offsets);
+    } catch (error) {
+      if (!isRetriable(error)) throw error;
+      this.#options.log.warn('offset_commit_failed', { reason: describeError(error) });
+      return; // the positions stay and go with the next commit
+    }
+    for (const { topic, partition, offset } of offsets) {
+      const key = partitionKey(topic, partition);
+      if (this.#positions.get(key)?.offset === offset) this.#positions.delete(key);
+    }
+  }
+}

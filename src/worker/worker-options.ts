@@ -1,0 +1,45 @@
+import type { Clock, Random } from '../base/clock.ts';
+import type { Broker, ProducerOptions } from '../broker/broker.ts';
+import type { RawConfig } from '../config/raw.ts';
+import type { Connector } from '../connectors/contract.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { TopicCreation } from './topic-creation.ts';
+
+export interface TableTopic {
+  readonly topic: string;
+  readonly partitions: number;
+  readonly replicationFactor?: number;
+}
+
+export interface WorkerOptions {
+  readonly broker: Broker;
+  /** What can be run: one entry a connector class. */
+  readonly connectors: readonly Connector[];
+  /** host:port that others reach this worker at, for statuses. */
+  readonly workerId: string;
+  /** Default: tributary-configs (1 partition), tributary-offsets and tributary-status (1 each). */
+  readonly tables?: { readonly config: TableTopic; readonly offset: TableTopic; readonly status: TableTopic };
+  /** key.converter, value.converter, header.converter and their prefixed options. Default: text and bytes unchanged. */
+  readonly converters?: RawConfig;
+  readonly topicCreation?: TopicCreation;
+  readonly producer?: ProducerOptions;
+  /** Default 5 000 ms; Kafka Connect's is 60 000. */
+  readonly offsetFlushIntervalMs?: number;
+  /** How long a task may take to write what it has received when it is stopped. Default 5 000 ms. */
+  readonly gracefulStopMs?: number;
+  /** Off: failed tasks stay failed, as in Kafka Connect. Default on; connectors may set `errors.restart.*`. */
+  readonly autoRestart?: boolean;
+  /** Replaces references to configuration providers (`${env:NAME}`), just before a connector starts. */
+  readonly resolve?: (config: RawConfig) => RawConfig;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export const defaultTables = {
+  config: { topic: 'tributary-configs', partitions: 1 },
+  offset: { topic: 'tributary-offsets', partitions: 1 },
+  status: { topic: 'tributary-status', partitions: 1 },
+} as const;

@@ -1,0 +1,335 @@
+/**
+ * The worker: runs what its configuration table says, and changes that table for those who ask. One change a connector at
+ * a time; connectors never wait for each other.
+ */
+import { describeError, TributaryError } from '../base/errors.ts';
+import type { RawConfig } from '../config/raw.ts';
+import type { Connector } from '../connectors/contract.ts';
+import { type ConfigTable, configTable, type TargetState } from './config-table.ts';
+import { ConnectorRunner, type RunnerContext } from './connector-runner.ts';
+import { connectorOptions } from './framework-config.ts';
+import { offsetTable, type SourceOffset } from './offset-table.ts';
+import { findConnector } from './plugins.ts';
+import { type State, statusTable } from './status-table.ts';
+import { statusWriter } from './status-writer.ts';
+import { openTable, type Table } from './table.ts';
+import { checkConnectorConfig } from './validation.ts';
+import { defaultTables, type WorkerOptions } from './worker-options.ts';
+
+export type { WorkerOptions } from './worker-options.ts';
+
+export interface ConnectorView {
+  readonly name: string;
+  readonly type: ConnectorType;
+  readonly config: RawConfig;
+  readonly tasks: readonly RawConfig[];
+}
+
+export type ConnectorType = 'source' | 'sink' | 'unknown';
+
+export interface PartStatus {
+  readonly state: State;
+  readonly workerId: string;
+  readonly version: string | null;
+  readonly trace: string | null;
+}
+
+export interface TaskStatus extends PartStatus {
+  readonly task: number;
+  /** What the connector says of itself: `reconnecting: …`. */
+  readonly detail: string | undefined;
+}
+
+export interface ConnectorStatus {
+  readonly name: string;
+  readonly type: ConnectorType;
+  readonly connector: PartStatus;
+  readonly tasks: readonly TaskStatus[];
+}
+
+export interface RestartOptions {
+  readonly includeTasks: boolean;
+  readonly onlyFailed: boolean;
+}
+
+/**
+ * Opens the tables and starts what they hold. `fromFile` are connectors of the configuration file: they win over what the
+ * table holds of the same names, with a warning where it differs.
+ */
+export async function startWorker(
+  options: WorkerOptions,
+  fromFile: Readonly<Record<string, RawConfig>> = {},
+): Promise<Worker> {
+  const { broker, log } = options;
+  const topics = options.tables ?? defaultTables;
+  const opened = await Promise.all(
+    [topics.config, topics.offset, topics.status].map((table) => openTable({ ...table, broker, log })),
+  );
+  const [config, offset, status] = opened as [Table, Table, Table];
+  const worker = new Worker(options, opened, {
+    options,
+    configs: configTable(config),
+    offsets: offsetTable(offset),
+    statuses: statusWriter(statusTable(status), log),
+  });
+  await worker.start(fromFile);
+  return worker;
+}
+
+const targets = { RUNNING: 'STARTED', PAUSED: 'PAUSED', STOPPED: 'STOPPED' } as const;
+
+export class Worker implements AsyncDisposable {
+  readonly #options: WorkerOptions;
+  readonly #tables: readonly Table[];
+  readonly #context: RunnerContext;
+  readonly #configs: ConfigTable;
+  readonly #runners = new Map<string, ConnectorRunner>();
+  /** The change of each connector that is under way; the next one waits for it. */
+  readonly #changes = new Map<string, Promise<unknown>>();
+  #state: 'starting' | 'healthy' | 'stopping' = 'starting';
+
+  constructor(options: WorkerOptions, tables: readonly Table[], context: RunnerContext) {
+    this.#options = options;
+    this.#tables = tables;
+    this.#context = context;
+    this.#configs = context.configs;
+  }
+
+  async start(fromFile: Readonly<Record<string, RawConfig>>): Promise<void> {
+    for (const [name, config] of Object.entries(fromFile)) await this.#takeFromFile(name, { ...config, name });
+    for (const name of this.connectorNames()) this.#applyInBackground(name);
+    this.#state = 'healthy';
+  }
+
+  clusterId(): Promise<string> {
+    return this.#options.broker.clusterId();
+  }
+
+  health(): { readonly state: 'healthy' | 'starting' | 'unhealthy'; readonly reason?: string } {
+    if (this.#state === 'stopping') return { state: 'unhealthy', reason: 'the worker is stopping' };
+    return { state: this.#state };
+  }
+
+  connectorNames(): readonly string[] {
+    return this.#configs.connectors();
+  }
+
+  connector(name: string): ConnectorView | undefined {
+    const config = this.#configs.connector(name);
+    if (config === undefined) return undefined;
+    const taskConfigs = this.#configs.tasks(name);
+    return { name, type: this.#typeOf(config), config, tasks: taskConfigs };
+  }
+
+  status(name: string): ConnectorStatus | undefined {
+    const config = this.#configs.connector(name);
+    const runner = this.#runners.get(name);
+    if (config === undefined || runner === undefined) return undefined;
+    const { workerId } = this.#options;
+    const { version } = runner.state;
+    return {
+      name,
+      type: this.#typeOf(config),
+      connector: { ...runner.state, workerId },
+      tasks: runner.tasks.map(({ runner: { state } }, task) => ({ task, workerId, version, ...state })),
+    };
+  }
+
+  async offsets(name: string): Promise<readonly SourceOffset[]> {
+    const config = this.#known(name);
+    if (this.#typeOf(config) !== 'sink') return this.#context.offsets.all(name);
+    const committed = await this.#options.broker.committedOffsets(`connect-${name}`);
+    return committed.map(({ topic, partition, offset }) => ({
+      partition: { kafka_topic: topic, kafka_partition: partition },
+      offset: { kafka_offset: offset },
+    }));
+  }
+
+  secretKeys(config: RawConfig): ReadonlySet<string> {
+    const definition = this.#definitionOf(config);
+    const secret = Object.entries(definition?.options ?? {}).filter(([, option]) => option.type === 'PASSWORD');
+    return new Set(secret.map(([key]) => key));
+  }
+
+  async create(name: string, config: RawConfig, initialState: 'RUNNING' | 'PAUSED' | 'STOPPED'): Promise<void> {
+    checkConnectorConfig(name, this.#resolved(config), this.#options.connectors);
+    await this.#change(name, async () => {
+      if (this.#configs.connector(name) !== undefined) {
+        throw new TributaryError('ALREADY_EXISTS', `Connector ${name} already exists`);
+      }
+      await this.#configs.putConnector(name, config, targets[initialState]);
+    });
+    this.#applyInBackground(name);
+  }
+
+  async put(name: string, config: RawConfig): Promise<'created' | 'updated'> {
+    checkConnectorConfig(name, this.#resolved(config), this.#options.connectors);
+    const existed = await this.#change(name, async () => {
+      const known = this.#configs.connector(name) !== undefined;
+      await this.#configs.putConnector(name, config);
+      return known;
+    });
+    this.#applyInBackground(name);
+    return existed ? 'updated' : 'created';
+  }
+
+  async delete(name: string): Promise<void> {
+    this.#known(name);
+    await this.#change(name, async () => {
+      await this.#runners.get(name)?.stopTasks('UNASSIGNED');
+      this.#runners.delete(name);
+      await this.#configs.remove(name);
+      this.#context.statuses.remove(name);
+    });
+  }
+
+  pause(name: string): Promise<void> {
+    return this.#setTarget(name, 'PAUSED');
+  }
+
+  resume(name: string): Promise<void> {
+    return this.#setTarget(name, 'STARTED');
+  }
+
+  stop(name: string): Promise<void> {
+    return this.#setTarget(name, 'STOPPED');
+  }
+
+  /**
+   * Restarts the connector, with its tasks where `includeTasks` says so; `onlyFailed` leaves alone what has not failed.
+   * INTERNAL where only the connector was to be restarted and it does not start.
+   */
+  async restart(name: string, { includeTasks, onlyFailed }: RestartOptions): Promise<ConnectorStatus> {
+    this.#known(name);
+    const before = this.status(name);
+    const restartConnector = !onlyFailed || before?.connector.state === 'FAILED';
+    const tasks = (before?.tasks ?? []).filter(({ state }) => includeTasks && (!onlyFailed || state === 'FAILED'));
+    const work = this.#change(name, async () => {
+      // A connector has no work of its own: starting it anew makes its tasks, which is only wanted where it had failed.
+      if (before?.connector.state === 'FAILED') await this.#runners.get(name)?.apply();
+      else for (const { task } of tasks) await this.#runners.get(name)?.restartTask(task);
+    });
+    if (!includeTasks && !onlyFailed) {
+      await work;
+      if (this.status(name)?.connector.state === 'FAILED') {
+        throw new TributaryError('INTERNAL', `Failed to start connector: ${name}`);
+      }
+    } else this.#inBackground(name, work);
+    const status = before ?? { name, type: 'unknown', connector: this.#unassigned(), tasks: [] };
+    const restarting = (part: number): boolean => tasks.some(({ task }) => task === part);
+    return {
+      ...status,
+      connector: restartConnector ? { ...status.connector, state: 'RESTARTING' } : status.connector,
+      tasks: status.tasks.map((task) => (restarting(task.task) ? { ...task, state: 'RESTARTING' } : task)),
+    };
+  }
+
+  async restartTask(name: string, task: number): Promise<void> {
+    this.#known(name);
+    await this.#change(name, async () => {
+      const runner = this.#runners.get(name);
+      if (runner === undefined) throw new TributaryError('NOT_FOUND', `Unknown task: ${name}-${task}`);
+      await runner.restartTask(task);
+    });
+  }
+
+  /** Stops everything, writing what was received and where it ended. Bounded by the time a task may take to stop. */
+  async close(): Promise<void> {
+    if (this.#state === 'stopping') return;
+    this.#state = 'stopping';
+    await Promise.all(
+      [...this.#runners.values()].map((runner) => this.#change(runner.name, () => runner.stopTasks('UNASSIGNED'))),
+    );
+    await this.#context.statuses.settled();
+    await Promise.all(this.#tables.map((table) => table.close()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #takeFromFile(name: string, config: RawConfig): Promise<void> {
+    checkConnectorConfig(name, this.#resolved(config), this.#options.connectors);
+    const stored = this.#configs.connector(name);
+    if (stored !== undefined && JSON.stringify(sorted(stored)) !== JSON.stringify(sorted(config))) {
+      this.#options.log.warn('connector_replaced', {
+        connector: name,
+        reason: 'the configuration file says otherwise than what was stored: the file wins',
+      });
+    }
+    await this.#configs.putConnector(name, config);
+  }
+
+  async #setTarget(name: string, target: TargetState): Promise<void> {
+    this.#known(name);
+    if (this.#configs.targetState(name) === target && this.#runners.get(name)?.state.state !== 'FAILED') return;
+    await this.#change(name, () => this.#configs.putTargetState(name, target));
+    this.#applyInBackground(name);
+  }
+
+  #applyInBackground(name: string): void {
+    let runner = this.#runners.get(name);
+    if (runner === undefined) {
+      runner = new ConnectorRunner(name, this.#context);
+      this.#runners.set(name, runner);
+    }
+    const applied = runner;
+    this.#inBackground(
+      name,
+      this.#change(name, () => applied.apply()),
+    );
+  }
+
+  #inBackground(name: string, work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
+      this.#options.log.error('connector_change_failed', { connector: name, reason: describeError(error) });
+    });
+  }
+
+  /** Runs a change behind those of the same connector that came before, whether they succeeded or not. */
+  async #change<T>(name: string, change: () => Promise<T>): Promise<T> {
+    const before = this.#changes.get(name) ?? Promise.resolve();
+    const mine = before.then(change, change);
+    this.#changes.set(name, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.#changes.get(name) === mine) this.#changes.delete(name);
+    }
+  }
+
+  #known(name: string): RawConfig {
+    const config = this.#configs.connector(name);
+    if (config === undefined) throw new TributaryError('NOT_FOUND', `Unknown connector ${name}`);
+    return config;
+  }
+
+  #resolved(config: RawConfig): RawConfig {
+    return this.#options.resolve?.(config) ?? config;
+  }
+
+  #classOf(config: RawConfig): Connector | undefined {
+    try {
+      return findConnector(this.#options.connectors, config['connector.class'] ?? '');
+    } catch {
+      return undefined; // a class that is gone: shown as unknown, and its start has failed with the reason
+    }
+  }
+
+  #typeOf(config: RawConfig): ConnectorType {
+    return this.#classOf(config)?.kind ?? 'unknown';
+  }
+
+  #definitionOf(config: RawConfig): ReturnType<typeof connectorOptions> | undefined {
+    const connector = this.#classOf(config);
+    return connector === undefined ? undefined : connectorOptions(connector.config);
+  }
+
+  #unassigned(): PartStatus {
+    return { state: 'UNASSIGNED', workerId: this.#options.workerId, version: null, trace: null };
+  }
+}
+
+function sorted(config: RawConfig): readonly (readonly [string, string])[] {
+  return Object.entries(config).sort(([a], [b]) => (a < b ? -1 : 1));
+}
