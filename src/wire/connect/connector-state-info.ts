@@ -14,6 +14,8 @@ export interface StateInfo {
 
 export interface TaskStateInfo extends StateInfo {
   readonly id: number;
+  /** Not of Connect: what the connector says of itself (`reconnecting: connection refused`), absent while all is well. */
+  readonly detail?: string;
 }
 
 export interface ConnectorStateInfo {
@@ -35,6 +37,6 @@ export function stateInfo({ state, workerId, version, trace }: StateSource): Sta
   return { state, worker_id: workerId, version, ...(trace === null || trace === '' ? {} : { trace }) };
 }
 
-export function taskStateInfo(id: number, source: StateSource): TaskStateInfo {
-  return { id, ...stateInfo(source) };
+export function taskStateInfo(id: number, source: StateSource & { readonly detail?: string }): TaskStateInfo {
+  return { id, ...stateInfo(source), ...(source.detail === undefined ? {} : { detail: source.detail }) };
 }

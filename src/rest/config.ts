@@ -1,0 +1,37 @@
+/** `/connectors/{c}/config`. */
+import type { FastifyInstance } from 'fastify';
+import { parseConfigMap } from '../wire/connect/connector-config.ts';
+import { unmasked } from './masking.ts';
+import { unreadable } from './refusal.ts';
+import {
+  connectorInfo,
+  connectorLocation,
+  type NameParams,
+  namedConfig,
+  type RestContext,
+  requireConnector,
+  shownConfig,
+} from './rest-context.ts';
+
+export function configRoutes(server: FastifyInstance, context: RestContext): void {
+  const { worker } = context;
+
+  server.get<NameParams>('/connectors/:name/config', async ({ params }) => {
+    return shownConfig(context, requireConnector(context, params.name).config);
+  });
+
+  server.put<NameParams>('/connectors/:name/config', async (request, reply) => {
+    const { name } = request.params;
+    const parsed = parseConfigMap(request.body);
+    if (!parsed.ok) throw unreadable(parsed.problem);
+    const named = namedConfig(parsed.config, name);
+    const config = context.maskSecrets
+      ? unmasked(named, worker.secretKeys(named), worker.connector(name)?.config)
+      : named;
+    const outcome = await worker.put(name, config);
+    const view = requireConnector(context, name);
+    if (outcome === 'updated') return reply.send(connectorInfo(context, view));
+    const created = connectorInfo(context, { ...view, tasks: [] });
+    return reply.code(201).header('location', connectorLocation(request.host, name)).send(created);
+  });
+}

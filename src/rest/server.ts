@@ -1,0 +1,60 @@
+/**
+ * The REST interface of the worker: Kafka Connect's routes, `/health` and `/metrics`. Whoever builds it may add routes of
+ * its own before it listens; they share its body parser and its answers to unknown paths.
+ */
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import type { Log } from '../telemetry/log.ts';
+import type { MetricRegistry } from '../telemetry/metrics.ts';
+import { statusError } from '../wire/connect/error-body.ts';
+import { configRoutes } from './config.ts';
+import { connectorRoutes } from './connectors.ts';
+import { lifecycleRoutes } from './lifecycle.ts';
+import { metricRoutes } from './metrics.ts';
+import { offsetRoutes } from './offsets.ts';
+import { errorHandler } from './refusal.ts';
+import { acceptJsonBodies, answerUnknownPaths, requireJsonAccepted } from './request-format.ts';
+import type { RestContext } from './rest-context.ts';
+import type { RestWorker } from './rest-worker.ts';
+import { rootRoutes } from './root.ts';
+import { statusRoutes } from './status.ts';
+import { taskRoutes } from './tasks.ts';
+
+export interface RestServerOptions {
+  readonly worker: RestWorker;
+  readonly registry: MetricRegistry;
+  /** Our own version, shown by `GET /`. */
+  readonly version: string;
+  /** Values of password options are shown as `******`, and that text in a PUT keeps the value there was. */
+  readonly maskSecrets: boolean;
+  readonly log: Log;
+}
+
+/** A name of a connector in a path may be that long. */
+const maxParamLength = 1000;
+
+export function buildRestServer({ worker, registry, version, maskSecrets, log }: RestServerOptions): FastifyInstance {
+  const server = fastify({
+    // Connections that only wait (a browser's, a scraper's) must not hold up the end of the process.
+    forceCloseConnections: 'idle',
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength },
+    // A path that cannot be decoded: found before there is a route whose error handler could answer.
+    frameworkErrors: (_error, _request, reply: FastifyReply) => reply.code(400).send(statusError(400)),
+  });
+  server.setErrorHandler(errorHandler(log));
+  answerUnknownPaths(server);
+  acceptJsonBodies(server);
+  metricRoutes(server, registry);
+
+  const context: RestContext = { worker, maskSecrets };
+  void server.register(async (scope) => {
+    scope.addHook('onRequest', requireJsonAccepted);
+    rootRoutes(scope, context, version);
+    connectorRoutes(scope, context);
+    configRoutes(scope, context);
+    statusRoutes(scope, context);
+    taskRoutes(scope, context);
+    lifecycleRoutes(scope, context);
+    offsetRoutes(scope, context);
+  });
+  return server;
+}

@@ -1,0 +1,84 @@
+/** A worker that only remembers, for tests of the REST interface. */
+import { TributaryError } from '../../src/base/errors.ts';
+import type { RawConfig } from '../../src/config/raw.ts';
+import type {
+  ConnectorStatus,
+  ConnectorView,
+  OffsetView,
+  PartStatus,
+  RestWorker,
+  TaskStatus,
+  WorkerHealth,
+} from '../../src/rest/rest-worker.ts';
+
+export interface FakeWorker extends RestWorker {
+  /** What was asked for, in order: `pause a`, `restart a includeTasks`. */
+  readonly calls: string[];
+  readonly configs: Map<string, RawConfig>;
+  readonly states: Map<string, Omit<TaskStatus, 'task'>>;
+  readonly storedOffsets: Map<string, readonly OffsetView[]>;
+  healthNow: WorkerHealth;
+  /** Thrown by the next call that changes something. */
+  failure: Error | undefined;
+}
+
+export function fakeWorker(configs: Readonly<Record<string, RawConfig>> = {}): FakeWorker {
+  const running: PartStatus = { state: 'RUNNING', workerId: '127.0.0.1:8083', version: '1.0.0', trace: null };
+
+  const act = async (call: string): Promise<void> => {
+    const { failure } = worker;
+    worker.failure = undefined;
+    if (failure !== undefined) throw failure;
+    worker.calls.push(call);
+  };
+  const statusOf = (name: string): ConnectorStatus => {
+    const task = worker.states.get(name) ?? running;
+    return { name, type: 'source', connector: running, tasks: [{ task: 0, ...task }] };
+  };
+
+  const worker: FakeWorker = {
+    calls: [],
+    configs: new Map(Object.entries(configs).map(([name, config]) => [name, { ...config, name }])),
+    states: new Map(),
+    storedOffsets: new Map(),
+    healthNow: { state: 'healthy' },
+    failure: undefined,
+
+    clusterId: async () => 'cluster-1',
+    health: () => worker.healthNow,
+    connectorNames: () => [...worker.configs.keys()].sort(),
+    connector(name): ConnectorView | undefined {
+      const config = worker.configs.get(name);
+      if (config === undefined) return undefined;
+      return { name, type: 'source', config, tasks: [{ ...config, 'task.class': 'FakeTask' }] };
+    },
+    status: (name) => (worker.configs.has(name) ? statusOf(name) : undefined),
+    offsets: async (name) => worker.storedOffsets.get(name) ?? [],
+    secretKeys: () => new Set(['token']),
+    async create(name, config, initialState) {
+      await act(`create ${name} ${initialState}`);
+      if (worker.configs.has(name)) throw new TributaryError('ALREADY_EXISTS', `Connector ${name} already exists`);
+      worker.configs.set(name, config);
+    },
+    async put(name, config) {
+      await act(`put ${name}`);
+      const outcome = worker.configs.has(name) ? 'updated' : 'created';
+      worker.configs.set(name, config);
+      return outcome;
+    },
+    async delete(name) {
+      await act(`delete ${name}`);
+      worker.configs.delete(name);
+    },
+    pause: (name) => act(`pause ${name}`),
+    resume: (name) => act(`resume ${name}`),
+    stop: (name) => act(`stop ${name}`),
+    async restart(name, { includeTasks, onlyFailed }) {
+      await act(`restart ${name}${includeTasks ? ' includeTasks' : ''}${onlyFailed ? ' onlyFailed' : ''}`);
+      const status = statusOf(name);
+      return { ...status, connector: { ...status.connector, state: 'RESTARTING' } };
+    },
+    restartTask: (name, task) => act(`restart ${name}-${task}`),
+  };
+  return worker;
+}
