@@ -1,0 +1,81 @@
+/** Opens the broker that an address names. Either implementation is imported only when it is wanted. */
+import { readFileSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { describeError, TributaryError } from '../base/errors.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { KafkaBrokerOptions } from '../broker/kafka/kafka.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { KafkaSecurity, TlsFiles } from './config/app-config.ts';
+import { type ProviderOptions, resolveValue } from './config/providers.ts';
+
+export interface BrokerSettings {
+  /** `embedded:DIR` or `kafka://HOST:PORT,…`. */
+  readonly address: string;
+  readonly kafka: KafkaSecurity;
+  readonly providers: ProviderOptions;
+  readonly log: Log;
+}
+
+export async function openBroker({ address, kafka, providers, log }: BrokerSettings): Promise<Broker> {
+  const { codecs } = await import('./codecs.ts');
+  if (address.startsWith('embedded:')) {
+    const { openEmbeddedBroker } = await import('../broker/embedded/embedded.ts');
+    return openEmbeddedBroker({ directory: address.slice('embedded:'.length), codecs, log });
+  }
+  const bootstrap = address.slice('kafka://'.length).replace(/\/$/, '').split(',');
+  const { openKafkaBroker } = await import('../broker/kafka/kafka.ts');
+  return openKafkaBroker({ bootstrap, codecs, ...securityOf(kafka, providers) });
+}
+
+export function checkBrokerAddress(address: string): string {
+  if (/^(embedded:.+|kafka:\/\/.+)$/.test(address)) return address;
+  throw new TributaryError('USAGE', `Cannot use broker "${address}": must be embedded:DIR or kafka://HOST:PORT.`);
+}
+
+/** References are replaced here and not before: what is stored and shown keeps them. */
+function securityOf(kafka: KafkaSecurity, providers: ProviderOptions): Pick<KafkaBrokerOptions, 'sasl' | 'tls'> {
+  const resolved = (key: string, value: string): string => resolveValue(`kafka.${key}`, value, providers);
+  const { sasl, tls } = kafka;
+  return {
+    ...(sasl === undefined
+      ? {}
+      : {
+          sasl: {
+            mechanism: sasl.mechanism as NonNullable<KafkaBrokerOptions['sasl']>['mechanism'],
+            username: resolved('sasl.username', sasl.username),
+            password: resolved('sasl.password', sasl.password),
+          },
+        }),
+    ...(tls === undefined ? {} : { tls: tlsOf(tls, resolved, providers.folder) }),
+  };
+}
+
+function tlsOf(
+  files: TlsFiles,
+  resolved: (key: string, value: string) => string,
+  folder: string,
+): NonNullable<KafkaBrokerOptions['tls']> {
+  const read = (name: 'ca' | 'cert' | 'key' | 'pfx'): Buffer | undefined => {
+    const value = files[name];
+    return value === undefined ? undefined : pemOrFile(`kafka.tls.${name}`, resolved(`tls.${name}`, value), folder);
+  };
+  const { passphrase, servername, insecure, checkName } = files;
+  const parts = { ca: read('ca'), cert: read('cert'), key: read('key'), pfx: read('pfx'), servername };
+  return {
+    ...Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)),
+    ...(passphrase === undefined ? {} : { passphrase: resolved('tls.passphrase', passphrase) }),
+    ...(insecure ? { rejectUnauthorized: false } : {}),
+    // Connect's empty endpoint identification: the chain is checked, the name is not.
+    ...(checkName ? {} : { checkServerIdentity: () => undefined }),
+  };
+}
+
+function pemOrFile(key: string, value: string, folder: string): Buffer {
+  if (value.includes('-----BEGIN ')) return Buffer.from(value);
+  const path = isAbsolute(value) ? value : join(folder, value);
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new TributaryError('CONFIG_INVALID', `Cannot read "${path}" for "${key}": ${describeError(error)}`);
+  }
+}

@@ -1,0 +1,77 @@
+/** What a start needs to know, whichever file it was read from. */
+import type { RawConfig } from '../../config/raw.ts';
+import type { TableTopic } from '../../worker/worker-options.ts';
+import type { ListenAddress } from './options.ts';
+
+export interface AppConfig {
+  /** `embedded:DIR` or `kafka://HOST:PORT,…`. */
+  readonly broker: string;
+  readonly autoCreate: boolean;
+  readonly kafka: KafkaSecurity;
+  readonly producer: ProducerSettings;
+  /** undefined: no REST interface (`tributary copy`). */
+  readonly rest: RestSettings | undefined;
+  readonly worker: WorkerSettings;
+  readonly connectors: readonly NamedConnector[];
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** Folder that relative paths of the file start from. */
+  readonly folder: string;
+}
+
+/** Values may hold `${…}` references still. */
+export interface KafkaSecurity {
+  readonly sasl?: { readonly mechanism: string; readonly username: string; readonly password: string };
+  readonly tls?: TlsFiles;
+}
+
+/** Paths of PEM files, or PEM texts; a PKCS #12 file in `pfx`. */
+export interface TlsFiles {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly pfx?: string;
+  readonly passphrase?: string;
+  readonly servername?: string;
+  readonly insecure: boolean;
+  /** False: the certificate is checked, the name in it is not (Connect's empty endpoint identification algorithm). */
+  readonly checkName: boolean;
+}
+
+export interface ProducerSettings {
+  readonly deliveryTimeoutMs: number;
+  readonly compression: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
+  readonly maxBatchBytes: number;
+}
+
+export interface RestSettings {
+  readonly listen: ListenAddress;
+  readonly maskSecrets: boolean;
+  /** Name of the option that changes the port, for the message when it is taken. */
+  readonly portOption: string;
+}
+
+export interface WorkerSettings {
+  readonly groupId: string;
+  readonly offsetFlushIntervalMs: number;
+  readonly gracefulTimeoutMs: number;
+  /** Worker-level defaults of connectors: converters with their options. */
+  readonly defaults: RawConfig;
+  /** Topics for configurations, offsets and statuses. */
+  readonly tables: { readonly config: TableTopic; readonly offset: TableTopic; readonly status: TableTopic };
+}
+
+export interface NamedConnector {
+  readonly name: string;
+  readonly config: RawConfig;
+  /** RUNNING unless a JSON file says otherwise. */
+  readonly initialState?: 'RUNNING' | 'PAUSED' | 'STOPPED';
+}
+
+/** Tables of workers that have a group of their own; workers of one group share them. */
+export function tablesOf(groupId: string): WorkerSettings['tables'] {
+  return {
+    config: { topic: `${groupId}-configs`, partitions: 1 },
+    offset: { topic: `${groupId}-offsets`, partitions: 1 },
+    status: { topic: `${groupId}-status`, partitions: 1 },
+  };
+}

@@ -1,0 +1,131 @@
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { test } from 'node:test';
+import { readConnectConfig } from './connect-config.ts';
+import { showProblem } from './problem.ts';
+
+const least =
+  'bootstrap.servers=h:9092\nkey.converter=org.apache.kafka.connect.storage.StringConverter\nvalue.converter=a.B\n';
+const scram = `sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \\
+  username="me" \\
+  password="p\\\\"q;\${env:PART}";\n`;
+
+function read(more: string, env: NodeJS.ProcessEnv = {}): ReturnType<typeof readConnectConfig> {
+  return readConnectConfig('worker.properties', least + more, [], { env, hostname: 'me.local' });
+}
+
+test('the least worker file', () => {
+  const { config, warnings } = read('');
+  deepEqual(warnings, []);
+  equal(config?.broker, 'kafka://h:9092');
+  deepEqual(config?.rest?.listen, { host: '127.0.0.1', port: 8083 });
+  deepEqual(config?.worker.defaults, {
+    'key.converter': 'org.apache.kafka.connect.storage.StringConverter',
+    'value.converter': 'a.B',
+  });
+  equal(config?.rest?.maskSecrets, false);
+  deepEqual(config?.kafka, {});
+});
+
+test('SASL over TLS with PEM stores', () => {
+  const { config, problems } = read(
+    `security.protocol=SASL_SSL\nsasl.mechanism=SCRAM-SHA-512\n${scram}ssl.truststore.type=PEM\nssl.truststore.location=/etc/ca.pem\nssl.endpoint.identification.algorithm=\n`,
+    { PART: 'r' },
+  );
+  deepEqual(problems, []);
+  deepEqual(config?.kafka.sasl, { mechanism: 'scram-sha-512', username: 'me', password: 'p"q;r' });
+  equal(config?.kafka.tls?.ca, '/etc/ca.pem');
+  equal(config?.kafka.tls?.checkName, false);
+});
+
+test('a PKCS #12 key store by its name', () => {
+  const { config } = read(
+    'security.protocol=SSL\nssl.keystore.location=/k.p12\nssl.keystore.password=s\nssl.truststore.location=/ca.pem\n',
+  );
+  equal(config?.kafka.tls?.pfx, '/k.p12');
+  equal(config?.kafka.tls?.passphrase, 's');
+});
+
+const wrong: readonly (readonly [name: string, text: string, problem: RegExp])[] = [
+  [
+    'a JKS trust store',
+    'security.protocol=SSL\nssl.truststore.location=/t.jks',
+    /:5?.*ssl\.truststore\.location: a JKS store .*keytool -list -rfc -keystore \/t\.jks > ca\.pem/,
+  ],
+  [
+    'a JKS key store',
+    'security.protocol=SSL\nssl.keystore.location=/k.jks',
+    /ssl\.keystore\.location: .*keytool -importkeystore -srckeystore \/k\.jks/,
+  ],
+  [
+    'every address without the flag',
+    'listeners=http://:8083',
+    /^worker\.properties:4: listeners: .*add the line "rest\.anonymous=true"/,
+  ],
+  ['an HTTPS listener', 'listeners=https://127.0.0.1:8443', /only http:\/\//],
+  ['an unknown protocol', 'security.protocol=TLS', /security\.protocol: cannot use "TLS"/],
+  ['Kerberos', 'security.protocol=SASL_PLAINTEXT\nsasl.mechanism=GSSAPI', /sasl\.mechanism: cannot use "GSSAPI"/],
+  [
+    'a number that is none',
+    'offset.flush.interval.ms=often',
+    /^worker\.properties:4: offset\.flush\.interval\.ms: cannot use "often"/,
+  ],
+  ['exactly-once, which would silently be less', 'exactly.once.source.support=enabled', /exactly-once/],
+  [
+    'a reference without a value',
+    `group.id=\${env:NOT_THERE}`,
+    /^worker\.properties:4: group\.id: Cannot resolve "\$\{env:NOT_THERE\}"/,
+  ],
+];
+
+for (const [name, text, problem] of wrong) {
+  test(`worker file: ${name} is refused`, () => {
+    const { config, problems } = read(text);
+    equal(config, undefined);
+    match(problems.map(showProblem).join('\n'), problem);
+  });
+}
+
+test('worker file: a listener for everybody starts with the flag', () => {
+  deepEqual(read('listeners=http://:8083\nrest.anonymous=true').config?.rest?.listen, { host: '0.0.0.0', port: 8083 });
+});
+
+test('worker file: a broken JAAS entry is refused without its text', () => {
+  const { problems } = read(
+    'security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config=a.B required username="u" password="canary"\n',
+  );
+  const shown = problems.map(showProblem).join('\n');
+  match(
+    shown,
+    /^worker\.properties:6: sasl\.jaas\.config: options are name="value", and the entry ends in a semicolon$/,
+  );
+  ok(!shown.includes('canary'));
+});
+
+test('worker file: unknown keys warn, known ones without effect do not', () => {
+  const { warnings } = read(
+    'plugin.path=/x\noffset.storage.file.filename=/tmp/o\nproducer.linger.ms=5\noffset.flush.intervall.ms=5\n',
+  );
+  deepEqual(warnings.map(showProblem), [
+    'worker.properties:7: offset.flush.intervall.ms: unknown key, it has no effect. Did you mean "offset.flush.interval.ms"?',
+  ]);
+});
+
+test('worker file: what is required is named', () => {
+  const { problems } = readConnectConfig('w.properties', '', [], { env: {}, hostname: 'h' });
+  deepEqual(
+    problems.map(({ key }) => key),
+    ['bootstrap.servers', 'key.converter', 'value.converter'],
+  );
+});
+
+test('worker file: a standalone worker has tables of its own, a distributed one those it names', () => {
+  equal(read('').config?.worker.tables.config.topic, 'standalone-me.local-worker-configs');
+  const { config } = read(
+    'group.id=g\nconfig.storage.topic=c\noffset.storage.partitions=3\noffset.storage.replication.factor=1\n',
+  );
+  deepEqual(config?.worker.tables, {
+    config: { topic: 'c', partitions: 1 },
+    offset: { topic: 'g-offsets', partitions: 3, replicationFactor: 1 },
+    status: { topic: 'g-status', partitions: 5 },
+  });
+});

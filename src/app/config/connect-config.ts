@@ -1,0 +1,225 @@
+/** Kafka Connect's worker file onto our wiring. */
+import { basename, dirname } from 'node:path';
+import { isError } from '../../base/errors.ts';
+import { nearestName } from '../../base/nearest.ts';
+import { parseProperties } from '../../config/properties.ts';
+import type { RawConfig } from '../../config/raw.ts';
+import { type AppConfig, type NamedConnector, type ProducerSettings, tablesOf } from './app-config.ts';
+import { idleKeys, knownPrefixes, usedKeys } from './connect-keys.ts';
+import { kafkaSecurityOf } from './connect-security.ts';
+import { isLoopback, type ListenAddress } from './options.ts';
+import type { ConfigProblem } from './problem.ts';
+import { resolveValue } from './providers.ts';
+
+export interface ConnectConfig {
+  /** undefined where there are problems. */
+  readonly config: AppConfig | undefined;
+  readonly problems: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigProblem[];
+}
+
+export interface ConnectOptions {
+  readonly env: NodeJS.ProcessEnv;
+  /** Broker to use in place of `bootstrap.servers`. */
+  readonly broker?: string;
+  readonly listen?: string;
+  readonly hostname: string;
+}
+
+/** Connect's own default is every address; ours is loopback, as everywhere in this program. */
+const defaultListen: ListenAddress = { host: '127.0.0.1', port: 8083 };
+
+export function readConnectConfig(
+  file: string,
+  text: string,
+  connectors: readonly NamedConnector[],
+  options: ConnectOptions,
+): ConnectConfig {
+  const reader = new WorkerFile(file, text, options.env);
+  const broker = options.broker ?? brokerOf(reader);
+  const security = kafkaSecurityOf(reader.values);
+  if (!security.ok) reader.problem(security.key, security.message);
+  const listen = listenOf(reader, options.listen);
+  requireConverters(reader);
+  const producer = producerOf(reader);
+  if (reader.text('exactly.once.source.support')?.toLowerCase() === 'enabled') {
+    reader.problem(
+      'exactly.once.source.support',
+      'this version has no exactly-once sources yet: leave it out, or set it to "preparing"',
+    );
+  }
+  const worker: AppConfig['worker'] = {
+    groupId: reader.text('group.id') ?? standaloneGroup(file, options.hostname),
+    offsetFlushIntervalMs: reader.number('offset.flush.interval.ms', 1000),
+    gracefulTimeoutMs: reader.number('task.shutdown.graceful.timeout.ms', 4000),
+    defaults: converterDefaults(reader.values),
+    tables: tablesOfFile(reader, file, options.hostname),
+  };
+  const { problems, warnings } = reader;
+  if (problems.length > 0 || broker === undefined || listen === undefined || !security.ok) {
+    return { config: undefined, problems, warnings };
+  }
+  const config: AppConfig = {
+    broker,
+    autoCreate: reader.text('topic.creation.enable')?.toLowerCase() !== 'false',
+    kafka: security.security,
+    producer,
+    rest: { listen, maskSecrets: false, portOption: `"listeners" in ${file}` },
+    worker,
+    connectors,
+    logLevel: 'info',
+    folder: dirname(file),
+  };
+  return { config, problems, warnings };
+}
+
+class WorkerFile {
+  readonly values: RawConfig;
+  readonly problems: ConfigProblem[] = [];
+  readonly warnings: ConfigProblem[] = [];
+  readonly #file: string;
+  readonly #lines = new Map<string, number>();
+
+  constructor(file: string, text: string, env: NodeJS.ProcessEnv) {
+    this.#file = file;
+    const values: Record<string, string> = {};
+    this.values = values;
+    const parsed = parseProperties(text);
+    if (!parsed.ok) {
+      this.problems.push({ file, line: parsed.line, message: parsed.problem });
+      return;
+    }
+    for (const { key, value, line } of parsed.properties) {
+      this.#lines.set(key, line);
+      // Resolved at once: these values are neither stored nor shown, and a whole JAAS entry may stand behind a reference.
+      try {
+        values[key] = resolveValue(key, value, { env, folder: dirname(file) });
+      } catch (error) {
+        if (!isError(error)) throw error;
+        this.problem(key, error.message);
+      }
+      this.#warnIfUnknown(key);
+    }
+  }
+
+  text(key: string): string | undefined {
+    const value = this.values[key]?.trim();
+    return value === '' ? undefined : value;
+  }
+
+  number(key: string, fallback: number): number {
+    const text = this.text(key);
+    if (text === undefined) return fallback;
+    if (/^\d+$/.test(text)) return Number(text);
+    this.problem(key, `cannot use "${text}": must be a whole number, 0 or more`);
+    return fallback;
+  }
+
+  problem(key: string, message: string): void {
+    this.problems.push({ file: this.#file, line: this.#lines.get(key), key, message });
+  }
+
+  #warnIfUnknown(key: string): void {
+    if (usedKeys.includes(key) || idleKeys.includes(key) || knownPrefixes.some((prefix) => key.startsWith(prefix)))
+      return;
+    const near = nearestName(key, [...usedKeys, ...idleKeys]);
+    const hint = near === undefined ? '' : ` Did you mean "${near}"?`;
+    this.warnings.push({
+      file: this.#file,
+      line: this.#lines.get(key),
+      key,
+      message: `unknown key, it has no effect.${hint}`,
+    });
+  }
+}
+
+/**
+ * A standalone worker of Connect keeps all it knows in memory and in a local file, so two of them never meet. Ours keeps it
+ * in topics: their names must tell the workers of one Kafka apart.
+ */
+function standaloneGroup(file: string, hostname: string): string {
+  return `standalone-${hostname}-${basename(file).replace(/\.properties$/, '')}`.replace(/[^A-Za-z0-9._-]/g, '-');
+}
+
+/** Connect's distributed form names its topics; their partitions are Connect's, so that either may open them. */
+function tablesOfFile(reader: WorkerFile, file: string, hostname: string): AppConfig['worker']['tables'] {
+  const groupId = reader.text('group.id');
+  if (groupId === undefined) return tablesOf(standaloneGroup(file, hostname));
+  const table = (name: string, usual: string, partitions: number) => ({
+    topic: reader.text(`${name}.storage.topic`) ?? usual,
+    partitions: name === 'config' ? 1 : reader.number(`${name}.storage.partitions`, partitions),
+    ...(reader.text(`${name}.storage.replication.factor`) === undefined
+      ? {}
+      : { replicationFactor: reader.number(`${name}.storage.replication.factor`, 1) }),
+  });
+  return {
+    config: table('config', `${groupId}-configs`, 1),
+    offset: table('offset', `${groupId}-offsets`, 25),
+    status: table('status', `${groupId}-status`, 5),
+  };
+}
+
+function brokerOf(reader: WorkerFile): string | undefined {
+  const servers = reader.text('bootstrap.servers');
+  if (servers === undefined) {
+    reader.problem(
+      'bootstrap.servers',
+      'it is missing: HOST:PORT of a Kafka is wanted (or --broker on the command line)',
+    );
+    return undefined;
+  }
+  // Java's clients allow a protocol in front of each address and do not look at it.
+  const hosts = servers.split(/\s*,\s*/).map((server) => server.replace(/^[A-Z_]+:\/\//i, ''));
+  const wrong = hosts.find((host) => !/^(\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$/.test(host));
+  if (wrong !== undefined) reader.problem('bootstrap.servers', `cannot use "${wrong}": must be HOST:PORT`);
+  return `kafka://${hosts.join(',')}`;
+}
+
+function listenOf(reader: WorkerFile, override: string | undefined): ListenAddress | undefined {
+  const written = override === undefined ? reader.text('listeners') : `http://${override}`;
+  if (written === undefined) return defaultListen;
+  const [first = '', ...others] = written.split(/\s*,\s*/);
+  if (others.length > 0) reader.problem('listeners', 'one listener is wanted, several were given');
+  const match = /^(\w+):\/\/(\[[0-9a-fA-F:.]+\]|[^:/\s]*):(\d{1,5})\/?$/.exec(first);
+  if (match === null || Number(match[3]) > 65_535) {
+    reader.problem('listeners', `cannot use "${first}": must be http://HOST:PORT`);
+    return undefined;
+  }
+  if (match[1]!.toLowerCase() !== 'http') {
+    reader.problem('listeners', `cannot use "${first}": only http:// is there; put a proxy that ends TLS in front`);
+    return undefined;
+  }
+  const host = match[2]!.replace(/^\[|\]$/g, '') || '0.0.0.0';
+  if (!isLoopback(host) && reader.text('rest.anonymous')?.toLowerCase() !== 'true') {
+    reader.problem(
+      'listeners',
+      `"${first}" is not loopback, and REST has no authentication: add the line "rest.anonymous=true" if that is meant, or listen on http://127.0.0.1:${match[3]}`,
+    );
+  }
+  return { host, port: Number(match[3]) };
+}
+
+function requireConverters(reader: WorkerFile): void {
+  for (const key of ['key.converter', 'value.converter']) {
+    if (reader.text(key) === undefined) {
+      reader.problem(key, `Missing required configuration "${key}" which has no default value.`);
+    }
+  }
+}
+
+function converterDefaults(values: RawConfig): RawConfig {
+  return Object.fromEntries(Object.entries(values).filter(([key]) => /^(key|value|header)\.converter(\.|$)/.test(key)));
+}
+
+function producerOf(reader: WorkerFile): ProducerSettings {
+  const compression = reader.text('producer.compression.type') ?? 'none';
+  const known = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
+  const found = known.find((name) => name === compression);
+  if (found === undefined)
+    reader.problem('producer.compression.type', `cannot use "${compression}": must be ${known.join(', ')}`);
+  return {
+    compression: found ?? 'none',
+    deliveryTimeoutMs: reader.number('producer.delivery.timeout.ms', 30_000),
+    maxBatchBytes: Math.min(reader.number('producer.max.request.size', 1_000_000), 1_000_000_000),
+  };
+}

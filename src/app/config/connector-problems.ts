@@ -1,0 +1,68 @@
+/** What is wrong with the configuration of a connector, with the line of each key. */
+import { isError } from '../../base/errors.ts';
+import { unknownKeys, validate } from '../../config/config-def.ts';
+import type { Connector } from '../../connectors/contract.ts';
+import { connectorOptions, frameworkPrefixes } from '../../worker/framework-config.ts';
+import { findConnector } from '../../worker/plugins.ts';
+import type { NamedConnector } from './app-config.ts';
+import type { ConfigProblem } from './problem.ts';
+import { type ProviderOptions, resolveConfig } from './providers.ts';
+
+export interface ConnectorCheck {
+  readonly file: string;
+  readonly connectors: readonly Connector[];
+  readonly providers: ProviderOptions;
+  readonly lineOf: (key: string) => number | undefined;
+  /** What stands before a key in messages: `connectors.trades.` */
+  readonly shownPrefix: string;
+  /** Keys that nothing reads: Kafka Connect has never minded them, our own files do. */
+  readonly unknown: 'error' | 'warning';
+}
+
+export interface FoundProblems {
+  readonly problems: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigProblem[];
+}
+
+/** Parts of Kafka Connect that change what is written: leaving them out silently would store the wrong records. */
+const notYet = /^(transforms|predicates)(\.|$)/;
+
+export function connectorProblems({ name, config }: NamedConnector, check: ConnectorCheck): FoundProblems {
+  const problems: ConfigProblem[] = [];
+  const warnings: ConfigProblem[] = [];
+  const at = (key: string, message: string): ConfigProblem => ({
+    file: check.file,
+    line: check.lineOf(key),
+    key: check.shownPrefix + key,
+    message,
+  });
+  const className = config['connector.class'];
+  if (className === undefined) {
+    return {
+      problems: [at('connector.class', 'Missing required configuration "connector.class" which has no default value.')],
+      warnings,
+    };
+  }
+  try {
+    const connector = findConnector(check.connectors, className);
+    const definition = connectorOptions(connector.config);
+    for (const { key, hint } of unknownKeys(definition, config, frameworkPrefixes)) {
+      if (notYet.test(key)) problems.push(at(key, 'this version has no transforms and predicates yet'));
+      else (check.unknown === 'error' ? problems : warnings).push(at(key, `unknown key.${hint}`));
+    }
+    const resolved = resolveConfig({ ...config, name }, check.providers);
+    for (const { name: key, errors } of validate(definition, resolved)) {
+      for (const error of errors) problems.push(at(key, asWritten(error, config[key], resolved[key])));
+    }
+  } catch (error) {
+    if (!isError(error, 'CONFIG_INVALID')) throw error;
+    problems.push(at('connector.class', error.message));
+  }
+  return { problems, warnings };
+}
+
+/** A value that came out of a reference may be a secret: the message shows the reference. */
+function asWritten(message: string, written: string | undefined, resolved: string | undefined): string {
+  if (written === undefined || !resolved || written === resolved) return message;
+  return message.replaceAll(resolved, written);
+}

@@ -1,0 +1,105 @@
+/** Configuration files of every kind, read and checked whole, connectors included. */
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { describeError, TributaryError } from '../../base/errors.ts';
+import type { Connector } from '../../connectors/contract.ts';
+import type { AppConfig, NamedConnector } from './app-config.ts';
+import { readConnectConfig } from './connect-config.ts';
+import { readConnectorFile } from './connector-file.ts';
+import { connectorProblems } from './connector-problems.ts';
+import { type ConfigProblem, configError } from './problem.ts';
+import { type Overrides, readYamlConfig } from './yaml-config.ts';
+
+export interface Loaded<T> {
+  /** undefined where there are problems. */
+  readonly config: T | undefined;
+  readonly problems: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigProblem[];
+}
+
+export interface LoadOptions {
+  readonly env: NodeJS.ProcessEnv;
+  readonly connectors: readonly Connector[];
+}
+
+/** `file` undefined: all defaults, with the environment and the command line. */
+export function loadYaml(file: string | undefined, overrides: Overrides, options: LoadOptions): Loaded<AppConfig> {
+  const shown = file ?? 'tributary.yaml';
+  const text = file === undefined ? '' : readFile(file);
+  const { config, problems, lineOf } = readYamlConfig(shown, text, options.env, overrides);
+  if (config === undefined) return { config, problems, warnings: [] };
+  const found = config.connectors.map((connector) =>
+    connectorProblems(connector, {
+      file: shown,
+      connectors: options.connectors,
+      providers: { env: options.env, folder: config.folder },
+      lineOf: (key) => lineOf(connector.name, key),
+      shownPrefix: `connectors.${connector.name}.`,
+      unknown: 'error',
+    }),
+  );
+  return combined(config, found);
+}
+
+export interface ConnectFiles {
+  readonly worker: string;
+  readonly connectors: readonly string[];
+  readonly broker?: string;
+  readonly listen?: string;
+}
+
+/** A worker file of Kafka Connect with connector files. */
+export function loadConnect(files: ConnectFiles, options: LoadOptions): Loaded<AppConfig> {
+  const read = files.connectors.map((file) => loadConnector(file, 'warning', options));
+  const connectors = read.flatMap(({ config }) => config ?? []);
+  const worker = readConnectConfig(files.worker, readFile(files.worker), connectors, {
+    env: options.env,
+    broker: files.broker,
+    listen: files.listen,
+    hostname: hostname(),
+  });
+  const twice = connectors.find(({ name }, i) => connectors.findIndex((other) => other.name === name) !== i);
+  const more: ConfigProblem[] =
+    twice === undefined ? [] : [{ file: files.worker, message: `two connector files have the name "${twice.name}"` }];
+  return combined(worker.config, [worker, ...read, { problems: more, warnings: [] }]);
+}
+
+export function loadConnector(
+  file: string,
+  unknown: 'error' | 'warning',
+  options: LoadOptions,
+): Loaded<NamedConnector> {
+  const { connector, problems, lineOf } = readConnectorFile(file, readFile(file));
+  if (connector === undefined) return { config: undefined, problems, warnings: [] };
+  const providers = { env: options.env, folder: dirname(file) };
+  const check = { file, connectors: options.connectors, providers, lineOf, shownPrefix: '', unknown };
+  return combined(connector, [connectorProblems(connector, check)]);
+}
+
+/** The configuration, or CONFIG_INVALID with all that is wrong. */
+export function accepted<T>({ config, problems }: Loaded<T>): T {
+  if (config === undefined || problems.length > 0) throw configError(problems);
+  return config;
+}
+
+/** NOT_FOUND in a sentence, for a file that the user named. */
+export function readFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const reason =
+      code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder' : describeError(error);
+    throw new TributaryError('NOT_FOUND', `Cannot read "${file}": ${reason}`);
+  }
+}
+
+function combined<T>(
+  config: T | undefined,
+  found: readonly { readonly problems: readonly ConfigProblem[]; readonly warnings: readonly ConfigProblem[] }[],
+): Loaded<T> {
+  const problems = found.flatMap((part) => part.problems);
+  const warnings = found.flatMap((part) => part.warnings);
+  return { config: problems.length > 0 ? undefined : config, problems, warnings };
+}

@@ -1,0 +1,74 @@
+/**
+ * Values that stand elsewhere: `${env:NAME}`, `${file:PATH:KEY}` (a .properties file) and `${dir:FOLDER:FILE}`, in the
+ * syntax of Kafka's config providers. Resolved late, when a connection needs them; what is stored and shown is the template.
+ */
+import { readFileSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { describeError, TributaryError } from '../../base/errors.ts';
+import { parseProperties } from '../../config/properties.ts';
+import type { RawConfig } from '../../config/raw.ts';
+
+const reference = /\$\{(env|file|dir):([^}:]*)(?::([^}]*))?\}/g;
+
+export interface ProviderOptions {
+  readonly env: NodeJS.ProcessEnv;
+  /** Folder that relative paths start from. */
+  readonly folder: string;
+}
+
+/** CONFIG_INVALID names the key and the reference that has no value; never a value. */
+export function resolveConfig(config: RawConfig, options: ProviderOptions): RawConfig {
+  return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, resolveValue(key, value, options)]));
+}
+
+export function resolveValue(key: string, value: string, options: ProviderOptions): string {
+  // Text without a reference is by far the most frequent.
+  if (!value.includes('${')) return value;
+  return value.replace(reference, (whole, provider: string, path: string, name: string | undefined) => {
+    const found = lookUp(
+      provider,
+      path,
+      name,
+      options,
+      (problem, cause) =>
+        new TributaryError('CONFIG_INVALID', `Cannot resolve "${whole}" for "${key}": ${problem}`, { cause }),
+    );
+    return found;
+  });
+}
+
+function lookUp(
+  provider: string,
+  path: string,
+  name: string | undefined,
+  { env, folder }: ProviderOptions,
+  failed: (problem: string, cause?: unknown) => TributaryError,
+): string {
+  if (provider === 'env') {
+    // Kafka's own provider is written ${env:NAME} too; a second part would be its unused path.
+    const variable = name ?? path;
+    const value = env[variable];
+    if (value === undefined) throw failed(`there is no environment variable "${variable}"`);
+    return value;
+  }
+  if (name === undefined || name === '')
+    throw failed(`a path and a ${provider === 'file' ? 'key' : 'file name'} are wanted`);
+  const full = isAbsolute(path) ? path : join(folder, path);
+  if (provider === 'dir') {
+    if (name.includes('/') || name === '..') throw failed('the file must lie in the folder itself');
+    return read(join(full, name), failed);
+  }
+  const parsed = parseProperties(read(full, failed));
+  if (!parsed.ok) throw failed(`line ${parsed.line} of the file: ${parsed.problem}`);
+  const entry = parsed.properties.findLast((property) => property.key === name);
+  if (entry === undefined) throw failed(`the file has no key "${name}"`);
+  return entry.value;
+}
+
+function read(path: string, failed: (problem: string, cause?: unknown) => TributaryError): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw failed(describeError(error));
+  }
+}

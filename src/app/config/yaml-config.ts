@@ -1,0 +1,152 @@
+/** Our own configuration file: YAML, checked whole, each problem with its line. */
+import { dirname } from 'node:path';
+import { suggest } from '../../base/nearest.ts';
+import { type Config, validate } from '../../config/config-def.ts';
+import type { RawConfig } from '../../config/raw.ts';
+import { type AppConfig, type KafkaSecurity, tablesOf } from './app-config.ts';
+import { keysOfEnvironment } from './environment.ts';
+import { type AppOptions, appOptions, isLoopback, laterKeys, parseListen } from './options.ts';
+import type { ConfigProblem } from './problem.ts';
+import { readYaml, type YamlTree } from './yaml-tree.ts';
+
+export interface YamlConfig {
+  /** undefined where there are problems. */
+  readonly config: AppConfig | undefined;
+  readonly problems: readonly ConfigProblem[];
+  /** Line of a connector's key, for problems that the connector itself finds. */
+  lineOf(connector: string, key: string): number | undefined;
+}
+
+/** What the command line says wins over the environment, and that over the file. */
+export type Overrides = Readonly<Partial<Record<keyof AppOptions, string>>>;
+
+export function readYamlConfig(
+  file: string,
+  text: string,
+  env: NodeJS.ProcessEnv,
+  overrides: Overrides = {},
+): YamlConfig {
+  const tree = readYaml(file, text);
+  const known = Object.keys(appOptions.options);
+  const environment = keysOfEnvironment(env, known);
+  const raw: Record<string, string> = {};
+  for (const [key, { value }] of tree.entries) raw[key] = value;
+  for (const [key, { value }] of environment.found) raw[key] = value;
+  Object.assign(raw, overrides);
+
+  const validated = validate(appOptions, raw);
+  const problems: ConfigProblem[] = [...tree.problems, ...unknownKeysOf(file, tree, known), ...environment.problems];
+  for (const { name, errors } of validated) {
+    const variable = environment.found.get(name)?.variable;
+    const place =
+      name in overrides
+        ? { file: 'command line' }
+        : variable !== undefined
+          ? { file: 'environment', key: variable }
+          : { file, line: tree.entries.get(name)?.line };
+    for (const message of errors) problems.push({ ...place, key: place.key ?? name, message: withoutName(message) });
+  }
+  const values = Object.fromEntries(validated.map(({ name, value }) => [name, value])) as Config<typeof appOptions>;
+  const lineOf = (connector: string, key: string): number | undefined =>
+    tree.connectors.get(connector)?.entries.get(key)?.line ?? tree.connectors.get(connector)?.line;
+  if (problems.length === 0) problems.push(...problemsBetween(file, tree, values));
+  const config = problems.length > 0 ? undefined : appConfig(values, tree, dirname(file));
+  return { config, problems, lineOf };
+}
+
+function unknownKeysOf(file: string, tree: YamlTree, known: readonly string[]): ConfigProblem[] {
+  const groups = new Set(known.map((key) => key.split('.')[0]!));
+  return [...tree.entries]
+    .filter(([key]) => !known.includes(key))
+    .map(([key, { line }]) => {
+      const later = laterKeys.find((name) => key === name || key.startsWith(`${name}.`));
+      if (later !== undefined) return { file, line, key, message: `this version has no "${later}" yet` };
+      return { file, line, key, message: `unknown key.${suggest(key, [...known, 'connectors', ...groups])}` };
+    });
+}
+
+/** What each value alone does not show. */
+function problemsBetween(file: string, tree: YamlTree, values: AppOptions): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const at = (key: keyof AppOptions, message: string): void => {
+    problems.push({ file, line: tree.entries.get(key)?.line, key, message });
+  };
+  if (!isLoopback(parseListen(values['worker.listen']).host) && !values['rest.anonymous']) {
+    at(
+      'worker.listen',
+      `"${values['worker.listen']}" is not loopback, and REST has no authentication: add "rest.anonymous: true" if that is meant`,
+    );
+  }
+  const sasl = (['kafka.sasl.mechanism', 'kafka.sasl.username', 'kafka.sasl.password'] as const).filter(
+    (key) => values[key] !== null,
+  );
+  const wanted =
+    values['kafka.sasl.mechanism'] === 'oauthbearer' ? ['kafka.sasl.mechanism', 'kafka.sasl.password'] : undefined;
+  if (sasl.length > 0 && sasl.length < (wanted?.length ?? 3)) {
+    at(sasl[0]!, 'SASL needs mechanism, username and password (oauthbearer: mechanism and password)');
+  }
+  if ((values['kafka.tls.cert'] === null) !== (values['kafka.tls.key'] === null)) {
+    at(
+      values['kafka.tls.cert'] === null ? 'kafka.tls.key' : 'kafka.tls.cert',
+      'a certificate and its key are wanted together',
+    );
+  }
+  return problems;
+}
+
+function appConfig(values: AppOptions, tree: YamlTree, folder: string): AppConfig {
+  return {
+    broker: values.broker,
+    autoCreate: values['broker.autoCreate'],
+    kafka: kafkaSecurity(values),
+    producer: {
+      deliveryTimeoutMs: values['producer.deliveryTimeoutMs'],
+      compression: values['producer.compression'] as AppConfig['producer']['compression'],
+      maxBatchBytes: values['producer.maxBatchBytes'],
+    },
+    rest: {
+      listen: parseListen(values['worker.listen']),
+      maskSecrets: values['rest.mask.secrets'],
+      portOption: '--listen (or "worker.listen" in the file)',
+    },
+    worker: {
+      groupId: values['worker.group.id'],
+      offsetFlushIntervalMs: values['worker.offset.flush.interval.ms'],
+      gracefulTimeoutMs: values['worker.task.shutdown.graceful.timeout.ms'],
+      defaults: {},
+      tables: tablesOf(values['worker.group.id']),
+    },
+    connectors: [...tree.connectors].map(([name, { entries }]) => ({
+      name,
+      config: Object.fromEntries([...entries].map(([key, { value }]): [string, string] => [key, value])) as RawConfig,
+    })),
+    logLevel: values['log.level'] as AppConfig['logLevel'],
+    folder,
+  };
+}
+
+function kafkaSecurity(values: AppOptions): KafkaSecurity {
+  const {
+    'kafka.sasl.mechanism': mechanism,
+    'kafka.sasl.username': username,
+    'kafka.sasl.password': password,
+  } = values;
+  const files = {
+    ca: values['kafka.tls.ca'] ?? undefined,
+    cert: values['kafka.tls.cert'] ?? undefined,
+    key: values['kafka.tls.key'] ?? undefined,
+    passphrase: values['kafka.tls.passphrase'] ?? undefined,
+    servername: values['kafka.tls.servername'] ?? undefined,
+  };
+  const insecure = values['kafka.tls.insecure'];
+  const usesTls = values['kafka.tls'] || insecure || Object.values(files).some((file) => file !== undefined);
+  return {
+    ...(mechanism === null ? {} : { sasl: { mechanism, username: username ?? '', password: password ?? '' } }),
+    ...(usesTls ? { tls: { ...files, insecure, checkName: true } } : {}),
+  };
+}
+
+/** The name stands before the message already. */
+function withoutName(message: string): string {
+  return message.replace(/^Invalid value (.*) for configuration \S+: /, 'cannot use "$1": ');
+}

@@ -1,0 +1,74 @@
+/** Opens the connections of configured connectors for a moment, to see whether they work. Writes nothing. */
+import { systemClock } from '../base/clock.ts';
+import { describeError } from '../base/errors.ts';
+import type { Connector, ProbeResult } from '../connectors/contract.ts';
+import { silentLog } from '../telemetry/log.ts';
+import { MetricRegistry } from '../telemetry/metrics.ts';
+import { findConnector } from '../worker/plugins.ts';
+import type { NamedConnector } from './config/app-config.ts';
+import { accepted, type LoadOptions, loadConnector, loadYaml } from './config/load-config.ts';
+import { resolveConfig } from './config/providers.ts';
+import { loadConnectors } from './connectors.ts';
+
+export interface DryRunOptions {
+  readonly env: NodeJS.ProcessEnv;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface DryRunResult {
+  readonly connector: string;
+  readonly result: ProbeResult;
+}
+
+/** One after the other, in the order of the files: what each says belongs together. CONFIG_INVALID before any is opened. */
+export async function* dryRunFiles(files: readonly string[], options: DryRunOptions): AsyncGenerator<DryRunResult> {
+  const connectors = await loadConnectors();
+  const load = { env: options.env, connectors };
+  const configured = files.flatMap((file) => connectorsOf(file, load));
+  for (const { connector, folder } of configured) {
+    if (options.signal.aborted) return;
+    yield { connector: connector.name, result: await probe(connector, folder, connectors, options) };
+  }
+}
+
+interface Configured {
+  readonly connector: NamedConnector;
+  readonly folder: string;
+}
+
+function connectorsOf(file: string, load: LoadOptions): Configured[] {
+  if (/\.(json|properties)$/i.test(file))
+    return [{ connector: accepted(loadConnector(file, 'warning', load)), folder: '.' }];
+  const { connectors, folder } = accepted(loadYaml(file, {}, load));
+  return connectors.map((connector) => ({ connector, folder }));
+}
+
+async function probe(
+  { name, config }: NamedConnector,
+  folder: string,
+  connectors: readonly Connector[],
+  { env, timeoutMs, signal }: DryRunOptions,
+): Promise<ProbeResult> {
+  const connector = findConnector(connectors, config['connector.class']!);
+  if (connector.kind !== 'source' || connector.probe === undefined) {
+    return { ok: false, reason: `connectors of class "${connector.name}" cannot be tried without running them` };
+  }
+  const deadline = AbortSignal.timeout(timeoutMs);
+  try {
+    return await connector.probe(resolveConfig({ ...config, name }, { env, folder }), {
+      connector: name,
+      task: 0,
+      clock: systemClock,
+      random: Math.random,
+      log: silentLog,
+      metrics: new MetricRegistry().root(),
+      signal: AbortSignal.any([signal, deadline]),
+      setStatus() {},
+    });
+  } catch (error) {
+    if (deadline.aborted)
+      return { ok: false, reason: `connected or not, no message came within ${timeoutMs / 1000} s` };
+    return { ok: false, reason: describeError(error) };
+  }
+}

@@ -1,0 +1,58 @@
+/** The line of counters that `start` shows, from the metrics of the process. */
+import type { MetricRegistry } from '../telemetry/metrics.ts';
+
+export interface Counts {
+  readonly atMs: number;
+  readonly received: number;
+  readonly written: number;
+  readonly bytes: number;
+  readonly reconnects: number;
+}
+
+export function readCounts(metrics: MetricRegistry, atMs: number): Counts {
+  const sum = (name: string): number => {
+    const family = metrics.families.get(name);
+    if (family?.kind !== 'counter') return 0;
+    let total = 0;
+    for (const { counter } of family.series.values()) total += counter.value;
+    return total;
+  };
+  const written = sum('kafka_connect_source_task_source_record_write_total');
+  return {
+    atMs,
+    // Connectors without a counter of their own are seen when the worker takes what they have.
+    received: Math.max(
+      sum('tributary_websocket_records_queued_total'),
+      sum('kafka_connect_source_task_source_record_poll_total'),
+    ),
+    written,
+    bytes: sum('tributary_source_bytes_total'),
+    reconnects: sum('tributary_websocket_reconnects_total'),
+  };
+}
+
+/** `12 345 messages · 1.9 MB · 25/s · lag 0 · 0 reconnects`; the rate is that since `before`. */
+export function liveLine(now: Counts, before: Counts): string {
+  const seconds = Math.max((now.atMs - before.atMs) / 1000, 0.001);
+  const lag = Math.max(0, now.received - now.written);
+  return [
+    `${grouped(now.written)} messages`,
+    showBytes(now.bytes),
+    `${grouped(Math.round(Math.max(0, now.written - before.written) / seconds))}/s`,
+    `lag ${grouped(lag)}`,
+    `${grouped(now.reconnects)} ${now.reconnects === 1 ? 'reconnect' : 'reconnects'}`,
+  ].join(' · ');
+}
+
+export function showBytes(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  let value = bytes;
+  let unit = 0;
+  for (; value >= 999.5 && unit < units.length - 1; unit++) value /= 1000;
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]!}`;
+}
+
+/** Digits in groups of three, with a narrow blank that no terminal breaks at. */
+function grouped(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ' ');
+}

@@ -1,0 +1,121 @@
+/** The life of a process that runs connectors: configuration, opening, signals, the end. */
+import { systemClock } from '../base/clock.ts';
+import { TributaryError } from '../base/errors.ts';
+import type { Io } from '../cli/io.ts';
+import { MetricRegistry } from '../telemetry/metrics.ts';
+import { openLog } from '../telemetry/pino-log.ts';
+import type { AppConfig } from './config/app-config.ts';
+import { accepted, type ConnectFiles, type Loaded, loadConnect, loadYaml } from './config/load-config.ts';
+import type { ConfigProblem } from './config/problem.ts';
+import { loadConnectors } from './connectors.ts';
+import { openTerminal } from './terminal.ts';
+import { packageVersion } from './version.ts';
+import { welcome } from './welcome.ts';
+import { type App, demoName, openApp } from './wiring.ts';
+
+export interface StartOptions {
+  readonly file: string | undefined;
+  readonly demo: boolean;
+  readonly listen: string | undefined;
+  readonly broker: string | undefined;
+  readonly data: string | undefined;
+  readonly logLevel: string | undefined;
+}
+
+export async function startFromYaml(options: StartOptions, io: Io): Promise<number> {
+  const { file, demo, listen, broker, data, logLevel } = options;
+  if (broker !== undefined && data !== undefined)
+    throw new TributaryError('USAGE', 'Give either --broker or --data, not both.');
+  const address = data === undefined ? broker : `embedded:${data}`;
+  const overrides = {
+    ...(address === undefined ? {} : { broker: address }),
+    ...(listen === undefined ? {} : { 'worker.listen': listen }),
+    ...(logLevel === undefined ? {} : { 'log.level': logLevel }),
+  };
+  const loaded = loadYaml(file, overrides, { env: io.env, connectors: await loadConnectors() });
+  if (demo && loaded.config?.connectors.some(({ name }) => name === demoName)) {
+    throw new TributaryError(
+      'USAGE',
+      `--demo brings a connector "${demoName}", and "${file!}" has one: leave out --demo or name that one otherwise.`,
+    );
+  }
+  return run(loaded, demo, io);
+}
+
+export async function startFromConnect(
+  files: ConnectFiles & { readonly logLevel: string | undefined },
+  io: Io,
+): Promise<number> {
+  const loaded = loadConnect(files, { env: io.env, connectors: await loadConnectors() });
+  const logLevel = (files.logLevel ?? 'info') as AppConfig['logLevel'];
+  return run({ ...loaded, config: loaded.config && { ...loaded.config, logLevel } }, false, io);
+}
+
+/** How long the end may take beyond the time that tasks were given. */
+const closeMs = 1000;
+
+export async function run(loaded: Loaded<AppConfig>, demo: boolean, io: Io): Promise<number> {
+  const config = accepted(loaded);
+  const terminal = openTerminal(io.stdout, systemClock);
+  // On one and the same terminal the log and the live line take turns.
+  const output = terminal.isTTY && io.stderr.isTTY ? { write: terminal.write, isTTY: true } : io.stderr;
+  const log = openLog({ level: config.logLevel, output });
+  for (const warning of loaded.warnings) log.warn('config_warning', shown(warning));
+  const metrics = new MetricRegistry();
+  const signals = watchSignals();
+  try {
+    const connectors = await loadConnectors();
+    const app = await openApp({ config, connectors, demo, env: io.env, log, metrics });
+    terminal.write(
+      welcome({
+        version: packageVersion(),
+        broker: app.broker.address,
+        url: app.url,
+        exchange: app.exchange,
+        connectors: app.connectors,
+        program: import.meta.url.endsWith('.ts') ? 'npx tributary' : 'tributary',
+      }),
+    );
+    terminal.startCounting(metrics);
+    await signals.first;
+    const stopped = await stopInTime(app, config.worker.gracefulTimeoutMs + closeMs);
+    terminal.close();
+    terminal.write(stopped ? 'Stopped.\n' : 'Stopped before everything was closed: it took too long.\n');
+    return stopped ? 0 : 1;
+  } finally {
+    terminal.close();
+    signals.release();
+  }
+}
+
+/** False where the time was over; the process ends all the same, what hangs ends with it. */
+async function stopInTime(app: App, ms: number): Promise<boolean> {
+  const late = Promise.withResolvers<false>();
+  const timer = setTimeout(() => late.resolve(false), ms);
+  const stopped = await Promise.race([app.stop().then(() => true), late.promise]);
+  clearTimeout(timer);
+  if (!stopped) setTimeout(() => process.exit(1), 100).unref();
+  return stopped;
+}
+
+/** The first signal asks for a clean end, a second Ctrl-C ends at once. */
+function watchSignals(): { readonly first: Promise<void>; release(): void } {
+  const first = Promise.withResolvers<void>();
+  let count = 0;
+  const onSignal = (): void => {
+    if (++count > 1) process.exit(130);
+    first.resolve();
+  };
+  const names = ['SIGINT', 'SIGTERM'] as const;
+  for (const name of names) process.on(name, onSignal);
+  return {
+    first: first.promise,
+    release: () => {
+      for (const name of names) process.off(name, onSignal);
+    },
+  };
+}
+
+function shown({ file, line, key, message }: ConfigProblem): Readonly<Record<string, unknown>> {
+  return { file, ...(line === undefined ? {} : { line }), ...(key === undefined ? {} : { key }), reason: message };
+}

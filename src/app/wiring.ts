@@ -1,0 +1,188 @@
+/** The one place that knows everybody: a configuration becomes a broker, a worker and a REST interface. */
+import { systemClock } from '../base/clock.ts';
+import { isError } from '../base/errors.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { Connector } from '../connectors/contract.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { MetricRegistry } from '../telemetry/metrics.ts';
+import type { Worker } from '../worker/worker.ts';
+import { openBroker } from './broker-factory.ts';
+import type { AppConfig, NamedConnector } from './config/app-config.ts';
+import { isLoopback, type ListenAddress } from './config/options.ts';
+import { resolveConfig } from './config/providers.ts';
+import type { DemoExchange } from './demo-exchange.ts';
+import { freeAddress } from './port.ts';
+import { packageVersion } from './version.ts';
+
+export interface App {
+  /** Of the REST interface. */
+  readonly url: string | undefined;
+  readonly broker: Broker;
+  readonly exchange: string | undefined;
+  readonly connectors: readonly NamedConnector[];
+  /** Writes what was received, and closes everything. */
+  stop(): Promise<void>;
+}
+
+export interface AppParts {
+  readonly config: AppConfig;
+  readonly connectors: readonly Connector[];
+  /** Also runs the exchange of the demonstration, with a connector for it. */
+  readonly demo: boolean;
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: Log;
+  readonly metrics: MetricRegistry;
+}
+
+/** What was opened is closed again where a later part fails. */
+export async function openApp(parts: AppParts): Promise<App> {
+  const { config, env, log } = parts;
+  const providers = { env, folder: config.folder };
+  const { rest } = config;
+  const listen = rest === undefined ? undefined : await freeAddress(rest.listen, rest.portOption);
+  const stopping = new AbortController();
+  await using opened = new AsyncDisposableStack();
+
+  const [broker, exchange] = await allOrNone(
+    openBroker({ address: config.broker, kafka: config.kafka, providers, log }),
+    parts.demo ? openExchange() : Promise.resolve(undefined),
+  );
+  opened.use(broker);
+  if (exchange !== undefined) opened.use(exchange);
+  const connectors = exchange === undefined ? config.connectors : [...config.connectors, demoConnector(exchange.url)];
+  if (exchange !== undefined) await createDemoTopic(broker);
+
+  const worker = opened.use(await openWorker(parts, broker, connectors, listen));
+  const url = listen === undefined ? undefined : await openRest(parts, broker, worker, listen, stopping.signal, opened);
+
+  const running = opened.move();
+  return {
+    url,
+    broker,
+    exchange: exchange?.url,
+    connectors,
+    async stop() {
+      stopping.abort();
+      await running.disposeAsync();
+    },
+  };
+}
+
+async function openWorker(
+  { config, connectors, env, log, metrics }: AppParts,
+  broker: Broker,
+  named: readonly NamedConnector[],
+  listen: ListenAddress | undefined,
+): Promise<Worker> {
+  const { startWorker } = await import('../worker/worker.ts');
+  const { worker: settings, producer } = config;
+  const fromFile = named.filter(({ initialState = 'RUNNING' }) => initialState === 'RUNNING');
+  const worker = await startWorker(
+    {
+      broker,
+      connectors,
+      workerId: listen === undefined ? 'local' : `${listen.host}:${listen.port}`,
+      tables: settings.tables,
+      ...(Object.keys(settings.defaults).length === 0 ? {} : { converters: settings.defaults }),
+      topicCreation: { autoCreate: config.autoCreate, partitions: 1 },
+      producer,
+      offsetFlushIntervalMs: settings.offsetFlushIntervalMs,
+      gracefulStopMs: settings.gracefulTimeoutMs,
+      resolve: (raw) => resolveConfig(raw, { env, folder: config.folder }),
+      log,
+      metrics: metrics.root(),
+      clock: systemClock,
+      random: Math.random,
+    },
+    Object.fromEntries(fromFile.map(({ name, config }) => [name, config])),
+  );
+  // Those of a JSON file that shall not run at once: a state they were given later stays.
+  for (const { name, config: raw, initialState = 'RUNNING' } of named) {
+    if (initialState === 'RUNNING') continue;
+    if (worker.connector(name) === undefined) await worker.create(name, raw, initialState);
+    else await worker.put(name, raw);
+  }
+  return worker;
+}
+
+async function openRest(
+  { config, log, metrics }: AppParts,
+  broker: Broker,
+  worker: Worker,
+  listen: ListenAddress,
+  stopping: AbortSignal,
+  opened: AsyncDisposableStack,
+): Promise<string> {
+  const [{ buildRestServer }, { listen: listenOn }, { tapRoute }, { topicsRoutes }, { produceRoute }, { localAccess }] =
+    await Promise.all([
+      import('../rest/server.ts'),
+      import('../rest/listen.ts'),
+      import('./routes/tap.ts'),
+      import('./routes/topics.ts'),
+      import('./routes/produce.ts'),
+      import('./topics/local-access.ts'),
+    ]);
+  const server = buildRestServer({
+    worker,
+    registry: metrics,
+    version: packageVersion(),
+    log,
+    maskSecrets: config.rest!.maskSecrets,
+  });
+  opened.defer(async () => {
+    await server.close();
+  });
+  const topics = localAccess(broker);
+  tapRoute(server, topics, stopping);
+  topicsRoutes(server, topics);
+  await produceRoute(server, topics);
+  if (!isLoopback(listen.host)) log.warn('rest_without_authentication', { host: listen.host, port: listen.port });
+  return listenOn(server, { ...listen, option: config.rest!.portOption });
+}
+
+/** Both, or the failure of one with the other closed again. */
+async function allOrNone<A extends AsyncDisposable, B extends AsyncDisposable | undefined>(
+  first: Promise<A>,
+  second: Promise<B>,
+): Promise<[A, B]> {
+  const [a, b] = await Promise.allSettled([first, second]);
+  if (a.status === 'fulfilled' && b.status === 'fulfilled') return [a.value, b.value];
+  if (a.status === 'fulfilled') await a.value[Symbol.asyncDispose]();
+  if (b.status === 'fulfilled') await b.value?.[Symbol.asyncDispose]();
+  throw a.status === 'rejected' ? a.reason : (b as PromiseRejectedResult).reason;
+}
+
+async function openExchange(): Promise<DemoExchange> {
+  const { startDemoExchange } = await import('./demo-exchange.ts');
+  return startDemoExchange({ clock: systemClock, random: Math.random, tradesPerSecond: 20 });
+}
+
+export const demoName = 'trades';
+const demoRetentionBytes = 1024 ** 3;
+
+function demoConnector(url: string): NamedConnector {
+  return {
+    name: demoName,
+    config: {
+      'connector.class': 'websocket',
+      'websocket.url': url,
+      'websocket.subscription.message': '{"op":"subscribe","channel":"trades"}',
+      // The exchange answers the subscription; that is no trade.
+      'websocket.heartbeat.reply.pattern': '^\\{"type":"subscribed"',
+      'kafka.topic': demoName,
+    },
+  };
+}
+
+/** Made beforehand, with a bound: a demonstration that is left running must not fill the disk. */
+async function createDemoTopic(broker: Broker): Promise<void> {
+  try {
+    await broker.createTopic({
+      name: demoName,
+      partitions: 1,
+      config: { 'retention.bytes': String(demoRetentionBytes) },
+    });
+  } catch (error) {
+    if (!isError(error, 'TOPIC_EXISTS')) throw error; // a start before this one made it
+  }
+}

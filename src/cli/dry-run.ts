@@ -1,0 +1,30 @@
+import { command } from './command.ts';
+import { interruptSignal, writeLine } from './io.ts';
+import { outputOption } from './topic-target.ts';
+
+export const dryRun = command({
+  name: 'dry-run',
+  summary: 'Opens the connection of each configured connector and shows its first message, or why there is none',
+  operands: [{ name: 'FILE', doc: 'YAML, connector .properties or .json', many: true }],
+  options: {
+    timeout: { kind: 'number', value: 'SECONDS', doc: 'How long to wait for a first message (default 15)' },
+    ...outputOption,
+  },
+  examples: ['tributary dry-run feed.yaml'],
+  async run({ options, operands, io }) {
+    const { dryRunFiles } = await import('../app/dry-run.ts');
+    let failed = 0;
+    const results = dryRunFiles(operands, {
+      env: io.env,
+      timeoutMs: (options.timeout ?? 15) * 1000,
+      signal: interruptSignal(),
+    });
+    for await (const { connector, result } of results) {
+      if (!result.ok) failed++;
+      if (options.output === 'json') writeLine(io.stdout, JSON.stringify({ connector, ...result }));
+      else if (result.ok) writeLine(io.stdout, `${connector}: ok, ${result.detail}\n  ${result.sample}`);
+      else writeLine(io.stdout, `${connector}: FAILED, ${result.reason}`);
+    }
+    return failed === 0 ? 0 : 1;
+  },
+});
