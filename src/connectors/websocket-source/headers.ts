@@ -1,0 +1,60 @@
+import { TributaryError } from '../../base/errors.ts';
+import { token } from './spec.ts';
+
+export type HeaderPair = readonly [name: string, value: string];
+
+/** Headers that belong to the upgrade itself. */
+const ours = new Set([
+  'connection',
+  'upgrade',
+  'sec-websocket-key',
+  'sec-websocket-version',
+  'sec-websocket-accept',
+  'sec-websocket-extensions',
+  'content-length',
+  'transfer-encoding',
+]);
+
+export interface ParsedHeaders {
+  readonly headers: readonly HeaderPair[];
+  /** Pairs without a colon, by their position from 1: left out, as in the original. */
+  readonly skipped: readonly number[];
+}
+
+/**
+ * `websocket.headers`: split at commas, each pair at its first colon, blanks around both sides taken away. Of two headers
+ * with one name the last counts. CONFIG_INVALID for what must not reach the wire; it names the header, never its value.
+ */
+export function parseHeaders(text: string | null): ParsedHeaders {
+  const headers = new Map<string, HeaderPair>();
+  const skipped: number[] = [];
+  if (text !== null && text !== '') {
+    text.split(',').forEach((pair, index) => {
+      const colon = pair.indexOf(':');
+      if (colon === -1) {
+        skipped.push(index + 1);
+        return;
+      }
+      const name = pair.slice(0, colon).trim();
+      const value = pair.slice(colon + 1).trim();
+      checkHeader(name, value);
+      headers.set(name.toLowerCase(), [name, value]);
+    });
+  }
+  return { headers: [...headers.values()], skipped };
+}
+
+function checkHeader(name: string, value: string): void {
+  if (!token.test(name))
+    throw invalid(name, 'its name must be a token of RFC 7230 (letters, digits and a few signs, no blanks)');
+  if (ours.has(name.toLowerCase())) throw invalid(name, 'it belongs to the WebSocket upgrade itself');
+  if (/[^\t\x20-\x7e\x80-\xff]/.test(value))
+    throw invalid(name, 'its value holds a line break or another control character');
+}
+
+function invalid(name: string, problem: string): TributaryError {
+  return new TributaryError(
+    'CONFIG_INVALID',
+    `Cannot send header ${JSON.stringify(name)} of websocket.headers: ${problem}`,
+  );
+}

@@ -1,0 +1,171 @@
+/** An open connection: feeds the reader, answers pings, holds the socket back when the intake is full. */
+import type { Socket } from 'node:net';
+import { FrameFault } from './frame-fault.ts';
+import { FrameReader } from './frame-reader.ts';
+import { encodeClose, encodeFrame, opcodes } from './frame-writer.ts';
+import { createInflater, type Inflater, type InflaterOptions } from './inflater.ts';
+import type { Intake } from './intake.ts';
+import type { Cause } from './policy.ts';
+
+/** Answers to pings are left out while this much waits to be sent: a peer that floods us must not fill our memory. */
+const mostUnsentBytes = 65_536;
+
+export interface LinkEvents {
+  closeReceived(code: number, reason: string): void;
+  malformed(fault: FrameFault): void;
+  /** The socket is gone, and everything that came over it is in the intake. */
+  ended(cause: Cause, withinMessage: boolean): void;
+  paused(): void;
+}
+
+export interface LinkOptions {
+  readonly socket: Socket;
+  /** Bytes that came together with the answer to the upgrade. */
+  readonly head: Uint8Array;
+  readonly deflate: InflaterOptions | null;
+  readonly maxMessageBytes: number;
+  readonly intake: Intake;
+  readonly monotonicMs: () => number;
+  readonly events: LinkEvents;
+}
+
+export class Link {
+  readonly #socket: Socket;
+  readonly #intake: Intake;
+  readonly #reader: FrameReader;
+  readonly #inflater: Inflater | null;
+  readonly #monotonicMs: () => number;
+  readonly #events: LinkEvents;
+  /** When bytes last came. */
+  heardAtMs: number;
+  #paused = false;
+  /** We said goodbye: what still comes is not read. */
+  #leaving = false;
+  #gone: Cause | undefined;
+  #reportedEnd = false;
+  #error: Error | undefined;
+
+  constructor({ socket, head, deflate, maxMessageBytes, intake, monotonicMs, events }: LinkOptions) {
+    this.#socket = socket;
+    this.#intake = intake;
+    this.#monotonicMs = monotonicMs;
+    this.#events = events;
+    this.heardAtMs = monotonicMs();
+    this.#inflater = deflate === null ? null : createInflater(deflate);
+    this.#reader = new FrameReader(
+      {
+        message: (payload, binary) => intake.message(payload, binary),
+        ping: (payload) => this.#send(opcodes.pong, payload),
+        pong: () => {},
+        close: (code, reason) => events.closeReceived(code, reason),
+      },
+      { maxBytes: maxMessageBytes, inflater: this.#inflater },
+    );
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, 15_000);
+    socket.on('error', (error) => {
+      this.#error = error;
+    });
+    socket.once('close', () => this.#onGone());
+    if (head.length > 0) socket.unshift(head);
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+  }
+
+  get isPaused(): boolean {
+    return this.#paused;
+  }
+
+  /** True while messages that have come wait for room in the queue. */
+  get hasUnread(): boolean {
+    return this.#reader.hasUnread;
+  }
+
+  /** Something was taken from the queue: reads on. */
+  resume(): void {
+    if (!this.#paused) return;
+    this.heardAtMs = this.#monotonicMs();
+    this.#read(null);
+    if (this.#reader.hasUnread || (this.#intake.isFull && this.#gone === undefined)) return;
+    this.#paused = false;
+    if (this.#gone !== undefined) this.#reportEnd();
+    else this.#socket.resume();
+  }
+
+  sendText(text: string): void {
+    this.#send(opcodes.text, Buffer.from(text));
+  }
+
+  ping(): void {
+    this.#send(opcodes.ping, new Uint8Array(0));
+  }
+
+  /** Unasked (RFC 6455, 5.5.3): tells a server that its pings, which we do not read at present, do not go to a dead peer. */
+  pong(): void {
+    this.#send(opcodes.pong, new Uint8Array(0));
+  }
+
+  /** Sends a close frame; the socket ends when the server ends it, or by `destroy`. */
+  close(code: number, reason: string): void {
+    this.#leaving = true;
+    if (this.#socket.writable) this.#socket.write(encodeClose(code, reason));
+    // Read on, to notice the end; nothing is kept of it.
+    this.#socket.resume();
+  }
+
+  destroy(): void {
+    this.#leaving = true;
+    this.#socket.destroy();
+  }
+
+  /** Nobody will take what has come and was not read yet. */
+  abandon(): void {
+    this.#reader.end();
+    this.#paused = false;
+    if (this.#gone !== undefined) this.#reportEnd();
+    else this.destroy();
+  }
+
+  #onData(chunk: Uint8Array): void {
+    if (this.#leaving) return;
+    this.heardAtMs = this.#monotonicMs();
+    this.#read(chunk);
+    if (!this.#reader.hasUnread && !this.#intake.isFull) return;
+    this.#paused = true;
+    this.#events.paused();
+    if (!this.#leaving) this.#socket.pause();
+  }
+
+  #read(chunk: Uint8Array | null): void {
+    this.#intake.begin(this.heardAtMs);
+    try {
+      if (chunk === null) this.#reader.resume();
+      else this.#reader.push(chunk);
+    } catch (error) {
+      if (!(error instanceof FrameFault)) throw error;
+      this.#events.malformed(error);
+    } finally {
+      this.#intake.settle();
+    }
+  }
+
+  #onGone(): void {
+    const text = this.#error === undefined ? 'connection ended without a close frame' : this.#error.message;
+    this.#gone = { label: 'lost', text };
+    if (!this.#reader.hasUnread) this.#reportEnd();
+  }
+
+  #reportEnd(): void {
+    if (this.#reportedEnd) return;
+    this.#reportedEnd = true;
+    const withinMessage = this.#reader.isWithinMessage && !this.#leaving;
+    this.#reader.end();
+    this.#inflater?.close();
+    this.#events.ended(this.#gone!, withinMessage);
+  }
+
+  #send(opcode: number, payload: Uint8Array): void {
+    if (!this.#socket.writable || this.#leaving) return;
+    if (opcode === opcodes.pong && this.#socket.writableLength > mostUnsentBytes) return;
+    this.#socket.write(encodeFrame(opcode, payload));
+  }
+}

@@ -1,0 +1,90 @@
+/** The series of one task. Each JMX attribute of conduktor's connector has one; the rest are ours. */
+import type { Counter, Metrics } from '../../telemetry/metrics.ts';
+import { type FaultLabel, faultLabels } from './frame-fault.ts';
+
+export const dropReasons = ['drop_oldest', 'drop_newest', 'binary', 'not_utf8', 'undecodable', 'abandoned'] as const;
+export type DropReason = (typeof dropReasons)[number];
+
+export interface Meters {
+  readonly received: Counter;
+  readonly bytes: Counter;
+  readonly binary: Counter;
+  readonly heartbeatReplies: Counter;
+  readonly dropped: Readonly<Record<DropReason, Counter>>;
+  readonly produced: Counter;
+  readonly opens: Counter;
+  readonly pauses: Counter;
+  readonly partial: Counter;
+  readonly malformed: Readonly<Record<FaultLabel, Counter>>;
+  reconnects(reason: string): Counter;
+}
+
+/** What gauges show, read when somebody asks. */
+export interface Readings {
+  queueRecords(): number;
+  queueBytes(): number;
+  readonly queueCapacity: number;
+  readonly queueCapacityBytes: number;
+  isConnected(): boolean;
+  /** -1 before the first message. */
+  secondsSinceLastMessage(): number;
+  /** 0 while not connected. */
+  uptimeSeconds(): number;
+  isPaused(): boolean;
+  readonly tlsInsecure: boolean;
+}
+
+const prefix = 'tributary_websocket_';
+
+export function declareMeters(metrics: Metrics, readings: Readings): Meters {
+  const counter = (name: string, help: string, labels?: Record<string, string>): Counter =>
+    metrics.counter(`${prefix}${name}_total`, help, labels);
+  const gauge = (name: string, help: string, read: () => number): void => metrics.gauge(`${prefix}${name}`, help, read);
+
+  const received = counter('messages_received', 'Messages received, heartbeat replies and dropped ones included');
+  const produced = counter('records_produced', 'Records handed to the worker');
+  const droppedHelp = 'Messages that did not become records, by reason';
+  const dropped = Object.fromEntries(
+    dropReasons.map((reason) => [reason, counter('messages_dropped', droppedHelp, { reason })]),
+  ) as Record<DropReason, Counter>;
+  const malformedHelp = 'Violations of the protocol by the server, by kind; each ends a connection';
+  const malformed = Object.fromEntries(
+    faultLabels.map((reason) => [reason, counter('frames_malformed', malformedHelp, { reason })]),
+  ) as Record<FaultLabel, Counter>;
+  const drops = (): number => dropReasons.reduce((sum, reason) => sum + dropped[reason].value, 0);
+
+  gauge('queue_size', 'Messages in the queue', readings.queueRecords);
+  gauge('queue_bytes', 'Bytes of messages in the queue', readings.queueBytes);
+  gauge('queue_capacity', 'Messages the queue can hold', () => readings.queueCapacity);
+  gauge('queue_capacity_bytes', 'Bytes of messages the queue can hold', () => readings.queueCapacityBytes);
+  gauge('queue_utilization_ratio', 'Share of the queue that is used, by number or bytes, whichever is larger', () =>
+    Math.max(readings.queueRecords() / readings.queueCapacity, readings.queueBytes() / readings.queueCapacityBytes),
+  );
+  gauge('lag_messages', 'Messages received that are neither handed to the worker nor dropped', readings.queueRecords);
+  gauge('drop_ratio', 'Messages dropped out of those received', () =>
+    received.value === 0 ? 0 : drops() / received.value,
+  );
+  gauge('connected', '1 while the connection is open', () => Number(readings.isConnected()));
+  gauge('paused', '1 while the full queue holds the socket back', () => Number(readings.isPaused()));
+  gauge(
+    'seconds_since_last_message',
+    'Seconds since the last message, -1 before the first',
+    readings.secondsSinceLastMessage,
+  );
+  gauge('uptime_seconds', 'Seconds since the connection was opened, 0 while there is none', readings.uptimeSeconds);
+  gauge('tls_insecure', '1 where any certificate is accepted', () => Number(readings.tlsInsecure));
+
+  return {
+    received,
+    bytes: counter('bytes_received', 'Bytes of messages received, after decompression'),
+    binary: counter('binary_messages', 'Binary messages received'),
+    heartbeatReplies: counter('heartbeat_replies', 'Messages that were heartbeat replies and no records'),
+    dropped,
+    produced,
+    opens: counter('connections_opened', 'Connections opened'),
+    pauses: counter('pauses', 'Times the full queue stopped the reading of the socket'),
+    partial: counter('partial_messages', 'Messages of which only a part had come when the connection ended'),
+    malformed,
+    reconnects: (reason) => counter('reconnects', 'New attempts to connect, by the reason for them', { reason }),
+  };
+}

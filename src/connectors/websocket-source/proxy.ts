@@ -1,0 +1,43 @@
+import type { Agent } from 'node:http';
+import type { Target } from './url.ts';
+
+/** The proxy to go through, or null. `environment` asks the variables that curl knows, in either case of letters. */
+export function proxyFor(
+  target: Target,
+  setting: string | null,
+  environment: Readonly<Record<string, string | undefined>>,
+): string | null {
+  if (setting !== 'environment') return setting;
+  const read = (name: string): string => environment[name] ?? environment[name.toLowerCase()] ?? '';
+  if (isExcluded(target, read('NO_PROXY'))) return null;
+  const proxy = read(target.secure ? 'HTTPS_PROXY' : 'HTTP_PROXY') || read('ALL_PROXY');
+  if (proxy === '') return null;
+  return proxy.includes('://') ? proxy : `http://${proxy}`;
+}
+
+/** Entries are host names, which cover their subdomains, with or without a port; `*` is every host. */
+function isExcluded({ host, port }: Target, list: string): boolean {
+  return list
+    .split(/[\s,]+/)
+    .filter((entry) => entry !== '')
+    .some((entry) => {
+      if (entry === '*') return true;
+      const [, name = entry, wantedPort] = /^(.+):(\d+)$/.exec(entry) ?? [];
+      if (wantedPort !== undefined && Number(wantedPort) !== port) return false;
+      const suffix = name.toLowerCase().replace(/^\*?\.?/, '');
+      return host.toLowerCase() === suffix || host.toLowerCase().endsWith(`.${suffix}`);
+    });
+}
+
+/** Imported only when a proxy is used: it costs start-up time. The signal ends a connection to the proxy that is being made. */
+export async function proxyAgent(proxy: string, signal: AbortSignal): Promise<Agent> {
+  if (/^socks/i.test(proxy)) {
+    const { SocksProxyAgent } = await import('socks-proxy-agent');
+    // socks5h: the proxy looks the name up. socks5 would do it here, where the name may be unknown.
+    return new SocksProxyAgent(proxy.replace(/^socks5:/i, 'socks5h:'), {
+      socketOptions: { signal } as Record<string, unknown>,
+    });
+  }
+  const { HttpsProxyAgent } = await import('https-proxy-agent');
+  return new HttpsProxyAgent(proxy, { signal } as Record<string, unknown>);
+}

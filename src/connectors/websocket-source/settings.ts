@@ -1,0 +1,184 @@
+/** The configuration as the task uses it. What validation lets pass, as the original does, and cannot run fails here. */
+import { TributaryError } from '../../base/errors.ts';
+import { parse, type RawConfig } from '../../config/config-def.ts';
+import { type HeaderPair, parseHeaders } from './headers.ts';
+import { type Pointer, parsePointer } from './json-pointer.ts';
+import { splitJsonArray } from './json-scan.ts';
+import type { Policy } from './policy.ts';
+import { config, type WebSocketConfig } from './spec.ts';
+import { type Target, targetOf } from './url.ts';
+
+export interface Settings {
+  readonly url: string;
+  readonly target: Target;
+  readonly topic: string;
+  /** Headers of the upgrade request that the configuration asks for, authorization included. */
+  readonly headers: readonly HeaderPair[];
+  readonly skippedHeaders: readonly number[];
+  readonly subprotocols: readonly string[];
+  readonly compression: boolean;
+  readonly proxy: string | null;
+  /** Sent in this order on every open. */
+  readonly subscriptions: readonly string[];
+  readonly heartbeat: string | null;
+  readonly policy: Policy;
+  readonly queue: QueueSettings;
+  readonly messages: MessageSettings;
+  readonly maxMessageBytes: number;
+  readonly tls: TlsSettings;
+  /** Texts that must not show up anywhere. */
+  readonly secrets: readonly string[];
+}
+
+export interface QueueSettings {
+  readonly maxRecords: number;
+  readonly maxBytes: number;
+  readonly overflow: 'block' | 'drop-oldest' | 'drop-newest';
+}
+
+export interface MessageSettings {
+  readonly binary: 'bytes' | 'text' | 'drop';
+  readonly encoding: 'none' | 'gzip' | 'deflate' | 'auto';
+  readonly maxBytes: number;
+  readonly key: Pointer | null;
+  readonly heartbeatReply: RegExp | null;
+}
+
+export interface TlsSettings {
+  readonly ca: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
+  readonly passphrase: string | null;
+  readonly servername: string | null;
+  readonly insecure: boolean;
+}
+
+export function settingsOf(raw: RawConfig): Settings {
+  const values = parse(config, raw);
+  const maxRecords = atLeast(values, 'websocket.message.queue.size', 1);
+  atLeast(values, 'websocket.connection.timeout.ms', 0);
+  const url = values['websocket.url'];
+  const target = targetOf(url);
+  const { headers, skipped } = parseHeaders(values['websocket.headers']);
+  const maxBytes = values['websocket.message.max.bytes'];
+  const pattern = textOf(values['websocket.heartbeat.reply.pattern']);
+  const pointer = values['websocket.key.pointer'];
+  const heartbeat = textOf(values['websocket.heartbeat.message']);
+  const offered = headers.find(([name]) => name.toLowerCase() === 'sec-websocket-protocol')?.[1].split(/\s*,\s*/) ?? [];
+  return {
+    url,
+    target,
+    topic: values['kafka.topic'],
+    headers: withAuthorization(
+      headers.filter(([name]) => name.toLowerCase() !== 'sec-websocket-protocol'),
+      values['websocket.auth.token'],
+      target,
+    ),
+    skippedHeaders: skipped,
+    subprotocols: [...new Set([...values['websocket.subprotocols'], ...offered])],
+    compression: values['websocket.compression'],
+    proxy: textOf(values['websocket.proxy']),
+    subscriptions: subscriptionsOf(values),
+    heartbeat,
+    policy: policyOf(values, heartbeat !== null),
+    queue: {
+      maxRecords,
+      maxBytes: values['websocket.message.queue.bytes'],
+      overflow: values['websocket.overflow'] as QueueSettings['overflow'],
+    },
+    messages: {
+      binary: values['websocket.binary'] as MessageSettings['binary'],
+      encoding: values['websocket.payload.encoding'] as MessageSettings['encoding'],
+      maxBytes,
+      key: pointer === null ? null : parsePointer(pointer),
+      heartbeatReply: pattern === null ? null : new RegExp(pattern, 'u'),
+    },
+    maxMessageBytes: maxBytes,
+    tls: {
+      ca: textOf(values['websocket.tls.ca']),
+      cert: textOf(values['websocket.tls.cert']),
+      key: textOf(values['websocket.tls.key']),
+      passphrase: textOf(values['websocket.tls.passphrase']),
+      servername: textOf(values['websocket.tls.servername']),
+      insecure: values['websocket.tls.insecure'],
+    },
+    secrets: secretsOf(values, headers),
+  };
+}
+
+function atLeast(
+  values: WebSocketConfig,
+  name: 'websocket.message.queue.size' | 'websocket.connection.timeout.ms',
+  min: number,
+): number {
+  const value = values[name];
+  if (value < min)
+    throw new TributaryError('CONFIG_INVALID', `Cannot start with ${name} "${value}": must be at least ${min}`);
+  return value;
+}
+
+/** Kafka Connect's users leave an option out by an empty value, too. */
+function textOf(value: string | null): string | null {
+  return value === '' ? null : value;
+}
+
+/** The token takes the place of any Authorization header; user and password of the URL count only without one. */
+function withAuthorization(headers: readonly HeaderPair[], token: string | null, target: Target): HeaderPair[] {
+  const others = headers.filter(([name]) => name.toLowerCase() !== 'authorization');
+  if (token !== null && token !== '') {
+    if (/[^\x20-\x7e]/.test(token))
+      throw new TributaryError(
+        'CONFIG_INVALID',
+        'Cannot send websocket.auth.token: must be printable ASCII on one line',
+      );
+    return [...others, ['Authorization', `Bearer ${token}`]];
+  }
+  if (others.length === headers.length && target.basicAuth !== null) {
+    return [...others, ['Authorization', target.basicAuth]];
+  }
+  return [...headers];
+}
+
+function subscriptionsOf(values: WebSocketConfig): string[] {
+  const first = textOf(values['websocket.subscription.message']);
+  const more = textOf(values['websocket.subscription.messages']);
+  return [...(first === null ? [] : [first]), ...(more === null ? [] : splitJsonArray(more)!)];
+}
+
+function policyOf(values: WebSocketConfig, heartbeat: boolean): Policy {
+  return {
+    reconnect: values['websocket.reconnect.enabled'],
+    maxAttempts: values['websocket.reconnect.max.attempts'],
+    backoff: {
+      baseMs: values['websocket.reconnect.interval.ms'],
+      maxMs: values['websocket.reconnect.backoff.max.ms'],
+      jitter: 0.25,
+    },
+    stableMs: values['websocket.reconnect.stable.ms'],
+    busyMs: values['websocket.reconnect.busy.ms'],
+    connectTimeoutMs: values['websocket.connection.timeout.ms'],
+    handshakeTimeoutMs: values['websocket.handshake.timeout.ms'],
+    pingIntervalMs: values['websocket.ping.interval.ms'],
+    pongTimeoutMs: values['websocket.pong.timeout.ms'],
+    idleTimeoutMs: values['websocket.idle.timeout.ms'],
+    heartbeatIntervalMs: heartbeat ? values['websocket.heartbeat.interval.ms'] : 0,
+    closeTimeoutMs: 2000,
+    maxRedirects: values['websocket.redirects.max'],
+    fatalCloseCodes: new Set(values['websocket.fatal.close.codes'].map(Number)),
+    fatalStatuses: new Set(values['websocket.fatal.http.statuses'].map(Number)),
+  };
+}
+
+function secretsOf(values: WebSocketConfig, headers: readonly HeaderPair[]): string[] {
+  const url = values['websocket.url'];
+  const proxy = values['websocket.proxy'];
+  const userInfo = [url, proxy ?? ''].flatMap((text) => /\/\/([^/?#]*)@/.exec(text)?.[1] ?? []);
+  const query = [...new URLSearchParams(/\?([^#]*)/.exec(url)?.[1] ?? '').entries()];
+  return [
+    ...userInfo.flatMap((text) => [text, ...text.split(':').slice(1)]),
+    ...query.filter(([name]) => /token|key|secret|pass|auth|sign/i.test(name)).map(([, value]) => value),
+    ...headers.filter(([name]) => /auth|cookie|token|key|secret|sign/i.test(name)).map(([, value]) => value),
+    values['websocket.auth.token'] ?? '',
+    values['websocket.tls.passphrase'] ?? '',
+  ].filter((secret) => secret !== '');
+}

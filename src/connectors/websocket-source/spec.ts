@@ -1,0 +1,250 @@
+/**
+ * Every option of the WebSocket source connector. The first eleven are those of conduktor's Kafka Connect connector, in its
+ * order, with its types, defaults and validation (which checks neither ranges nor headers: what it lets pass and cannot run
+ * fails the task at its start, in settings.ts). The rest are ours; they are checked when the configuration is.
+ */
+import { type Config, define } from '../../config/config-def.ts';
+import { boolean, int, list, long, oneOf, password, string } from '../../config/option.ts';
+import { parsePointer } from './json-pointer.ts';
+import { splitJsonArray } from './json-scan.ts';
+import { urlProblem } from './url.ts';
+
+const maxTimerMs = 2 ** 31 - 1;
+
+const original = {
+  'websocket.url': string({
+    importance: 'high',
+    validate: urlProblem,
+    doc: 'Server to connect to, ws:// or wss://. Path and query are sent as written. A user name and password in it are sent as basic authentication, unless a header or token authenticates.',
+  }),
+  'kafka.topic': string({ importance: 'high', doc: 'Topic that every message is written to.' }),
+  'websocket.subscription.message': string({
+    default: null,
+    doc: 'Text sent as the first frame each time the connection opens, also after a reconnect. Any text; empty sends nothing.',
+  }),
+  'websocket.reconnect.enabled': boolean({
+    default: true,
+    doc: 'Connect again when the connection cannot be made or breaks. When false, the task fails with the reason instead.',
+  }),
+  'websocket.reconnect.interval.ms': long({
+    default: 5000,
+    doc: 'Wait before the first new attempt. It doubles with each failed attempt; up to 25 % are added at random.',
+  }),
+  'websocket.headers': string({
+    default: null,
+    importance: 'low',
+    doc: 'Headers of the upgrade request: name:value pairs between commas. A value may hold colons, but no comma.',
+  }),
+  'websocket.auth.token': password({
+    default: null,
+    doc: 'Sent as "Authorization: Bearer <token>", in place of any such header.',
+  }),
+  'websocket.message.queue.size': int({
+    default: 10_000,
+    importance: 'low',
+    doc: 'Messages held while Kafka is slower than the feed. When it is full, websocket.overflow decides.',
+  }),
+  'websocket.connection.timeout.ms': long({
+    default: 30_000,
+    importance: 'low',
+    doc: 'Bound for the connection to the server: name lookup, TCP, proxy and TLS. 0: no bound.',
+  }),
+  'websocket.reconnect.max.attempts': int({
+    default: -1,
+    doc: 'Failed attempts in a row after which the task fails. 0 or less: no limit.',
+  }),
+  'websocket.reconnect.backoff.max.ms': long({
+    default: 60_000,
+    doc: 'Longest wait between attempts, before the random part is added.',
+  }),
+};
+
+const connection = {
+  'websocket.handshake.timeout.ms': long({
+    default: 30_000,
+    min: 0,
+    max: maxTimerMs,
+    doc: 'Bound for the answer to the upgrade request once the connection stands. 0: no bound.',
+  }),
+  'websocket.reconnect.stable.ms': long({
+    default: 10_000,
+    min: 0,
+    max: maxTimerMs,
+    importance: 'low',
+    doc: 'How long a connection must have lasted for the next wait to begin at websocket.reconnect.interval.ms again.',
+  }),
+  'websocket.reconnect.busy.ms': long({
+    default: 5000,
+    min: 0,
+    max: maxTimerMs,
+    importance: 'low',
+    doc: 'Least wait after the server said that it restarts or is overloaded: close codes 1012 and 1013, statuses 429 and 503. A Retry-After header that asks for more is obeyed (one hour at most).',
+  }),
+  'websocket.fatal.close.codes': list({
+    default: ['1008', '4401', '4403'],
+    validate: numbers(1000, 4999, 'close code'),
+    doc: 'Close codes that fail the task, with the reason in its status: no retry can help. All others are retried.',
+  }),
+  'websocket.fatal.http.statuses': list({
+    default: ['401', '403'],
+    validate: numbers(300, 599, 'HTTP status'),
+    doc: 'Answers to the upgrade request that fail the task, with the reason in its status. All others are retried.',
+  }),
+  'websocket.redirects.max': int({
+    default: 5,
+    min: 0,
+    max: 20,
+    importance: 'low',
+    doc: 'HTTP redirects followed in one attempt. Headers and the token stay with the configured host and port; a redirect from wss to ws is refused.',
+  }),
+  'websocket.subprotocols': list({
+    default: [],
+    validate: (value) => notToken(value)?.(' must be a token of RFC 7230'),
+    doc: 'Subprotocols offered to the server, the preferred one first.',
+  }),
+  'websocket.compression': boolean({
+    default: true,
+    doc: 'Offer permessage-deflate to the server.',
+  }),
+  'websocket.proxy': password({
+    default: null,
+    validate: proxyProblem,
+    doc: 'Proxy to connect through: http://, https:// or socks5://, with user:password@ where it wants them; or "environment" for what HTTPS_PROXY (wss), HTTP_PROXY (ws) and NO_PROXY say. By default there is none and the environment is not looked at.',
+  }),
+};
+
+const liveness = {
+  'websocket.ping.interval.ms': long({
+    default: 15_000,
+    min: 0,
+    max: maxTimerMs,
+    doc: 'A ping frame is sent this often. 0: never; then a peer that is silently gone is found only by websocket.idle.timeout.ms.',
+  }),
+  'websocket.pong.timeout.ms': long({
+    default: 10_000,
+    min: 1,
+    max: maxTimerMs,
+    doc: 'Anything must arrive within this time after a ping, or the connection counts as dead. While our own full queue holds the connection back, nothing is expected.',
+  }),
+  'websocket.idle.timeout.ms': long({
+    default: 0,
+    min: 0,
+    max: maxTimerMs,
+    doc: 'Reconnect when no message came for this long although the connection is alive (a lost subscription). Heartbeat replies do not count as messages. 0: off.',
+  }),
+  'websocket.heartbeat.message': string({
+    default: null,
+    doc: 'Text sent every websocket.heartbeat.interval.ms, for servers that want a heartbeat of their own protocol.',
+  }),
+  'websocket.heartbeat.interval.ms': long({
+    default: 20_000,
+    min: 1,
+    max: maxTimerMs,
+    doc: 'Time between two heartbeats.',
+  }),
+  'websocket.heartbeat.reply.pattern': string({
+    default: null,
+    validate: patternProblem,
+    doc: 'Text messages that this regular expression finds are heartbeat replies: counted, not written. Only messages up to 4096 bytes are looked at. Use ^ and $ to match the whole message.',
+  }),
+};
+
+const messages = {
+  'websocket.subscription.messages': string({
+    default: null,
+    validate: messagesProblem,
+    doc: 'Messages sent in order after websocket.subscription.message each time the connection opens: a JSON array. Elements that are strings are sent as their text, others as the JSON they are written in: [{"op":"auth"},{"op":"subscribe","args":["a","b"]}]. One array and not a comma-separated list, because messages hold commas.',
+  }),
+  'websocket.binary': string({
+    default: 'bytes',
+    validate: oneOf(['bytes', 'text', 'drop']),
+    doc: 'Binary messages become records of bytes, or of text (those that are not UTF-8 are dropped and counted), or are dropped and counted.',
+  }),
+  'websocket.payload.encoding': string({
+    default: 'none',
+    validate: oneOf(['none', 'gzip', 'deflate', 'auto']),
+    doc: 'Compression of the payload of binary messages by the application itself. gzip, deflate (with or without zlib header), or auto: unpacked where the first bytes are those of gzip or zlib. What cannot be unpacked is dropped and counted.',
+  }),
+  'websocket.message.max.bytes': int({
+    default: 16_777_216,
+    min: 1,
+    max: 512 * 1024 * 1024,
+    doc: 'Longest message, after decompression. A longer one ends the connection with code 1009.',
+  }),
+  'websocket.key.pointer': string({
+    default: null,
+    validate: (value) => (value === null ? undefined : parsePointer(value).problem),
+    doc: 'JSON pointer (RFC 6901) to the record key within the message, such as /data/symbol. Strings are the key as they are, other values as their JSON; where there is none the key is null.',
+  }),
+  'websocket.overflow': string({
+    default: 'block',
+    validate: oneOf(['block', 'drop-oldest', 'drop-newest']),
+    doc: 'When the queue is full: stop reading, so that the server waits and nothing is lost; or drop the oldest or the newest message, counted.',
+  }),
+  'websocket.message.queue.bytes': long({
+    default: 67_108_864,
+    min: 1,
+    max: 2 ** 40,
+    importance: 'low',
+    doc: 'Bytes of messages the queue holds at most, besides their number. One message larger than this is still taken when the queue is empty.',
+  }),
+};
+
+const tls = {
+  'websocket.tls.ca': string({
+    default: null,
+    doc: 'Certificates to trust in place of the public ones: PEM text or the path of a PEM file. By default those that come with Node.js and those of the system are trusted.',
+  }),
+  'websocket.tls.cert': string({ default: null, doc: 'Certificate to show to the server: PEM text or path.' }),
+  'websocket.tls.key': password({ default: null, doc: 'Its private key: PEM text or path.' }),
+  'websocket.tls.passphrase': password({ default: null, doc: 'Passphrase of the private key.' }),
+  'websocket.tls.servername': string({
+    default: null,
+    doc: 'Name asked for (SNI) and expected in the certificate, where it is not the host of the URL.',
+  }),
+  'websocket.tls.insecure': boolean({
+    default: false,
+    importance: 'low',
+    doc: 'Accept any certificate. The connection can then be read and changed by anyone on its way; for tests only.',
+  }),
+};
+
+export const config = define({ ...original, ...connection, ...liveness, ...messages, ...tls });
+export type WebSocketConfig = Config<typeof config>;
+
+export const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+function notToken(value: readonly string[] | null): ((problem: string) => string) | undefined {
+  const wrong = value?.find((name) => !token.test(name));
+  return wrong === undefined ? undefined : (problem) => `"${wrong}"${problem}`;
+}
+
+function numbers(min: number, max: number, what: string): (value: readonly string[] | null) => string | undefined {
+  return (value) => {
+    const wrong = value?.find((item) => !/^\d+$/.test(item) || Number(item) < min || Number(item) > max);
+    return wrong === undefined ? undefined : `"${wrong}" is not a ${what}: must be a number from ${min} to ${max}`;
+  };
+}
+
+function patternProblem(value: string | null): string | undefined {
+  if (value === null) return undefined;
+  try {
+    new RegExp(value, 'u');
+    return undefined;
+  } catch (error) {
+    return `Not a regular expression: ${(error as Error).message}`;
+  }
+}
+
+function messagesProblem(value: string | null): string | undefined {
+  return value === null || value === '' || splitJsonArray(value) !== undefined
+    ? undefined
+    : 'Must be a JSON array of messages, such as ["first", {"op":"subscribe"}]';
+}
+
+function proxyProblem(value: string | null): string | undefined {
+  if (value === null || value === '' || value === 'environment') return undefined;
+  const protocol = URL.canParse(value) ? new URL(value).protocol : '';
+  if (['http:', 'https:', 'socks5:', 'socks5h:'].includes(protocol) && new URL(value).hostname !== '') return undefined;
+  return 'Must be a URL with http://, https:// or socks5://, or the word environment';
+}

@@ -1,0 +1,359 @@
+/** Runs one connection: tells the state machine what happens, does what it says, and hands out what the intake holds. */
+import { randomUUID } from 'node:crypto';
+import { unreachable } from '../../base/assert.ts';
+import { TributaryError } from '../../base/errors.ts';
+import type { ConnectorContext, SourceBatch, SourceMap } from '../contract.ts';
+import { type Dial, dial } from './dial.ts';
+import type { FrameFault } from './frame-fault.ts';
+import { Intake } from './intake.ts';
+import { Link } from './link.ts';
+import { masker, preview } from './mask.ts';
+import { declareMeters, type Meters } from './meters.ts';
+import type { Cause } from './policy.ts';
+import { proxyFor } from './proxy.ts';
+import { sameOrigin } from './refusal.ts';
+import type { Settings } from './settings.ts';
+import { type Effect, type Event, next, type State, wakeAtMs } from './state.ts';
+import { taskMetrics } from './task-metrics.ts';
+import { TlsTrust } from './tls-trust.ts';
+import { maskUrl, targetOf } from './url.ts';
+
+/** Timers beyond this would fire at once. */
+const longestTimerMs = 2 ** 31 - 1;
+const metricsLogMs = 30_000;
+
+export class WebSocketTask {
+  readonly #settings: Settings;
+  readonly #context: ConnectorContext;
+  readonly #partition: SourceMap;
+  readonly #sessionId = randomUUID();
+  readonly #mask: (text: string) => string;
+  readonly #tls: TlsTrust;
+  readonly #meters: Meters;
+  readonly #intake: Intake;
+  #sequence: number;
+  #state: State = { kind: 'idle' };
+  #dial: Dial | undefined;
+  #link: Link | undefined;
+  #openedAtMs: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #metricsTimer: NodeJS.Timeout | undefined;
+  #wake: (() => void) | undefined;
+  #draining = false;
+
+  constructor(settings: Settings, context: ConnectorContext, resumeOffset: SourceMap | undefined) {
+    this.#settings = settings;
+    this.#context = context;
+    this.#partition = { websocket_url: settings.url };
+    this.#mask = masker(settings.secrets);
+    this.#tls = new TlsTrust(settings.tls);
+    if (settings.target.secure) this.#tls.optionsFor(settings.target.host);
+    this.#sequence = sequenceOf(resumeOffset);
+    this.#intake = new Intake({
+      topic: settings.topic,
+      queue: settings.queue,
+      messages: settings.messages,
+      meters: () => this.#meters,
+      log: context.log,
+      onRecords: () => this.#notify(),
+    });
+    this.#meters = declareMeters(context.metrics, this.#readings());
+    this.#logStart(resumeOffset);
+  }
+
+  start(): void {
+    const { signal, log } = this.#context;
+    log.info('websocket_client_starting', { url: maskUrl(this.#settings.url) });
+    this.#context.setStatus('connecting');
+    this.#metricsTimer = setInterval(() => this.#logMetrics(), metricsLogMs).unref();
+    if (signal.aborted) this.#stop();
+    else {
+      signal.addEventListener('abort', this.#stop, { once: true });
+      this.#raise({ kind: 'start' });
+    }
+  }
+
+  /** Everything that arrived since the last call, as soon as there is something. undefined: stopped, nothing is left. */
+  async nextBatch(): Promise<SourceBatch | undefined> {
+    for (;;) {
+      if (this.#intake.length > 0) return this.#take();
+      if (this.#link?.isPaused) this.#link.resume();
+      if (this.#intake.length > 0) continue;
+      if (this.#state.kind === 'failed') throw this.#failure(this.#state.reason);
+      if (this.#state.kind === 'stopped') return undefined;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  /** Nobody takes any more: ends at once. Resolves when the socket is gone. */
+  async close(): Promise<void> {
+    this.#context.signal.removeEventListener('abort', this.#stop);
+    const abandoned = this.#state.kind !== 'stopped' && this.#state.kind !== 'failed';
+    if (abandoned) this.#raise({ kind: 'stop' });
+    this.#link?.abandon();
+    while (this.#state.kind !== 'stopped' && this.#state.kind !== 'failed') {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    clearTimeout(this.#timer);
+    clearInterval(this.#metricsTimer);
+    this.#intake.end(this.#nowMs());
+    this.#logMetrics();
+    this.#context.log.info('task_stopped', { sequence: this.#sequence });
+  }
+
+  #take(): SourceBatch {
+    const { records, receivedAtMs } = this.#intake.take();
+    this.#sequence += records.length;
+    const offset = { session_id: this.#sessionId, sequence: this.#sequence };
+    this.#link?.resume();
+    return { records, partition: this.#partition, offset, receivedAtMs };
+  }
+
+  #notify(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+
+  readonly #stop = (): void => {
+    this.#draining = true;
+    this.#context.log.info('message_draining_started', { queue_size: this.#intake.length });
+    this.#raise({ kind: 'stop' });
+  };
+
+  /** One transition. Effects may raise events in turn; they come after the state has changed, so the order is kept. */
+  #raise(event: Event): void {
+    const { random } = this.#context;
+    const before = this.#state;
+    const [state, effects] = next(before, event, { nowMs: this.#nowMs(), random }, this.#settings.policy);
+    this.#state = state;
+    for (const effect of effects) this.#obey(effect);
+    if (this.#state === state && state !== before) this.#arm();
+    if (state.kind !== before.kind) this.#onChange(before, state);
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const atMs = wakeAtMs(this.#state, this.#settings.policy);
+    if (atMs === Infinity) return;
+    const delayMs = Math.min(Math.max(atMs - this.#nowMs(), 0), longestTimerMs);
+    this.#timer = setTimeout(() => this.#tick(), Math.ceil(delayMs));
+  }
+
+  #tick(): void {
+    const before = this.#state;
+    const openedAtMs = this.#openedAtMs ?? 0;
+    this.#raise({
+      kind: 'tick',
+      seen: {
+        heardAtMs: this.#link?.heardAtMs ?? 0,
+        messageAtMs: Math.max(this.#intake.messageAtMs ?? 0, openedAtMs),
+        paused: this.#link?.isPaused ?? false,
+      },
+    });
+    if (this.#state === before) this.#arm();
+  }
+
+  #onChange(before: State, state: State): void {
+    if (before.kind === 'open') this.#openedAtMs = undefined;
+    if (state.kind === 'failed') {
+      this.#context.log.error('reconnect_failed', { reason: this.#mask(state.reason) });
+      this.#context.setStatus(undefined);
+    }
+    if (state.kind === 'stopped') {
+      if (this.#draining) this.#context.log.info('message_draining_completed', { queue_size: this.#intake.length });
+      this.#context.log.info('websocket_client_stopped');
+    }
+    if (state.kind === 'failed' || state.kind === 'stopped') this.#notify();
+  }
+
+  #obey(effect: Effect): void {
+    switch (effect.kind) {
+      case 'connect':
+        this.#connect(effect.attempt, effect.url);
+        break;
+      case 'greet':
+        this.#greet();
+        break;
+      case 'ping':
+        this.#link?.ping();
+        if (effect.paused) this.#link?.pong();
+        break;
+      case 'heartbeat':
+        this.#link?.sendText(this.#settings.heartbeat ?? '');
+        break;
+      case 'close':
+        this.#context.log.info('websocket_closing', { code: effect.code, reason: this.#mask(effect.reason) });
+        this.#link?.close(effect.code, effect.reason);
+        break;
+      case 'destroy':
+        this.#dial?.destroy();
+        this.#link?.destroy();
+        break;
+      case 'scheduled': {
+        const { attempt, delayMs, cause } = effect;
+        const reason = this.#mask(cause.text);
+        this.#meters.reconnects(cause.label).value++;
+        const backoffMs = Math.round(delayMs);
+        this.#context.log.warn('reconnect_scheduled', { attempt, backoff_ms: backoffMs, reason });
+        this.#context.setStatus(`reconnecting: ${reason} (attempt ${attempt} in ${(delayMs / 1000).toFixed(1)} s)`);
+        break;
+      }
+      case 'redirected':
+        this.#context.log.info('websocket_redirected', { url: maskUrl(effect.url) });
+        break;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #connect(attempt: number, redirect: string | undefined): void {
+    const settings = this.#settings;
+    const context = this.#context;
+    if (attempt > 0) context.log.info('reconnect_executing', { attempt });
+    const url = redirect ?? settings.url;
+    const target = redirect === undefined ? settings.target : targetOf(redirect);
+    this.#dial = dial({
+      url,
+      target,
+      headers: redirect === undefined || sameOrigin(settings.url, redirect) ? settings.headers : [],
+      subprotocols: settings.subprotocols,
+      compression: settings.compression,
+      proxy: proxyFor(target, settings.proxy, process.env),
+      tls: this.#tls,
+      nowMs: () => context.clock.nowMs(),
+      events: {
+        connected: () => this.#raise({ kind: 'connected' }),
+        refused: (refusal) => {
+          this.#logFailure(`server answered with ${refusal.status} ${refusal.statusText}`, refusal.status);
+          this.#raise({ kind: 'refused', refusal });
+        },
+        invalid: (problem) => {
+          this.#logFailure(problem, 101);
+          this.#raise({ kind: 'malformed', code: 1002, cause: { label: 'handshake_invalid', text: problem } });
+        },
+        ended: (cause) => {
+          this.#dial = undefined;
+          if (this.#state.kind !== 'closing') this.#logFailure(cause.text, undefined);
+          this.#raise({ kind: 'ended', cause });
+        },
+        upgraded: ({ socket, head, deflate, subprotocol }) => {
+          this.#dial = undefined;
+          this.#link = new Link({
+            socket,
+            head,
+            deflate,
+            maxMessageBytes: settings.maxMessageBytes,
+            intake: this.#intake,
+            monotonicMs: () => this.#nowMs(),
+            events: this.#linkEvents(),
+          });
+          this.#openedAtMs = this.#nowMs();
+          this.#meters.opens.value++;
+          this.#intake.rearm();
+          context.log.info('websocket_opened', { response_code: 101, compressed: deflate !== null, subprotocol });
+          context.setStatus(undefined);
+          this.#raise({ kind: 'opened' });
+        },
+      },
+    });
+  }
+
+  #linkEvents(): ConstructorParameters<typeof Link>[0]['events'] {
+    return {
+      closeReceived: (code, reason) => {
+        this.#context.log.info('websocket_closed', { code, reason: this.#mask(reason) });
+        this.#raise({ kind: 'close-received', code, reason });
+      },
+      malformed: (fault: FrameFault) => {
+        this.#meters.malformed[fault.label].value++;
+        this.#logFailure(fault.message, undefined);
+        const cause = { label: 'malformed', text: fault.message };
+        this.#raise({ kind: 'malformed', code: fault.closeCode, cause });
+      },
+      ended: (cause: Cause, withinMessage: boolean) => {
+        if (withinMessage) this.#meters.partial.value++;
+        this.#link = undefined;
+        if (this.#state.kind === 'open') this.#logFailure(cause.text, undefined);
+        this.#raise({ kind: 'ended', cause });
+      },
+      paused: () => {
+        this.#meters.pauses.value++;
+      },
+    };
+  }
+
+  #greet(): void {
+    const { subscriptions } = this.#settings;
+    subscriptions.forEach((message, index) => {
+      this.#link?.sendText(message);
+      const fields = { number: index + 1, of: subscriptions.length };
+      this.#context.log.info('subscription_sent', { ...fields, message_preview: this.#mask(preview(message)) });
+    });
+  }
+
+  #failure(reason: string): TributaryError {
+    const text = `Cannot stay connected to "${maskUrl(this.#settings.url)}": ${this.#mask(reason)}`;
+    return new TributaryError('CONNECTION_REFUSED_FOR_GOOD', text);
+  }
+
+  #logFailure(message: string, status: number | undefined): void {
+    const fields = { error_message: this.#mask(message), response_code: status ?? 'N/A' };
+    this.#context.log.warn('websocket_failure', fields);
+  }
+
+  #nowMs(): number {
+    return this.#context.clock.monotonicMs();
+  }
+
+  #readings(): Parameters<typeof declareMeters>[1] {
+    const { queue, tls } = this.#settings;
+    const secondsSince = (atMs: number): number => Math.max(this.#nowMs() - atMs, 0) / 1000;
+    return {
+      queueRecords: () => this.#intake.length,
+      queueBytes: () => this.#intake.bytes,
+      queueCapacity: queue.maxRecords,
+      queueCapacityBytes: queue.maxBytes,
+      isConnected: () => this.#state.kind === 'open',
+      isPaused: () => this.#link?.isPaused ?? false,
+      secondsSinceLastMessage: () => {
+        const atMs = this.#intake.messageAtMs;
+        return atMs === undefined ? -1 : secondsSince(atMs);
+      },
+      uptimeSeconds: () => (this.#openedAtMs === undefined ? 0 : secondsSince(this.#openedAtMs)),
+      tlsInsecure: tls.insecure,
+    };
+  }
+
+  #logStart(resumeOffset: SourceMap | undefined): void {
+    const { log } = this.#context;
+    const { skippedHeaders, tls, url } = this.#settings;
+    log.info('task_starting', { url: maskUrl(url), topic: this.#settings.topic });
+    const before = resumeOffset?.['session_id'];
+    log.info('session_initialized', { session_id: this.#sessionId, sequence: this.#sequence });
+    if (before !== undefined) {
+      log.warn('session_changed', { previous_session_id: String(before).slice(0, 64), session_id: this.#sessionId });
+    }
+    for (const position of skippedHeaders) log.warn('header_skipped', { position, reason: 'no colon in the pair' });
+    if (tls.insecure) log.warn('tls_insecure', { url: maskUrl(url) });
+  }
+
+  #logMetrics(): void {
+    taskMetrics(this.#context.log, {
+      meters: this.#meters,
+      readings: this.#readings(),
+      sessionId: this.#sessionId,
+      attempts: 'attempt' in this.#state ? this.#state.attempt : 0,
+    });
+  }
+}
+
+/** Where an earlier task ended; 0 where there was none, or what it left cannot be read. */
+function sequenceOf(offset: SourceMap | undefined): number {
+  const sequence = offset?.['sequence'];
+  return typeof sequence === 'number' && Number.isSafeInteger(sequence) && sequence >= 0 ? sequence : 0;
+}
