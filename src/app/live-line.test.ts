@@ -9,7 +9,8 @@ test('the line shows totals over all tasks and the rate since the last one', () 
   for (const connector of ['a', 'b']) {
     const view = metrics.root().child({ connector });
     view.counter('kafka_connect_source_task_source_record_write_total', '').value = 10_000;
-    view.counter('kafka_connect_source_task_source_record_poll_total', '').value = 10_003;
+    view.gauge('kafka_connect_source_task_source_record_active_count', '', () => 2);
+    view.gauge('tributary_websocket_lag_messages', '', () => 1);
     view.counter('tributary_source_bytes_total', '').value = 950_000;
     view.counter('tributary_websocket_reconnects_total', '').value = connector === 'a' ? 1 : 0;
   }

@@ -3,30 +3,26 @@ import type { MetricRegistry } from '../telemetry/metrics.ts';
 
 export interface Counts {
   readonly atMs: number;
-  readonly received: number;
   readonly written: number;
   readonly bytes: number;
+  /** Received, and not yet acknowledged. */
+  readonly lag: number;
   readonly reconnects: number;
 }
 
 export function readCounts(metrics: MetricRegistry, atMs: number): Counts {
   const sum = (name: string): number => {
     const family = metrics.families.get(name);
-    if (family?.kind !== 'counter') return 0;
     let total = 0;
-    for (const { counter } of family.series.values()) total += counter.value;
+    if (family?.kind === 'counter') for (const { counter } of family.series.values()) total += counter.value;
+    if (family?.kind === 'gauge') for (const { read } of family.series.values()) total += read();
     return total;
   };
-  const written = sum('kafka_connect_source_task_source_record_write_total');
   return {
     atMs,
-    // Connectors without a counter of their own are seen when the worker takes what they have.
-    received: Math.max(
-      sum('tributary_websocket_records_queued_total'),
-      sum('kafka_connect_source_task_source_record_poll_total'),
-    ),
-    written,
+    written: sum('kafka_connect_source_task_source_record_write_total'),
     bytes: sum('tributary_source_bytes_total'),
+    lag: sum('tributary_websocket_lag_messages') + sum('kafka_connect_source_task_source_record_active_count'),
     reconnects: sum('tributary_websocket_reconnects_total'),
   };
 }
@@ -34,12 +30,11 @@ export function readCounts(metrics: MetricRegistry, atMs: number): Counts {
 /** `12 345 messages · 1.9 MB · 25/s · lag 0 · 0 reconnects`; the rate is that since `before`. */
 export function liveLine(now: Counts, before: Counts): string {
   const seconds = Math.max((now.atMs - before.atMs) / 1000, 0.001);
-  const lag = Math.max(0, now.received - now.written);
   return [
     `${grouped(now.written)} messages`,
     showBytes(now.bytes),
     `${grouped(Math.round(Math.max(0, now.written - before.written) / seconds))}/s`,
-    `lag ${grouped(lag)}`,
+    `lag ${grouped(now.lag)}`,
     `${grouped(now.reconnects)} ${now.reconnects === 1 ? 'reconnect' : 'reconnects'}`,
   ].join(' · ');
 }

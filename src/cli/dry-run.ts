@@ -6,19 +6,12 @@ export const dryRun = command({
   name: 'dry-run',
   summary: 'Opens the connection of each configured connector and shows its first message, or why there is none',
   operands: [{ name: 'FILE', doc: 'YAML, connector .properties or .json', many: true }],
-  options: {
-    timeout: { kind: 'number', value: 'SECONDS', doc: 'How long to wait for a first message (default 15)' },
-    ...outputOption,
-  },
+  options: outputOption,
   examples: ['tributary dry-run feed.yaml'],
   async run({ options, operands, io }) {
     const { dryRunFiles } = await import('../app/dry-run.ts');
     let failed = 0;
-    const results = dryRunFiles(operands, {
-      env: io.env,
-      timeoutMs: (options.timeout ?? 15) * 1000,
-      signal: interruptSignal(),
-    });
+    const results = dryRunFiles(operands, io.env, interruptSignal());
     for await (const { connector, result } of results) {
       if (!result.ok) failed++;
       if (options.output === 'json') writeLine(io.stdout, JSON.stringify({ connector, ...result }));

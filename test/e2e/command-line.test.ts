@@ -1,0 +1,180 @@
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { tempFolder } from '../support/temp-folder.ts';
+import { startFeed } from './support/feed.ts';
+import { tributary } from './support/run.ts';
+
+test('--help answers in under 150 ms, the median of five', async () => {
+  await using folder = await tempFolder('help');
+  const times: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    const startedAt = performance.now();
+    const { code, stdout } = await tributary(['--help'], { cwd: folder.path });
+    times.push(performance.now() - startedAt);
+    equal(code, 0);
+    for (const command of ['start', 'connect', 'validate', 'dry-run', 'tap', 'produce', 'topics create', 'copy']) {
+      ok(stdout.includes(`  ${command} `), `no ${command} in:\n${stdout}`);
+    }
+  }
+  const median = times.sort((a, b) => a - b)[2]!;
+  ok(median < 150, `took ${times.map(Math.round).join(', ')} ms`);
+});
+
+const commands = [
+  'start',
+  'connect',
+  'validate',
+  'dry-run',
+  'tap',
+  'produce',
+  'topics list',
+  'topics create',
+  'topics describe',
+  'topics delete',
+  'copy',
+  'version',
+];
+
+for (const command of commands) {
+  test(`tributary ${command} --help shows its options`, async () => {
+    await using folder = await tempFolder('help');
+    const { code, stdout } = await tributary([...command.split(' '), '--help'], { cwd: folder.path });
+    equal(code, 0);
+    match(stdout, new RegExp(`^Usage: tributary ${command}.*\\[options\\]$`, 'm'));
+    match(stdout, /--help/);
+  });
+}
+
+const misuse: readonly (readonly [args: readonly string[], message: RegExp])[] = [
+  [[], /^Tributary: .*Usage: tributary COMMAND/s],
+  [['strat'], /^Unknown command "strat"\. Did you mean "start"\?/],
+  [['topics', 'lst'], /^Unknown command "topics lst"\. Did you mean "list"\?/],
+  [['start', '--demoo'], /^Unknown option "--demoo" for "tributary start"\. Did you mean "--demo"\?/],
+  [['tap'], /^"tributary tap" needs TOPIC/],
+  [['tap', 'x', '--from', 'yesterday'], /^Cannot read from "yesterday": must be earliest, latest, an offset/],
+  [['tap', 'x', '--from-beginning', '--from', '3'], /^Give either --from-beginning or --from/],
+  [
+    ['topics', 'list', '--broker', 'redis://x'],
+    /^Cannot use broker "redis:\/\/x": must be embedded:DIR or kafka:\/\/HOST:PORT/,
+  ],
+];
+
+for (const [args, message] of misuse) {
+  test(`wrong usage exits with 2: tributary ${args.join(' ')}`, async () => {
+    await using folder = await tempFolder('usage');
+    const { code, stdout, stderr } = await tributary(args, { cwd: folder.path });
+    match(stderr, message);
+    equal(stdout, '');
+    equal(code, 2);
+  });
+}
+
+test('validate names file, line and key of what is wrong, and exits with 1', async () => {
+  await using folder = await tempFolder('validate');
+  await writeFile(
+    join(folder.path, 'feed.yaml'),
+    'broker: embedded:./data\nconnectors:\n  trades:\n    connector.class: websocket\n    websocket.ulr: ws://x\n    websocket.url: http://x\n    kafka.topic: t\n',
+  );
+  await writeFile(join(folder.path, 'c.properties'), 'name=c\nconnector.class=websoket\n');
+  await writeFile(
+    join(folder.path, 'c.json'),
+    '{\n"name": "c",\n"config": {"connector.class": "websocket",\n"websocket.url": "ws://h/",\n"websocket.message.queue.size": "many",\n"kafka.topic": "t"}}',
+  );
+  await writeFile(
+    join(folder.path, 'worker.properties'),
+    'bootstrap.servers=nowhere\nkey.converter=a\nvalue.converter=b\n',
+  );
+  const files = ['feed.yaml', 'c.properties', 'c.json', 'worker.properties'];
+  const { code, stdout } = await tributary(['validate', ...files], { cwd: folder.path });
+  const lines = stdout.trim().split('\n');
+  match(lines[0]!, /^feed\.yaml:5: connectors\.trades\.websocket\.ulr: unknown key\. Did you mean "websocket\.url"\?$/);
+  match(lines[1]!, /^feed\.yaml:6: connectors\.trades\.websocket\.url: Invalid value http:\/\/x .*ws:\/\/ or wss:\/\//);
+  match(lines[2]!, /^c\.properties:2: connector\.class: .*Did you mean "websocket"\?/);
+  match(lines[3]!, /^c\.json:5: websocket\.message\.queue\.size: .*Not a number of type INT$/);
+  match(lines[4]!, /^worker\.properties:1: bootstrap\.servers: cannot use "nowhere": must be HOST:PORT$/);
+  equal(lines.length, 5);
+  equal(code, 1);
+  const json = await tributary(['validate', 'feed.yaml', '-o', 'json'], { cwd: folder.path });
+  equal(JSON.parse(json.stdout).problems[0].line, 5);
+});
+
+test('validate says so where nothing is wrong', async () => {
+  await using folder = await tempFolder('validate');
+  await writeFile(join(folder.path, 'a.yaml'), 'broker: embedded:./data\n');
+  const { code, stdout } = await tributary(['validate', 'a.yaml'], { cwd: folder.path });
+  deepEqual([code, stdout], [0, 'a.yaml: nothing wrong was found.\n']);
+  const missing = await tributary(['validate', 'b.yaml'], { cwd: folder.path });
+  deepEqual([missing.code, missing.stderr], [1, 'Cannot read "b.yaml": there is no such file\n']);
+});
+
+test('dry-run shows the first message of a good connection and the reason of a bad one', async () => {
+  await using folder = await tempFolder('dry-run');
+  await using feed = await startFeed();
+  const connector = (url: string): string =>
+    `    connector.class: websocket\n    websocket.url: ${url}\n    kafka.topic: t\n    websocket.subscription.message: hello\n`;
+  await writeFile(
+    join(folder.path, 'feed.yaml'),
+    `connectors:\n  good:\n${connector(feed.url)}  bad:\n${connector('ws://127.0.0.1:1')}`,
+  );
+  const { code, stdout } = await tributary(['dry-run', 'feed.yaml'], { cwd: folder.path });
+  match(stdout, /^good: ok, .*\n {2}\{"n":0,"product_id":"BTC-USD"\}\nbad: FAILED, .*(refused|ECONNREFUSED)/);
+  equal(code, 1);
+  deepEqual(feed.subscriptions, ['hello']);
+});
+
+test('where nothing runs and no broker is there, tap says how to get one', async () => {
+  await using folder = await tempFolder('nothing');
+  const { code, stderr } = await tributary(['tap', 'x'], {
+    cwd: folder.path,
+    env: { TRIBUTARY_URL: 'http://127.0.0.1:1' },
+  });
+  match(stderr, /^No Tributary runs at http:\/\/127\.0\.0\.1:1, and there is no broker in \.\/data: start one/);
+  equal(code, 1);
+});
+
+test('topics are made, written, read, described and deleted without a running process', async () => {
+  await using folder = await tempFolder('topics');
+  await mkdir(join(folder.path, 'd'));
+  const run = (args: readonly string[], input?: string) =>
+    tributary([...args, '--broker', 'embedded:./d'], { cwd: folder.path, ...(input === undefined ? {} : { input }) });
+  equal((await run(['topics', 'create', 'greetings', '--partitions', '2', '--set', 'retention.ms=3600000'])).code, 0);
+  const twice = await run(['topics', 'create', 'greetings']);
+  deepEqual([twice.code, /exist/.test(twice.stderr)], [1, true]);
+  equal((await run(['produce', 'greetings', '--key-separator', ':'], 'a:hello\nb:world\n')).code, 0);
+  const json =
+    '{"key":"a","value":{"n":1},"headers":{"trace":"7"},"timestamp":5}\n{"key":null,"value":"/w==","valueEncoding":"base64","partition":1}\n';
+  const produced = await run(['produce', 'greetings', '--json', '-o', 'json'], json);
+  deepEqual(JSON.parse(produced.stdout), { topic: 'greetings', records: 2 });
+  const tapped = await run(['tap', 'greetings', '--no-follow', '-o', 'json']);
+  const records = tapped.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  equal(records.length, 4);
+  const withHeader = records.find(({ headers }) => headers.length > 0);
+  deepEqual(
+    [withHeader.key, withHeader.value, withHeader.headers, withHeader.timestamp],
+    ['a', '{"n":1}', [{ key: 'trace', value: '7' }], 5],
+  );
+  ok(
+    records.some(
+      ({ value, valueEncoding, partition }) => value === '/w==' && valueEncoding === 'base64' && partition === 1,
+    ),
+  );
+  equal((await run(['tap', 'greetings', '--no-follow', '--key', 'b', '-o', 'value'])).stdout, 'world\n');
+  const described = JSON.parse((await run(['topics', 'describe', 'greetings', '-o', 'json'])).stdout);
+  deepEqual([described.partitions.length, described.config['retention.ms']], [2, '3600000']);
+  match((await run(['topics', 'list'])).stdout, /^TOPIC +PARTITIONS +RECORDS\n.*greetings +2 +4$/ms);
+  const misspelled = await run(['tap', 'greeting']);
+  match(
+    misspelled.stderr,
+    /^Topic "greeting" does not exist\. Did you mean "greetings"\? "tributary topics list" shows/,
+  );
+  equal(misspelled.code, 1);
+  const badLine = await run(['produce', 'greetings', '--json'], '{"value":"fine"}\n{"vlaue":1}\n');
+  match(badLine.stderr, /^Line 2 of the input: .*unknown member "vlaue"/);
+  equal((await run(['topics', 'delete', 'greetings'])).code, 0);
+  equal((await run(['topics', 'describe', 'greetings'])).code, 1);
+});
