@@ -108,6 +108,8 @@ export class Wire {
   readonly #onClose: (() => void)[] = [];
   #ended = false;
   #lastError: unknown;
+  /** A listener that wants SASL answers ApiVersions without it, so one answer proves nothing. */
+  #answers = 0;
 
   constructor(connection: Connection, facts: ConnectionFacts) {
     this.#connection = connection;
@@ -144,8 +146,12 @@ export class Wire {
     return new Promise((resolve, reject) => {
       const done = (error: Error | null, response?: Response): void => {
         const answered = error === null ? response : (error as { readonly response?: Response }).response;
-        if (answered !== undefined) resolve(answered);
-        else reject(this.#errorOf(error));
+        if (answered === undefined) {
+          reject(this.#errorOf(error));
+        } else {
+          this.#answers++;
+          resolve(answered);
+        }
       };
       api(this.#connection, ...request, done);
     });
@@ -161,16 +167,17 @@ export class Wire {
   ): void {
     const parseAnswer = (_correlationId: number, _key: number, _version: number, reader: Reader): Response =>
       parse(wholeOf(reader));
-    this.#connection.send(apiKey, version, write, parseAnswer, true, true, (error, response) =>
-      done(error === null ? undefined : this.#errorOf(error), response),
-    );
+    this.#connection.send(apiKey, version, write, parseAnswer, true, true, (error, response) => {
+      if (error === null) this.#answers++;
+      done(error === null ? undefined : this.#errorOf(error), response);
+    });
   }
 
   #errorOf(error: unknown): TributaryError {
-    return errorOfClient(
-      this.#lastError === undefined ? error : new AggregateError([this.#lastError, error]),
-      this.#facts,
-    );
+    return errorOfClient(this.#lastError === undefined ? error : new AggregateError([this.#lastError, error]), {
+      ...this.#facts,
+      isProven: this.#answers > 1,
+    });
   }
 
   #closed(): void {

@@ -12,6 +12,8 @@ export interface ConnectionFacts {
   readonly address: string;
   readonly tls: boolean;
   readonly sasl?: { readonly mechanism: string; readonly username?: string };
+  /** The broker has answered on this connection: how it speaks is right. */
+  readonly isProven?: boolean;
 }
 
 /** An error that Kafka named itself. */
@@ -75,6 +77,7 @@ interface ErrorPart extends Error {
 }
 
 const unsupportedMechanism = 33;
+const illegalSaslState = 34;
 const authenticationFailed = 58;
 
 function authenticationError(
@@ -98,6 +101,7 @@ function authenticationError(
     const wanted = offered.length === 0 ? '' : `, it offers ${offered.join(', ')}`;
     return text(`the listener does not take this mechanism${wanted}`);
   }
+  if (parts.some((part) => part.apiCode === illegalSaslState)) return text('this port takes no SASL');
   if (parts.some((part) => part.apiCode === authenticationFailed))
     return text('the broker refused the user name or the password');
   const own = parts.find((part) => part.code === 'PLT_KFK_AUTHENTICATION');
@@ -128,29 +132,45 @@ const tlsProblems: Readonly<Record<string, string>> = {
   CERT_REVOKED: "the broker's certificate was revoked",
   ERR_SSL_WRONG_VERSION_NUMBER: 'this port speaks plain text, not TLS',
   ERR_SSL_PACKET_LENGTH_TOO_LONG: 'this port speaks plain text, not TLS',
-  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: 'the broker wants a client certificate: give cert and key',
-  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: 'the broker refused our client certificate',
-  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: 'the broker does not know the authority of our client certificate',
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: 'the broker refused our client certificate',
-  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: 'our client certificate has expired',
-  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'the broker takes none of our TLS versions',
   ERR_SSL_NO_PROTOCOLS_AVAILABLE: 'no TLS version is left to offer',
-  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'the broker found no cipher or certificate to agree on',
+};
+
+/** The error of settings that make no TLS: INVALID_CONFIG, before any connection is tried. */
+export function errorOfTlsSettings(error: unknown): TributaryError {
+  const code = (error as ErrorPart).code ?? '';
+  const problem = tlsSettingProblems[code] ?? (error instanceof Error ? error.message : String(error));
+  return new TributaryError('INVALID_CONFIG', `Cannot use the settings of tls: ${problem}`, { cause: error });
+}
+
+const tlsSettingProblems: Readonly<Record<string, string>> = {
   ERR_OSSL_PEM_NO_START_LINE: 'ca, cert or key is not PEM',
-  ERR_OSSL_BAD_DECRYPT: 'the passphrase of the key is wrong',
+  ERR_OSSL_BAD_DECRYPT: 'the passphrase of the key is wrong or missing',
+  ERR_OSSL_UNSUPPORTED: 'the key cannot be read; its passphrase may be wrong',
+  ERR_OSSL_BAD_PASSWORD_READ: 'the key is encrypted: give its passphrase',
   ERR_OSSL_X509_KEY_VALUES_MISMATCH: 'cert and key do not belong together',
 };
 
+/** Alerts that the broker ends the connection with (RFC 8446, 6.2), by number: they come as text of OpenSSL. */
+const tlsAlerts: Readonly<Record<string, string>> = {
+  40: 'the broker found no cipher or certificate to agree on',
+  42: 'the broker wants a client certificate, or another one: give cert and key',
+  43: 'the broker does not take this kind of client certificate',
+  44: 'our client certificate was revoked',
+  45: 'our client certificate has expired',
+  46: 'the broker refused our client certificate',
+  48: 'the broker does not know the authority of our client certificate',
+  70: 'the broker takes none of our TLS versions',
+  112: 'the broker does not know itself by that servername',
+  116: 'the broker wants a client certificate: give cert and key',
+};
+
 function tlsError(parts: readonly ErrorPart[], facts: ConnectionFacts, cause: unknown): TributaryError | undefined {
-  const refused = (problem: string): TributaryError =>
-    new TributaryError('AUTHENTICATION_FAILED', `Cannot connect to ${facts.address}: ${problem}`, { cause });
-  if (parts.some((part) => part.message === 'Broker requires TLS.'))
-    return refused('this port speaks TLS only: set tls (an empty one uses the system’s authorities)');
   for (const part of parts) {
-    const problem = tlsProblems[part.code ?? ''];
-    if (problem !== undefined) return refused(problem);
-    if (part.code === 'EPROTO' && /wrong version number|packet length too long/i.test(part.message))
-      return refused('this port speaks plain text, not TLS');
+    const problem = tlsProblemOf(part);
+    if (problem === undefined) continue;
+    return new TributaryError('AUTHENTICATION_FAILED', `Cannot connect to ${facts.address}: ${problem}`, {
+      cause: part,
+    });
   }
   if (!facts.tls) return undefined;
   if (parts.some((part) => /secure TLS connection was established/.test(part.message)))
@@ -160,6 +180,14 @@ function tlsError(parts: readonly ErrorPart[], facts: ConnectionFacts, cause: un
       { cause, retriable: true },
     );
   return undefined;
+}
+
+function tlsProblemOf({ code = '', message }: ErrorPart): string | undefined {
+  if (message === 'Broker requires TLS.') return 'this port speaks TLS only: set tls';
+  if (code === 'EPROTO' && /wrong version number|packet length too long/i.test(message))
+    return tlsProblems['ERR_SSL_WRONG_VERSION_NUMBER'];
+  const alert = /SSL alert number (\d+)/.exec(message)?.[1];
+  return tlsProblems[code] ?? tlsAlerts[alert ?? ''];
 }
 
 function protocolError(
@@ -188,7 +216,7 @@ function networkError(parts: readonly ErrorPart[], facts: ConnectionFacts, cause
   const known = parts.findLast((part) => part.code !== undefined && /^E[A-Z]+$/.test(part.code));
   const problem = known === undefined ? hintOf(parts.at(-1)?.message ?? String(cause), facts) : known.message;
   return new TributaryError('BROKER_UNAVAILABLE', `Cannot reach ${facts.address}: ${problem}`, {
-    cause,
+    cause: known ?? cause,
     retriable: true,
   });
 }
@@ -196,6 +224,7 @@ function networkError(parts: readonly ErrorPart[], facts: ConnectionFacts, cause
 /** A broker that wants something else than we bring often says nothing at all. */
 function hintOf(message: string, facts: ConnectionFacts): string {
   if (!/^Connection closed/.test(message)) return message;
+  if (facts.isProven === true) return 'it closed the connection';
   if (!facts.tls) return 'it closed the connection; if this port speaks TLS or SASL, set tls or sasl';
   return 'it closed the connection; it may want a client certificate (cert and key) or SASL';
 }

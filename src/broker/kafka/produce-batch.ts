@@ -40,6 +40,8 @@ export class Batch {
   sequence: number;
   /** `again`: its attempt failed; `dead`: refused for good. */
   status: 'sent' | 'again' | 'dead' = 'again';
+  /** True where an earlier attempt may have stored it: then no later refusal is certain. */
+  isUncertain = false;
   /** True once its numbers were changed after OUT_OF_ORDER at the head: a second time is not an accident. */
   wasRaised = false;
 
@@ -69,10 +71,12 @@ export class Batch {
   split(at: number): [Batch, Batch] {
     const [left, right] = splitParts(this.parts, at);
     const { records, from, timeMs, identity, sequence } = this;
-    return [
+    const halves: [Batch, Batch] = [
       new Batch(records, from, timeMs, left, identity, sequence),
       new Batch(records, from + at, timeMs, right, identity, sequenceAfter(sequence, at)),
     ];
+    for (const half of halves) half.isUncertain = this.isUncertain;
+    return halves;
   }
 }
 

@@ -5,7 +5,7 @@
  * - A batch that failed goes again with the same bytes, after everything in flight has been answered and in the order of
  *   sequence numbers. The broker knows a batch that it stored already, and says "stored" again.
  * - OUT_OF_ORDER behind another batch that is not stored yet is an echo of that one's failure.
- * - A batch that is certainly not stored and never will be leaves a gap. What stands behind it cannot have been stored
+ * - A batch that was refused, and that no earlier attempt can have stored, leaves a gap. What stands behind it cannot have been stored
  *   either, so it is numbered anew under the next epoch; that also fences copies still on their way.
  * - A batch whose outcome nobody knows may have left a gap. What stands behind it goes on with its bytes: stored, there was
  *   none; OUT_OF_ORDER at the head, there was one.
@@ -144,6 +144,7 @@ export class PartitionState {
         this.#stored(batch, index, outcome.baseOffset, nowMs);
         break;
       case 'retry':
+        batch.isUncertain = true;
         this.#again(batch, outcome.reason, nowMs + outcome.delayMs);
         break;
       case 'out-of-order':
@@ -326,14 +327,14 @@ export class PartitionState {
   }
 
   #rejected(batch: Batch, index: number, error: TributaryError): void {
-    // One call's bad record must not fail the others that share the batch.
-    const first = batch.parts[0]!;
-    if (batch.parts.length > 1) {
-      this.#split(batch, index, first.count);
-    } else {
-      batch.status = 'dead';
-      this.#fail(first.call, error);
+    // One call's bad record must not fail the others that share the batch; but where it may be stored as it is, its halves
+    // would be unknown to the broker, and be stored once more.
+    if (batch.parts.length > 1 && !batch.isUncertain) {
+      this.#split(batch, index, batch.parts[0]!.count);
+      return;
     }
+    batch.status = 'dead';
+    for (const { call } of batch.parts) this.#fail(call, error);
   }
 
   /** Two batches in its place, with the same sequence numbers between them. */
@@ -363,8 +364,8 @@ export class PartitionState {
     let isCertain = this.#raiseWhenSettled;
     while (this.#pending.length > 0) {
       const [head] = this.#pending as [Batch];
-      if (head.status === 'dead') isCertain = true;
-      else if (head.isGhost) this.#mayHaveGap = true;
+      if (head.status === 'dead' && !head.isUncertain) isCertain = true;
+      else if (head.status === 'dead' || head.isGhost) this.#mayHaveGap = true;
       else break;
       this.#pending.shift();
     }

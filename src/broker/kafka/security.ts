@@ -1,5 +1,7 @@
+import { createSecureContext, type SecureContext } from 'node:tls';
 import type { ConnectionOptions, SASLOptions } from '@platformatic/kafka';
 import { TributaryError } from '../../base/errors.ts';
+import { errorOfTlsSettings } from './errors.ts';
 
 /** How to prove who we are. Of OAUTHBEARER the password is the token. */
 export interface SaslSettings {
@@ -26,20 +28,26 @@ export class Security {
   /** For messages: without the password. */
   readonly sasl: { readonly mechanism: string; readonly username?: string } | undefined;
   readonly #sasl: SASLOptions | undefined;
+  /** Made once: what is wrong with the certificates shows here, and not in the middle of a connection attempt. */
+  readonly #secureContext: SecureContext | undefined;
 
   constructor(sasl: SaslSettings | undefined, tls: TlsSettings | undefined) {
     this.tls = tls;
+    checkPem('ca', tls?.ca);
+    checkPem('cert', tls?.cert);
+    checkPem('key', tls?.key);
     this.sasl = sasl === undefined ? undefined : { mechanism: sasl.mechanism, username: sasl.username };
     this.#sasl = sasl === undefined ? undefined : saslOptions(sasl);
+    if (tls !== undefined) this.#secureContext = secureContext(tls);
   }
 
   forConnection(host: string): Pick<ConnectionOptions, 'tls' | 'sasl' | 'tlsServerName'> {
     const { tls } = this;
     if (tls === undefined) return { sasl: this.#sasl };
-    const { ca, servername, ...rest } = tls;
+    const { servername, rejectUnauthorized = true } = tls;
     return {
       sasl: this.#sasl,
-      tls: { ...rest, ...(ca === undefined ? {} : { ca: [ca].flat() as (string | Buffer)[] }) },
+      tls: { secureContext: this.#secureContext, rejectUnauthorized },
       // An address is no server name (RFC 6066, 3); Node checks the certificate against the host all the same.
       ...(servername !== undefined ? { tlsServerName: servername } : isAddress(host) ? {} : { tlsServerName: host }),
     };
@@ -61,6 +69,22 @@ function saslOptions({ mechanism, username, password }: SaslSettings): SASLOptio
         'INVALID_CONFIG',
         `Cannot use SASL mechanism "${String(mechanism)}": must be plain, scram-sha-256, scram-sha-512 or oauthbearer`,
       );
+  }
+}
+
+/** Node takes anything as `ca` and then trusts nobody: that would be told as the broker's fault. */
+function checkPem(name: string, value: TlsSettings['ca']): void {
+  for (const text of [value ?? []].flat()) {
+    if (!text.toString().includes('-----BEGIN '))
+      throw new TributaryError('INVALID_CONFIG', `Cannot use tls.${name}: must be the text of a PEM file`);
+  }
+}
+
+function secureContext({ ca, cert, key, passphrase }: TlsSettings): SecureContext {
+  try {
+    return createSecureContext({ ca: ca === undefined ? undefined : ([ca].flat() as Buffer[]), cert, key, passphrase });
+  } catch (error) {
+    throw errorOfTlsSettings(error);
   }
 }
 
