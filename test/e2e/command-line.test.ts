@@ -2,6 +2,7 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { freePorts } from '../support/free-ports.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { startFeed } from './support/feed.ts';
 import { tributary } from './support/run.ts';
@@ -126,11 +127,12 @@ test('dry-run shows the first message of a good connection and the reason of a b
 
 test('where nothing runs and no broker is there, tap says how to get one', async () => {
   await using folder = await tempFolder('nothing');
+  const [port] = await freePorts(1);
   const { code, stderr } = await tributary(['tap', 'x'], {
     cwd: folder.path,
-    env: { TRIBUTARY_URL: 'http://127.0.0.1:1' },
+    env: { TRIBUTARY_URL: `http://127.0.0.1:${port!}` },
   });
-  match(stderr, /^No Tributary runs at http:\/\/127\.0\.0\.1:1, and there is no broker in \.\/data: start one/);
+  match(stderr, /^No Tributary runs at http:\/\/127\.0\.0\.1:\d+, and there is no broker in \.\/data: start one/);
   equal(code, 1);
 });
 

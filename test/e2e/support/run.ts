@@ -35,7 +35,7 @@ export interface RunOptions {
 /** Runs a command to its end, which must come within 30 s. */
 export async function tributary(args: readonly string[], options: RunOptions): Promise<Ended> {
   await using running = startTributary(args, options);
-  return within(
+  return await within(
     running.ended,
     30_000,
     () => `"tributary ${args.join(' ')}" did not end:\n${running.stdout()}\n${running.stderr()}`,
