@@ -1,0 +1,205 @@
+/**
+ * One consumer group: who is in it, and who owns what. Members are objects of this process, so there are no heartbeats; a
+ * member counts as silent when its `onRevoked` does not return within its session timeout. Rebalances are cooperative:
+ * only what moves is revoked, and it is given to its new owner when the old one has let go.
+ */
+import { TributaryError } from '../../base/errors.ts';
+import { partitionKey, type TopicPartition } from '../../record/record.ts';
+import { assign } from './assignment.ts';
+
+export interface Member {
+  readonly id: string;
+  readonly instanceId: string | undefined;
+  readonly sessionTimeoutMs: number;
+  wants(topic: string): boolean;
+  /** Resolves when the member has let go. Never rejects. */
+  revoke(partitions: readonly TopicPartition[], how: 'revoked' | 'lost'): Promise<void>;
+  /** Resolves when the member reads them. */
+  give(partitions: readonly TopicPartition[]): Promise<void>;
+  /** The membership has ended against its will. */
+  fail(error: TributaryError): void;
+}
+
+/** A topic as far as sharing it out matters. */
+export interface SharedTopic {
+  readonly name: string;
+  readonly id: string;
+  readonly partitions: number;
+}
+
+interface Owned extends TopicPartition {
+  readonly topicId: string;
+}
+
+interface Seat {
+  readonly member: Member;
+  readonly owned: Map<string, Owned>;
+  readonly onSeated: (() => void)[];
+}
+
+export class GroupCoordinator {
+  readonly #groupId: string;
+  readonly #topics: () => readonly SharedTopic[];
+  readonly #seats = new Map<string, Seat>();
+  #isDirty = false;
+  #running: Promise<void> | undefined;
+
+  constructor(groupId: string, topics: () => readonly SharedTopic[]) {
+    this.#groupId = groupId;
+    this.#topics = topics;
+  }
+
+  get size(): number {
+    return this.#seats.size;
+  }
+
+  /** Resolves when the member has its first share. A member with the instance id of another takes its place. */
+  join(member: Member): Promise<void> {
+    const predecessor = [...this.#seats.values()].find(
+      (seat) => member.instanceId !== undefined && seat.member.instanceId === member.instanceId,
+    );
+    if (predecessor !== undefined) {
+      this.#seats.delete(predecessor.member.id);
+      predecessor.member.fail(replaced(this.#groupId, member.instanceId));
+    }
+    return new Promise((resolve) => {
+      this.#seats.set(member.id, { member, owned: new Map(), onSeated: [resolve] });
+      this.rebalance();
+    });
+  }
+
+  /** What it owned moves at once. */
+  leave(member: Member): void {
+    const seat = this.#seats.get(member.id);
+    if (seat === undefined) return;
+    this.#seats.delete(member.id);
+    for (const onSeated of seat.onSeated.splice(0)) onSeated();
+    this.rebalance();
+  }
+
+  owned(member: Member): readonly TopicPartition[] {
+    const owned = this.#seats.get(member.id)?.owned.values() ?? [];
+    return [...owned].map(({ topic, partition }) => ({ topic, partition }));
+  }
+
+  /** GROUP_MEMBER_UNKNOWN where the group has moved on, GROUP_REBALANCING where a partition is not the member's (any more). */
+  checkOwner(member: Member, partitions: readonly TopicPartition[]): void {
+    const seat = this.#seats.get(member.id);
+    if (seat === undefined) {
+      throw new TributaryError(
+        'GROUP_MEMBER_UNKNOWN',
+        `Cannot commit offsets of group "${this.#groupId}": it has moved on without this member`,
+      );
+    }
+    const foreign = partitions.find(({ topic, partition }) => !seat.owned.has(partitionKey(topic, partition)));
+    if (foreign === undefined) return;
+    throw new TributaryError(
+      'GROUP_REBALANCING',
+      `Cannot commit an offset of ${foreign.topic}-${foreign.partition} for group "${this.#groupId}": the member does not own it`,
+      { retriable: true },
+    );
+  }
+
+  /** Shares out anew: members came or left, or topics changed. */
+  rebalance(): void {
+    this.#isDirty = true;
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+  }
+
+  /** Resolves when everything is shared out. */
+  async settled(): Promise<void> {
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#isDirty) {
+      await Promise.resolve(); // changes of one turn of the event loop are one rebalance
+      this.#isDirty = false;
+      const topics = new Map(this.#topics().map((topic) => [topic.name, topic]));
+      const shares = this.#share(topics);
+      const seats = [...this.#seats.values()];
+      await Promise.all(seats.map((seat) => this.#takeAway(seat, shares.get(seat.member.id) ?? [], topics)));
+      if (this.#isDirty) continue; // somebody came or left meanwhile
+      await Promise.all(seats.map((seat) => this.#give(seat, shares.get(seat.member.id) ?? [], topics)));
+      for (const { onSeated } of seats) for (const resolve of onSeated.splice(0)) resolve();
+    }
+  }
+
+  #share(topics: ReadonlyMap<string, SharedTopic>): Map<string, TopicPartition[]> {
+    const names = [...topics.keys()];
+    const claimants = [...this.#seats.values()].map(({ member, owned }) => ({
+      id: member.id,
+      topics: new Set(names.filter((name) => member.wants(name))),
+      // A topic made again is another topic, whatever its name.
+      owned: [...owned.values()].filter(({ topic, topicId }) => topics.get(topic)?.id === topicId),
+    }));
+    return assign(claimants, new Map([...topics.values()].map(({ name, partitions }) => [name, partitions])));
+  }
+
+  async #takeAway(
+    seat: Seat,
+    share: readonly TopicPartition[],
+    topics: ReadonlyMap<string, SharedTopic>,
+  ): Promise<void> {
+    const kept = new Set(share.map(({ topic, partition }) => partitionKey(topic, partition)));
+    const isKept = ([key, { topic, topicId }]: [string, Owned]): boolean =>
+      kept.has(key) && topics.get(topic)?.id === topicId;
+    const moving = [...seat.owned].filter((entry) => !isKept(entry));
+    if (moving.length === 0) return;
+    const { member } = seat;
+    const letGo = member.revoke(
+      moving.map(([, { topic, partition }]) => ({ topic, partition })),
+      'revoked',
+    );
+    if (await isDoneWithin(letGo, member.sessionTimeoutMs)) for (const [key] of moving) seat.owned.delete(key);
+    else this.#expel(seat, letGo);
+  }
+
+  /** The member is silent: the others go on without it. When it answers at last, it joins again. */
+  #expel(seat: Seat, letGo: Promise<void>): void {
+    const { member, owned } = seat;
+    if (this.#seats.get(member.id) !== seat) return;
+    this.#seats.delete(member.id);
+    const lost = [...owned.values()].map(({ topic, partition }) => ({ topic, partition }));
+    const told = letGo.then(() => member.revoke(lost, 'lost'));
+    told.then(() => this.join(member)).catch((error: unknown) => member.fail(internal(error)));
+    this.rebalance();
+  }
+
+  async #give(seat: Seat, share: readonly TopicPartition[], topics: ReadonlyMap<string, SharedTopic>): Promise<void> {
+    const isSeated = this.#seats.get(seat.member.id) === seat;
+    const come = share.filter(({ topic, partition }) => !seat.owned.has(partitionKey(topic, partition)));
+    if (!isSeated || come.length === 0) return;
+    for (const { topic, partition } of come) {
+      const topicId = topics.get(topic)?.id ?? '';
+      seat.owned.set(partitionKey(topic, partition), { topic, partition, topicId });
+    }
+    await seat.member.give(come);
+  }
+}
+
+function isDoneWithin(done: Promise<void>, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), ms);
+    const finish = (): void => {
+      clearTimeout(timer);
+      resolve(true);
+    };
+    done.then(finish, finish);
+  });
+}
+
+function replaced(groupId: string, instanceId: string | undefined): TributaryError {
+  return new TributaryError(
+    'GROUP_MEMBER_UNKNOWN',
+    `Cannot stay in group "${groupId}": another member has the instance id "${instanceId}"`,
+  );
+}
+
+function internal(error: unknown): TributaryError {
+  return error instanceof TributaryError
+    ? error
+    : new TributaryError('INTERNAL', 'A group member could not join again', { cause: error });
+}
