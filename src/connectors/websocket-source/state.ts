@@ -354,7 +354,7 @@ function retryAfter(
     return { kind: 'fail', reason: `${cause.text} (websocket.reconnect.enabled is false)` };
   }
   if (policy.maxAttempts > 0 && failures > policy.maxAttempts) {
-    return { kind: 'fail', reason: `gave up after ${policy.maxAttempts} failed attempts: ${cause.text}` };
+    return { kind: 'fail', reason: `gave up after ${policy.maxAttempts} attempts to reconnect: ${cause.text}` };
   }
   return { kind: 'retry', failures, cause, leastWaitMs };
 }

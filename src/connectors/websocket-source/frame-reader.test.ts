@@ -1,0 +1,269 @@
+import { deepEqual, equal, fail } from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { constants, deflateRawSync } from 'node:zlib';
+import fc from 'fast-check';
+import { encodeServerFrame, fragments } from '../../../test/support/ws-frames.ts';
+import { FrameFault } from './frame-fault.ts';
+import { FrameReader } from './frame-reader.ts';
+import { createInflater } from './inflater.ts';
+
+interface Seen {
+  readonly calls: string[];
+  fault?: string;
+  within: boolean;
+}
+
+interface Reading {
+  readonly maxBytes?: number;
+  readonly deflate?: boolean;
+  /** Messages after which the handler takes no more until it is asked again. */
+  readonly stopEvery?: number;
+}
+
+/** Reads chunks and tells what came, in the order in which it came. */
+function readAll(
+  chunks: readonly Uint8Array[],
+  { maxBytes = 1_000_000, deflate = false, stopEvery }: Reading = {},
+): Seen {
+  const calls: string[] = [];
+  const inflater = deflate ? createInflater({ noContextTakeover: true, windowBits: 15 }) : null;
+  let messages = 0;
+  const reader = new FrameReader(
+    {
+      message(payload, binary) {
+        calls.push(`${binary ? 'binary' : 'text'} ${Buffer.from(payload).toString('latin1')}`);
+        messages++;
+        return stopEvery === undefined || messages % stopEvery !== 0;
+      },
+      ping: (payload) => calls.push(`ping ${Buffer.from(payload).toString('latin1')}`),
+      pong: () => calls.push('pong'),
+      close: (code, reason) => calls.push(`close ${code} ${reason}`),
+    },
+    { maxBytes, inflater },
+  );
+  const seen: Seen = { calls, within: false };
+  try {
+    for (const chunk of chunks) {
+      reader.push(chunk);
+      while (reader.hasUnread) reader.resume();
+    }
+  } catch (error) {
+    if (!(error instanceof FrameFault)) throw error;
+    seen.fault = `${error.label} ${error.closeCode}`;
+  }
+  seen.within = reader.isWithinMessage;
+  inflater?.close();
+  return seen;
+}
+
+function compressed(text: string): Buffer {
+  return deflateRawSync(Buffer.from(text), { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4);
+}
+
+const text = (payload: string) => encodeServerFrame({ opcode: 1, payload: Buffer.from(payload) });
+const stream = Buffer.concat([
+  text('a'),
+  text(''),
+  encodeServerFrame({ opcode: 2, payload: Buffer.from([0, 255, 1]) }),
+  text('x'.repeat(125)),
+  text('y'.repeat(126)),
+  encodeServerFrame({ opcode: 9, payload: Buffer.from('hi') }),
+  ...fragments(1, Buffer.from('fragmented message'), 5).flatMap((frame) => [
+    frame,
+    encodeServerFrame({ opcode: 0xa, payload: Buffer.alloc(0) }),
+  ]),
+  text('ü€😀'),
+  encodeServerFrame({ opcode: 8, payload: Buffer.from([0x03, 0xe9, 0x62, 0x79, 0x65]) }),
+  text('after the end'),
+]);
+const expected = readAll([stream]).calls;
+
+test('messages, fragments and control frames come in the order in which they were sent', () => {
+  deepEqual(
+    expected.map((call) => call.slice(0, 24)),
+    [
+      'text a',
+      'text ',
+      'binary \u0000ÿ\u0001',
+      'text xxxxxxxxxxxxxxxxxxx',
+      'text yyyyyyyyyyyyyyyyyyy',
+      'ping hi',
+      'pong',
+      'pong',
+      'pong',
+      'pong',
+      'text fragmented message',
+      'pong',
+      'text Ã¼â\u0082¬ð\u009f\u0098\u0080',
+      'close 1001 bye',
+    ],
+  );
+});
+
+test('it does not matter where the bytes are cut', () => {
+  for (let cut = 0; cut <= stream.length; cut++) {
+    deepEqual(readAll([stream.subarray(0, cut), stream.subarray(cut)]).calls, expected);
+  }
+  deepEqual(readAll(Array.from(stream, (byte) => Uint8Array.of(byte))).calls, expected);
+});
+
+test('whatever the cuts and wherever the handler stops, the messages are the same', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(stream.length), { maxLength: 12 }),
+      fc.integer({ min: 1, max: 3 }),
+      (positions, stopEvery) => {
+        const cuts = [0, ...positions.sort((a, b) => a - b), stream.length];
+        const chunks = cuts.slice(1).map((cut, index) => stream.subarray(cuts[index], cut));
+        deepEqual(readAll(chunks, { stopEvery }).calls, expected);
+      },
+    ),
+  );
+});
+
+test('long messages come whole out of many chunks', () => {
+  const long = 'z'.repeat(70_000);
+  const bytes = Buffer.concat([text(long), text('next')]);
+  const chunks = Array.from({ length: Math.ceil(bytes.length / 1000) }, (_, i) =>
+    bytes.subarray(i * 1000, i * 1000 + 1000),
+  );
+  deepEqual(readAll(chunks).calls, [`text ${long}`, 'text next']);
+});
+
+describe('what breaks the protocol is told apart', () => {
+  for (const [name, bytes, fault, options] of [
+    [
+      'reserved bit 2',
+      encodeServerFrame({ opcode: 1, payload: Buffer.from('a'), reserved: 0x20 }),
+      'reserved_bits 1002',
+    ],
+    [
+      'reserved bit 3',
+      encodeServerFrame({ opcode: 1, payload: Buffer.from('a'), reserved: 0x10 }),
+      'reserved_bits 1002',
+    ],
+    [
+      'compressed though not agreed',
+      encodeServerFrame({ opcode: 1, payload: Buffer.from('a'), reserved: 0x40 }),
+      'reserved_bits 1002',
+    ],
+    ['a masked frame', encodeServerFrame({ opcode: 1, payload: Buffer.from('a'), masked: true }), 'masked 1002'],
+    ['opcode 3', encodeServerFrame({ opcode: 3, payload: Buffer.from('a') }), 'opcode 1002'],
+    ['opcode 11', encodeServerFrame({ opcode: 11, payload: Buffer.from('a') }), 'opcode 1002'],
+    ['text that is not UTF-8', encodeServerFrame({ opcode: 1, payload: Buffer.from([0xc3, 0x28]) }), 'utf8 1007'],
+    ['a surrogate in UTF-8', encodeServerFrame({ opcode: 1, payload: Buffer.from([0xed, 0xa0, 0x80]) }), 'utf8 1007'],
+    ['fragmented text that is not UTF-8', Buffer.concat(fragments(1, Buffer.from([0xc3, 0x28]), 2)), 'utf8 1007'],
+    [
+      'a fragmented ping',
+      encodeServerFrame({ opcode: 9, payload: Buffer.from('a'), fin: false }),
+      'control_frame 1002',
+    ],
+    ['a long ping', encodeServerFrame({ opcode: 9, payload: Buffer.alloc(126) }), 'control_frame 1002'],
+    ['a continuation of nothing', encodeServerFrame({ opcode: 0, payload: Buffer.from('a') }), 'continuation 1002'],
+    [
+      'a message within a message',
+      Buffer.concat([fragments(1, Buffer.from('ab'), 2)[0]!, text('x')]),
+      'continuation 1002',
+    ],
+    ['a close frame of one byte', encodeServerFrame({ opcode: 8, payload: Buffer.from([3]) }), 'close_frame 1002'],
+    ['close code 1005', encodeServerFrame({ opcode: 8, payload: Buffer.from([0x03, 0xed]) }), 'close_frame 1002'],
+    ['close code 999', encodeServerFrame({ opcode: 8, payload: Buffer.from([0x03, 0xe7]) }), 'close_frame 1002'],
+    [
+      'a close reason that is not UTF-8',
+      encodeServerFrame({ opcode: 8, payload: Buffer.from([0x03, 0xe8, 0xff]) }),
+      'utf8 1007',
+    ],
+    ['a message too long', text('a'.repeat(11)), 'oversize 1009', { maxBytes: 10 }],
+    [
+      'a length of 2^62',
+      encodeServerFrame({ opcode: 2, payload: Buffer.alloc(0), claimedLength: 2 ** 62 }),
+      'oversize 1009',
+    ],
+    [
+      'fragments too long together',
+      Buffer.concat(fragments(1, Buffer.from('a'.repeat(12)), 2)),
+      'oversize 1009',
+      { maxBytes: 10 },
+    ],
+    [
+      'a compression bomb',
+      encodeServerFrame({ opcode: 2, payload: compressed('\0'.repeat(1_000_001)), reserved: 0x40 }),
+      'oversize 1009',
+      { deflate: true },
+    ],
+    [
+      'what cannot be inflated',
+      encodeServerFrame({ opcode: 1, payload: Buffer.from([0xff, 0xff, 0xff, 0xff]), reserved: 0x40 }),
+      'inflate 1007',
+      { deflate: true },
+    ],
+    [
+      'compressed text that is not UTF-8',
+      encodeServerFrame({
+        opcode: 1,
+        payload: deflateRawSync(Buffer.from([0xff]), { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4),
+        reserved: 0x40,
+      }),
+      'utf8 1007',
+      { deflate: true },
+    ],
+    [
+      'a compressed ping',
+      encodeServerFrame({ opcode: 9, payload: Buffer.from('a'), reserved: 0x40 }),
+      'reserved_bits 1002',
+      { deflate: true },
+    ],
+  ] as const satisfies readonly (readonly [string, Buffer, string, Reading?])[]) {
+    test(name, () => {
+      const whole = readAll([Buffer.concat([text('before'), bytes, text('never')])], options);
+      equal(whole.fault, fault);
+      deepEqual(whole.calls, ['text before']);
+      const sliced = readAll(
+        Array.from(bytes, (byte) => Uint8Array.of(byte)),
+        options,
+      );
+      equal(sliced.fault, fault);
+    });
+  }
+});
+
+test('it says whether a cut would tear a message', () => {
+  const frame = text('message');
+  for (const [bytes, within] of [
+    [frame, false],
+    [frame.subarray(0, 1), true],
+    [frame.subarray(0, 5), true],
+    [fragments(1, Buffer.from('ab'), 2)[0]!, true],
+    [Buffer.alloc(0), false],
+  ] as const) {
+    equal(readAll([bytes]).within, within);
+  }
+});
+
+test('compressed messages come out as they went in, fragments included', () => {
+  const bytes = Buffer.concat([
+    encodeServerFrame({ opcode: 1, payload: compressed('one'), reserved: 0x40 }),
+    text('plain between'),
+    ...fragments(1, compressed('two '.repeat(50_000)), 3, 0x40),
+    encodeServerFrame({ opcode: 1, payload: compressed(''), reserved: 0x40 }),
+  ]);
+  deepEqual(readAll([bytes], { deflate: true }).calls, [
+    'text one',
+    'text plain between',
+    `text ${'two '.repeat(50_000)}`,
+    'text ',
+  ]);
+});
+
+test('any bytes end in messages or in a fault, never in another error', () => {
+  fc.assert(
+    fc.property(fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 6 }), fc.boolean(), (chunks, deflate) => {
+      try {
+        readAll(chunks, { deflate, maxBytes: 1000 });
+      } catch (error) {
+        fail(error as Error);
+      }
+    }),
+    { numRuns: 2000 },
+  );
+});

@@ -1,0 +1,197 @@
+import { deepEqual, equal, throws } from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { validate } from '../../config/config-def.ts';
+import { configInfos } from '../../config/config-infos.ts';
+import { settingsOf } from './settings.ts';
+import { config } from './spec.ts';
+
+const minimal = { 'websocket.url': 'ws://localhost/', 'kafka.topic': 't' };
+
+function errorsOf(changes: Record<string, string>): string[] {
+  return validate(config, { ...minimal, ...changes }).flatMap(({ errors }) => errors);
+}
+
+test('the options of the original stand first, with their types, defaults and importance', () => {
+  const shown = configInfos('c', validate(config, minimal)).configs.map(({ definition }) => definition!);
+  deepEqual(
+    shown
+      .slice(0, 11)
+      .map(({ name, type, required, default_value, importance }) => [name, type, required, default_value, importance]),
+    [
+      ['websocket.url', 'STRING', true, null, 'HIGH'],
+      ['kafka.topic', 'STRING', true, null, 'HIGH'],
+      ['websocket.subscription.message', 'STRING', false, null, 'MEDIUM'],
+      ['websocket.reconnect.enabled', 'BOOLEAN', false, 'true', 'MEDIUM'],
+      ['websocket.reconnect.interval.ms', 'LONG', false, '5000', 'MEDIUM'],
+      ['websocket.headers', 'STRING', false, null, 'LOW'],
+      ['websocket.auth.token', 'PASSWORD', false, null, 'MEDIUM'],
+      ['websocket.message.queue.size', 'INT', false, '10000', 'LOW'],
+      ['websocket.connection.timeout.ms', 'LONG', false, '30000', 'LOW'],
+      ['websocket.reconnect.max.attempts', 'INT', false, '-1', 'MEDIUM'],
+      ['websocket.reconnect.backoff.max.ms', 'LONG', false, '60000', 'MEDIUM'],
+    ],
+  );
+  for (const { name, group, order, width, display_name } of shown) {
+    deepEqual([group, order, width, display_name], [null, -1, 'NONE', name]);
+    equal(name === 'kafka.topic' || name.startsWith('websocket.'), true);
+  }
+});
+
+test('nothing configured gives the errors of the original', () => {
+  deepEqual(
+    validate(config, {}).flatMap(({ errors }) => errors),
+    [
+      'Missing required configuration "websocket.url" which has no default value.',
+      'Invalid value null for configuration websocket.url: WebSocket URL cannot be null',
+      'Missing required configuration "kafka.topic" which has no default value.',
+    ],
+  );
+});
+
+describe('URLs', () => {
+  for (const [url, problem] of [
+    ['', 'WebSocket URL cannot be empty'],
+    ['http://a.b', 'WebSocket URL must use ws:// or wss:// scheme, got: http'],
+    ['https://a.b/c', 'WebSocket URL must use ws:// or wss:// scheme, got: https'],
+    ['x', 'WebSocket URL must have a scheme (ws:// or wss://)'],
+    ['//h/p', 'WebSocket URL must have a scheme (ws:// or wss://)'],
+    ['ws:///p', 'WebSocket URL must have a valid host'],
+    ['ws://my_host/', 'WebSocket URL must have a valid host'],
+    ['ws://', 'Invalid WebSocket URL syntax: Expected authority at index 5: ws://'],
+    ['ws://a b/', 'Invalid WebSocket URL syntax: Illegal character in authority at index 5: ws://a b/'],
+  ] as const) {
+    test(`${JSON.stringify(url)} is refused`, () => {
+      deepEqual(errorsOf({ 'websocket.url': url }), [
+        `Invalid value ${url} for configuration websocket.url: ${problem}`,
+      ]);
+    });
+  }
+
+  test('a blank URL counts as empty', () => {
+    deepEqual(errorsOf({ 'websocket.url': '   ' }), [
+      'Invalid value  for configuration websocket.url: WebSocket URL cannot be empty',
+    ]);
+  });
+
+  for (const url of ['wss://a.b:99999/', 'ws://u:p@h/p?q=1#f', ' ws://a.b/ ', 'WSS://a.b', 'ws://[::1]:80/x']) {
+    test(`${JSON.stringify(url)} is accepted`, () => deepEqual(errorsOf({ 'websocket.url': url }), []));
+  }
+});
+
+describe('values that the original lets pass', () => {
+  for (const [key, value] of [
+    ['kafka.topic', ''],
+    ['kafka.topic', 'bad topic/name'],
+    ['websocket.subscription.message', '{not json'],
+    ['websocket.headers', 'nocolon'],
+    ['websocket.headers', 'a b:c'],
+    ['websocket.message.queue.size', '0'],
+    ['websocket.message.queue.size', '-1'],
+    ['websocket.reconnect.interval.ms', '-1'],
+    ['websocket.connection.timeout.ms', '-1'],
+    ['websocket.reconnect.max.attempts', '-2'],
+  ] as const) {
+    test(`${key}=${value}`, () => deepEqual(errorsOf({ [key]: value }), []));
+  }
+});
+
+describe('values that cannot be', () => {
+  for (const [key, value, problem] of [
+    ['websocket.message.queue.size', 'many', 'Not a number of type INT'],
+    ['websocket.message.queue.size', '0x10', 'Not a number of type INT'],
+    ['websocket.reconnect.interval.ms', 'abc', 'Not a number of type LONG'],
+    ['websocket.reconnect.enabled', 'yes', 'Expected value to be either true or false'],
+    ['websocket.binary', 'hex', 'String must be one of: bytes, text, drop'],
+    ['websocket.overflow', 'spill', 'String must be one of: block, drop-oldest, drop-newest'],
+    ['websocket.ping.interval.ms', '-1', 'Value must be at least 0'],
+    ['websocket.key.pointer', 'data/s', 'A JSON pointer begins with "/"'],
+    ['websocket.fatal.close.codes', '1008,x', '"x" is not a close code: must be a number from 1000 to 4999'],
+  ] as const) {
+    test(`${key}=${value}`, () => {
+      deepEqual(errorsOf({ [key]: value }), [`Invalid value ${value} for configuration ${key}: ${problem}`]);
+    });
+  }
+
+  test('a proxy is not shown', () => {
+    deepEqual(errorsOf({ 'websocket.proxy': 'ftp://user:pw@h' }), [
+      'Invalid value [hidden] for configuration websocket.proxy: Must be a URL with http://, https:// or socks5://, or the word environment',
+    ]);
+  });
+});
+
+describe('what passes validation and cannot run fails the start', () => {
+  for (const [changes, message] of [
+    [{ 'websocket.message.queue.size': '0' }, 'Cannot start with websocket.message.queue.size "0": must be at least 1'],
+    [
+      { 'websocket.connection.timeout.ms': '-5' },
+      'Cannot start with websocket.connection.timeout.ms "-5": must be at least 0',
+    ],
+    [
+      { 'websocket.url': 'wss://a.b:99999/?token=abc' },
+      'Cannot connect to "wss://a.b:99999/?token=***": port must be from 1 to 65535',
+    ],
+    [
+      { 'websocket.headers': 'a b:c' },
+      'Cannot send header "a b" of websocket.headers: its name must be a token of RFC 7230 (letters, digits and a few signs, no blanks)',
+    ],
+    [
+      { 'websocket.headers': 'X-A:1\r\nX-B: 2' },
+      'Cannot send header "X-A" of websocket.headers: its value holds a line break or another control character',
+    ],
+    [
+      { 'websocket.headers': 'Sec-WebSocket-Extensions:x' },
+      'Cannot send header "Sec-WebSocket-Extensions" of websocket.headers: it belongs to the WebSocket upgrade itself',
+    ],
+  ] as const) {
+    test(message, () => throws(() => settingsOf({ ...minimal, ...changes }), { code: 'CONFIG_INVALID', message }));
+  }
+});
+
+describe('headers', () => {
+  const headersOf = (changes: Record<string, string>) => settingsOf({ ...minimal, ...changes }).headers;
+
+  test('are split at commas and the first colon, and trimmed', () => {
+    deepEqual(headersOf({ 'websocket.headers': ' a : 1 , b:x:y,nocolon, c:' }), [
+      ['a', '1'],
+      ['b', 'x:y'],
+      ['c', ''],
+    ]);
+    deepEqual(settingsOf({ ...minimal, 'websocket.headers': 'a:1,nocolon' }).skippedHeaders, [2]);
+  });
+
+  test('the last of two with one name counts', () => {
+    deepEqual(headersOf({ 'websocket.headers': 'X-A:1,x-a:2' }), [['x-a', '2']]);
+  });
+
+  test('the token takes the place of an Authorization header', () => {
+    deepEqual(headersOf({ 'websocket.headers': 'authorization:Basic x', 'websocket.auth.token': ' tok ' }), [
+      ['Authorization', 'Bearer tok'],
+    ]);
+  });
+
+  test('user and password of the URL count where nothing else authenticates', () => {
+    const basic = `Basic ${Buffer.from('u:p w').toString('base64')}`;
+    deepEqual(headersOf({ 'websocket.url': 'ws://u:p%20w@h/' }), [['Authorization', basic]]);
+    deepEqual(headersOf({ 'websocket.url': 'ws://u:p@h/', 'websocket.auth.token': 't' }), [
+      ['Authorization', 'Bearer t'],
+    ]);
+    deepEqual(headersOf({ 'websocket.url': 'ws://u:p@h/', 'websocket.headers': 'Authorization:x' }), [
+      ['Authorization', 'x'],
+    ]);
+  });
+});
+
+test('subscription messages keep their order and what they are written like', () => {
+  const settings = settingsOf({
+    ...minimal,
+    'websocket.subscription.message': 'first, with a comma',
+    'websocket.subscription.messages': ' [ "a\\"b" , {"op": "x", "n":1.0, "l":[1,"]"]} ,12345678901234567890,[] ] ',
+  });
+  deepEqual(settings.subscriptions, [
+    'first, with a comma',
+    'a"b',
+    '{"op": "x", "n":1.0, "l":[1,"]"]}',
+    '12345678901234567890',
+    '[]',
+  ]);
+});
