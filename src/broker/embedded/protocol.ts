@@ -99,7 +99,7 @@ export type StoreWrite =
     }
   | { readonly kind: 'delete-group'; readonly groupId: string };
 
-/** `bytes` null: nothing of the batch is left. `length` null: only the horizon changes. */
+/** `bytes` null: nothing of the batch is left; 'unchanged': only the horizon changes. */
 export interface CompactedBatch {
   readonly base: number;
   readonly horizon: number | null;
@@ -131,6 +131,11 @@ export interface PartitionSize {
   readonly bytes: number;
   readonly batches: number;
   readonly compactedTo: number;
+  /** Bytes of batches from `compactedTo` on, and the time of the oldest of them (Infinity where there is none). */
+  readonly dirtyBytes: number;
+  readonly oldestDirtyMs: number;
+  /** When the first tombstones may go, null where compaction has met none. */
+  readonly firstHorizonMs: number | null;
 }
 
 export interface Failure {

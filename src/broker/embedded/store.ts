@@ -159,12 +159,15 @@ export class Store {
   }
 
   partitionSize(no: number): PartitionSize {
-    const row = this.#sql.partitionSize.get(no);
-    const compacted = this.#sql.compactedTo.get(no);
+    const compactedTo = Number(this.#sql.compactedTo.get(no)?.['compacted'] ?? 0);
+    const row = this.#sql.partitionSize.get(compactedTo, no);
     return {
       bytes: Number(row?.['bytes'] ?? 0),
       batches: Number(row?.['batches'] ?? 0),
-      compactedTo: Number(compacted?.['compacted'] ?? 0),
+      compactedTo,
+      dirtyBytes: Number(row?.['dirty'] ?? 0),
+      oldestDirtyMs: Number(row?.['oldest'] ?? Number.POSITIVE_INFINITY),
+      firstHorizonMs: row?.['horizon'] == null ? null : Number(row['horizon']),
     };
   }
 
@@ -515,7 +518,10 @@ function prepareAll(db: DatabaseSync) {
       'SELECT base FROM batches WHERE partition = ? AND last >= ? AND time >= ? AND control = 0 ORDER BY base LIMIT 1',
     ),
     firstNotBefore: sql('SELECT base FROM batches WHERE partition = ? AND time >= ? ORDER BY base LIMIT 1'),
-    partitionSize: sql('SELECT sum(size) AS bytes, count(*) AS batches FROM batches WHERE partition = ?'),
+    partitionSize: sql(
+      'SELECT sum(size) AS bytes, count(*) AS batches, min(horizon) AS horizon, sum(size) FILTER (WHERE base >= ?1) AS dirty, ' +
+        'min(time) FILTER (WHERE base >= ?1) AS oldest FROM batches WHERE partition = ?2',
+    ),
     deleteBodies: sql('DELETE FROM bodies WHERE id IN (SELECT body FROM batches WHERE partition = ? AND last < ?)'),
     deleteBatches: sql('DELETE FROM batches WHERE partition = ? AND last < ?'),
     deleteBodyOf: sql('DELETE FROM bodies WHERE id = (SELECT body FROM batches WHERE partition = ? AND base = ?)'),
