@@ -20,7 +20,11 @@ export async function openBroker({ address, kafka, providers, log }: BrokerSetti
   const { codecs } = await import('./codecs.ts');
   if (address.startsWith('embedded:')) {
     const { openEmbeddedBroker } = await import('../broker/embedded/embedded.ts');
-    return openEmbeddedBroker({ directory: address.slice('embedded:'.length), codecs, log });
+    return openEmbeddedBroker({
+      directory: address.slice('embedded:'.length),
+      codecs,
+      onEvent: ({ kind, ...fields }) => log.warn(`broker_${kind.replaceAll('-', '_')}`, fields),
+    });
   }
   const bootstrap = address.slice('kafka://'.length).replace(/\/$/, '').split(',');
   const { openKafkaBroker } = await import('../broker/kafka/kafka.ts');

@@ -1,0 +1,64 @@
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { tempFolder } from '../support/temp-folder.ts';
+import { root, tributary, watch } from './support/run.ts';
+import { startWorker } from './support/worker.ts';
+
+const run = promisify(execFile);
+
+test('what npm packs is a program that works where it is installed', { timeout: 300_000 }, async () => {
+  await using folder = await tempFolder('package');
+  const { path } = folder;
+  await run(process.execPath, [join(root, 'scripts/run.mjs'), 'build'], { cwd: root });
+  const { stdout: packed } = await run('npm', ['pack', '--json', '--pack-destination', path], { cwd: root });
+  const [{ files, filename }] = JSON.parse(packed) as [{ files: { path: string }[]; filename: string }];
+  const names = files.map((file) => file.path);
+  for (const name of ['bin/tributary.js', 'dist/main.js', 'examples/connect/trades.yaml', 'LICENSE', 'README.md']) {
+    ok(names.includes(name), `${name} is not in the package`);
+  }
+  const strays = names.filter((name) => /\.test\.|^(src|test|scripts|bench)\//.test(name));
+  deepEqual(strays, []);
+
+  const prefix = join(path, 'prefix');
+  const tarball = join(path, readdirSync(path).find((name) => name.endsWith('.tgz')) ?? filename);
+  await run(
+    'npm',
+    ['install', '--global', '--prefix', prefix, '--prefer-offline', '--no-audit', '--no-fund', tarball],
+    { cwd: path },
+  );
+  const program = join(prefix, 'lib/node_modules/@tributary/tributary/bin/tributary.js');
+
+  const version = await run(join(prefix, 'bin/tributary'), ['version'], {
+    cwd: path,
+    env: { PATH: process.env['PATH'] },
+  });
+  match(version.stdout, /^tributary \d+\.\d+\.\d+ \(Node 2\d\./);
+  await using worker = await startWorker(['start', '--demo'], { cwd: path, program });
+  match(worker.stdout(), /\n {2}tributary tap trades --url http/);
+  await worker.holds('trades', 10);
+  const tapped = await tributary(['tap', 'trades', '--from-beginning', '-n', '5', '-o', 'value', '--url', worker.url], {
+    cwd: path,
+    program,
+  });
+  equal(tapped.stdout.trim().split('\n').length, 5);
+  const { code, stderr } = await worker.stop();
+  deepEqual([code, stderr], [0, '']);
+});
+
+test('an older Node is told which version is wanted, in one sentence, with exit code 2', async () => {
+  await using folder = await tempFolder('old-node');
+  const pretend =
+    "data:text/javascript,Object.defineProperty(process,'versions',{value:{...process.versions,node:'20.11.0'}})";
+  const child = spawn(process.execPath, ['--import', pretend, join(root, 'bin/tributary.js'), 'start'], {
+    cwd: folder.path,
+    env: { PATH: process.env['PATH'] },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  await using running = watch(child);
+  const { code, stdout, stderr } = await running.ended;
+  deepEqual([code, stdout, stderr], [2, '', 'tributary needs Node 24.6 or newer; this is Node 20.11.0.\n']);
+});

@@ -1,0 +1,93 @@
+import { deepEqual, equal, match } from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { reasonToInstall } from '../../scripts/install.mjs';
+import { tempFolder } from '../support/temp-folder.ts';
+import { root, until, watch } from './support/run.ts';
+
+/** A wrapper as scripts/run.mjs is one, around a program that counts the signals it gets. */
+async function wrapped(folder: string, program: string): Promise<ReturnType<typeof watch>> {
+  await writeFile(join(folder, 'program.mjs'), program);
+  await writeFile(
+    join(folder, 'wrapper.mjs'),
+    `import { runChild } from ${JSON.stringify(pathToFileURL(join(root, 'scripts/run-child.mjs')).href)};
+process.exitCode = await runChild(process.execPath, ['program.mjs', 'x y'], { cwd: ${JSON.stringify(folder)}, env: process.env });
+console.log('wrapper ends');`,
+  );
+  // A process group of its own, as a shell gives to a job.
+  return watch(
+    spawn(process.execPath, ['wrapper.mjs'], { cwd: folder, detached: true, stdio: ['pipe', 'pipe', 'pipe'] }),
+  );
+}
+
+const counting = `let count = 0;
+process.on('SIGINT', () => { count++; console.log('SIGINT ' + count); setTimeout(() => process.exit(7), 300); });
+console.log('ready', process.pid, process.argv[2]);
+setInterval(() => {}, 1000);`;
+
+test('one Ctrl-C reaches the program once, although the wrapper gets it twice, and the wrapper waits for its end', async () => {
+  await using folder = await tempFolder('signals');
+  await using wrapper = await wrapped(folder.path, counting);
+  await wrapper.waitFor('ready');
+  process.kill(-wrapper.pid, 'SIGINT'); // as a terminal sends it, to the whole group
+  process.kill(wrapper.pid, 'SIGINT'); // as npm passes it on, once more
+  const { code, stdout } = await wrapper.ended;
+  match(stdout, /^ready \d+ x y\nSIGINT 1\nwrapper ends\n$/);
+  equal(code, 7);
+});
+
+test('a wrapper that is killed takes the program with it', async () => {
+  await using folder = await tempFolder('tether');
+  await using wrapper = await wrapped(folder.path, `console.log('ready', process.pid); setInterval(() => {}, 1000);`);
+  await wrapper.waitFor(/ready \d+\n/);
+  const pid = Number(/ready (\d+)/.exec(wrapper.stdout())![1]);
+  process.kill(wrapper.pid, 'SIGKILL');
+  await until(`process ${pid} has ended`, async () => {
+    try {
+      process.kill(pid, 0);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+});
+
+test('the exit code is that of the program, 128 and the signal where one ended it', async () => {
+  await using folder = await tempFolder('code');
+  await using wrapper = await wrapped(
+    folder.path,
+    `process.kill(process.pid, 'SIGKILL'); setInterval(() => {}, 1000);`,
+  );
+  equal((await wrapper.ended).code, 137);
+});
+
+test('dependencies are installed when they are missing or the lock file has changed, and only then', async () => {
+  await using folder = await tempFolder('lock');
+  const { path } = folder;
+  const lock = (packages: object): string => JSON.stringify({ packages });
+  const a1 = { version: '1.0.0' };
+  await writeFile(
+    join(path, 'package-lock.json'),
+    lock({ '': {}, 'node_modules/a': a1, 'node_modules/other-platform': { version: '1.0.0', optional: true } }),
+  );
+  equal(reasonToInstall(path), 'first start');
+  await mkdir(join(path, 'node_modules'));
+  const installed = join(path, 'node_modules/.package-lock.json');
+  await writeFile(installed, lock({ 'node_modules/a': a1 }));
+  equal(reasonToInstall(path), undefined);
+  await writeFile(installed, lock({ 'node_modules/a': { version: '0.9.0' } }));
+  equal(reasonToInstall(path), 'package-lock.json has changed');
+});
+
+test('an unknown command of the script names those there are', async () => {
+  const child = spawn(process.execPath, [join(root, 'scripts/run.mjs'), 'strat'], { stdio: ['pipe', 'pipe', 'pipe'] });
+  await using running = watch(child);
+  const { code, stderr } = await running.ended;
+  deepEqual(
+    [code, stderr],
+    [2, 'Unknown command "strat": one of start, check, test, test:long, bench, build is wanted.\n'],
+  );
+});
