@@ -23,8 +23,10 @@ export function assignPartitions(
   const members = [...candidates].sort((a, b) => (a.memberId < b.memberId ? -1 : 1)).map(toMember);
   const partitions = allPartitions(members, partitionCounts);
   const owners = currentOwners(members, partitions);
+  // First everyone what he has, then what is free: else the free ones went to whoever was not looked at yet.
+  for (const [key, owner] of owners) owner.has.set(key, partitions.get(key)!);
   for (const [key, partition] of partitions)
-    (owners.get(key) ?? leastLoaded(members, partition))?.has.set(key, partition);
+    if (!owners.has(key)) leastLoaded(members, partition)?.has.set(key, partition);
   balance(members);
   return new Map(
     members.map((member) => {
