@@ -1,0 +1,195 @@
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
+import { test } from 'node:test';
+import { memoryBroker } from '../../test/support/memory-broker.ts';
+import {
+  type ScriptedRun,
+  type ScriptedSource,
+  scriptedPartition,
+  scriptedSource,
+  textRecord,
+} from '../../test/support/scripted-source.ts';
+import { systemClock } from '../base/clock.ts';
+import { TributaryError } from '../base/errors.ts';
+import { type LogEntry, recordingLog } from '../telemetry/log.ts';
+import { MetricRegistry } from '../telemetry/metrics.ts';
+import { selectConverters } from './converter-selection.ts';
+import { offsetTable } from './offset-table.ts';
+import { type SourceTaskOptions, startSourceTask } from './source-task.ts';
+import { openTable } from './table.ts';
+
+async function setup(change: Partial<SourceTaskOptions> = {}) {
+  const broker = memoryBroker();
+  await broker.createTopic({ name: 't' });
+  const entries: LogEntry[] = [];
+  const log = recordingLog(entries);
+  const table = await openTable({ broker, topic: 'offsets', partitions: 1, log });
+  const offsets = offsetTable(table);
+  const registry = new MetricRegistry();
+  const connector = scriptedSource();
+  const options: SourceTaskOptions = {
+    connector,
+    name: 'c',
+    task: 0,
+    config: { topic: 't' },
+    broker,
+    producer: {},
+    converters: selectConverters({}, {}),
+    offsets,
+    ensureTopic: async () => {},
+    tolerance: 'none',
+    offsetFlushIntervalMs: 60_000,
+    gracefulStopMs: 2_000,
+    previousEndUnclean: false,
+    metrics: registry.root(),
+    log,
+    clock: systemClock,
+    random: Math.random,
+    setStatus: () => {},
+    ...change,
+  };
+  const counter = (name: string): number => {
+    const family = registry.families.get(name);
+    return family?.kind === 'counter'
+      ? [...family.series.values()].reduce((sum, { counter: c }) => sum + c.value, 0)
+      : 0;
+  };
+  return { broker, connector, offsets, options, entries, counter, task: startSourceTask(options) };
+}
+
+/** The run with this number, once the task has opened it. */
+async function opened(connector: ScriptedSource, index = 0): Promise<ScriptedRun> {
+  while (connector.runs[index] === undefined) await new Promise((resolve) => setImmediate(resolve));
+  return connector.runs[index];
+}
+
+test('records arrive in order, are counted when they are acknowledged, and their offset is stored at the stop', async () => {
+  const { broker, connector, offsets, task, counter } = await setup();
+  const run = await opened(connector);
+  for (let i = 0; i < 50; i++) run.give(`${i}a`, `${i}b`);
+  await broker.holds('t', 100);
+  task.stop();
+  equal(await task.ended, true);
+  deepEqual(broker.values('t'), Array.from({ length: 50 }, (_, i) => [`${i}a`, `${i}b`]).flat());
+  deepEqual(offsets.get('c', scriptedPartition), { sequence: 100 });
+  equal(counter('kafka_connect_source_task_source_record_write_total'), 100);
+});
+
+test('a stop writes what was received before it', async () => {
+  const { broker, connector, task } = await setup();
+  const run = await opened(connector);
+  run.give('a', 'b', 'c');
+  run.give('d');
+  task.stop();
+  equal(await task.ended, true);
+  deepEqual(broker.values('t'), ['a', 'b', 'c', 'd']);
+});
+
+test('no offset is stored before its records and all before them are acknowledged', async () => {
+  const { broker, connector, offsets, task } = await setup();
+  const held = Promise.withResolvers<void>();
+  broker.beforeSend = (topic) => (topic === 't' ? held.promise : undefined);
+  const run = await opened(connector);
+  run.give('a');
+  run.give('b');
+  equal(offsets.get('c', scriptedPartition), undefined);
+  held.resolve();
+  await broker.holds('t', 2);
+  task.stop();
+  await task.ended;
+  deepEqual(offsets.get('c', scriptedPartition), { sequence: 2 });
+});
+
+test('while the broker holds back, a bounded number of batches is under way and the source is not pulled', async () => {
+  const { broker, connector, task } = await setup();
+  const held = Promise.withResolvers<void>();
+  let sends = 0;
+  broker.beforeSend = (topic) => {
+    if (topic !== 't') return undefined;
+    sends++;
+    return held.promise;
+  };
+  const run = await opened(connector);
+  for (let i = 0; i < 20; i++) run.give(String(i));
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  ok(sends >= 1 && sends <= 3, `${sends} sends`);
+  held.resolve();
+  await broker.holds('t', 20);
+  task.stop();
+  equal(await task.ended, true);
+});
+
+test('a stop that takes too long is bounded, and what was left is counted', async () => {
+  const { broker, connector, task, counter, entries } = await setup({ gracefulStopMs: 20 });
+  const held = Promise.withResolvers<void>();
+  broker.beforeSend = (topic) => (topic === 't' ? held.promise : undefined);
+  const run = await opened(connector);
+  run.give('a', 'b');
+  while (counter('kafka_connect_source_task_source_record_poll_total') < 2)
+    await new Promise((resolve) => setImmediate(resolve));
+  task.stop();
+  setTimeout(held.resolve, 100);
+  equal(await task.ended, false);
+  equal(counter('tributary_source_records_left_at_stop_total'), 2);
+  ok(entries.some(({ event }) => event === 'stop_incomplete'));
+});
+
+test('an error of the connector fails the task with its text', async () => {
+  const { connector, task } = await setup();
+  (await opened(connector)).fail(new TributaryError('CONNECTION_REFUSED_FOR_GOOD', 'the server said 401'));
+  await rejects(task.ended, /the server said 401/);
+});
+
+test('a record that no batch can hold fails the task', async () => {
+  const { connector, task } = await setup();
+  (await opened(connector)).give('x'.repeat(1_000_001));
+  await rejects(task.ended, { code: 'RECORD_TOO_LARGE' });
+});
+
+test('with tolerance it is skipped and counted, and its neighbours arrive in order', async () => {
+  const { broker, connector, task, counter, entries } = await setup({ tolerance: 'all' });
+  const run = await opened(connector);
+  run.give('a', 'x'.repeat(1_000_001), 'b');
+  await broker.holds('t', 2);
+  task.stop();
+  await task.ended;
+  deepEqual(broker.values('t'), ['a', 'b']);
+  equal(counter('kafka_connect_task_error_total_records_skipped'), 1);
+  match(String(entries.find(({ event }) => event === 'record_skipped')?.fields['reason']), /must be at most 1000000/);
+});
+
+test('an offset that was stored is handed to the connector when it starts again', async () => {
+  const first = await setup();
+  (await opened(first.connector)).give('a', 'b');
+  await first.broker.holds('t', 2);
+  first.task.stop();
+  await first.task.ended;
+  const again = startSourceTask(first.options);
+  const run = await opened(first.connector, 1);
+  deepEqual(run.context.resumeOffset(scriptedPartition), { sequence: 2 });
+  again.stop();
+  await again.ended;
+});
+
+test('an unclean end of the run before is logged and counted', async () => {
+  const { task, counter, entries, connector } = await setup({ previousEndUnclean: true });
+  await opened(connector);
+  equal(counter('tributary_source_unclean_starts_total'), 1);
+  ok(entries.some(({ event }) => event === 'unclean_previous_end'));
+  task.stop();
+  await task.ended;
+});
+
+test('records for several topics are sent to each', async () => {
+  const { broker, connector, task } = await setup();
+  await broker.createTopic({ name: 'u' });
+  const run = await opened(connector);
+  run.giveBatch({
+    records: [textRecord('t', 'a'), textRecord('u', 'b'), textRecord('t', 'c')],
+    partition: scriptedPartition,
+    receivedAtMs: 0,
+  });
+  await Promise.all([broker.holds('t', 2), broker.holds('u', 1)]);
+  task.stop();
+  await task.ended;
+  deepEqual([broker.values('t'), broker.values('u')], [['a', 'c'], ['b']]);
+});
