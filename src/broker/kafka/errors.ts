@@ -138,7 +138,8 @@ const tlsProblems: Readonly<Record<string, string>> = {
 /** The error of settings that make no TLS: INVALID_CONFIG, before any connection is tried. */
 export function errorOfTlsSettings(error: unknown): TributaryError {
   const code = (error as ErrorPart).code ?? '';
-  const problem = tlsSettingProblems[code] ?? (error instanceof Error ? error.message : String(error));
+  const message = error instanceof Error ? error.message : String(error);
+  const problem = tlsSettingProblems[code] ?? tlsSettingProblems[message] ?? message;
   return new TributaryError('INVALID_CONFIG', `Cannot use the settings of tls: ${problem}`, { cause: error });
 }
 
@@ -148,6 +149,8 @@ const tlsSettingProblems: Readonly<Record<string, string>> = {
   ERR_OSSL_UNSUPPORTED: 'the key cannot be read; its passphrase may be wrong',
   ERR_OSSL_BAD_PASSWORD_READ: 'the key is encrypted: give its passphrase',
   ERR_OSSL_X509_KEY_VALUES_MISMATCH: 'cert and key do not belong together',
+  'mac verify failure': 'the passphrase of the PKCS #12 store is wrong',
+  'not enough data': 'pfx is no PKCS #12 store',
 };
 
 /** Alerts that the broker ends the connection with (RFC 8446, 6.2), by number: they come as text of OpenSSL. */

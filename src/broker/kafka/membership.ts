@@ -38,7 +38,13 @@ const rebalanceTimeoutMs = 60_000;
 const watchMs = 5000;
 
 /** Why the heart stopped. */
-type Pause = 'rebalance' | 'lost' | 'ended';
+type Pause =
+  | 'rebalance'
+  /** The group says it does not know us. */
+  | 'lost'
+  /** The coordinator could not be asked for a whole session: others may have what we owned. */
+  | 'silent'
+  | 'ended';
 
 /**
  * One member of a group, by the classic protocol with cooperative rebalancing (KIP-429): it joins, gets its share, keeps it
@@ -125,6 +131,7 @@ export class Membership {
         failures = 0;
         const pause = await this.#live(share, onFirstShare);
         if (pause === 'lost') await this.#loseAll();
+        else if (pause === 'silent') await this.#loseOwned();
       } catch (error) {
         if (signal.aborted) return;
         await this.#failed(error);
@@ -257,10 +264,16 @@ export class Membership {
     await sleep(this.#settings.sessionTimeoutMs, this.#ended.signal);
   }
 
+  /** The group has forgotten us: we come back as somebody new. */
   async #loseAll(): Promise<void> {
     this.#memberId = '';
+    await this.#loseOwned();
+  }
+
+  /** Our id may still be known, to a coordinator that was away itself: under it we need not wait for our own old self. */
+  async #loseOwned(): Promise<void> {
     this.#generation = -1;
-    this.#joinReason = 'the group had counted it out';
+    this.#joinReason = 'it had lost the group';
     if (this.#owned.size > 0) await this.#giveUp(this.owned, 'lost');
   }
 
@@ -286,7 +299,7 @@ export class Membership {
         if (!isRetriable(error)) throw error;
         this.#missed(error);
       }
-      if (this.#nowMs() - this.#aliveAtMs > sessionTimeoutMs) return 'lost';
+      if (this.#nowMs() - this.#aliveAtMs > sessionTimeoutMs) return 'silent';
     }
   }
 
@@ -314,6 +327,7 @@ export class Membership {
     this.#isJoining = true;
     const code = apiCodeOf(error);
     if (code === fencedInstance) {
+      this.#isJoining = false;
       await this.#loseAll();
       throw new TributaryError(
         'GROUP_MEMBER_UNKNOWN',
@@ -327,12 +341,12 @@ export class Membership {
       return;
     }
     if (!isRetriable(error)) {
+      this.#isJoining = false;
       await this.#loseAll();
       throw error;
     }
     this.#missed(error);
-    if (this.#owned.size > 0 && this.#nowMs() - this.#aliveAtMs > this.#settings.sessionTimeoutMs)
-      await this.#loseAll();
+    if (this.#nowMs() - this.#aliveAtMs > this.#settings.sessionTimeoutMs) await this.#loseOwned();
   }
 
   #missed(error: unknown): void {

@@ -15,11 +15,16 @@ export interface TlsSettings {
   readonly ca?: string | Buffer | readonly (string | Buffer)[];
   readonly cert?: string | Buffer;
   readonly key?: string | Buffer;
+  /** Certificate, key and authorities as one PKCS #12 store. */
+  readonly pfx?: Buffer;
+  /** Of the key, or of the store. */
   readonly passphrase?: string;
   /** Name the certificate must hold, where that is not the host's. */
   readonly servername?: string;
   /** False takes any certificate. Only for tests. */
   readonly rejectUnauthorized?: boolean;
+  /** In place of Node's check of the host's name against the certificate. */
+  readonly checkServerIdentity?: NonNullable<ConnectionOptions['tls']>['checkServerIdentity'];
 }
 
 /** What the client needs for each connection; knows what of it may be shown. */
@@ -44,10 +49,14 @@ export class Security {
   forConnection(host: string): Pick<ConnectionOptions, 'tls' | 'sasl' | 'tlsServerName'> {
     const { tls } = this;
     if (tls === undefined) return { sasl: this.#sasl };
-    const { servername, rejectUnauthorized = true } = tls;
+    const { servername, rejectUnauthorized = true, checkServerIdentity } = tls;
     return {
       sasl: this.#sasl,
-      tls: { secureContext: this.#secureContext, rejectUnauthorized },
+      tls: {
+        secureContext: this.#secureContext,
+        rejectUnauthorized,
+        ...(checkServerIdentity === undefined ? {} : { checkServerIdentity }),
+      },
       // An address is no server name (RFC 6066, 3); Node checks the certificate against the host all the same.
       ...(servername !== undefined ? { tlsServerName: servername } : isAddress(host) ? {} : { tlsServerName: host }),
     };
@@ -80,9 +89,10 @@ function checkPem(name: string, value: TlsSettings['ca']): void {
   }
 }
 
-function secureContext({ ca, cert, key, passphrase }: TlsSettings): SecureContext {
+function secureContext({ ca, cert, key, pfx, passphrase }: TlsSettings): SecureContext {
+  const authorities = ca === undefined ? undefined : ([ca].flat() as Buffer[]);
   try {
-    return createSecureContext({ ca: ca === undefined ? undefined : ([ca].flat() as Buffer[]), cert, key, passphrase });
+    return createSecureContext({ ca: authorities, cert, key, pfx, passphrase });
   } catch (error) {
     throw errorOfTlsSettings(error);
   }
