@@ -39,7 +39,13 @@ export async function startFromYaml(options: StartOptions, io: Io): Promise<numb
       `--demo brings a connector "${demoName}", and "${file!}" has one: leave out --demo or name that one otherwise.`,
     );
   }
-  return run(loaded, demo, io);
+  // A newcomer looks at the live line; what goes wrong is still said.
+  const quiet = demo && loaded.config !== undefined && !saysLogLevel(options, io.env);
+  return run(quiet ? { ...loaded, config: { ...loaded.config!, logLevel: 'warn' } } : loaded, demo, io);
+}
+
+function saysLogLevel({ file, logLevel }: StartOptions, env: NodeJS.ProcessEnv): boolean {
+  return file !== undefined || logLevel !== undefined || env['TRIBUTARY_LOG_LEVEL'] !== undefined;
 }
 
 export async function startFromConnect(
@@ -78,8 +84,9 @@ export async function run(loaded: Loaded<AppConfig>, demo: boolean, io: Io): Pro
     );
     terminal.startCounting(metrics);
     await signals.first;
-    const stopped = await stopInTime(app, config.worker.gracefulTimeoutMs + closeMs);
+    // Now and not at the end: the series of a task go with it.
     terminal.close();
+    const stopped = await stopInTime(app, config.worker.gracefulTimeoutMs + closeMs);
     terminal.write(stopped ? 'Stopped.\n' : 'Stopped before everything was closed: it took too long.\n');
     return stopped ? 0 : 1;
   } finally {

@@ -95,9 +95,8 @@ test('copy writes a WebSocket to a topic until Ctrl-C', async () => {
   const { code, stderr } = await copy.stop();
   equal(code, 0, stderr);
   deepEqual(feed.subscriptions, ['hello, "you"']);
-  const { stdout } = await tributary(['tap', 'copied', '--no-follow', '-o', 'value'], {
+  const tapped = await tributary(['tap', 'copied', '--no-follow', '-o', 'value', '--broker', 'embedded:./data'], {
     cwd: folder.path,
-    env: { TRIBUTARY_URL: 'http://127.0.0.1:9' },
   });
-  equal(stdout, [0, 1, 2].map((n) => `{"n":${n},"product_id":"BTC-USD"}\n`).join(''));
+  equal(tapped.stdout, [0, 1, 2].map((n) => `{"n":${n},"product_id":"BTC-USD"}\n`).join(''));
 });

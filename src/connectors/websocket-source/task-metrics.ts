@@ -6,15 +6,17 @@ export interface TaskFigures {
   readonly readings: Readings;
   readonly sessionId: string;
   readonly attempts: number;
+  /** The task has been stopped: that it is not connected is what was asked for. */
+  readonly isStopped: boolean;
 }
 
 /** The line `task_metrics`: the figures of a task, and in one word how it is. */
-export function taskMetrics(log: Log, { meters, readings, sessionId, attempts }: TaskFigures): void {
+export function taskMetrics(log: Log, { meters, readings, sessionId, attempts, isStopped }: TaskFigures): void {
   const dropped = dropReasons.reduce((sum, reason) => sum + meters.dropped[reason].value, 0);
   const queued = readings.queueRecords();
   const quietMs = Math.round(readings.secondsSinceLastMessage() * 1000);
   const utilization = (queued * 100) / readings.queueCapacity;
-  const status = statusOf(readings.isConnected(), dropped, utilization, quietMs);
+  const status = isStopped ? 'STOPPED' : statusOf(readings.isConnected(), dropped, utilization, quietMs);
   const fields = {
     connected: readings.isConnected(),
     messages_received: meters.received.value,
@@ -29,7 +31,7 @@ export function taskMetrics(log: Log, { meters, readings, sessionId, attempts }:
     session_id: sessionId,
     status,
   };
-  if (status === 'HEALTHY') log.info('task_metrics', fields);
+  if (status === 'HEALTHY' || status === 'STOPPED') log.info('task_metrics', fields);
   else log.warn('task_metrics', fields);
 }
 

@@ -348,6 +348,7 @@ export class WebSocketTask {
       readings: this.#readings(),
       sessionId: this.#sessionId,
       attempts: 'attempt' in this.#state ? this.#state.attempt : 0,
+      isStopped: this.#state.kind === 'stopped',
     });
   }
 }
