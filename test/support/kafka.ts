@@ -1,0 +1,176 @@
+/** A real Apache Kafka for tests: one KRaft node, its jars from Maven in the ignored folder .cache/kafka. */
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { freePorts } from './free-ports.ts';
+import { spawnTethered, type TetheredProcess } from './tethered.ts';
+
+const run = promisify(execFile);
+const version = '4.1.0';
+const jars = resolve(import.meta.dirname, '../../.cache/kafka/jars');
+const done = join(jars, `complete-${version}`);
+
+const pom = `<project><modelVersion>4.0.0</modelVersion><groupId>t</groupId><artifactId>t</artifactId><version>1</version><dependencies>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${version}</version></dependency>
+<dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>1.7.36</version></dependency>
+</dependencies></project>`;
+
+/** Fetches the jars where they are not there yet; several test processes may ask at once. Throws one sentence. */
+export async function ensureKafka(): Promise<void> {
+  const lock = `${jars}.lock`;
+  mkdirSync(resolve(jars, '..'), { recursive: true });
+  while (!existsSync(done)) {
+    if (!tryLock(lock)) {
+      await new Promise((wake) => setTimeout(wake, 500));
+      continue;
+    }
+    try {
+      await fetchJars();
+    } finally {
+      rmSync(lock, { recursive: true, force: true });
+    }
+  }
+}
+
+/**
+ * Why tests with a real Kafka are skipped, or false. With KAFKA_REQUIRED=1 a Kafka that cannot be had is a failure.
+ */
+export async function kafkaMissing(): Promise<string | false> {
+  try {
+    await run('java', ['-version']);
+    await ensureKafka();
+    return false;
+  } catch (error) {
+    const sentence = `No real Kafka here: Java 17 and Maven are wanted (${(error as Error).message.split('\n')[0]})`;
+    if (process.env['KAFKA_REQUIRED'] === '1') throw new Error(sentence, { cause: error });
+    return sentence;
+  }
+}
+
+export interface KafkaServer extends AsyncDisposable {
+  /** host:port of its plaintext listener. */
+  readonly bootstrap: string;
+  readonly pid: number;
+  /** Ends it as a power cut would; the data stays. */
+  kill9(): Promise<void>;
+  /** Starts it again after kill9, with its data and ports. */
+  restart(): Promise<void>;
+}
+
+/** `properties` go over the defaults, which make a small node that starts fast. */
+export async function startKafka(properties: Readonly<Record<string, string>> = {}): Promise<KafkaServer> {
+  await ensureKafka();
+  const folder = mkdtempSync(join(tmpdir(), 'tributary-kafka-'));
+  const [port, controller] = (await freePorts(2)) as [number, number];
+  const file = join(folder, 'server.properties');
+  writeFileSync(file, text({ ...defaults(folder, port, controller), ...properties }));
+  await java('kafka.tools.StorageTool', ['format', '--standalone', '-t', 'dHJpYnV0YXJ5LXRlc3QtMQ', '-c', file]);
+  let server = await launch(file, port);
+  return {
+    bootstrap: `127.0.0.1:${port}`,
+    get pid() {
+      return server.pid;
+    },
+    async kill9() {
+      process.kill(server.pid, 'SIGKILL');
+      await server.exited;
+    },
+    async restart() {
+      server = await launch(file, port);
+    },
+    async [Symbol.asyncDispose]() {
+      if (!server.hasExited()) process.kill(server.pid, 'SIGKILL');
+      await server.exited;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function defaults(folder: string, port: number, controller: number): Record<string, string> {
+  return {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    'controller.quorum.bootstrap.servers': `127.0.0.1:${controller}`,
+    'controller.listener.names': 'CONTROLLER',
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'log.dirs': join(folder, 'data'),
+    'offsets.topic.replication.factor': '1',
+    'offsets.topic.num.partitions': '3',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+    'transaction.state.log.num.partitions': '3',
+    'share.coordinator.state.topic.replication.factor': '1',
+    'share.coordinator.state.topic.min.isr': '1',
+    'group.initial.rebalance.delay.ms': '0',
+    'group.min.session.timeout.ms': '1000',
+    'log.retention.check.interval.ms': '1000',
+    'log.initial.task.delay.ms': '500',
+    'log.cleaner.backoff.ms': '500',
+    'auto.create.topics.enable': 'false',
+  };
+}
+
+async function launch(file: string, port: number): Promise<TetheredProcess> {
+  const server = await spawnTethered('java', [...jvm, 'kafka.Kafka', file], environment());
+  for (let tries = 0; tries < 600; tries++) {
+    if (server.hasExited()) throw new Error(`Kafka did not start: ${server.output()}`);
+    if (await accepts(port)) return server;
+    await new Promise((wake) => setTimeout(wake, 100));
+  }
+  throw new Error(`Kafka does not listen on ${port}: ${server.output()}`);
+}
+
+const jvm = ['-Xmx512m', '-XX:TieredStopAtLevel=1'];
+
+function environment(): NodeJS.ProcessEnv {
+  return { ...process.env, CLASSPATH: `${jars}/*` };
+}
+
+async function java(main: string, args: readonly string[]): Promise<void> {
+  await run('java', [...jvm, main, ...args], { env: environment() });
+}
+
+function text(properties: Readonly<Record<string, string>>): string {
+  return Object.entries(properties)
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join('');
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((tell) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => tell(true)).once('error', () => tell(false));
+    socket.once('connect', () => socket.destroy());
+  });
+}
+
+/** A folder is made by one process only. One left behind by a process that was killed is taken over after ten minutes. */
+function tryLock(lock: string): boolean {
+  try {
+    mkdirSync(lock);
+    return true;
+  } catch {
+    if (existsSync(lock) && Date.now() - statSync(lock).mtimeMs > 600_000)
+      rmSync(lock, { recursive: true, force: true });
+    return false;
+  }
+}
+
+async function fetchJars(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'tributary-pom-'));
+  try {
+    writeFileSync(join(folder, 'pom.xml'), pom);
+    const args = ['-q', '-B', '-f', join(folder, 'pom.xml'), 'dependency:copy-dependencies', '-DincludeScope=runtime'];
+    await run('mvn', [...args, `-DoutputDirectory=${jars}`], { maxBuffer: 1e8 });
+    const count = readdirSync(jars).filter((name) => name.endsWith('.jar')).length;
+    if (count < 20) throw new Error(`Maven brought only ${count} jars`);
+    writeFileSync(done, '');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
