@@ -15,7 +15,7 @@ export interface RetryOptions {
   readonly forMs: number;
   /** Default: what the error itself says. */
   readonly isRetriable?: (error: unknown) => boolean;
-  readonly onRetry?: (reason: string) => void;
+  readonly onRetry?: (reason: string, error: unknown) => void;
 }
 
 /**
@@ -32,7 +32,7 @@ export async function retrying<T>(what: string, options: RetryOptions, attempt: 
       if (signal.aborted || !(options.isRetriable ?? isRetriable)(error)) throw error;
       const delay = backoffMs(failures, retryPolicy, random);
       if (clock.monotonicMs() + delay > deadline) throw gaveUp(what, options.forMs, error);
-      options.onRetry?.(describeError(error));
+      options.onRetry?.(describeError(error), error);
       await sleep(delay, signal);
       if (signal.aborted) throw error;
     }

@@ -11,6 +11,7 @@ import {
 } from './api/transactions.ts';
 import type { KafkaClient } from './client.ts';
 import type { Wire } from './connections.ts';
+import { apiCodeOf } from './errors.ts';
 import type { Identity } from './produce-batch.ts';
 import type { ProduceEngine } from './produce-engine.ts';
 
@@ -288,16 +289,23 @@ function askCoordinator<T>(
 ): Promise<T> {
   const { client, transactionTimeoutMs, onRetry } = settings;
   // Beyond its timeout the coordinator has aborted the transaction anyway.
-  const options = { signal, forMs: transactionTimeoutMs, onRetry };
+  const onRetryOf = (reason: string, error: unknown): void => {
+    if (apiCodeOf(error) !== concurrentTransactions) onRetry(reason);
+  };
+  const options = { signal, forMs: transactionTimeoutMs, onRetry: onRetryOf };
   return client.run(what, options, async () => {
     try {
       return await ask(await client.toCoordinator(kind, key, purpose));
     } catch (error) {
-      if (isRetriable(error)) client.forgetCoordinator(kind, key);
+      const isElsewhere = isRetriable(error) && apiCodeOf(error) !== concurrentTransactions;
+      if (isElsewhere) client.forgetCoordinator(kind, key);
       throw error;
     }
   });
 }
+
+/** The markers of the last transaction are still being written: the usual course, and no failure. */
+const concurrentTransactions = 51;
 
 function stoppedError(): TributaryError {
   return abortError(undefined, 'The transaction');
