@@ -1,4 +1,5 @@
 /** One connector as configured: its tasks, their states, and the changes between running, paused and stopped. */
+import { isDeepStrictEqual } from 'node:util';
 import { describeError, TributaryError } from '../base/errors.ts';
 import { parse, type RawConfig, unknownKeys } from '../config/config-def.ts';
 import type { Connector } from '../connectors/contract.ts';
@@ -16,7 +17,8 @@ import type { State, Status } from './status-table.ts';
 import type { StatusWriter } from './status-writer.ts';
 import { TaskRunner } from './task-runner.ts';
 import { ensureTopic } from './topic-creation.ts';
-import type { WorkerOptions } from './worker-options.ts';
+import { checkConnectorConfig } from './validation.ts';
+import { defaultGracefulStopMs, type WorkerOptions } from './worker-options.ts';
 
 export interface ConnectorState {
   readonly state: State;
@@ -37,6 +39,9 @@ interface Task {
   readonly metrics: Metrics;
 }
 
+/** Beyond the time for a graceful stop: for wrapping up, before a task is given up. */
+const abandonAfterMs = 3_000;
+
 const stateOf: Readonly<Record<TargetState, State>> = { STARTED: 'RUNNING', PAUSED: 'PAUSED', STOPPED: 'STOPPED' };
 
 export class ConnectorRunner {
@@ -45,6 +50,8 @@ export class ConnectorRunner {
   readonly #log: Log;
   #state: ConnectorState = { state: 'UNASSIGNED', trace: null, version: null };
   #tasks: Task[] = [];
+  /** How the last run of each task in this process ended; false while it runs. */
+  readonly #clean = new Map<number, boolean>();
 
   constructor(name: string, context: RunnerContext) {
     this.name = name;
@@ -71,23 +78,36 @@ export class ConnectorRunner {
     try {
       made = this.#make(stored);
     } catch (error) {
+      this.#forgetTasks(0);
       this.#become({ state: 'FAILED', trace: describeError(error), version: null });
       return;
     }
     const { connector, taskConfigs } = made;
-    const shown = target === 'STOPPED' ? [] : taskConfigs;
-    if (configs.tasks(this.name).length !== shown.length || target === 'STARTED')
-      await configs.putTasks(this.name, shown);
+    // Tasks are made by a running connector: one that was stopped, or never ran, has none while it is paused.
+    const known = configs.tasks(this.name);
+    const shown = target === 'STARTED' || (target === 'PAUSED' && known.length > 0) ? taskConfigs : [];
+    if (!isDeepStrictEqual(known, shown)) await configs.putTasks(this.name, shown);
     this.#become({ state: stateOf[target], trace: null, version: connector.version });
-    if (target === 'STOPPED') this.#forgetTasks();
-    else this.#tasks = shown.map((config, task) => this.#task(connector, config, task));
-    if (target === 'STARTED') await Promise.all(this.#tasks.map(({ runner }) => runner.start()));
-    else for (const [task, { runner }] of this.#tasks.entries()) await this.#park(task, runner, stateOf[target]);
+    this.#forgetTasks(shown.length);
+    if (target === 'STARTED') {
+      this.#tasks = shown.map((config, task) => this.#task(connector, config, task));
+      await Promise.all(this.#tasks.map(({ runner }) => runner.start()));
+    } else if (
+      !isDeepStrictEqual(
+        this.#tasks.map(({ config }) => config),
+        shown,
+      )
+    ) {
+      this.#tasks = shown.map((config, task) => this.#task(connector, config, task));
+      await Promise.all(this.#tasks.map(({ runner }) => runner.stop(stateOf[target])));
+    }
   }
 
+  /** Nothing happens while the connector shall not run: its tasks are made anew when it does. */
   async restartTask(task: number): Promise<void> {
     const found = this.#tasks[task];
     if (found === undefined) throw new TributaryError('NOT_FOUND', `Unknown task: ${this.name}-${task}`);
+    if (this.#context.configs.targetState(this.name) !== 'STARTED') return;
     await found.runner.stop('RESTARTING');
     await found.runner.start();
   }
@@ -100,22 +120,27 @@ export class ConnectorRunner {
   #make(stored: RawConfig): { connector: Connector; taskConfigs: readonly RawConfig[] } {
     const { options } = this.#context;
     const config = options.resolve?.(stored) ?? stored;
+    checkConnectorConfig(this.name, stored, config, options.connectors);
     const connector = findConnector(options.connectors, config['connector.class'] ?? '');
-    const definition = connectorOptions(connector.config);
-    parse(definition, config);
-    for (const { key, hint } of unknownKeys(definition, config, frameworkPrefixes)) {
+    for (const { key, hint } of unknownKeys(connectorOptions(connector.config), config, frameworkPrefixes)) {
       this.#log.warn('unknown_key', { key, hint: `nothing reads it.${hint}` });
     }
     const max = parse(frameworkConfig, config)['tasks.max'];
-    return { connector, taskConfigs: connector.tasks(config, max) };
+    const taskClass = taskClassOf(connector);
+    const taskConfigs = connector
+      .tasks(config, max)
+      .map((task) => ({ ...withReferences(task, config, stored), 'task.class': taskClass }));
+    return { connector, taskConfigs };
   }
 
   #task(connector: Connector, config: RawConfig, task: number): Task {
     const { options, statuses } = this.#context;
-    const framework = parse(frameworkConfig, config);
+    const framework = parse(frameworkConfig, options.resolve?.(config) ?? config);
     const metrics = options.metrics.child({ connector: this.name, task: String(task) });
     const log = this.#log.child({ task });
-    const unclean = connector.kind === 'source' && statuses.task(this.name, task)?.clean === false;
+    // What this process saw counts; the table tells of the process before, and is written behind our back.
+    const unclean =
+      connector.kind === 'source' && (this.#clean.get(task) ?? statuses.task(this.name, task)?.clean) === false;
     let first = true;
     const runner = new TaskRunner({
       log,
@@ -125,7 +150,9 @@ export class ConnectorRunner {
         delayMs: framework['errors.restart.delay.ms'],
         maxDelayMs: framework['errors.restart.delay.max.ms'],
       },
+      stopTimeoutMs: (options.gracefulStopMs ?? defaultGracefulStopMs) + abandonAfterMs,
       onChange: ({ state, trace }, clean) => {
+        this.#clean.set(task, clean);
         statuses.putTask(this.name, task, this.#status(state, trace, connector.version, clean));
       },
       start: async (setStatus) => {
@@ -139,7 +166,7 @@ export class ConnectorRunner {
 
   async #startTask(
     connector: Connector,
-    config: RawConfig,
+    taskConfig: RawConfig,
     task: number,
     previousEndUnclean: boolean,
     metrics: Metrics,
@@ -148,6 +175,7 @@ export class ConnectorRunner {
   ): Promise<RunningTask> {
     const { options, offsets } = this.#context;
     const { broker, clock, random } = options;
+    const config = options.resolve?.(taskConfig) ?? taskConfig;
     const common = { name: this.name, task, config, broker, metrics, log, clock, random, setStatus };
     const flushMs = options.offsetFlushIntervalMs ?? 5_000;
     if (connector.kind === 'sink') return startSinkTask({ ...common, connector, commitIntervalMs: flushMs });
@@ -162,18 +190,17 @@ export class ConnectorRunner {
       ensureTopic: (topic) => ensureTopic(broker, topic, creation, log),
       tolerance: parse(frameworkConfig, config)['errors.tolerance'] === 'all' ? 'all' : 'none',
       offsetFlushIntervalMs: flushMs,
-      gracefulStopMs: options.gracefulStopMs ?? 5_000,
+      gracefulStopMs: options.gracefulStopMs ?? defaultGracefulStopMs,
     });
   }
 
-  async #park(task: number, runner: TaskRunner, state: State): Promise<void> {
-    await runner.stop(state);
-    this.#log.debug('task_parked', { task, state });
-  }
-
-  #forgetTasks(): void {
-    for (const task of this.#tasks.keys()) this.#context.statuses.removeTask(this.name, task);
-    this.#tasks = [];
+  /** Statuses of tasks from this number on; their runners have been stopped. */
+  #forgetTasks(from: number): void {
+    for (let task = from; task < this.#tasks.length; task++) {
+      this.#context.statuses.removeTask(this.name, task);
+      this.#clean.delete(task);
+    }
+    this.#tasks.length = Math.min(this.#tasks.length, from);
   }
 
   #become(state: ConnectorState): void {
@@ -186,4 +213,16 @@ export class ConnectorRunner {
     const status = { state, trace, workerId: this.#context.options.workerId, version };
     return clean === undefined ? status : { ...status, clean };
   }
+}
+
+/** A source's task is named as Kafka Connect's connectors name theirs; nothing here reads it, clients show it. */
+function taskClassOf({ name, classNames }: Connector): string {
+  return (classNames[0] ?? name).replace(/(Connector)?$/, 'Task');
+}
+
+/** A task's configuration as it may be stored and shown: with the references that its values came from. */
+function withReferences(task: RawConfig, resolved: RawConfig, stored: RawConfig): RawConfig {
+  return Object.fromEntries(
+    Object.entries(task).map(([key, value]) => [key, value === resolved[key] ? (stored[key] ?? value) : value]),
+  );
 }

@@ -4,9 +4,10 @@ import type { Connector } from '../connectors/contract.ts';
 
 /**
  * The connector of that name: its short name, a full class name, the class name without its package, or that without
- * `Connector` at its end, as Kafka Connect accepts them. CONFIG_INVALID names what there is.
+ * `Connector` at its end, as Kafka Connect accepts them. CONFIG_INVALID names what there is, and `shown` in place of a name
+ * that came out of a reference.
  */
-export function findConnector(connectors: readonly Connector[], className: string): Connector {
+export function findConnector(connectors: readonly Connector[], className: string, shown = className): Connector {
   const wanted = className.trim();
   const found = connectors.find((connector) => namesOf(connector).includes(wanted));
   if (found !== undefined) return found;
@@ -14,8 +15,8 @@ export function findConnector(connectors: readonly Connector[], className: strin
   const available = connectors.map((connector) => connector.classNames[0] ?? connector.name).join(', ');
   throw new TributaryError(
     'CONFIG_INVALID',
-    `Failed to find any class that implements Connector and which name matches ${wanted}, available connectors are: ` +
-      `${available}.${suggest(wanted, known)}`,
+    `Failed to find any class that implements Connector and which name matches ${shown.trim()}, available connectors are: ` +
+      `${available}.${suggest(shown.trim(), known)}`,
   );
 }
 

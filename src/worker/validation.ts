@@ -4,14 +4,27 @@ import type { Connector } from '../connectors/contract.ts';
 import { connectorOptions } from './framework-config.ts';
 import { findConnector } from './plugins.ts';
 
-/** Throws CONFIG_INVALID with every problem of a connector's configuration, in the words that clients of Kafka Connect know. */
-export function checkConnectorConfig(name: string, config: RawConfig, connectors: readonly Connector[]): void {
+/**
+ * Throws CONFIG_INVALID with every problem of a connector's configuration, in the words that clients of Kafka Connect know.
+ * `raw` is what was written, `config` the same with references resolved. What a reference stands for is in no text: else
+ * whoever may send a configuration could read every secret by sending a wrong one.
+ */
+export function checkConnectorConfig(
+  name: string,
+  raw: RawConfig,
+  config: RawConfig,
+  connectors: readonly Connector[],
+): void {
   const className = config['connector.class'];
   if (className === undefined) {
     throw new TributaryError('CONFIG_INVALID', `Connector config {name=${name}} contains no connector type`);
   }
-  const connector = findConnector(connectors, className);
-  const errors = validate(connectorOptions(connector.config), config).flatMap((value) => value.errors);
+  const connector = findConnector(connectors, className, raw['connector.class']);
+  const errors = validate(connectorOptions(connector.config), config).flatMap((value) =>
+    value.errors.length > 0 && raw[value.name] !== config[value.name]
+      ? [`Invalid value ${raw[value.name]} for configuration ${value.name}: what it refers to is not valid`]
+      : value.errors,
+  );
   if (errors.length === 0) return;
   throw new TributaryError(
     'CONFIG_INVALID',

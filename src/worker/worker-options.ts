@@ -38,6 +38,8 @@ export interface WorkerOptions {
   readonly random: Random;
 }
 
+export const defaultGracefulStopMs = 5_000;
+
 export const defaultTables = {
   config: { topic: 'tributary-configs', partitions: 1 },
   offset: { topic: 'tributary-offsets', partitions: 1 },

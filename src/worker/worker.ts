@@ -2,6 +2,7 @@
  * The worker: runs what its configuration table says, and changes that table for those who ask. One change a connector at
  * a time; connectors never wait for each other.
  */
+import { withTimeout } from '../base/abort.ts';
 import { describeError, TributaryError } from '../base/errors.ts';
 import type { RawConfig } from '../config/raw.ts';
 import type { Connector } from '../connectors/contract.ts';
@@ -14,7 +15,7 @@ import { type State, statusTable } from './status-table.ts';
 import { statusWriter } from './status-writer.ts';
 import { openTable, type Table } from './table.ts';
 import { checkConnectorConfig } from './validation.ts';
-import { defaultTables, type WorkerOptions } from './worker-options.ts';
+import { defaultGracefulStopMs, defaultTables, type WorkerOptions } from './worker-options.ts';
 
 export type { WorkerOptions } from './worker-options.ts';
 
@@ -72,7 +73,12 @@ export async function startWorker(
     offsets: offsetTable(offset),
     statuses: statusWriter(statusTable(status), log),
   });
-  await worker.start(fromFile);
+  try {
+    await worker.start(fromFile);
+  } catch (error) {
+    await worker.close();
+    throw error;
+  }
   return worker;
 }
 
@@ -152,7 +158,7 @@ export class Worker implements AsyncDisposable {
   }
 
   async create(name: string, config: RawConfig, initialState: 'RUNNING' | 'PAUSED' | 'STOPPED'): Promise<void> {
-    checkConnectorConfig(name, this.#resolved(config), this.#options.connectors);
+    this.#check(name, config);
     await this.#change(name, async () => {
       if (this.#configs.connector(name) !== undefined) {
         throw new TributaryError('ALREADY_EXISTS', `Connector ${name} already exists`);
@@ -163,7 +169,7 @@ export class Worker implements AsyncDisposable {
   }
 
   async put(name: string, config: RawConfig): Promise<'created' | 'updated'> {
-    checkConnectorConfig(name, this.#resolved(config), this.#options.connectors);
+    this.#check(name, config);
     const existed = await this.#change(name, async () => {
       const known = this.#configs.connector(name) !== undefined;
       await this.#configs.putConnector(name, config);
@@ -240,8 +246,11 @@ export class Worker implements AsyncDisposable {
     await Promise.all(
       [...this.#runners.values()].map((runner) => this.#change(runner.name, () => runner.stopTasks('UNASSIGNED'))),
     );
-    await this.#context.statuses.settled();
-    await Promise.all(this.#tables.map((table) => table.close()));
+    // A broker that is away must not hold up the end: a status that is not written shows as an unclean end later.
+    const tablesClosed = this.#context.statuses.settled().then(() => Promise.all(this.#tables.map((t) => t.close())));
+    await withTimeout(tablesClosed, this.#options.gracefulStopMs ?? defaultGracefulStopMs, 'Closing the tables').catch(
+      (error: unknown) => this.#options.log.warn('tables_not_closed', { reason: describeError(error) }),
+    );
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -249,7 +258,7 @@ export class Worker implements AsyncDisposable {
   }
 
   async #takeFromFile(name: string, config: RawConfig): Promise<void> {
-    checkConnectorConfig(name, this.#resolved(config), this.#options.connectors);
+    this.#check(name, config);
     const stored = this.#configs.connector(name);
     if (stored !== undefined && JSON.stringify(sorted(stored)) !== JSON.stringify(sorted(config))) {
       this.#options.log.warn('connector_replaced', {
@@ -262,9 +271,13 @@ export class Worker implements AsyncDisposable {
 
   async #setTarget(name: string, target: TargetState): Promise<void> {
     this.#known(name);
-    if (this.#configs.targetState(name) === target && this.#runners.get(name)?.state.state !== 'FAILED') return;
-    await this.#change(name, () => this.#configs.putTargetState(name, target));
-    this.#applyInBackground(name);
+    const isNew = await this.#change(name, async () => {
+      const failed = this.#runners.get(name)?.state.state === 'FAILED';
+      if (this.#configs.targetState(name) === target && !failed) return false;
+      await this.#configs.putTargetState(name, target);
+      return true;
+    });
+    if (isNew) this.#applyInBackground(name);
   }
 
   #applyInBackground(name: string): void {
@@ -304,8 +317,9 @@ export class Worker implements AsyncDisposable {
     return config;
   }
 
-  #resolved(config: RawConfig): RawConfig {
-    return this.#options.resolve?.(config) ?? config;
+  #check(name: string, config: RawConfig): void {
+    const { resolve, connectors } = this.#options;
+    checkConnectorConfig(name, config, resolve?.(config) ?? config, connectors);
   }
 
   #classOf(config: RawConfig): Connector | undefined {

@@ -9,10 +9,6 @@ import { noSourceHeaders, type SourceRecord } from '../../src/record/source-reco
 export interface ScriptedSource extends SourceConnector {
   /** Runs that were opened, the newest last. */
   readonly runs: ScriptedRun[];
-  /** The newest run; waits for one where there is none that is open. */
-  opened(): Promise<ScriptedRun>;
-  /** The run with this number, counted from 0, over all tasks; waits until it was opened. */
-  run(index: number): Promise<ScriptedRun>;
   /** Thrown by the next call of `open`. */
   failOpen: Error | undefined;
 }
@@ -40,7 +36,6 @@ export const scriptedPartition = Object.freeze({ url: 'script:' });
 
 export function scriptedSource(name = 'scripted', taskCount = 1): ScriptedSource {
   const runs: ScriptedRun[] = [];
-  let wake: () => void = () => {};
   const source: ScriptedSource = {
     kind: 'source',
     name,
@@ -56,26 +51,8 @@ export function scriptedSource(name = 'scripted', taskCount = 1): ScriptedSource
       if (failOpen !== undefined) throw failOpen;
       const { run, batches } = scriptedRun(config, context);
       runs.push(run);
-      wake();
       return batches;
     },
-    async opened() {
-      while (runs.at(-1) === undefined || runs.at(-1)!.ended) await opening();
-      return runs.at(-1)!;
-    },
-    async run(index) {
-      while (runs[index] === undefined) await opening();
-      return runs[index]!;
-    },
-  };
-  const opening = (): Promise<void> => {
-    const before = wake;
-    return new Promise((resolve) => {
-      wake = () => {
-        before();
-        resolve();
-      };
-    });
   };
   return source;
 }
