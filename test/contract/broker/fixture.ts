@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import type { Broker, FetchedRecords, Producer, ReadOptions } from '../../../src/broker/broker.ts';
+import { type ConsumedRecord, type Header, noHeaders, type ProduceRecord } from '../../../src/record/record.ts';
+
+export interface BrokerFixture {
+  readonly name: string;
+  /** Why the suite is skipped here, or false. */
+  readonly skip: string | false;
+  /** Another connection to the same broker where there can be one, else the same broker. */
+  readonly broker: () => Promise<Broker>;
+  /** How long retention and compaction may take until they show. */
+  readonly maintenanceMs: number;
+}
+
+let count = 0;
+
+/** A name that no test of this or another run uses. */
+export function topicName(what: string): string {
+  return `${what}-${++count}-${randomUUID().slice(0, 8)}`;
+}
+
+export function record(value: string | Uint8Array | null, change: Partial<ProduceRecord> = {}): ProduceRecord {
+  return {
+    key: null,
+    value: value === null ? null : Buffer.from(value),
+    headers: noHeaders,
+    timestampMs: null,
+    ...change,
+  };
+}
+
+export function keyed(key: string, value: string | null): ProduceRecord {
+  return record(value, { key: Buffer.from(key) });
+}
+
+export async function sendValues(
+  producer: Producer,
+  topic: string,
+  values: readonly string[],
+  partition = 0,
+): Promise<void> {
+  await producer.send(
+    topic,
+    partition,
+    values.map((value) => record(value)),
+  );
+}
+
+/** Everything that is there now. */
+export async function readAll(
+  broker: Broker,
+  topic: string,
+  change: Partial<ReadOptions> = {},
+): Promise<ConsumedRecord[]> {
+  const records: ConsumedRecord[] = [];
+  for await (const fetched of broker.read({ topic, partition: 0, from: 'earliest', until: 'end', ...change })) {
+    records.push(...fetched.records);
+  }
+  return records;
+}
+
+export async function valuesOf(
+  broker: Broker,
+  topic: string,
+  change: Partial<ReadOptions> = {},
+): Promise<(string | null)[]> {
+  return (await readAll(broker, topic, change)).map(text);
+}
+
+export function text({ value }: { readonly value: Uint8Array | null }): string | null {
+  return value === null ? null : Buffer.from(value).toString();
+}
+
+export function header(key: string, value: string | null): Header {
+  return { key, value: value === null ? null : Buffer.from(value) };
+}
+
+/** Takes turns until so many records have come, and leaves the reader. */
+export async function take(source: AsyncIterable<FetchedRecords>, wanted: number): Promise<ConsumedRecord[]> {
+  const records: ConsumedRecord[] = [];
+  for await (const fetched of source) {
+    records.push(...fetched.records);
+    if (records.length >= wanted) break;
+  }
+  return records;
+}
+
+/** Asks again until the answer is good, for as long as the broker may take; then the last answer stands. */
+export async function eventually<T>(
+  ask: () => Promise<T>,
+  isGood: (answer: T) => boolean,
+  boundMs: number,
+): Promise<T> {
+  const deadline = performance.now() + boundMs;
+  for (;;) {
+    const answer = await ask();
+    if (isGood(answer) || performance.now() > deadline) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}

@@ -1,0 +1,83 @@
+import { deepEqual, equal, rejects } from 'node:assert/strict';
+import { test } from 'node:test';
+import { type BrokerFixture, sendValues, topicName, valuesOf } from './fixture.ts';
+
+export function transactionTests({ name, skip, broker: open }: BrokerFixture): void {
+  const it = (what: string, run: () => Promise<void>): void => void test(`${name}: ${what}`, { skip }, run);
+
+  it('a committed transaction is read, an aborted one is skipped, and an open one is not passed', async () => {
+    const broker = await open();
+    const topic = topicName('txn');
+    await broker.createTopic({ name: topic });
+    await using producer = await broker.producer({ transactionalId: topicName('id') });
+    await using plain = await broker.producer();
+    await producer.begin();
+    await sendValues(producer, topic, ['a', 'b']);
+    await producer.commit();
+    for (const value of ['x', 'y']) {
+      await producer.begin();
+      await sendValues(producer, topic, [value]);
+      await producer.abort();
+    }
+    await sendValues(plain, topic, ['c']);
+    deepEqual(await valuesOf(broker, topic), ['a', 'b', 'c']);
+    deepEqual(await valuesOf(broker, topic, { isolation: 'read-uncommitted' }), ['a', 'b', 'x', 'y', 'c']);
+    await producer.begin();
+    await sendValues(producer, topic, ['open']);
+    await sendValues(plain, topic, ['behind']);
+    deepEqual(await valuesOf(broker, topic), ['a', 'b', 'c']);
+    await producer.commit();
+    deepEqual(await valuesOf(broker, topic), ['a', 'b', 'c', 'open', 'behind']);
+  });
+
+  it('offsets of a group are committed with the transaction, and not when it is aborted', async () => {
+    const broker = await open();
+    const topic = topicName('txn-offsets');
+    const groupId = topicName('group');
+    await broker.createTopic({ name: topic });
+    await using producer = await broker.producer({ transactionalId: topicName('id') });
+    await producer.begin();
+    await producer.sendOffsets(groupId, [{ topic, partition: 0, offset: 3 }]);
+    await producer.abort();
+    deepEqual(await broker.committedOffsets(groupId), []);
+    await producer.begin();
+    await sendValues(producer, topic, ['a']);
+    await producer.sendOffsets(groupId, [{ topic, partition: 0, offset: 5 }]);
+    await producer.commit();
+    deepEqual(await broker.committedOffsets(groupId), [{ topic, partition: 0, offset: 5 }]);
+  });
+
+  it('a second producer with the same id fences the first, whose open transaction is aborted', async () => {
+    const broker = await open();
+    const topic = topicName('fence');
+    const transactionalId = topicName('id');
+    await broker.createTopic({ name: topic });
+    await using first = await broker.producer({ transactionalId });
+    await first.begin();
+    await sendValues(first, topic, ['lost']);
+    await using second = await broker.producer({ transactionalId });
+    await rejects(
+      (async () => {
+        await sendValues(first, topic, ['no']);
+        await first.commit();
+      })(),
+      { code: 'PRODUCER_FENCED' },
+    );
+    await second.begin();
+    await sendValues(second, topic, ['kept']);
+    await second.commit();
+    deepEqual(await valuesOf(broker, topic), ['kept']);
+  });
+
+  it('calls out of turn are typed errors', async () => {
+    const broker = await open();
+    await using plain = await broker.producer();
+    await rejects(plain.begin(), { code: 'TRANSACTION_INVALID_STATE' });
+    await using producer = await broker.producer({ transactionalId: topicName('id') });
+    await rejects(producer.commit(), { code: 'TRANSACTION_INVALID_STATE' });
+    await producer.begin();
+    await rejects(producer.begin(), { code: 'TRANSACTION_INVALID_STATE' });
+    await producer.abort();
+    equal(await producer.flush(), undefined);
+  });
+}
