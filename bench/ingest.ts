@@ -6,12 +6,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openTarget } from './support/targets.ts';
-import type { Target } from './support/targets.ts';
 import { buildTools, startFeed } from './support/feed.ts';
 import { machineLine } from './support/machine.ts';
 import { processUse } from './support/process.ts';
 import { showCount, showSpread, spread } from './support/stats.ts';
+import type { Target } from './support/targets.ts';
+import { openTarget } from './support/targets.ts';
 import { startTributary } from './support/tributary.ts';
 
 export interface IngestOptions {
@@ -36,9 +36,11 @@ export async function run(options: IngestOptions): Promise<void> {
   buildTools();
   const count = options.smoke ? 20_000 : 4_000_000;
   const runs = options.runs ?? (options.smoke ? 1 : 3);
-  const kinds = options.broker === undefined ? (['embedded', 'null', 'kafka'] as const) : [options.broker];
+  const kinds = options.broker === undefined ? (['embedded', 'kafka'] as const) : [options.broker];
   if (!options.json) {
-    console.log(`ingest: ${showCount(count)} text messages of ${size} B over one WebSocket, ${runs} runs each\n${machineLine()}\n`);
+    console.log(
+      `ingest: ${showCount(count)} text messages of ${size} B over one WebSocket, ${runs} runs each\n${machineLine()}\n`,
+    );
   }
   for (const kind of kinds) {
     const results: Run[] = [];
@@ -57,8 +59,12 @@ export async function run(options: IngestOptions): Promise<void> {
     if (options.json) console.log(JSON.stringify(figures));
     else {
       console.log(`${kind.padEnd(9)} ${showSpread(figures.perSecond, showCount)} messages/s`);
-      console.log(`          ${showSpread(figures.cpuUsPerMessage, (v) => v.toFixed(2))} µs of our processor time a message`);
-      console.log(`          ${showSpread(figures.peakMb, (v) => v.toFixed(0))} MB at most; lost ${figures.lost}, doubled ${figures.doubled}\n`);
+      console.log(
+        `          ${showSpread(figures.cpuUsPerMessage, (v) => v.toFixed(2))} µs of our processor time a message`,
+      );
+      console.log(
+        `          ${showSpread(figures.peakMb, (v) => v.toFixed(0))} MB at most; lost ${figures.lost}, doubled ${figures.doubled}\n`,
+      );
     }
     if (figures.lost + figures.doubled > 0) process.exitCode = 1;
   }
@@ -68,7 +74,7 @@ async function once(kind: string, count: number): Promise<Run> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-ingest-'));
   try {
     await using target = await openTarget(kind, folder);
-    // A discarding or embedded target leaves a core for each side; with a real Kafka three processes share two cores.
+    // An embedded target leaves a core for each side; with a real Kafka three processes share two cores.
     const apart = kind !== 'kafka';
     await using feed = await startFeed({ rate: 0, count, size, ...(apart ? { core: 0 } : {}) });
     await using tributary = await startTributary({
@@ -93,7 +99,11 @@ async function once(kind: string, count: number): Promise<Run> {
 }
 
 /** Polls the counter of acknowledged messages; rate and processor time are taken between its first and last change. */
-async function timeUntil(count: number, read: () => Promise<number>, pid: number): Promise<Omit<Run, 'lost' | 'doubled'>> {
+async function timeUntil(
+  count: number,
+  read: () => Promise<number>,
+  pid: number,
+): Promise<Omit<Run, 'lost' | 'doubled'>> {
   let first: { atMs: number; count: number; cpuMs: number } | undefined;
   let lastSeen = 0;
   let lastChangeMs = performance.now();
@@ -114,7 +124,8 @@ async function timeUntil(count: number, read: () => Promise<number>, pid: number
         peakMb,
       };
     }
-    if (atMs - lastChangeMs > 20_000) throw new Error(`Only ${seen} of ${count} messages were acknowledged, nothing for 20 s`);
+    if (atMs - lastChangeMs > 20_000)
+      throw new Error(`Only ${seen} of ${count} messages were acknowledged, nothing for 20 s`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

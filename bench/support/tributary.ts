@@ -1,6 +1,7 @@
 /** Our program in a process of its own, as a user runs it, with one WebSocket connector. */
-import { spawn } from 'node:child_process';
+
 import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -42,16 +43,19 @@ export async function startTributary(options: TributaryOptions): Promise<Tributa
   const startedAtMs = performance.now();
   const child = spawn(pinned[0]!, pinned.slice(1), { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
   const output: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) stream?.setEncoding('utf8').on('data', (text: string) => output.push(text));
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (text: string) => output.push(text));
 
   const scrape = async (): Promise<string> => {
-    if (child.exitCode !== null) throw new Error(`Tributary ended with ${child.exitCode}:\n${output.join('').slice(-2000)}`);
+    if (child.exitCode !== null)
+      throw new Error(`Tributary ended with ${child.exitCode}:\n${output.join('').slice(-2000)}`);
     const answer = await fetch(`http://127.0.0.1:${port}/metrics`);
     return answer.ok ? answer.text() : '';
   };
   const stop = async (): Promise<void> => {
     await end(child, 'SIGINT');
-    if (child.exitCode !== 0) throw new Error(`Tributary ended with ${child.exitCode}:\n${output.join('').slice(-2000)}`);
+    if (child.exitCode !== 0)
+      throw new Error(`Tributary ended with ${child.exitCode}:\n${output.join('').slice(-2000)}`);
   };
 
   return {

@@ -1,0 +1,76 @@
+/**
+ * From the arrival of a message to its acknowledgement, at 10 000 messages a second, as the connector's own histogram saw
+ * it (a quantile is the upper bound of the bucket it falls in); from the start of the process to its first acknowledged
+ * message, as seen from outside by asking every 10 ms; and the memory of a process that waits.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildTools, startFeed } from './support/feed.ts';
+import { machineLine } from './support/machine.ts';
+import { processUse } from './support/process.ts';
+import { showSpread, spread } from './support/stats.ts';
+import { openTarget } from './support/targets.ts';
+import { quantile, startTributary } from './support/tributary.ts';
+
+const rate = 10_000;
+const acknowledged = 'kafka_connect_source_task_source_record_write_total';
+
+export async function run(options: {
+  readonly json: boolean;
+  readonly smoke: boolean;
+  readonly broker: string | undefined;
+  readonly runs: number | undefined;
+}): Promise<void> {
+  buildTools();
+  const count = options.smoke ? 2_000 : 100_000;
+  const runs = options.runs ?? (options.smoke ? 1 : 3);
+  if (!options.json) console.log(`latency: ${rate} messages/s of 200 B, ${runs} runs each\n${machineLine()}\n`);
+  for (const kind of options.broker === undefined ? ['embedded', 'kafka'] : [options.broker]) {
+    const results = [];
+    for (let i = 0; i < runs; i++) results.push(await once(kind, count));
+    const figures = {
+      benchmark: 'latency',
+      broker: kind,
+      p50Ms: spread(results.map((r) => r.p50Ms)),
+      p99Ms: spread(results.map((r) => r.p99Ms)),
+      firstRecordMs: spread(results.map((r) => r.firstRecordMs)),
+      residentMb: spread(results.map((r) => r.residentMb)),
+    };
+    if (options.json) {
+      console.log(JSON.stringify(figures));
+      continue;
+    }
+    console.log(
+      `${kind.padEnd(9)} p50 ≤ ${showSpread(figures.p50Ms, (v) => v.toFixed(2))} ms, p99 ≤ ${showSpread(figures.p99Ms, (v) => v.toFixed(2))} ms`,
+    );
+    console.log(`          start to first record ${showSpread(figures.firstRecordMs, (v) => v.toFixed(0))} ms`);
+    console.log(`          resident afterwards, idle ${showSpread(figures.residentMb, (v) => v.toFixed(0))} MB\n`);
+  }
+}
+
+async function once(kind: string, count: number) {
+  const folder = mkdtempSync(join(tmpdir(), 'tributary-latency-'));
+  try {
+    await using target = await openTarget(kind, folder);
+    await using feed = await startFeed({ rate, count, size: 200 });
+    await using tributary = await startTributary({
+      broker: target.address,
+      connectors: { bench: { 'connector.class': 'websocket', 'websocket.url': feed.url, 'kafka.topic': 'bench' } },
+    });
+    let firstRecordMs = 0;
+    for (let seen = 0; seen < count; ) {
+      seen = await tributary.metric(acknowledged);
+      if (seen > 0 && firstRecordMs === 0) firstRecordMs = performance.now() - tributary.startedAtMs;
+      if (performance.now() - tributary.startedAtMs > 60_000)
+        throw new Error(`Only ${seen} of ${count} messages after a minute`);
+      await new Promise((resolve) => setTimeout(resolve, firstRecordMs === 0 ? 10 : 200));
+    }
+    const buckets = await tributary.buckets('tributary_source_receive_to_ack_seconds');
+    const { residentMb } = processUse(tributary.pid);
+    await tributary.stop();
+    return { p50Ms: quantile(buckets, 0.5) * 1000, p99Ms: quantile(buckets, 0.99) * 1000, firstRecordMs, residentMb };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
