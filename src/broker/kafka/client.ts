@@ -2,6 +2,7 @@ import { abortError, throwIfAborted } from '../../base/abort.ts';
 import type { Clock, Random } from '../../base/clock.ts';
 import { TributaryError } from '../../base/errors.ts';
 import type { Codecs } from '../../record/codecs.ts';
+import type { TopicPartition } from '../../record/record.ts';
 import type { CallOptions } from '../broker.ts';
 import { apiVersions, type CoordinatorKind, findCoordinator, type VersionRange } from './api/cluster.ts';
 import { fetchKey, fetchVersions } from './api/fetch.ts';
@@ -25,6 +26,11 @@ export class KafkaClient {
   readonly toolkit: Toolkit;
   readonly connections: Connections;
   readonly metadata: Metadata;
+  /**
+   * Offsets that transactions of ours have committed, by group. Kafka acknowledges a commit before it has written the
+   * markers, and until then a question for all offsets of a group leaves those out; a question for these waits.
+   */
+  readonly committedInTransactions = new Map<string, readonly TopicPartition[]>();
   readonly settings: ClientSettings;
   readonly #closed = new AbortController();
   readonly #coordinators = new Map<string, Address>();

@@ -15,7 +15,15 @@ export class GroupAdmin {
 
   committedOffsets(groupId: string, options?: CallOptions): Promise<readonly CommittedOffset[]> {
     const what = `read the committed offsets of group "${groupId}"`;
-    return this.#ask(groupId, what, options, (wire) => fetchOffsets(this.#client.toolkit, wire, groupId, 'all', true));
+    const { toolkit, committedInTransactions } = this.#client;
+    return this.#ask(groupId, what, options, async (wire) => {
+      const recent = committedInTransactions.get(groupId);
+      if (recent !== undefined) {
+        await fetchOffsets(toolkit, wire, groupId, recent, true);
+        if (committedInTransactions.get(groupId) === recent) committedInTransactions.delete(groupId);
+      }
+      return fetchOffsets(toolkit, wire, groupId, 'all', true);
+    });
   }
 
   async setCommittedOffsets(

@@ -47,6 +47,8 @@ export class Transactions {
   #isAdding = false;
   /** True once the coordinator knows of the transaction. */
   #isBegun = false;
+  /** Partitions whose offsets are part of the open transaction, by group. */
+  readonly #offsets = new Map<string, readonly TopicPartition[]>();
   engine!: ProduceEngine;
 
   private constructor(settings: TransactionSettings, identity: Identity, purpose: string) {
@@ -126,6 +128,7 @@ export class Transactions {
           offsets,
         ),
       );
+      this.#offsets.set(groupId, [...(this.#offsets.get(groupId) ?? []), ...offsets]);
     } catch (error) {
       // Committed without these offsets the transaction would be half of what was meant.
       if (error instanceof TributaryError) this.onFailure(error, false);
@@ -166,6 +169,9 @@ export class Transactions {
         endTransaction(this.#client.toolkit, wire, transactionalId, this.#identity, outcome),
       );
     }
+    if (outcome === 'commit')
+      for (const [groupId, partitions] of this.#offsets) this.#client.committedInTransactions.set(groupId, partitions);
+    this.#offsets.clear();
     this.#isBegun = false;
     this.#added.clear();
     this.#adding.clear();
