@@ -40,7 +40,7 @@ const patienceMs = 10_000;
 export class WsServer implements AsyncDisposable {
   readonly requests: UpgradeRequest[] = [];
   readonly peers: Peer[] = [];
-  /** TCP connections at present, and the most there were at one time. */
+  /** TCP connections that the client has not ended, and the most there were at one time. */
   openSockets = 0;
   mostOpenSockets = 0;
   readonly #server: Server;
@@ -92,12 +92,23 @@ export class WsServer implements AsyncDisposable {
   #count(socket: Socket): void {
     this.#sockets.add(socket);
     this.openSockets++;
-    this.mostOpenSockets = Math.max(this.mostOpenSockets, this.openSockets);
+    // An end that came before this connection may stand behind it in the same turn of the event loop: looked at after it.
+    setImmediate(() => setImmediate(() => this.#noteMost()));
     socket.on('error', () => {}); // a client that goes away is no news here
+    let over = false;
+    const onOver = (): void => {
+      if (!over) this.openSockets--;
+      over = true;
+    };
+    socket.on('end', onOver);
     socket.on('close', () => {
+      onOver();
       this.#sockets.delete(socket);
-      this.openSockets--;
     });
+  }
+
+  #noteMost(): void {
+    this.mostOpenSockets = Math.max(this.mostOpenSockets, this.openSockets);
   }
 
   #serve(socket: Socket): void {

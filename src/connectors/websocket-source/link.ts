@@ -117,12 +117,12 @@ export class Link {
     this.#socket.destroy();
   }
 
-  /** Nobody will take what has come and was not read yet. */
-  abandon(): void {
+  /** Nobody will take what has come and was not read yet. `now`: nor wait for the peer. */
+  abandon(now: boolean): void {
     this.#reader.end();
     this.#paused = false;
     if (this.#gone !== undefined) this.#reportEnd();
-    else this.destroy();
+    else if (now) this.destroy();
   }
 
   #onData(chunk: Uint8Array): void {

@@ -87,12 +87,12 @@ export class WebSocketTask {
     }
   }
 
-  /** Nobody takes any more: ends at once. Resolves when the socket is gone. */
+  /** Nobody takes any more. Resolves when the socket is gone, which takes closeTimeoutMs at most. */
   async close(): Promise<void> {
     this.#context.signal.removeEventListener('abort', this.#stop);
-    const abandoned = this.#state.kind !== 'stopped' && this.#state.kind !== 'failed';
-    if (abandoned) this.#raise({ kind: 'stop' });
-    this.#link?.abandon();
+    // Where the worker has asked to stop before, its patience is over by now: no more manners.
+    this.#link?.abandon(this.#draining);
+    this.#raise({ kind: 'stop' });
     while (this.#state.kind !== 'stopped' && this.#state.kind !== 'failed') {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;

@@ -1,0 +1,137 @@
+import { deepEqual, equal, match } from 'node:assert/strict';
+import { copyFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import type { TLSSocket, TlsOptions } from 'node:tls';
+import { type Certificates, makeCertificates } from '../support/certificates.ts';
+import { textsOf } from '../support/connector-context.ts';
+import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
+import { runSource } from '../support/websocket-run.ts';
+import { WsServer } from '../support/ws-server.ts';
+
+let folder: TempFolder;
+let made: Certificates;
+before(async () => {
+  folder = await tempFolder('websocket-tls');
+  made = await makeCertificates(folder.path);
+});
+after(() => folder[Symbol.asyncDispose]());
+
+const start = (tls: TlsOptions) => WsServer.start({ tls, onOpen: (peer) => peer.text('over TLS') });
+const once = { 'websocket.reconnect.enabled': 'false' };
+
+describe('a server is trusted', () => {
+  test('by an authority that is given as text or as a path', async () => {
+    await using server = await start(made.server);
+    for (const ca of [made.ca, made.caPath]) {
+      await using run = runSource(server.url, { 'websocket.tls.ca': ca });
+      deepEqual(textsOf(await run.take(1)), ['over TLS']);
+      equal(run.metric('tls_insecure'), 0);
+    }
+  });
+
+  test('under another name, where the option gives it; it is asked for by SNI', async () => {
+    const names: (string | undefined)[] = [];
+    await using server = await WsServer.start({
+      tls: made.other,
+      onOpen(peer) {
+        names.push((peer.socket as TLSSocket & { readonly servername?: string }).servername || undefined);
+        peer.text('x');
+      },
+    });
+    await using run = runSource(server.url, {
+      'websocket.tls.ca': made.ca,
+      'websocket.tls.servername': 'other.example',
+    });
+    await run.take(1);
+    deepEqual(names, ['other.example']);
+  });
+
+  test('whoever it is, only by the explicit switch, which is warned of', async () => {
+    await using server = await start(made.expired);
+    await using run = runSource(server.url, { 'websocket.tls.insecure': 'true' });
+    await run.take(1);
+    equal(run.metric('tls_insecure'), 1);
+    equal(run.events('tls_insecure').length, 1);
+  });
+});
+
+describe('a server is not trusted', () => {
+  for (const [name, pair, changes, reason] of [
+    ['by an unknown authority', 'server', {}, /unable to (verify|get)|self.signed/i],
+    ['under another name', 'other', { ca: true }, /altnames|does not match/i],
+    ['after its time', 'expired', { ca: true }, /expired/i],
+  ] as const) {
+    test(name, async () => {
+      await using server = await start(made[pair]);
+      const ca: Record<string, string> = 'ca' in changes ? { 'websocket.tls.ca': made.ca } : {};
+      await using run = runSource(server.url, { ...once, ...ca });
+      const { message } = await run.failure();
+      match(message, /: TLS: /);
+      match(message, reason);
+      equal(server.requests.length, 0);
+    });
+  }
+
+  test('and is tried again, counted as such', async () => {
+    await using server = await start(made.expired);
+    await using run = runSource(server.url, { 'websocket.tls.ca': made.ca, 'websocket.reconnect.max.attempts': '1' });
+    await run.failure();
+    equal(run.metric('reconnects_total', { reason: 'tls_failed' }), 1);
+  });
+});
+
+describe('a client certificate', () => {
+  const demanding = () => start({ ...made.server, ca: made.ca, requestCert: true, rejectUnauthorized: true });
+
+  test('opens the door, its key encrypted or not', async () => {
+    await using server = await demanding();
+    const keys: Record<string, string>[] = [
+      { 'websocket.tls.key': made.client.key },
+      { 'websocket.tls.key': made.clientEncryptedKey, 'websocket.tls.passphrase': 'let me in' },
+    ];
+    for (const key of keys) {
+      await using run = runSource(server.url, {
+        'websocket.tls.ca': made.ca,
+        'websocket.tls.cert': made.client.cert,
+        ...key,
+      });
+      deepEqual(textsOf(await run.take(1)), ['over TLS']);
+    }
+  });
+
+  test('that is missing is told as the reason', async () => {
+    await using server = await demanding();
+    await using run = runSource(server.url, { ...once, 'websocket.tls.ca': made.ca });
+    match((await run.failure()).message, /TLS: .*certificate required|lost|closed|hang up|ECONNRESET/i);
+  });
+});
+
+test('a certificate that is changed on disk counts from the next connection on', async () => {
+  const path = join(folder.path, 'rotating.pem');
+  await copyFile(made.caPath, path);
+  await using server = await WsServer.start({
+    tls: made.server,
+    onOpen: (peer) => peer.text(`connection ${peer.request.number}`),
+  });
+  await using run = runSource(server.url, { 'websocket.tls.ca': path, 'websocket.reconnect.max.attempts': '1' });
+  await run.take(1);
+  await writeFile(path, made.client.cert);
+  (await server.peer(0)).close(1001);
+  match((await run.failure()).message, /TLS: /);
+});
+
+for (const [changes, reason] of [
+  [{ 'websocket.tls.ca': '/no/such/file.pem' }, /Cannot read the file of websocket.tls.ca/],
+  [
+    { 'websocket.tls.key': '-----BEGIN PRIVATE KEY-----\nnonsense\n-----END PRIVATE KEY-----' },
+    /Cannot use websocket.tls/,
+  ],
+] as const) {
+  test(`${Object.keys(changes)[0]} that cannot be used fails the start`, async () => {
+    await using run = runSource('wss://127.0.0.1:1/', changes);
+    const error = (await run.failure()) as Error & { code: string };
+    equal(error.code, 'CONFIG_INVALID');
+    match(error.message, reason);
+  });
+}
