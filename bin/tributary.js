@@ -13,12 +13,12 @@ const { homedir } = await import('node:os');
 const { join } = await import('node:path');
 const root = join(import.meta.dirname, '..');
 const isCheckout = existsSync(join(root, 'src/main.ts'));
-// What was compiled once is kept: without it each start strips the types again, which costs 0.1 s and 30 MB. In a folder of
-// the user's own, never in one that others can write to: it is code. A folder that cannot be written is no failure.
-enableCompileCache(
-  isCheckout
-    ? join(root, '.cache/compile')
-    : join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'tributary'),
-);
+// What was compiled once is kept: without it each start strips the types again, which costs 0.1 s and 30 MB in each thread.
+// In a folder of the user's own, never in one that others can write to: it is code. One that cannot be written is no failure.
+const compiled = isCheckout
+  ? join(root, '.cache/compile')
+  : join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'tributary');
+enableCompileCache(compiled);
+process.env.NODE_COMPILE_CACHE ??= compiled; // for threads: the call is for this one alone
 const { main } = await import(isCheckout ? '../src/main.ts' : '../dist/main.js');
 await main(process.argv.slice(2));
