@@ -30,10 +30,10 @@ export async function* readPartition(parts: ReaderParts, options: ReadOptions): 
   const until = options.until === 'end' ? endOf(parts.topics.partition(topic, partition), isolation) : undefined;
 
   while (!isStopped()) {
-    if (until !== undefined && position >= until) return;
     const state = current(parts, topic, partition, id);
     const end = endOf(state, isolation);
     if (position < state.first || position > state.next) throw outOfRange(topic, partition, position, state);
+    if (until !== undefined && position >= until) return;
     if (position >= end) {
       await parts.client.changed(no, signal);
       continue;
