@@ -50,6 +50,8 @@ type Pause =
  * One member of a group, by the classic protocol with cooperative rebalancing (KIP-429): it joins, gets its share, keeps it
  * by heartbeats, gives up what moves elsewhere and joins again; what it keeps is never interrupted. It goes on for ever:
  * an unreachable coordinator is waited for, a group that has forgotten it is joined as somebody new.
+ *
+ * The whole life of a member is one loop (join, live, fail), and reads best in one place, though that is a long one.
  */
 export class Membership {
   readonly #settings: MembershipSettings;

@@ -4,13 +4,13 @@ import { batchBytesOf } from '../../record/encode.ts';
 import type { ProduceRecord, TopicPartition } from '../../record/record.ts';
 import { partitionKey } from '../../record/record.ts';
 import type { CompressionName, RetryEvent, SendResult } from '../broker.ts';
-import { type ProduceAnswer, type ProducedPartition, produce } from './api/produce.ts';
+import type { ProduceAnswer, ProducedPartition } from './api/produce.ts';
 import { describeConfig } from './api/topics.ts';
 import type { KafkaClient } from './client.ts';
-import type { Wire } from './connections.ts';
 import { unknownPartitionError } from './metadata.ts';
 import { type Batch, type Identity, type SendCall, sendCall } from './produce-batch.ts';
 import { ProduceEncoder, tooLargeError } from './produce-encoder.ts';
+import { type LaneOwner, ProduceLane, type SentBatch } from './produce-lane.ts';
 import { isFenced, isStale, outcomeOf } from './produce-outcome.ts';
 import { type Outcome, PartitionState } from './produce-state.ts';
 import { retryPolicy } from './retry.ts';
@@ -30,11 +30,6 @@ export interface EngineSettings {
   readonly onFailure?: (error: TributaryError, fenced: boolean) => void;
 }
 
-/** Requests in flight to one node. A node works on them one by one; more than a few only wait there. */
-const maxRequests = 5;
-/** A request takes no further partition once it is that large. */
-const requestBytes = 4 * 1024 * 1024;
-
 /** One partition that is sent to. */
 interface Sender extends TopicPartition {
   readonly key: string;
@@ -48,16 +43,7 @@ interface Sender extends TopicPartition {
   timer: NodeJS.Timeout | undefined;
 }
 
-/** The way to one node. */
-interface Lane {
-  readonly nodeId: number;
-  readonly purpose: string;
-  /** Partitions that may have something to send, in the order of their turns. */
-  readonly ready: Set<Sender>;
-  wire: Wire | undefined;
-  isConnecting: boolean;
-  requests: number;
-}
+type Lane = ProduceLane<Sender>;
 
 interface Waiter {
   readonly resolve: (result: SendResult) => void;
@@ -67,12 +53,15 @@ interface Waiter {
 /**
  * Drives the states of a producer's partitions: finds their leaders, puts what is ready for one node into one request,
  * and brings the answers back. What is called in one turn of the event loop travels together.
+ *
+ * It is longer than most: each of its parts (turns, answers, finding out, time) ends by waking a partition, which begins
+ * with all the others, so that apart they would only call each other.
  */
 export class ProduceEngine {
   readonly #settings: EngineSettings;
   readonly #client: KafkaClient;
   readonly #encoder: ProduceEncoder;
-  readonly #purpose: string;
+  readonly #laneOwner: LaneOwner<Sender>;
   readonly #senders = new Map<string, Sender>();
   readonly #lanes = new Map<number, Lane>();
   readonly #waiters = new Map<SendCall, Waiter>();
@@ -88,12 +77,21 @@ export class ProduceEngine {
     this.#settings = settings;
     this.#client = client;
     this.#identity = identity;
-    this.#purpose = client.ownPurpose('produce');
     this.#encoder = new ProduceEncoder({
       codecs: client.settings.codecs,
       compression,
       isTransactional: transactionalId !== null,
     });
+    this.#laneOwner = {
+      client,
+      transactionalId,
+      purpose: client.ownPurpose('produce'),
+      encoder: this.#encoder,
+      mayGo: (sender, lane) => !this.#isEnded && this.#mayGo(sender, lane),
+      nextBatch: (sender) => this.#nextBatch(sender),
+      answered: (sent, error, answer) => this.#answered(sent, error, answer),
+      notConnected: (senders, error) => this.#notConnected(senders, error),
+    };
   }
 
   send(topic: string, partition: number, records: readonly ProduceRecord[]): Promise<SendResult> {
@@ -139,7 +137,7 @@ export class ProduceEngine {
     this.#isEnded = true;
     clearTimeout(this.#deadlineTimer);
     for (const sender of this.#senders.values()) clearTimeout(sender.timer);
-    this.#client.connections.end(this.#purpose);
+    this.#client.connections.end(this.#laneOwner.purpose);
   }
 
   #sender(topic: string, partition: number): Sender {
@@ -196,11 +194,11 @@ export class ProduceEngine {
     for (const sender of this.#woken) {
       const lane = this.#laneOf(sender);
       if (lane === undefined) continue;
-      lane.ready.add(sender);
+      lane.add(sender);
       lanes.add(lane);
     }
     this.#woken.clear();
-    for (const lane of lanes) this.#drive(lane);
+    for (const lane of lanes) lane.drive();
   }
 
   /** Undefined where something has to be found out first; the sender is woken then. */
@@ -217,86 +215,39 @@ export class ProduceEngine {
   #lane(nodeId: number): Lane {
     const known = this.#lanes.get(nodeId);
     if (known !== undefined) return known;
-    const purpose = this.#purpose;
-    const lane: Lane = { nodeId, purpose, ready: new Set(), wire: undefined, isConnecting: false, requests: 0 };
+    const lane: Lane = new ProduceLane(nodeId, this.#laneOwner);
     this.#lanes.set(nodeId, lane);
     return lane;
   }
 
-  /** Sends while there is something to send and room in flight. */
-  #drive(lane: Lane): void {
-    if (lane.ready.size === 0 || this.#isEnded) return;
-    if (lane.wire?.isOpen !== true) {
-      this.#connect(lane);
-      return;
-    }
-    while (lane.requests < maxRequests && this.#sendRequest(lane, lane.wire));
+  /** Its leader may have moved since it was put there, or its transaction have ended. */
+  #mayGo(sender: Sender, lane: Lane): boolean {
+    const current = this.#laneOf(sender);
+    if (current === lane) return true;
+    if (current !== undefined) this.#wake(sender);
+    return false;
   }
 
-  #sendRequest(lane: Lane, wire: Wire): boolean {
-    const { sent, spans } = this.#collect(lane);
-    if (sent.length === 0) return false;
-    const batches = sent.map(({ sender }, index) => {
-      const { start, end } = spans[index]!;
-      return { topic: sender.topic, partition: sender.partition, bytes: this.#encoder.view(start, end) };
-    });
-    const { transactionalId, client } = this.#settings;
-    lane.requests++;
-    const version = client.produceVersion;
-    const request = { version, transactionalId, timeoutMs: client.settings.requestTimeoutMs, batches };
-    produce(client.toolkit, wire, request, (error, answer) => {
-      lane.requests--;
-      this.#answered(sent, error, answer);
-      this.#drive(lane);
-      this.#tellIdle();
-    });
-    return true;
-  }
-
-  /** One batch of each partition that has one. A partition that has none leaves the round until it is woken. */
-  #collect(lane: Lane): { sent: Sent[]; spans: { start: number; end: number }[] } {
-    const nowMs = this.#nowMs();
-    const sent: Sent[] = [];
-    const spans: { start: number; end: number }[] = [];
-    this.#encoder.clear();
-    for (const sender of [...lane.ready]) {
-      if (this.#encoder.length >= requestBytes) break;
-      lane.ready.delete(sender);
-      // Its leader may have moved since it was put here, or its transaction have ended.
-      const current = this.#laneOf(sender);
-      if (current !== lane) {
-        if (current !== undefined) this.#wake(sender);
-        continue;
-      }
-      const start = this.#encoder.length;
-      const batch = this.#nextBatch(sender, nowMs);
-      if (batch === undefined) {
-        this.#armRetry(sender);
-        continue;
-      }
-      // Behind those that wait for their turn.
-      lane.ready.add(sender);
-      sent.push({ sender, batch });
-      spans.push({ start, end: this.#encoder.length });
-    }
-    return { sent, spans };
-  }
-
-  #nextBatch(sender: Sender, nowMs: number): Batch | undefined {
+  #nextBatch(sender: Sender): Batch | undefined {
     let isNew = false;
-    const batch = sender.state.next(nowMs, (request) => {
+    const batch = sender.state.next(this.#nowMs(), (request) => {
       const timeMs = this.#client.settings.clock.nowMs();
       const count = this.#encoder.fit(request, sender.maxBytes, timeMs);
       isNew = true;
       return { count, timeMs };
     });
-    if (batch !== undefined && !isNew) this.#encoder.again(batch);
+    if (batch === undefined) this.#armRetry(sender);
+    else if (!isNew) this.#encoder.again(batch);
     return batch;
   }
 
   // ---- answers
 
-  #answered(sent: readonly Sent[], error: TributaryError | undefined, answer: ProduceAnswer | undefined): void {
+  #answered(
+    sent: readonly SentBatch<Sender>[],
+    error: TributaryError | undefined,
+    answer: ProduceAnswer | undefined,
+  ): void {
     for (const { sender, batch } of sent) {
       const part = answer?.partitions.find(
         ({ topic, partition }) => topic === sender.topic && partition === sender.partition,
@@ -330,6 +281,7 @@ export class ProduceEngine {
   #settle(sender: Sender, batch: Batch, outcome: Outcome): void {
     sender.state.answer(batch, outcome, this.#nowMs());
     this.#wake(sender);
+    this.#tellIdle();
   }
 
   /** Looks what the topic takes, so that a record that can never fit fails with that number, and later ones at once. */
@@ -391,31 +343,8 @@ export class ProduceEngine {
     sender.state.restart(await this.#settings.newIdentity());
   }
 
-  #connect(lane: Lane): void {
-    if (lane.isConnecting) return;
-    lane.isConnecting = true;
-    const address = this.#client.metadata.node(lane.nodeId);
-    const opening =
-      address === undefined
-        ? Promise.reject(new TributaryError('BROKER_UNAVAILABLE', `Cannot reach node ${lane.nodeId}: it is gone`))
-        : this.#client.connections.to(address, lane.purpose);
-    opening
-      .then(
-        (wire) => {
-          lane.wire = wire;
-        },
-        (error: unknown) => this.#notConnected(lane, error),
-      )
-      .finally(() => {
-        lane.isConnecting = false;
-        this.#drive(lane);
-      });
-  }
-
-  /** Everyone who wanted to use the lane looks for the leader again, after a while. */
-  #notConnected(lane: Lane, error: unknown): void {
-    const senders = [...lane.ready];
-    lane.ready.clear();
+  /** Everyone who wanted to go there looks for the leader again, after a while. */
+  #notConnected(senders: readonly Sender[], error: unknown): void {
     for (const sender of senders) {
       const { topic, partition } = sender;
       sender.isStale = true;
@@ -472,11 +401,6 @@ export class ProduceEngine {
   #nowMs(): number {
     return this.#client.settings.clock.monotonicMs();
   }
-}
-
-interface Sent {
-  readonly sender: Sender;
-  readonly batch: Batch;
 }
 
 /** Size of a record of the batch's calls that fits into no batch. */

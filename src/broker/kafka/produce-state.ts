@@ -11,8 +11,10 @@
  *   none; OUT_OF_ORDER at the head, there was one.
  * - The first batch of an epoch travels alone: a broker that knows nothing of a producer takes any number as its first, also
  *   that of a second batch that overtook the first.
+ *
+ * One machine with one state, so one file, though a long one.
  */
-import { TributaryError } from '../../base/errors.ts';
+import { describeError, TributaryError } from '../../base/errors.ts';
 import type { ProduceRecord } from '../../record/record.ts';
 import { Batch, type Identity, type Part, type SendCall, sequenceAfter } from './produce-batch.ts';
 
@@ -230,13 +232,12 @@ export class PartitionState {
       try {
         return this.#take(merged, identity, fit);
       } catch (error) {
-        if (!(error instanceof TributaryError)) throw error;
         try {
           if (merged.length > 1) return this.#take([call], identity, fit);
         } catch {
           // the first call itself: it fails with what was said first or now, which is the same kind of thing
         }
-        this.#fail(call, error);
+        this.#fail(call, asTributaryError(error));
         this.#dropDoneCalls();
       }
     }
@@ -404,6 +405,12 @@ export class PartitionState {
       { retriable: true },
     );
   }
+}
+
+/** A record that is none fails its own call, and not the process. */
+function asTributaryError(error: unknown): TributaryError {
+  if (error instanceof TributaryError) return error;
+  return new TributaryError('INTERNAL', `Cannot encode a record: ${describeError(error)}`, { cause: error });
 }
 
 function isSent(batch: Batch): boolean {
