@@ -13,7 +13,7 @@ import { decodeRecords } from '../../record/decode.ts';
 import type { ConsumedRecord } from '../../record/record.ts';
 import { compactBatch } from './compact-batch.ts';
 import type { CompactedBatch, Fetched, PartitionState, StoredBatch } from './protocol.ts';
-import { checked, type StoreClient } from './store-client.ts';
+import type { StoreClient } from './store-client.ts';
 
 export interface CompactionParts {
   readonly client: StoreClient;
@@ -41,7 +41,7 @@ export async function compactPartition(
   let changes: CompactedBatch[] = [];
   let bytes = 0;
   const write = async (to: number): Promise<void> => {
-    checked(await parts.client.write({ kind: 'compact', partition: partition.no, changes, compactedTo: to }));
+    await parts.client.write({ kind: 'compact', partition: partition.no, changes, compactedTo: to });
     changes = [];
     bytes = 0;
   };

@@ -29,7 +29,7 @@ import { lockedBy, writeOwner } from './owner.ts';
 import { EmbeddedProducer } from './producer.ts';
 import type { Failure, GroupOffset, TopicState } from './protocol.ts';
 import { offsetAt, type ReaderParts, readPartition } from './reader.ts';
-import { checked, closedError, StoreClient } from './store-client.ts';
+import { closedError, StoreClient } from './store-client.ts';
 import { checkTopicConfig, checkTopicName } from './topic-config.ts';
 import { TopicTable } from './topic-table.ts';
 
@@ -57,7 +57,7 @@ export type EmbeddedEvent =
     }
   | { readonly kind: 'transactions-aborted'; readonly count: number }
   | { readonly kind: 'maintenance-failed'; readonly reason: string }
-  | { readonly kind: 'checkpoint-failed'; readonly reason: string };
+  | { readonly kind: 'upkeep-failed'; readonly reason: string };
 
 const file = 'tributary.db';
 
@@ -65,13 +65,14 @@ const file = 'tributary.db';
 export async function openEmbeddedBroker(options: EmbeddedBrokerOptions): Promise<EmbeddedBroker> {
   const { directory, maxBytes, clock = systemClock, onEvent } = options;
   mkdirSync(directory, { recursive: true });
-  const onCheckpointFailure = ({ message }: Failure): void => onEvent?.({ kind: 'checkpoint-failed', reason: message });
+  const onUpkeepFailure = ({ message }: Failure): void => onEvent?.({ kind: 'upkeep-failed', reason: message });
   const path = join(directory, file);
-  const opened = await StoreClient.open({ path, maxBytes, nowMs: clock.nowMs() }, onCheckpointFailure).catch(
-    (error: unknown) => {
-      throw lockedBy(error, directory);
-    },
-  );
+  const opened = await StoreClient.open(
+    { path, maxBytes, retentionBytes: options.defaults?.retentionBytes, nowMs: clock.nowMs() },
+    onUpkeepFailure,
+  ).catch((error: unknown) => {
+    throw lockedBy(error, directory);
+  });
   writeOwner(directory);
   const { client, state } = opened;
   if (state.abortedTransactions > 0) onEvent?.({ kind: 'transactions-aborted', count: state.abortedTransactions });
@@ -91,7 +92,7 @@ export class EmbeddedBroker implements Broker {
   readonly #clock: Clock;
   readonly #producers = new Set<EmbeddedProducer>();
   /** The newest producer of each transactional id. */
-  readonly #transactional = new Map<string, { readonly producerId: number; readonly epoch: number }>();
+  readonly #transactional = new Map<string, number>();
   readonly #closing = new AbortController();
 
   constructor(options: EmbeddedBrokerOptions, client: StoreClient, topics: TopicTable, clusterId: string) {
@@ -152,7 +153,7 @@ export class EmbeddedBroker implements Broker {
       throw new TributaryError('TOPIC_EXISTS', `Topic "${name}" exists already`);
     const count = partitions === -1 ? 1 : partitions;
     const made = await this.#client.write({ kind: 'create-topic', name, id: randomUUID(), partitions: count, config });
-    return describe(this.#take(checked(made)));
+    return describe(this.#take(made));
   }
 
   async listTopics(options?: CallOptions): Promise<readonly string[]> {
@@ -173,7 +174,7 @@ export class EmbeddedBroker implements Broker {
     this.#check(options, 'Changing a topic');
     checkTopicConfig(config);
     const { no } = this.#topics.known(topic);
-    this.#take(checked(await this.#client.write({ kind: 'alter-topic', topic: no, config })));
+    this.#take(await this.#client.write({ kind: 'alter-topic', topic: no, config }));
   }
 
   async addPartitions(topic: string, count: number, options?: CallOptions): Promise<void> {
@@ -185,13 +186,13 @@ export class EmbeddedBroker implements Broker {
         `Cannot give topic "${topic}" ${count} partitions: it has ${partitions.length}, and they can only become more`,
       );
     }
-    this.#take(checked(await this.#client.write({ kind: 'add-partitions', topic: no, count })));
+    this.#take(await this.#client.write({ kind: 'add-partitions', topic: no, count }));
   }
 
   async deleteTopic(topic: string, options?: CallOptions): Promise<void> {
     this.#check(options, 'Deleting a topic');
     const known = this.#topics.known(topic);
-    checked(await this.#client.write({ kind: 'delete-topic', topic: known.no }));
+    await this.#client.write({ kind: 'delete-topic', topic: known.no });
     this.#topics.remove(known);
     this.#groups.topicsChanged();
   }
@@ -207,7 +208,7 @@ export class EmbeddedBroker implements Broker {
       );
     }
     if (to <= first) return first;
-    const result = checked(await this.#client.write({ kind: 'delete-records', partition: no, offset: to }));
+    const result = await this.#client.write({ kind: 'delete-records', partition: no, offset: to });
     return result.kind === 'number' ? result.value : to;
   }
 
@@ -224,16 +225,15 @@ export class EmbeddedBroker implements Broker {
   async producer(options: ProducerOptions = {}): Promise<Producer> {
     this.#check(options, 'Making a producer');
     const { transactionalId } = options;
-    const id = await this.#producerId(transactionalId);
-    if (transactionalId !== undefined) this.#transactional.set(transactionalId, id);
+    const producerId = await this.#producerId(transactionalId);
     const producer: EmbeddedProducer = new EmbeddedProducer(
       {
-        ...id,
+        producerId,
         client: this.#client,
         topics: this.#topics,
         codecs: this.#options.codecs,
         clock: this.#clock,
-        isCurrent: () => transactionalId === undefined || this.#transactional.get(transactionalId) === id,
+        isCurrent: () => transactionalId === undefined || this.#transactional.get(transactionalId) === producerId,
         onClosed: () => this.#producers.delete(producer),
       },
       options,
@@ -269,13 +269,13 @@ export class EmbeddedBroker implements Broker {
     this.#check(options, 'Setting committed offsets');
     this.#mustHaveNoMembers(groupId, 'set offsets of');
     for (const { topic, partition } of offsets) this.#topics.partition(topic, partition);
-    checked(await this.#client.write({ kind: 'set-offsets', groupId, offsets }));
+    await this.#client.write({ kind: 'set-offsets', groupId, offsets });
   }
 
   async deleteGroup(groupId: string, options?: CallOptions): Promise<void> {
     this.#check(options, 'Deleting a group');
     this.#mustHaveNoMembers(groupId, 'delete');
-    const result = checked(await this.#client.write({ kind: 'delete-group', groupId }));
+    const result = await this.#client.write({ kind: 'delete-group', groupId });
     if (result.kind === 'number' && result.value === 0) {
       throw new TributaryError('NOT_FOUND', `Cannot delete group "${groupId}": there is none`);
     }
@@ -295,29 +295,26 @@ export class EmbeddedBroker implements Broker {
     return this.close();
   }
 
-  /** A new id; or the known one of a transactional id with the next epoch, the transaction of the one before aborted. */
-  async #producerId(
-    transactionalId: string | undefined,
-  ): Promise<{ readonly producerId: number; readonly epoch: number }> {
-    const known = transactionalId === undefined ? undefined : this.#transactional.get(transactionalId);
-    if (known !== undefined) {
-      const { producerId, epoch } = known;
+  /** A new id. Who had the transactional id before is fenced, and its transaction aborted. */
+  async #producerId(transactionalId: string | undefined): Promise<number> {
+    const made = await this.#client.write({ kind: 'new-producer' });
+    const id = made.kind === 'number' ? made.value : 0;
+    if (transactionalId === undefined) return id;
+    const before = this.#transactional.get(transactionalId);
+    this.#transactional.set(transactionalId, id);
+    if (before !== undefined) {
       const nowMs = this.#clock.nowMs();
-      checked(
-        await this.#client.write({
-          kind: 'end-transaction',
-          producerId,
-          epoch,
-          commit: false,
-          fence: true,
-          offsets: [],
-          nowMs,
-        }),
-      );
-      return { producerId, epoch: epoch + 1 };
+      const end = {
+        kind: 'end-transaction',
+        producerId: before,
+        commit: false,
+        fence: true,
+        offsets: [],
+        nowMs,
+      } as const;
+      await this.#client.write(end);
     }
-    const made = checked(await this.#client.write({ kind: 'new-producer' }));
-    return { producerId: made.kind === 'number' ? made.value : 0, epoch: 0 };
+    return id;
   }
 
   #take(result: { readonly kind: string; readonly topic?: TopicState }): TopicState {

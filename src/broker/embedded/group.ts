@@ -6,7 +6,7 @@ import type { CallOptions, FetchedRecords, GroupMember, GroupOptions, ReadOption
 import { GroupCoordinator, type Member } from './group-coordinator.ts';
 import { GroupRecords } from './group-records.ts';
 import type { GroupOffset } from './protocol.ts';
-import { checked, closedError, type StoreClient } from './store-client.ts';
+import { closedError, type StoreClient } from './store-client.ts';
 import type { TopicTable } from './topic-table.ts';
 
 const defaults = { sessionTimeoutMs: 10_000, maxBufferedBytes: 8 * 1024 * 1024 };
@@ -144,7 +144,7 @@ export class EmbeddedGroupMember implements GroupMember {
     if (offsets.length === 0) return;
     this.checkOwner(offsets);
     const written = this.#client.write({ kind: 'set-offsets', groupId: this.groupId, offsets });
-    checked(await abortable(written, options?.signal, `Committing offsets of group "${this.groupId}"`));
+    await abortable(written, options?.signal, `Committing offsets of group "${this.groupId}"`);
   }
 
   /** What may be committed, in a transaction too. GROUP_MEMBER_UNKNOWN, GROUP_REBALANCING. */

@@ -1,10 +1,13 @@
-/** What happens to old records by itself: retention by time and size, and compaction, looked at again and again. */
+/**
+ * What happens to old records as time passes: retention by time, and compaction, looked at again and again. Retention by
+ * size is the store's, at each append.
+ */
 import type { Clock } from '../../base/clock.ts';
 import { describeError, isError } from '../../base/errors.ts';
 import type { Codecs } from '../../record/codecs.ts';
 import { compactPartition } from './compaction.ts';
 import type { PartitionSize, PartitionState, TopicState } from './protocol.ts';
-import { checked, type StoreClient } from './store-client.ts';
+import type { StoreClient } from './store-client.ts';
 import { isCompacted } from './topic-config.ts';
 import type { TopicTable } from './topic-table.ts';
 
@@ -13,7 +16,7 @@ export interface MaintenanceSettings {
   readonly topics: TopicTable;
   readonly codecs: Codecs;
   readonly clock: Clock;
-  readonly defaults: { readonly retentionMs?: number; readonly retentionBytes?: number };
+  readonly defaults: { readonly retentionMs?: number };
   readonly intervalMs: number;
   readonly onFailure: (reason: string) => void;
 }
@@ -61,6 +64,7 @@ export class Maintenance {
         if (state !== undefined) await this.#maintain(topic, state);
       }
     }
+    await this.#settings.client.write({ kind: 'tidy-transactions' });
   }
 
   async #maintain(topic: TopicState, state: PartitionState): Promise<void> {
@@ -78,11 +82,8 @@ export class Maintenance {
     const { client, clock, defaults } = this.#settings;
     if (first === next || !(config['cleanup.policy'] ?? 'delete').includes('delete')) return;
     const retentionMs = Number(config['retention.ms'] ?? defaults.retentionMs ?? defaultRetentionMs);
-    const retentionBytes = Number(config['retention.bytes'] ?? defaults.retentionBytes ?? -1);
-    const beforeMs = retentionMs < 0 ? null : clock.nowMs() - retentionMs;
-    const maxBytes = retentionBytes < 0 ? null : retentionBytes;
-    if (beforeMs === null && maxBytes === null) return;
-    checked(await client.write({ kind: 'expire', partition: no, beforeMs, maxBytes }));
+    if (retentionMs < 0) return;
+    await client.write({ kind: 'expire', partition: no, beforeMs: clock.nowMs() - retentionMs });
   }
 
   async #compact({ config }: TopicState, state: PartitionState): Promise<void> {

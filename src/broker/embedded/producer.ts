@@ -1,16 +1,18 @@
-/** A producer: encodes, numbers and sends batches, and holds a transaction together. */
+/** A producer: checks what is sent, keeps a lane to each partition, and holds a transaction together. */
 import { sleep } from '../../base/abort.ts';
 import type { Clock } from '../../base/clock.ts';
 import { TributaryError } from '../../base/errors.ts';
 import { BatchBuffer } from '../../record/batch-buffer.ts';
 import type { Codecs } from '../../record/codecs.ts';
-import { encodeBatch } from '../../record/encode.ts';
-import { setLogAppendTime } from '../../record/patch.ts';
-import { type ProduceRecord, partitionKey, type TopicPartition } from '../../record/record.ts';
-import type { Producer, ProducerOptions, SendResult } from '../broker.ts';
-import { PartitionQueue } from './partition-queue.ts';
-import type { Appended, GroupOffset, PartitionState, TopicState } from './protocol.ts';
-import { checked, closedError, type StoreClient } from './store-client.ts';
+import { batchBytesOf, encodeBatch } from '../../record/encode.ts';
+import { setLogAppendTime, setProducer } from '../../record/patch.ts';
+import type { ProduceRecord, TopicPartition } from '../../record/record.ts';
+import type { GroupMember, Producer, ProducerOptions, SendResult } from '../broker.ts';
+import { EmbeddedGroupMember } from './group.ts';
+import { type EncodedForStore, Lane, type Numbers } from './lane.ts';
+import type { GroupOffset, TopicState } from './protocol.ts';
+import { closedError, type StoreClient } from './store-client.ts';
+import { isCompacted } from './topic-config.ts';
 import type { TopicTable } from './topic-table.ts';
 import { Transaction } from './transaction.ts';
 
@@ -22,29 +24,25 @@ export interface ProducerParts {
   /** Of a transactional producer: true while it is the newest one with its id. */
   readonly isCurrent: () => boolean;
   readonly producerId: number;
-  readonly epoch: number;
   readonly onClosed: () => void;
-}
-
-interface Lane {
-  readonly queue: PartitionQueue;
-  sequence: number;
-  epoch: number;
 }
 
 const defaultMaxBatchBytes = 1_000_000;
 const defaultMaxMessageBytes = 1_048_588;
 const defaultDeliveryTimeoutMs = 30_000;
-const sequences = 2 ** 31;
-const retryPauseMs = 50;
+/** More than the fields of a record beside key, value and headers take, the batch's header included. */
+const recordOverhead = 128;
 
 export class EmbeddedProducer implements Producer {
   readonly #parts: ProducerParts;
   readonly #options: ProducerOptions;
-  readonly #encodeBuffer = new BatchBuffer();
-  readonly #lanes = new Map<string, Lane>();
+  /** What is encoded next. A large batch travels in this memory, and it gets other memory then. */
+  readonly #scratch = new BatchBuffer(0);
+  /** By the partition's number in the store: a topic that is made again starts anew. */
+  readonly #lanes = new Map<number, Lane>();
   readonly #stopped = new AbortController();
   readonly #transaction: Transaction | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(parts: ProducerParts, options: ProducerOptions) {
     this.#parts = parts;
@@ -58,14 +56,17 @@ export class EmbeddedProducer implements Producer {
   }
 
   async send(topic: string, partition: number, records: readonly ProduceRecord[]): Promise<SendResult> {
-    if (this.#stopped.signal.aborted) throw closedError();
+    if (this.#closing !== undefined) throw closedError();
     this.#transaction?.mustBeOpen();
-    const state = this.#parts.topics.partition(topic, partition);
+    const { no } = this.#parts.topics.partition(topic, partition);
+    const state = this.#parts.topics.known(topic);
     if (records.length === 0) throw new TributaryError('INTERNAL', 'Cannot send a batch of no records');
-    const sent = this.#encodeAll(this.#parts.topics.known(topic), state, partition, records);
+    const bytes = this.#check(state, records);
+    const timeoutMs = this.#options.deliveryTimeoutMs ?? defaultDeliveryTimeoutMs;
+    const deadlineMs = this.#parts.clock.monotonicMs() + timeoutMs;
+    const sent = this.#lane(topic, partition, no).send(records, bytes, deadlineMs);
     this.#transaction?.track(sent);
-    const places = await sent;
-    return { baseOffset: places[0]!.base, lastOffset: places.at(-1)!.last };
+    return sent;
   }
 
   partitionCount(topic: string): Promise<number> {
@@ -80,7 +81,9 @@ export class EmbeddedProducer implements Producer {
   async sendOffsets(
     groupId: string,
     offsets: readonly (TopicPartition & { readonly offset: number })[],
+    member?: GroupMember,
   ): Promise<void> {
+    if (member instanceof EmbeddedGroupMember) member.checkOwner(offsets);
     this.#transactional().addOffsets(groupId, offsets);
   }
 
@@ -93,15 +96,12 @@ export class EmbeddedProducer implements Producer {
   }
 
   async flush(): Promise<void> {
-    await Promise.all([...this.#lanes.values()].map(({ queue }) => queue.settled()));
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.settled()));
   }
 
-  async close(): Promise<void> {
-    if (this.#stopped.signal.aborted) return;
-    await this.flush();
-    if (this.#transaction?.isOpen === true && this.#parts.isCurrent()) await this.#transaction.abort();
-    this.#stopped.abort();
-    this.#parts.onClosed();
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -119,99 +119,100 @@ export class EmbeddedProducer implements Producer {
     await end(this.#transactional());
   }
 
-  async #endTransaction(commit: boolean, offsets: readonly GroupOffset[]): Promise<void> {
-    const { producerId, epoch, clock, client } = this.#parts;
-    checked(await client.write({ kind: 'end-transaction', producerId, epoch, commit, offsets, nowMs: clock.nowMs() }));
+  async #close(): Promise<void> {
+    this.#stopped.abort(); // what the disk has no room for now is not tried for ever
+    await this.flush();
+    if (this.#transaction?.isOpen === true && this.#parts.isCurrent()) await this.#transaction.abort();
+    await this.#parts.client.write({ kind: 'end-producer', producerId: this.#parts.producerId });
+    this.#parts.onClosed();
   }
 
-  /** Encodes the records into as many batches as their bound asks for, and hands them to the partition's queue in order. */
-  #encodeAll(
-    topic: TopicState,
-    state: PartitionState,
-    partition: number,
-    records: readonly ProduceRecord[],
-  ): Promise<readonly { readonly base: number; readonly last: number }[]> {
-    const lane = this.#lane(topic.name, partition, state.no);
-    const nowMs = this.#parts.clock.nowMs();
-    const timeoutMs = this.#options.deliveryTimeoutMs ?? defaultDeliveryTimeoutMs;
-    const deadlineMs = this.#parts.clock.monotonicMs() + timeoutMs;
-    const maxMessageBytes = Number(topic.config['max.message.bytes'] ?? defaultMaxMessageBytes);
-    const maxBytes = Math.min(this.#options.maxBatchBytes ?? defaultMaxBatchBytes, maxMessageBytes);
-    const isAppendTime = topic.config['message.timestamp.type'] === 'LogAppendTime';
-    const first = lane.sequence;
-    const encoded: Uint8Array[] = [];
-    for (let from = 0; from < records.length; ) {
-      this.#encodeBuffer.clear();
-      let batch: ReturnType<typeof encodeBatch>;
-      try {
-        batch = encodeBatch(records, from, this.#encodeBuffer, {
-          codecs: this.#parts.codecs,
-          maxBytes,
-          nowMs,
-          compression: this.#options.compression ?? 'none',
-          producerId: this.#parts.producerId,
-          producerEpoch: lane.epoch,
-          baseSequence: lane.sequence,
-          isTransactional: this.#transaction !== undefined,
-        });
-      } catch (error) {
-        lane.sequence = first; // nothing of this call is sent
-        throw error;
+  async #endTransaction(commit: boolean, offsets: readonly GroupOffset[]): Promise<void> {
+    const { producerId, clock, client } = this.#parts;
+    await client.write({ kind: 'end-transaction', producerId, commit, offsets, nowMs: clock.nowMs() });
+  }
+
+  /** Bytes of the records, about. Throws for the whole call before any of it is sent. */
+  #check(topic: TopicState, records: readonly ProduceRecord[]): number {
+    const maxBytes = this.#maxBytes(topic);
+    const needsKeys = isCompacted(topic.config);
+    let sum = 0;
+    for (const record of records) {
+      const { key, value, headers } = record;
+      if (needsKeys && key === null) {
+        throw new TributaryError(
+          'BROKER_REJECTED',
+          `Cannot store a record without a key in the compacted topic "${topic.name}"`,
+        );
       }
-      if (isAppendTime) setLogAppendTime(this.#encodeBuffer.bytes, batch.start, nowMs, this.#parts.codecs);
-      lane.sequence = (lane.sequence + batch.count) % sequences;
-      encoded.push(Uint8Array.from(this.#encodeBuffer.view()));
-      from += batch.count;
+      const bytes = recordOverhead + (key === null ? 0 : key.length) + (value === null ? 0 : value.length);
+      if (bytes > maxBytes || headers.length > 0) checkSize(record, maxBytes, this.#parts.clock.nowMs());
+      sum += bytes;
     }
-    const sends = encoded.map(
-      (bytes) =>
-        new Promise<{ base: number; last: number }>((done, failed) =>
-          lane.queue.push({ bytes, deadlineMs, done, failed }),
-        ),
-    );
-    return Promise.all(sends);
+    return sum;
+  }
+
+  #maxBytes({ config }: TopicState): number {
+    const maxMessageBytes = Number(config['max.message.bytes'] ?? defaultMaxMessageBytes);
+    return Math.min(this.#options.maxBatchBytes ?? defaultMaxBatchBytes, maxMessageBytes);
   }
 
   #lane(topic: string, partition: number, no: number): Lane {
-    const key = `${no}:${partitionKey(topic, partition)}`; // a topic that is made again starts anew
-    let lane = this.#lanes.get(key);
-    if (lane === undefined) {
-      const made: Lane = {
-        queue: this.#queue(no, topic, partition, () => made),
-        sequence: 0,
-        epoch: this.#parts.epoch,
-      };
-      lane = made;
-      this.#lanes.set(key, lane);
-    }
+    const known = this.#lanes.get(no);
+    if (known !== undefined) return known;
+    const { clock, client, codecs, producerId } = this.#parts;
+    const lane = new Lane(0, {
+      clock,
+      encode: (records, numbers) => this.#encode(topic, records, numbers),
+      renumber: (buffer, length, { epoch, sequence }) => {
+        const numbers = { producerId, producerEpoch: epoch, baseSequence: sequence };
+        setProducer(Buffer.from(buffer, 0, length), 0, numbers, codecs);
+      },
+      append: (buffer, length) => client.append(no, buffer, length),
+      release: (buffer) => client.releaseBuffer(buffer),
+      hasRoom: () => client.hasRoom,
+      onRoom: (callback) => client.onRoom(callback),
+      pause: async (ms) => {
+        await sleep(ms, this.#stopped.signal);
+        return !this.#stopped.signal.aborted;
+      },
+      onRetry: (error) => this.#options.onRetry?.({ what: 'produce', reason: error.message, topic, partition }),
+    });
+    this.#lanes.set(no, lane);
     return lane;
   }
 
-  #queue(no: number, topic: string, partition: number, lane: () => Lane): PartitionQueue {
-    const { clock } = this.#parts;
-    return new PartitionQueue({
-      clock,
-      append: (bytes) => this.#append(no, bytes),
-      pause: () => sleep(retryPauseMs, this.#stopped.signal),
-      onRetry: (error) => this.#options.onRetry?.({ what: 'produce', reason: error.message, topic, partition }),
-      onLost: () => {
-        // A new epoch may start at sequence 0; what comes late under the old one is turned away. A transaction must abort.
-        lane().sequence = 0;
-        if (this.#transaction === undefined) lane().epoch++;
-      },
+  #encode(topic: string, records: readonly ProduceRecord[], { epoch, sequence }: Numbers): EncodedForStore {
+    const { clock, codecs, client, producerId } = this.#parts;
+    const state = this.#parts.topics.known(topic);
+    const scratch = this.#scratch;
+    scratch.clear();
+    const nowMs = clock.nowMs();
+    const { count } = encodeBatch(records, 0, scratch, {
+      codecs,
+      maxBytes: this.#maxBytes(state),
+      nowMs,
+      compression: this.#options.compression ?? 'none',
+      producerId,
+      producerEpoch: epoch,
+      baseSequence: sequence,
+      isTransactional: this.#transaction !== undefined,
     });
-  }
-
-  async #append(partition: number, bytes: Uint8Array): Promise<Appended> {
-    // What travels to the store comes back as a spare buffer: the batch keeps its own bytes for a retry.
-    const buffer = this.#parts.client.buffer(bytes.length);
-    new Uint8Array(buffer).set(bytes);
-    const result = await this.#parts.client.write({ kind: 'append', partition, buffer, length: bytes.length });
-    if (result.kind === 'append') return result.result;
-    return { kind: 'failed', failure: result.kind === 'failed' ? result.failure : unexpected(result.kind) };
+    if (state.config['message.timestamp.type'] === 'LogAppendTime') setLogAppendTime(scratch.bytes, 0, nowMs, codecs);
+    const { length } = scratch;
+    const memory = scratch.bytes.buffer as ArrayBuffer;
+    // A small batch does not hold large memory on its way.
+    if (length * 2 < memory.byteLength) return { buffer: memory.slice(0, length), length, count };
+    scratch.bytes = Buffer.from(client.takeBuffer(memory.byteLength));
+    return { buffer: memory, length, count };
   }
 }
 
-function unexpected(kind: string): { code: 'INTERNAL'; message: string; retriable: boolean } {
-  return { code: 'INTERNAL', message: `The store answered an append with "${kind}"`, retriable: false };
+function checkSize(record: ProduceRecord, maxBytes: number, nowMs: number): void {
+  const size = batchBytesOf({ ...record, timestampMs: record.timestampMs ?? nowMs });
+  if (size <= maxBytes) return;
+  throw new TributaryError(
+    'RECORD_TOO_LARGE',
+    `Cannot store a record of ${size} bytes in a batch: must be at most ${maxBytes}`,
+  );
 }

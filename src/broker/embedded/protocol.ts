@@ -25,8 +25,6 @@ export interface StoreState {
   readonly topics: readonly TopicState[];
   /** Transactions that a crash left open and that are aborted now. */
   readonly abortedTransactions: number;
-  /** Frames of the write-ahead log behind a damaged one: they could not be used. */
-  readonly lostLogFrames: number;
 }
 
 export interface GroupOffset extends CommittedOffset {
@@ -68,8 +66,7 @@ export type StoreWrite =
   | {
       readonly kind: 'expire';
       readonly partition: number;
-      readonly beforeMs: number | null;
-      readonly maxBytes: number | null;
+      readonly beforeMs: number;
     }
   | {
       readonly kind: 'compact';
@@ -77,13 +74,14 @@ export type StoreWrite =
       readonly changes: readonly CompactedBatch[];
       readonly compactedTo: number;
     }
+  | { readonly kind: 'tidy-transactions' }
   | { readonly kind: 'new-producer' }
+  | { readonly kind: 'end-producer'; readonly producerId: number }
   | {
       readonly kind: 'end-transaction';
       readonly producerId: number;
-      readonly epoch: number;
       readonly commit: boolean;
-      /** True: nothing more is taken from this producer under this epoch. */
+      /** True: nothing more is taken from this producer. */
       readonly fence?: boolean;
       readonly offsets: readonly GroupOffset[];
       readonly nowMs: number;

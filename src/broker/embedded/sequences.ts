@@ -20,45 +20,61 @@ const remembered = 5;
 const sequences = 2 ** 31;
 
 export class Sequences {
-  readonly #entries = new Map<string, Entry>();
-  readonly #fenced = new Map<number, number>();
+  /** By producer, then by partition. */
+  readonly #entries = new Map<number, Map<number, Entry>>();
+  readonly #fenced = new Set<number>();
   /** Entries as they were before the commit that is under way. */
-  #before = new Map<string, Entry | undefined>();
+  #before: { readonly producerId: number; readonly partition: number; readonly entry: Entry | undefined }[] = [];
 
-  check(partition: number, producerId: number, epoch: number, sequence: number, count: number): Place {
+  check(partition: number, producerId: number, epoch: number, sequence: number): Place {
     if (producerId < 0) return { kind: 'next' };
-    const entry = this.#entries.get(`${producerId}/${partition}`);
-    if (epoch <= (this.#fenced.get(producerId) ?? -1)) return { kind: 'fenced' };
+    if (this.#fenced.has(producerId)) return { kind: 'fenced' };
+    const entry = this.#entries.get(producerId)?.get(partition);
     if (entry !== undefined && epoch < entry.epoch) return { kind: 'fenced' };
     if (entry === undefined || epoch > entry.epoch) return sequence === 0 ? { kind: 'next' } : { kind: 'out-of-order' };
     if (sequence === entry.next) return { kind: 'next' };
     const known = entry.recent.find((batch) => batch.sequence === sequence);
-    return known === undefined || count === 0 ? { kind: 'out-of-order' } : { kind: 'duplicate', base: known.base };
+    return known === undefined ? { kind: 'out-of-order' } : { kind: 'duplicate', base: known.base };
   }
 
   add(partition: number, producerId: number, epoch: number, sequence: number, count: number, base: number): void {
     if (producerId < 0) return;
-    const key = `${producerId}/${partition}`;
-    const entry = this.#entries.get(key);
-    if (!this.#before.has(key)) this.#before.set(key, entry);
+    const entry = this.#entries.get(producerId)?.get(partition);
+    this.#before.push({ producerId, partition, entry });
     const recent = entry?.epoch === epoch ? entry.recent.slice(-(remembered - 1)) : [];
-    this.#entries.set(key, { epoch, next: (sequence + count) % sequences, recent: [...recent, { sequence, base }] });
+    this.#set(producerId, partition, {
+      epoch,
+      next: (sequence + count) % sequences,
+      recent: [...recent, { sequence, base }],
+    });
   }
 
-  /** From now on nothing is taken from this producer up to this epoch. A fence stays, whatever becomes of the commit. */
-  fence(producerId: number, epoch: number): void {
-    this.#fenced.set(producerId, Math.max(epoch, this.#fenced.get(producerId) ?? -1));
+  /** From now on nothing is taken from this producer. That stays, whatever becomes of the commit. */
+  fence(producerId: number): void {
+    this.#fenced.add(producerId);
+    this.forget(producerId);
+  }
+
+  /** The producer has ended: it sends nothing more. */
+  forget(producerId: number): void {
+    this.#entries.delete(producerId);
   }
 
   commit(): void {
-    this.#before.clear();
+    this.#before = [];
   }
 
   rollBack(): void {
-    for (const [key, entry] of this.#before) {
-      if (entry === undefined) this.#entries.delete(key);
-      else this.#entries.set(key, entry);
+    for (const { producerId, partition, entry } of this.#before.reverse()) {
+      if (entry === undefined) this.#entries.get(producerId)?.delete(partition);
+      else this.#set(producerId, partition, entry);
     }
-    this.#before = new Map();
+    this.#before = [];
+  }
+
+  #set(producerId: number, partition: number, entry: Entry): void {
+    const entries = this.#entries.get(producerId);
+    if (entries === undefined) this.#entries.set(producerId, new Map([[partition, entry]]));
+    else entries.set(partition, entry);
   }
 }

@@ -1,5 +1,6 @@
 /** SQLite's result codes as errors of our closed list. */
 import { TributaryError } from '../../base/errors.ts';
+import type { Failure } from './protocol.ts';
 
 const busy = 5;
 const readOnly = 8;
@@ -40,6 +41,16 @@ export function storeError(error: unknown, path: string): TributaryError {
     default:
       return new TributaryError('INTERNAL', `The store "${path}" failed: ${text}`, { cause: error });
   }
+}
+
+/** True where the file does not hold what SQLite expects. */
+export function isCorruption(error: unknown): boolean {
+  return (resultCode(error) & 0xff) === corrupt;
+}
+
+/** An error as it travels between threads. */
+export function asFailure({ code, message, retriable }: TributaryError): Failure {
+  return { code, message, retriable };
 }
 
 function resultCode(error: unknown): number {

@@ -2,56 +2,86 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { TributaryError } from '../../base/errors.ts';
-import type { Failure, PartitionState, StoreRead, StoreState, StoreWrite, WriteResult } from './protocol.ts';
+import type {
+  Appended,
+  AppendWrite,
+  Failure,
+  PartitionState,
+  StoreRead,
+  StoreState,
+  StoreWrite,
+  WriteResult,
+} from './protocol.ts';
 import type { StoreAnswer, StoreRequest, StoreThreadData } from './thread-messages.ts';
+
+/** What became of an append, and its buffer again: for the next batch, or to be sent once more. */
+export interface AppendAnswer {
+  readonly appended: Appended;
+  readonly buffer: ArrayBuffer;
+}
 
 interface Waiting {
   readonly done: (result: never) => void;
   readonly failed: (error: TributaryError) => void;
+  readonly isAppend: boolean;
 }
 
-/** Spare buffers that are kept for the next appends; more in flight are made anew and then left to the collector. */
-const maxSpareBuffers = 8;
+/** Bytes of appends that may wait for the disk, all producers together. More would only be memory. */
+const maxUnansweredBytes = 8 * 1024 * 1024;
+/** Buffers kept for the next appends, and from which size on that pays. */
+const maxSpareBuffers = 6;
+const minSpareBytes = 128 * 1024;
 
 export class StoreClient {
   readonly #thread: Worker;
   /** Who waits for the answer to a request: several writes travel as one. */
-  readonly #groups = new Map<number, readonly Waiting[]>();
+  readonly #requests = new Map<number, readonly Waiting[]>();
   readonly #partitions = new Map<number, PartitionState>();
   readonly #watchers = new Map<number, Set<() => void>>();
   readonly #spare: ArrayBuffer[] = [];
-  readonly #onCheckpointFailure: (failure: Failure) => void;
+  readonly #onUpkeepFailure: (failure: Failure) => void;
   readonly #ended: Promise<void>;
   /** Writes of this turn of the event loop, sent as one message at its end. */
   #outbox: { readonly writes: StoreWrite[]; readonly waiting: Waiting[] } = { writes: [], waiting: [] };
+  #unansweredBytes = 0;
+  #forRoom: (() => void)[] = [];
   #nextId = 1;
+  /** Reasons for the process to stay alive: answers that are waited for. */
+  #holds = 0;
   #closed: TributaryError | undefined;
 
   static async open(
     data: StoreThreadData,
-    onCheckpointFailure: (failure: Failure) => void,
+    onUpkeepFailure: (failure: Failure) => void,
   ): Promise<{ readonly client: StoreClient; readonly state: StoreState }> {
     // The sources run as .ts in a checkout, what is published as .js: the thread's file ends like this one.
     const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
-    const thread = new Worker(new URL(`./store-thread${extension}`, import.meta.url), { workerData: data });
+    const thread = new Worker(new URL(`./store-thread${extension}`, import.meta.url), {
+      workerData: data,
+      // It handles buffers, which are not in its heap.
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    });
     const [first] = (await Promise.race([once(thread, 'message'), failedToStart(thread)])) as [StoreAnswer];
     if (first.kind === 'opened')
-      return { client: new StoreClient(thread, first.state, onCheckpointFailure), state: first.state };
+      return { client: new StoreClient(thread, first.state, onUpkeepFailure), state: first.state };
     await thread.terminate();
     throw first.kind === 'failed-to-open'
       ? errorOf(first.failure)
       : new TributaryError('INTERNAL', 'The store thread did not open');
   }
 
-  private constructor(thread: Worker, state: StoreState, onCheckpointFailure: (failure: Failure) => void) {
+  private constructor(thread: Worker, state: StoreState, onUpkeepFailure: (failure: Failure) => void) {
     this.#thread = thread;
-    this.#onCheckpointFailure = onCheckpointFailure;
+    this.#onUpkeepFailure = onUpkeepFailure;
     for (const { partitions } of state.topics) this.adopt(partitions);
     thread.on('message', (answer: StoreAnswer) => this.#take(answer));
     thread.on('error', (error) =>
       this.#end(new TributaryError('INTERNAL', 'The store thread failed', { cause: error })),
     );
-    this.#ended = once(thread, 'exit').then(() => this.#end(closedError()));
+    this.#ended = once(thread, 'exit').then(
+      () => this.#end(closedError()),
+      () => {}, // 'error' has told it
+    );
     thread.unref(); // while nothing is under way it does not keep the process alive
   }
 
@@ -61,7 +91,8 @@ export class StoreClient {
 
   /** Takes over the states of partitions that were just made. */
   adopt(partitions: readonly PartitionState[]): void {
-    for (const partition of partitions) this.#partitions.set(partition.no, partition);
+    for (const partition of partitions)
+      if (!this.#partitions.has(partition.no)) this.#partitions.set(partition.no, partition);
   }
 
   /** Forgets partitions of a deleted topic and wakes who waits for them. */
@@ -72,26 +103,45 @@ export class StoreClient {
     }
   }
 
-  /** A buffer of at least `bytes` for an append; it comes back here with the answer. */
-  buffer(bytes: number): ArrayBuffer {
-    const index = this.#spare.findIndex((spare) => spare.byteLength >= bytes);
-    return index === -1 ? new ArrayBuffer(Math.max(bytes, 64 * 1024)) : this.#spare.splice(index, 1)[0]!;
+  /** False while so much waits for the disk that nothing more should be encoded. */
+  get hasRoom(): boolean {
+    return this.#unansweredBytes < maxUnansweredBytes;
   }
 
-  /** Resolves when the write is on the disk. Appends resolve with what became of them, others throw what failed. */
-  write(write: StoreWrite): Promise<WriteResult> {
-    if (this.#closed !== undefined) return Promise.reject(this.#closed);
-    if (this.#outbox.writes.length === 0) queueMicrotask(() => this.#post());
-    this.#outbox.writes.push(write);
-    return new Promise<WriteResult>((done, failed) => {
-      this.#outbox.waiting.push({ done: done as Waiting['done'], failed });
-    });
+  /** Calls once, after the next answer. */
+  onRoom(callback: () => void): void {
+    this.#forRoom.push(callback);
+  }
+
+  /** A buffer to encode into: an old one of at least `bytes`, or a new one. */
+  takeBuffer(bytes: number): ArrayBuffer {
+    const index = this.#spare.findIndex((spare) => spare.byteLength >= bytes);
+    return index === -1 ? new ArrayBuffer(bytes) : this.#spare.splice(index, 1)[0]!;
+  }
+
+  /** Gives a buffer back that is no longer needed. */
+  releaseBuffer(buffer: ArrayBuffer): void {
+    if (buffer.byteLength >= minSpareBytes && this.#spare.length < maxSpareBuffers) this.#spare.push(buffer);
+  }
+
+  /** The buffer is away until the answer. Rejects only where the thread has ended: BROKER_CLOSED, INTERNAL. */
+  append(partition: number, buffer: ArrayBuffer, length: number): Promise<AppendAnswer> {
+    this.#unansweredBytes += buffer.byteLength;
+    return this.#enqueue({ kind: 'append', partition, buffer, length });
+  }
+
+  /** Resolves when the write is on the disk; throws what failed. */
+  async write(write: Exclude<StoreWrite, AppendWrite>): Promise<WriteResult> {
+    const result = await this.#enqueue<WriteResult>(write);
+    if (result.kind === 'failed') throw errorOf(result.failure);
+    return result;
   }
 
   read<T>(read: StoreRead): Promise<T> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
     return new Promise<T>((done, failed) => {
-      this.#send({ kind: 'read', id: this.#wait([{ done: done as Waiting['done'], failed }]), read });
+      const id = this.#wait([{ done: done as Waiting['done'], failed, isAppend: false }]);
+      this.#send({ kind: 'read', id, read });
     });
   }
 
@@ -100,14 +150,14 @@ export class StoreClient {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
     if (signal?.aborted === true) return Promise.resolve();
     return new Promise((resolve) => {
-      let watchers = this.#watchers.get(no);
-      if (watchers === undefined) {
-        watchers = new Set();
-        this.#watchers.set(no, watchers);
-      }
+      const watchers = this.#watchers.get(no) ?? new Set();
+      this.#watchers.set(no, watchers);
+      this.#hold();
       const wake = (): void => {
         watchers.delete(wake);
+        if (watchers.size === 0) this.#watchers.delete(no);
         signal?.removeEventListener('abort', wake);
+        this.#release();
         resolve();
       };
       watchers.add(wake);
@@ -120,10 +170,19 @@ export class StoreClient {
       this.#post();
       this.#closed = closedError();
       this.#thread.ref();
-      this.#thread.postMessage({ kind: 'close' } satisfies StoreRequest);
-      for (const no of this.#watchers.keys()) this.#wake(no);
+      this.#send({ kind: 'close' });
+      for (const no of [...this.#watchers.keys()]) this.#wake(no);
     }
     await this.#ended;
+  }
+
+  #enqueue<T>(write: StoreWrite): Promise<T> {
+    if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    if (this.#outbox.writes.length === 0) queueMicrotask(() => this.#post());
+    this.#outbox.writes.push(write);
+    return new Promise<T>((done, failed) => {
+      this.#outbox.waiting.push({ done: done as Waiting['done'], failed, isAppend: write.kind === 'append' });
+    });
   }
 
   #post(): void {
@@ -136,8 +195,8 @@ export class StoreClient {
 
   #wait(waiting: readonly Waiting[]): number {
     const id = this.#nextId++;
-    if (this.#groups.size === 0) this.#thread.ref();
-    this.#groups.set(id, waiting);
+    this.#requests.set(id, waiting);
+    this.#hold();
     return id;
   }
 
@@ -147,62 +206,75 @@ export class StoreClient {
 
   #take(answer: StoreAnswer): void {
     switch (answer.kind) {
-      case 'committed': {
-        for (const partition of answer.partitions) {
-          if (this.#partitions.has(partition.no)) this.#partitions.set(partition.no, partition);
-        }
-        let at = 0;
-        for (const { id, count } of answer.ids) {
-          const results = answer.results.slice(at, at + count);
-          at += count;
-          for (const [index, waiting] of this.#taken(id).entries()) waiting.done(results[index] as never);
-        }
-        for (const buffer of answer.buffers) if (this.#spare.length < maxSpareBuffers) this.#spare.push(buffer);
-        for (const { no } of answer.partitions) this.#wake(no);
+      case 'committed':
+        this.#committed(answer);
         break;
-      }
       case 'read':
-        for (const waiting of this.#taken(answer.id)) waiting.done(answer.result as never);
+        for (const { done } of this.#taken(answer.id)) done(answer.result as never);
         break;
       case 'read-failed':
-        for (const waiting of this.#taken(answer.id)) waiting.failed(errorOf(answer.failure));
+        for (const { failed } of this.#taken(answer.id)) failed(errorOf(answer.failure));
         break;
-      case 'checkpoint-failed':
-        this.#onCheckpointFailure(answer.failure);
+      case 'upkeep-failed':
+        this.#onUpkeepFailure(answer.failure);
         break;
-      case 'closed':
       case 'opened':
       case 'failed-to-open':
-        break; // the thread's exit says the rest
+        break; // `open` has heard it
     }
   }
 
+  #committed({ ids, results, partitions, buffers }: StoreAnswer & { readonly kind: 'committed' }): void {
+    for (const partition of partitions)
+      if (this.#partitions.has(partition.no)) this.#partitions.set(partition.no, partition);
+    let at = 0;
+    let bufferAt = 0;
+    for (const id of ids) {
+      for (const { done, isAppend } of this.#taken(id)) {
+        const result = results[at++]!;
+        if (isAppend && result.kind === 'append') {
+          const buffer = buffers[bufferAt++]!;
+          this.#unansweredBytes -= buffer.byteLength;
+          done({ appended: result.result, buffer } as never);
+        } else done(result as never);
+      }
+    }
+    for (const { no } of partitions) this.#wake(no);
+    for (const callback of this.#forRoom.splice(0)) callback();
+  }
+
   #taken(id: number): readonly Waiting[] {
-    const waiting = this.#groups.get(id) ?? [];
-    this.#groups.delete(id);
-    if (this.#groups.size === 0 && this.#closed === undefined) this.#thread.unref();
+    const waiting = this.#requests.get(id);
+    if (waiting === undefined) return [];
+    this.#requests.delete(id);
+    this.#release();
     return waiting;
+  }
+
+  #hold(): void {
+    if (this.#holds++ === 0) this.#thread.ref();
+  }
+
+  #release(): void {
+    if (--this.#holds === 0 && this.#closed === undefined) this.#thread.unref();
   }
 
   #wake(no: number): void {
     for (const wake of [...(this.#watchers.get(no) ?? [])]) wake();
   }
 
+  /** The thread is gone: nobody else will answer. */
   #end(error: TributaryError): void {
     this.#closed ??= error;
-    for (const id of [...this.#groups.keys()]) for (const { failed } of this.#taken(id)) failed(error);
-    for (const no of this.#watchers.keys()) this.#wake(no);
+    for (const { failed } of this.#outbox.waiting.splice(0)) failed(this.#closed);
+    for (const id of [...this.#requests.keys()]) for (const { failed } of this.#taken(id)) failed(this.#closed);
+    for (const no of [...this.#watchers.keys()]) this.#wake(no);
+    for (const callback of this.#forRoom.splice(0)) callback();
   }
 }
 
 export function errorOf({ code, message, retriable }: Failure): TributaryError {
   return new TributaryError(code, message, { retriable });
-}
-
-/** The result of a write that is not an append; throws what failed. */
-export function checked(result: WriteResult): WriteResult {
-  if (result.kind === 'failed') throw errorOf(result.failure);
-  return result;
 }
 
 export function closedError(): TributaryError {

@@ -5,26 +5,36 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { isError, TributaryError } from '../../base/errors.ts';
 import type { Failure, StoreRead, StoreWrite } from './protocol.ts';
-import { storeError } from './sqlite-errors.ts';
+import { pageBytes } from './schema.ts';
+import { asFailure, storeError } from './sqlite-errors.ts';
 import { Store } from './store.ts';
 import type { StoreAnswer, StoreRequest, StoreThreadData } from './thread-messages.ts';
 
-/** A checkpoint moves what the log holds into the file; at this much written it pays, and the log stays small. */
+/**
+ * A checkpoint moves the write-ahead log into the file. At this much written it pays, and the log stays small. It is made
+ * after the answer, so that no sender waits for it.
+ */
 const checkpointBytes = 8 * 1024 * 1024;
+/** Pages that a commit writes beside the batches themselves, about. */
+const commitPages = 3;
+/** What one step of trimming takes while nothing else is to be done. */
+const trimBytes = 8 * 1024 * 1024;
 
 if (parentPort === null) throw new TributaryError('INTERNAL', 'store-thread.ts runs in a worker thread only');
 const port = parentPort;
-const { path, maxBytes, nowMs } = workerData as StoreThreadData;
+const options = workerData as StoreThreadData;
 let written = 0;
+let isTrimming = false;
 
 const opened = open();
 if (opened !== undefined) {
   port.on('message', (first: StoreRequest) => serve(opened, first));
+  trimLater(opened);
 }
 
 function open(): Store | undefined {
   try {
-    const store = new Store(path, maxBytes, nowMs);
+    const store = new Store(options);
     answer({ kind: 'opened', state: store.state() });
     return store;
   } catch (error) {
@@ -38,41 +48,65 @@ function serve(store: Store, first: StoreRequest): void {
   for (let more = receiveMessageOnPort(port); more !== undefined; more = receiveMessageOnPort(port)) {
     requests.push(more.message as StoreRequest);
   }
-  const writes = requests.flatMap((request) => (request.kind === 'write' ? request.writes : []));
-  if (writes.length > 0) commit(store, requests, writes);
+  // Whoever reads did not wait for these writes, so it need not wait for their sync.
   for (const request of requests) if (request.kind === 'read') read(store, request.id, request.read);
+  commit(store, requests);
   if (requests.some(({ kind }) => kind === 'close')) {
     store.close();
-    answer({ kind: 'closed' });
     port.close();
-  }
+  } else trimLater(store);
 }
 
-function commit(store: Store, requests: readonly StoreRequest[], writes: readonly StoreWrite[]): void {
-  const { results, partitions } = store.commit(writes);
-  const buffers: ArrayBuffer[] = [];
-  for (const write of writes) {
-    if (write.kind !== 'append') continue;
-    buffers.push(write.buffer);
-    written += write.length;
+function commit(store: Store, requests: readonly StoreRequest[]): void {
+  const ids: number[] = [];
+  const writes: StoreWrite[] = [];
+  for (const request of requests) {
+    if (request.kind !== 'write') continue;
+    ids.push(request.id);
+    writes.push(...request.writes);
   }
-  const ids = requests.flatMap((request) =>
-    request.kind === 'write' ? [{ id: request.id, count: request.writes.length }] : [],
-  );
+  if (writes.length === 0) return;
+  const { results, partitions } = store.commit(writes);
+  const buffers = writes.flatMap((write) => (write.kind === 'append' ? [write.buffer] : []));
   answer({ kind: 'committed', ids, results, partitions, buffers }, buffers);
-  if (written < checkpointBytes) return;
-  written = 0;
-  try {
+  written += writes.reduce((sum, write) => sum + bytesOf(write), commitPages * pageBytes);
+  upkeep(() => {
+    if (written < checkpointBytes) return;
+    written = 0;
     store.checkpoint();
+  });
+}
+
+function bytesOf(write: StoreWrite): number {
+  if (write.kind === 'append') return write.length;
+  if (write.kind !== 'compact') return 0;
+  return write.changes.reduce((sum, { bytes }) => sum + (bytes instanceof Uint8Array ? bytes.length : 0), 0);
+}
+
+/** Old batches are taken away in steps, between which whoever has come is served. */
+function trimLater(store: Store): void {
+  if (isTrimming || !store.hasToTrim) return;
+  isTrimming = true;
+  setImmediate(() => {
+    isTrimming = false;
+    if (upkeep(() => store.trim(trimBytes))) trimLater(store);
+  });
+}
+
+/** False where it failed: it is tried again after the next write. */
+function upkeep(work: () => void): boolean {
+  try {
+    work();
+    return true;
   } catch (error) {
-    answer({ kind: 'checkpoint-failed', failure: failureOf(error) });
+    answer({ kind: 'upkeep-failed', failure: failureOf(error) });
+    return false;
   }
 }
 
 function read(store: Store, id: number, request: StoreRead): void {
   try {
-    const result = readFrom(store, request);
-    answer({ kind: 'read', id, result });
+    answer({ kind: 'read', id, result: readFrom(store, request) });
   } catch (error) {
     answer({ kind: 'read-failed', id, failure: failureOf(error) });
   }
@@ -92,8 +126,7 @@ function readFrom(store: Store, request: StoreRead): unknown {
 }
 
 function failureOf(error: unknown): Failure {
-  const { code, message, retriable } = isError(error) ? error : storeError(error, path);
-  return { code, message, retriable };
+  return asFailure(isError(error) ? error : storeError(error, options.path));
 }
 
 function answer(message: StoreAnswer, transfer: readonly ArrayBuffer[] = []): void {

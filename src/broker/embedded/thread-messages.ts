@@ -1,11 +1,8 @@
 /** What travels between the broker and its store thread. */
 import type { Failure, PartitionState, StoreRead, StoreState, StoreWrite, WriteResult } from './protocol.ts';
+import type { StoreOptions } from './store.ts';
 
-export interface StoreThreadData {
-  readonly path: string;
-  readonly maxBytes: number | undefined;
-  readonly nowMs: number;
-}
+export type StoreThreadData = StoreOptions;
 
 export type StoreRequest =
   | { readonly kind: 'write'; readonly id: number; readonly writes: readonly StoreWrite[] }
@@ -18,13 +15,12 @@ export type StoreAnswer =
   | {
       readonly kind: 'committed';
       /** Requests that were written together, in the order of their results. */
-      readonly ids: readonly { readonly id: number; readonly count: number }[];
+      readonly ids: readonly number[];
       readonly results: readonly WriteResult[];
       readonly partitions: readonly PartitionState[];
-      /** The buffers of the appends, given back. */
+      /** The buffers of the appends, in order, given back. */
       readonly buffers: readonly ArrayBuffer[];
     }
-  | { readonly kind: 'checkpoint-failed'; readonly failure: Failure }
+  | { readonly kind: 'upkeep-failed'; readonly failure: Failure }
   | { readonly kind: 'read'; readonly id: number; readonly result: unknown }
-  | { readonly kind: 'read-failed'; readonly id: number; readonly failure: Failure }
-  | { readonly kind: 'closed' };
+  | { readonly kind: 'read-failed'; readonly id: number; readonly failure: Failure };

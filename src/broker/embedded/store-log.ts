@@ -1,0 +1,214 @@
+/** Batches of partitions: appended, read, and taken away. Runs inside the store's transaction. */
+import { readBatchHeader } from '../../record/batch-header.ts';
+import { batchHeaderBytes, layout, lengthFieldEnd, readInt64 } from '../../record/layout.ts';
+import { setBaseOffset } from '../../record/patch.ts';
+import type { Appended, CompactedBatch, Fetched, PartitionSize, StoredBatch, StoreRead } from './protocol.ts';
+import { isCorruption } from './sqlite-errors.ts';
+import { type Partition, type StoreMemory, stableOffset } from './store-memory.ts';
+import type { BatchRow, StoreSql } from './store-sql.ts';
+import type { StoreTransactions } from './store-transactions.ts';
+
+/** Appends after which a partition's row is written: what an open after a crash has to add up again. */
+const saveEvery = 4096;
+/** Rows that one step of trimming takes at most. */
+const trimRows = 512;
+
+export class StoreLog {
+  readonly #sql: StoreSql;
+  readonly #memory: StoreMemory;
+
+  constructor(sql: StoreSql, memory: StoreMemory) {
+    this.#sql = sql;
+    this.#memory = memory;
+  }
+
+  append(no: number, bytes: Buffer, transactions: StoreTransactions): Appended {
+    const { partitions, sequences } = this.#memory;
+    const partition = partitions.get(no);
+    if (partition === undefined) return failed('UNKNOWN_TOPIC', 'Cannot store a batch: its topic was deleted');
+    const header = readBatchHeader(bytes);
+    const { producerId, producerEpoch, baseSequence, recordCount } = header;
+    const place = sequences.check(no, producerId, producerEpoch, baseSequence);
+    if (place.kind === 'duplicate') return { kind: 'stored', base: place.base, last: place.base + recordCount - 1 };
+    if (place.kind === 'fenced') return failed('PRODUCER_FENCED', 'A newer producer has taken over');
+    if (place.kind === 'out-of-order') return place;
+    const base = partition.next;
+    const last = base + header.lastOffset - header.baseOffset;
+    const txn = header.isTransactional ? transactions.join(producerId, producerEpoch, partition, base, last) : 0;
+    this.insert(partition, bytes, { last, time: header.maxTimestampMs, txn, control: 0 });
+    sequences.add(no, producerId, producerEpoch, baseSequence, recordCount, base);
+    this.boundBytes(partition);
+    return { kind: 'stored', base, last };
+  }
+
+  /** Gives the batch its place at the end of the partition. */
+  insert(
+    partition: Partition,
+    bytes: Buffer,
+    row: { readonly last: number; readonly time: number; readonly txn: number; readonly control: 0 | 1 },
+  ): void {
+    const base = partition.next;
+    setBaseOffset(bytes, 0, base);
+    const body = this.#memory.nextBody++;
+    this.#sql.insertBody.run(body, bytes);
+    this.#sql.insertBatch.run(partition.no, base, row.last, row.time, bytes.length, body, row.txn, row.control, null);
+    partition.next = row.last + 1;
+    partition.bytes += bytes.length;
+    if (++partition.unsaved >= saveEvery) this.save(partition);
+    this.#memory.changed.add(partition.no);
+  }
+
+  /** Batches from `offset` on, at least one where there is one below `limit`. */
+  fetch({ partition, offset, limit, maxBytes }: StoreRead & { readonly kind: 'fetch' }): Fetched {
+    const batches: StoredBatch[] = [];
+    let bytes = 0;
+    let nextOffset = offset;
+    for (const row of this.#rowsFrom(partition, offset)) {
+      if (row.base >= limit) break;
+      if (batches.length > 0 && bytes + row.size > maxBytes) return { batches, nextOffset, damaged: [] };
+      const body = this.#body(row);
+      if (typeof body === 'string') {
+        // What is whole before it is given first; the next fetch begins here.
+        if (batches.length > 0) return { batches, nextOffset, damaged: [] };
+        return { batches, nextOffset: row.last + 1, damaged: [{ base: row.base, last: row.last, reason: body }] };
+      }
+      bytes += row.size;
+      nextOffset = row.last + 1;
+      const { base, last, time, horizon } = row;
+      const isAborted = this.#memory.aborted.has(row.txn);
+      batches.push({ base, last, time, horizon, isControl: row.control === 1, isAborted, bytes: body });
+    }
+    return { batches, nextOffset: Math.max(nextOffset, limit), damaged: [] };
+  }
+
+  /** Base offset of the first batch that holds a record at or after the time, or undefined. */
+  findTime({ partition, timestampMs, from }: StoreRead & { readonly kind: 'find-time' }): number | undefined {
+    const [first] = this.#rowsFrom(partition, from);
+    if (first === undefined) return undefined;
+    const row = this.#sql.batchAtTime.get(partition, first.base, timestampMs);
+    return row === undefined ? undefined : Number(row['base']);
+  }
+
+  size(no: number): PartitionSize {
+    const compactedTo = Number(this.#sql.compactedTo.get(no)?.['compacted'] ?? 0);
+    const row = this.#sql.partitionSize.get(compactedTo, no);
+    const horizon = row?.['horizon'] ?? null;
+    return {
+      bytes: Number(row?.['bytes'] ?? 0),
+      batches: Number(row?.['batches'] ?? 0),
+      compactedTo,
+      dirtyBytes: Number(row?.['dirty'] ?? 0),
+      oldestDirtyMs: Number(row?.['oldest'] ?? Number.POSITIVE_INFINITY),
+      firstHorizonMs: horizon === null ? null : Number(horizon),
+    };
+  }
+
+  /** Records below `offset` are gone for every reader; `trim` takes their rows away. A batch around it stays whole. */
+  deleteBelow(partition: Partition, offset: number): void {
+    if (offset <= partition.first) return;
+    for (const row of this.#rowsFrom(partition.no, partition.first)) {
+      if (row.last >= offset) break;
+      partition.bytes -= row.size;
+    }
+    partition.first = offset;
+    this.#memory.toTrim.add(partition.no);
+    this.#memory.changed.add(partition.no);
+    this.save(partition);
+  }
+
+  /** Takes the oldest batches away, as Kafka does: never below the bound, never beyond an open transaction. */
+  boundBytes(partition: Partition): void {
+    if (partition.bytes <= partition.maxBytes) return;
+    const stable = stableOffset(partition);
+    let left = partition.bytes;
+    let to = partition.first;
+    for (const row of this.#rowsFrom(partition.no, partition.first)) {
+      left -= row.size;
+      if (left < partition.maxBytes || row.last >= stable) break;
+      to = row.last + 1;
+    }
+    this.deleteBelow(partition, to);
+  }
+
+  /** Takes away the batches at the start whose records are all older. */
+  expire(partition: Partition, beforeMs: number): void {
+    const stable = stableOffset(partition);
+    let to = partition.first;
+    for (const row of this.#rowsFrom(partition.no, partition.first)) {
+      if (row.time >= beforeMs || row.last >= stable) break;
+      to = row.last + 1;
+    }
+    this.deleteBelow(partition, to);
+  }
+
+  compact(partition: Partition, changes: readonly CompactedBatch[], compactedTo: number): void {
+    for (const { base, bytes, horizon } of changes) {
+      const row = this.#sql.batch.get(partition.no, base) as BatchRow | undefined;
+      if (row === undefined || row.last < partition.first) continue; // retention was here meanwhile
+      const size = bytes === null ? 0 : bytes === 'unchanged' ? row.size : bytes.length;
+      if (bytes === null) this.#deleteRow(partition.no, row);
+      else {
+        if (bytes !== 'unchanged') this.#sql.replaceBody.run(bytes, row.body);
+        this.#sql.setBatch.run(horizon, size, partition.no, base);
+      }
+      partition.bytes += size - row.size;
+    }
+    this.#sql.setCompacted.run(compactedTo, partition.no);
+    this.save(partition);
+  }
+
+  /** Takes away rows that no reader can reach, about `budgetBytes` of them. True while there are more. */
+  trim(budgetBytes: number): boolean {
+    const { toTrim, partitions } = this.#memory;
+    for (const no of toTrim) {
+      const first = partitions.get(no)?.first ?? Number.POSITIVE_INFINITY;
+      const rows = this.#sql.oldestBatches.all(no, trimRows) as unknown as readonly BatchRow[];
+      for (const row of rows) {
+        if (row.last >= first) break;
+        if (budgetBytes <= 0) return true;
+        this.#deleteRow(no, row);
+        budgetBytes -= row.size;
+      }
+      if (rows.length === trimRows && rows.at(-1)!.last < first) return true;
+      toTrim.delete(no);
+      if (!partitions.has(no)) this.#sql.deleteDropped.run(no);
+    }
+    return false;
+  }
+
+  /** Writes what memory knows of the partition, so that an open need not count it. */
+  save(partition: Partition): void {
+    const { first, next, bytes, no } = partition;
+    this.#sql.savePartition.run(first, next, bytes, no);
+    partition.unsaved = 0;
+  }
+
+  *#rowsFrom(no: number, offset: number): Generator<BatchRow> {
+    for (const row of this.#sql.batchesFrom.iterate(no, offset) as Iterable<unknown> as Iterable<BatchRow>)
+      if (row.last >= offset) yield row;
+  }
+
+  /** The batch's bytes, or why there are none to use. The checksum is looked at by whoever decodes them. */
+  #body({ base, size, body }: BatchRow): Uint8Array<ArrayBuffer> | string {
+    try {
+      const bytes = this.#sql.body.get(body)?.['bytes'] as Uint8Array<ArrayBuffer> | undefined;
+      if (bytes === undefined) return 'its bytes are missing';
+      const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+      if (view.length !== size || size < batchHeaderBytes) return `it has ${view.length} bytes instead of ${size}`;
+      if (view.readInt32BE(layout.length) + lengthFieldEnd !== size) return 'its length field is wrong';
+      return readInt64(view, layout.baseOffset) === base ? bytes : 'its first offset is wrong';
+    } catch (error) {
+      if (isCorruption(error)) return 'the file is damaged where its bytes are';
+      throw error;
+    }
+  }
+
+  #deleteRow(no: number, { base, body }: BatchRow): void {
+    this.#sql.deleteBody.run(body);
+    this.#sql.deleteBatch.run(no, base);
+  }
+}
+
+function failed(code: 'UNKNOWN_TOPIC' | 'PRODUCER_FENCED', message: string): Appended {
+  return { kind: 'failed', failure: { code, message, retriable: false } };
+}
