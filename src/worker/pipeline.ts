@@ -37,6 +37,11 @@ export class Pipeline<T> {
     return this.#pending.map(({ item }) => item);
   }
 
+  /** Items that are not stored as far as is known; one behind a failed one may be, and is not acknowledged. */
+  get unstored(): readonly T[] {
+    return this.#pending.filter(({ done }) => !done).map(({ item }) => item);
+  }
+
   /** Starts a send and waits until there is room for another one. Throws what an earlier send failed with. */
   async submit(item: T, send: Promise<unknown>): Promise<void> {
     const pending: Pending<T> = { item, done: false };

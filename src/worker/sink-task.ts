@@ -1,8 +1,8 @@
 /** One task of a sink connector: a member of the consumer group `connect-<name>` that hands records on and then commits. */
-import { sleep } from '../base/abort.ts';
+import { abortable, sleep } from '../base/abort.ts';
 import { backoffMs } from '../base/backoff.ts';
 import type { Clock, Random } from '../base/clock.ts';
-import { describeError, isRetriable, TributaryError } from '../base/errors.ts';
+import { describeError, isError, isRetriable, TributaryError } from '../base/errors.ts';
 import type { Broker, FetchedRecords, GroupMember } from '../broker/broker.ts';
 import type { RawConfig } from '../config/raw.ts';
 import type { SinkTask as ConnectorTask, SinkConnector, SinkRecord } from '../connectors/contract.ts';
@@ -58,7 +58,11 @@ class Run {
     const context = { connector: name, task, clock, random, log, metrics, setStatus, signal: this.#stop };
     const sink = await connector.open(config, context);
     try {
-      const member = await this.#join();
+      const member = await this.#join().catch((error: unknown) => {
+        if (this.#stop.aborted && isError(error, 'ABORTED')) return undefined;
+        throw error;
+      });
+      if (member === undefined) return true;
       try {
         await this.#pump(member, sink);
         await this.#commit(member);
@@ -96,17 +100,25 @@ class Run {
   }
 
   async #pump(member: GroupMember, sink: ConnectorTask): Promise<void> {
-    const stopped = new Promise<undefined>((resolve) => {
-      this.#stop.addEventListener('abort', () => resolve(undefined), { once: true });
-    });
     const records = member.records[Symbol.asyncIterator]();
     while (!this.#stop.aborted) {
-      const next = await Promise.race([records.next(), stopped]);
-      if (next === undefined || next.done === true) return;
-      this.#writing = this.#write(sink, next.value);
+      const next = await this.#next(records);
+      if (next === undefined) return;
+      this.#writing = this.#write(sink, next);
       if (!(await this.#writing)) return;
       if (this.#options.clock.monotonicMs() - this.#committedAtMs >= this.#options.commitIntervalMs)
         await this.#commit(member);
+    }
+  }
+
+  /** What comes next, or undefined at the end and once the task is stopped. */
+  async #next(records: AsyncIterator<FetchedRecords>): Promise<FetchedRecords | undefined> {
+    try {
+      const next = await abortable(records.next(), this.#stop, 'The task');
+      return next.done === true ? undefined : next.value;
+    } catch (error) {
+      if (this.#stop.aborted && isError(error, 'ABORTED')) return undefined;
+      throw error;
     }
   }
 

@@ -127,8 +127,8 @@ test('a stop that takes too long is bounded, and what was left is counted', asyn
   while (counter('kafka_connect_source_task_source_record_poll_total') < 2)
     await new Promise((resolve) => setImmediate(resolve));
   task.stop();
-  setTimeout(held.resolve, 100);
   equal(await task.ended, false);
+  held.resolve();
   equal(counter('tributary_source_records_left_at_stop_total'), 2);
   ok(entries.some(({ event }) => event === 'stop_incomplete'));
 });
@@ -192,4 +192,107 @@ test('records for several topics are sent to each', async () => {
   task.stop();
   await task.ended;
   deepEqual([broker.values('t'), broker.values('u')], [['a', 'c'], ['b']]);
+});
+
+test('a connector that does not end when it is told to is left behind in time', async () => {
+  const { connector, broker, task } = await setup({ gracefulStopMs: 20 });
+  const run = await opened(connector);
+  run.obeysStop = false;
+  run.give('a');
+  await broker.holds('t', 1);
+  const since = performance.now();
+  task.stop();
+  equal(await task.ended, false);
+  ok(performance.now() - since < 1_500);
+});
+
+test('a broker that is away does not hold up the end: records and offsets', async () => {
+  const { connector, broker, task, counter, entries } = await setup({ gracefulStopMs: 20 });
+  broker.beforeSend = () => new Promise(() => {});
+  (await opened(connector)).give('a', 'b', 'c');
+  while (counter('kafka_connect_source_task_source_record_poll_total') < 3)
+    await new Promise((resolve) => setImmediate(resolve));
+  const since = performance.now();
+  task.stop();
+  equal(await task.ended, false);
+  ok(performance.now() - since < 1_500);
+  equal(counter('tributary_source_records_left_at_stop_total'), 3);
+  ok(entries.some(({ event }) => event === 'records_left'));
+});
+
+test('a task that fails stores the offset of what was acknowledged before', async () => {
+  const { connector, broker, offsets, task } = await setup();
+  const run = await opened(connector);
+  run.give('a', 'b');
+  await broker.holds('t', 2);
+  run.fail(new Error('gone'));
+  await rejects(task.ended, /gone/);
+  deepEqual(offsets.get('c', scriptedPartition), { sequence: 2 });
+});
+
+test('a send that fails fails the task, and what is behind it moves no offset', async () => {
+  const { connector, broker, offsets, task } = await setup();
+  broker.beforeSend = (topic, _, [record]) => {
+    if (topic === 't' && String(record?.value) === 'b') throw new TributaryError('BROKER_REJECTED', 'no');
+  };
+  const run = await opened(connector);
+  for (const value of ['a', 'b', 'c']) run.give(value);
+  await rejects(task.ended, { code: 'BROKER_REJECTED' });
+  deepEqual(offsets.get('c', scriptedPartition), { sequence: 1 });
+});
+
+test('a stop while the broker cannot be reached yet ends at once', async () => {
+  const broker = memoryBroker();
+  broker.producer = (options) =>
+    new Promise((_, reject) => {
+      const aborted = (): void => reject(new TributaryError('ABORTED', 'stopped'));
+      options?.signal?.addEventListener('abort', aborted);
+    });
+  const { options, task: other } = await setup();
+  other.stop();
+  const task = startSourceTask({ ...options, broker });
+  task.stop();
+  equal(await task.ended, true);
+});
+
+test('a topic with a lower bound gets batches that it takes, and refuses only what no batch can hold', async () => {
+  const { connector, broker, task, counter } = await setup({ tolerance: 'all', config: { topic: 'small' } });
+  await broker.createTopic({ name: 'small', config: { 'max.message.bytes': '2000' } });
+  const sizes: number[] = [];
+  broker.beforeSend = (topic, _, records) => {
+    if (topic === 'small') sizes.push(records.reduce((sum, { value }) => sum + value!.length, 0));
+  };
+  (await opened(connector)).give(...Array.from({ length: 10 }, () => 'x'.repeat(500)), 'y'.repeat(3000), 'end');
+  await broker.holds('small', 11);
+  task.stop();
+  await task.ended;
+  ok(sizes.length > 3 && sizes.every((size) => size < 2000), sizes.join());
+  deepEqual(broker.values('small').at(-1), 'end');
+  equal(counter('kafka_connect_task_error_total_records_skipped'), 1);
+});
+
+test('trouble with the broker stands in the status until the next acknowledgement', async () => {
+  const details: (string | undefined)[] = [];
+  const broker = memoryBroker();
+  await broker.createTopic({ name: 't' });
+  const { producer } = broker;
+  let onRetry: ((event: { what: string; reason: string }) => void) | undefined;
+  broker.producer = (options) => {
+    onRetry = options?.onRetry;
+    return producer(options);
+  };
+  const { options, task: other } = await setup({ setStatus: (detail) => details.push(detail) });
+  other.stop();
+  const connector = scriptedSource();
+  const task = startSourceTask({ ...options, broker, connector });
+  const run = await opened(connector);
+  run.context.setStatus('reconnecting');
+  onRetry!({ what: 'produce', reason: 'connection refused' });
+  run.context.setStatus(undefined);
+  run.give('a');
+  await broker.holds('t', 1);
+  task.stop();
+  await task.ended;
+  const trouble = 'the broker does not answer (produce): connection refused';
+  deepEqual(details, ['reconnecting', trouble, trouble, undefined]);
 });

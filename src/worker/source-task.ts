@@ -2,17 +2,17 @@
  * One task of a source connector, from the connector's batches to acknowledged records and stored offsets. The loop pulls:
  * it takes the next batch when there is room on the way to the broker, and only then.
  */
-import { sleep } from '../base/abort.ts';
+import { sleep, withTimeout } from '../base/abort.ts';
 import type { Clock, Random } from '../base/clock.ts';
-import { describeError, TributaryError } from '../base/errors.ts';
+import { describeError, isError, type TributaryError } from '../base/errors.ts';
 import type { Broker, Producer, ProducerOptions, RetryEvent } from '../broker/broker.ts';
 import type { RawConfig } from '../config/raw.ts';
-import type { SourceBatch, SourceConnector, SourceContext, SourceMap } from '../connectors/contract.ts';
-import { batchBytesOf } from '../record/encode.ts';
-import type { ProduceRecord } from '../record/record.ts';
+import type { SourceBatch, SourceConnector, SourceContext } from '../connectors/contract.ts';
 import { LimitedWarning } from '../telemetry/limited-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { batchLimitOf, cut, withoutOversize } from './batch-limit.ts';
+import { OffsetCommits } from './offset-commits.ts';
 import type { OffsetTable } from './offset-table.ts';
 import { Pipeline } from './pipeline.ts';
 import { type Converters, recordSends, topicsOf } from './record-sends.ts';
@@ -44,6 +44,10 @@ export interface SourceTaskOptions {
 }
 
 const defaultMaxBatchBytes = 1_000_000;
+/** For each step after the last batch: closing the source, the producer, storing offsets. */
+const wrapUpMs = 1_000;
+/** The same where the time for a stop is over already. */
+const lateWrapUpMs = 200;
 
 export function startSourceTask(options: SourceTaskOptions): RunningTask {
   const stop = new AbortController();
@@ -61,18 +65,31 @@ class Run {
   readonly #stop: AbortSignal;
   readonly #metrics: SourceMetrics;
   readonly #pipeline: Pipeline<InFlight>;
-  /** Positions behind what is acknowledged and not stored yet, by source partition (one object a partition). */
-  #committable = new Map<string, { readonly partition: SourceMap; readonly offset: SourceMap }>();
-  readonly #partitionNames = new WeakMap<SourceMap, string>();
+  readonly #commits: OffsetCommits;
   readonly #partitionCounts = new Map<string, number>();
   readonly #skippedWarning: LimitedWarning;
   readonly #retryWarning: LimitedWarning;
+  /** Of topics whose own bound on a batch is known. */
+  readonly #limits = new Map<string, number>();
+  readonly #maxBatchBytes: number;
+  /** Aborted when the time for a graceful stop is over. */
+  readonly #cancel = new AbortController();
+  #trouble: string | undefined;
+  #connectorDetail: string | undefined;
   #sticky = 0;
 
   constructor(options: SourceTaskOptions, stop: AbortSignal) {
     this.#options = options;
     this.#stop = stop;
+    this.#maxBatchBytes = options.producer.maxBatchBytes ?? defaultMaxBatchBytes;
     this.#metrics = sourceMetrics(options.metrics);
+    this.#commits = new OffsetCommits({
+      connector: options.name,
+      offsets: options.offsets,
+      commits: this.#metrics.offsetCommits,
+      failures: this.#metrics.offsetCommitFailures,
+      log: options.log,
+    });
     this.#skippedWarning = new LimitedWarning(options.log, 'record_skipped', options.clock);
     this.#retryWarning = new LimitedWarning(options.log, 'broker_retry', options.clock);
     this.#pipeline = new Pipeline<InFlight>((item) => this.#acknowledged(item));
@@ -81,30 +98,53 @@ class Run {
   async run(): Promise<boolean> {
     const { broker, connector, config, log } = this.#options;
     if (this.#options.previousEndUnclean) this.#warnUncleanEnd();
-    const producer = await broker.producer({
-      ...this.#options.producer,
-      deliveryTimeoutMs: Number.POSITIVE_INFINITY,
-      onRetry: (event) => this.#retried(event),
-    });
+    let producer: Producer;
+    try {
+      producer = await broker.producer({
+        ...this.#options.producer,
+        deliveryTimeoutMs: Number.POSITIVE_INFINITY,
+        signal: this.#stop,
+        onRetry: (event) => this.#retried(event),
+      });
+    } catch (error) {
+      if (this.#stop.aborted && isError(error, 'ABORTED')) return true; // nothing was received yet
+      throw error;
+    }
     const flushing = new AbortController();
-    const flushed = this.#flushOffsetsRegularly(flushing.signal);
+    const flushed = this.#commits.storeRegularly(this.#options.offsetFlushIntervalMs, flushing.signal);
+    let clean = false;
     try {
       const batches = connector.open(config, this.#context())[Symbol.asyncIterator]();
-      const clean = await this.#untilStopped(batches, producer);
-      await this.#storeOffsets();
-      log.info('task_stopped', { clean });
+      clean = await this.#untilStopped(batches, producer);
       return clean;
     } finally {
       flushing.abort();
-      await flushed;
-      await producer
-        .close()
-        .catch((error: unknown) => log.warn('producer_close_failed', { reason: describeError(error) }));
+      // Bounded, because neither the broker nor the table ever gives up; what is acknowledged meanwhile still counts.
+      const ms = this.#cancel.signal.aborted ? lateWrapUpMs : wrapUpMs;
+      await this.#wrapUp('producer_not_closed', ms, () => producer.close());
+      await this.#wrapUp('offset_commit_failed', ms, () => flushed.then(() => this.#commits.store()));
+      this.#countLeft();
+      this.#cancel.abort();
+      log.info('task_stopped', { clean });
     }
   }
 
+  async #wrapUp(event: string, ms: number, work: () => Promise<unknown>): Promise<void> {
+    await withTimeout(work(), ms, 'The end of the task').catch((error: unknown) => {
+      this.#options.log.warn(event, { reason: describeError(error) });
+    });
+  }
+
+  /** What is neither stored nor going to be: the end of the task is the last that can tell of it. */
+  #countLeft(): void {
+    const left = this.#pipeline.unstored.reduce((sum, { records }) => sum + records, 0);
+    if (left === 0) return;
+    this.#metrics.leftAtStop.value += left;
+    this.#options.log.warn('records_left', { left, detail: 'received, and not acknowledged when the task ended' });
+  }
+
   #context(): SourceContext {
-    const { name, task, clock, random, log, metrics, setStatus, offsets } = this.#options;
+    const { name, task, clock, random, log, metrics, offsets } = this.#options;
     return {
       connector: name,
       task,
@@ -112,7 +152,10 @@ class Run {
       random,
       log,
       metrics,
-      setStatus,
+      setStatus: (detail) => {
+        this.#connectorDetail = detail;
+        this.#setTrouble(this.#trouble);
+      },
       signal: this.#stop,
       resumeOffset: (partition) => offsets.get(name, partition),
     };
@@ -125,11 +168,11 @@ class Run {
     const late = this.#afterGrace(over.signal).then(() => false);
     const clean = await Promise.race([loop, late]).finally(() => over.abort());
     if (clean) return true;
-    loop.catch(() => {}); // it is given up: what it had left is counted here
-    const left = this.#pipeline.pending.reduce((sum, { records }) => sum + records, 0);
-    this.#metrics.leftAtStop.value += left;
-    this.#options.log.warn('stop_incomplete', { left, after_ms: this.#options.gracefulStopMs });
-    await batches.return?.();
+    this.#options.log.warn('stop_incomplete', { after_ms: this.#options.gracefulStopMs });
+    this.#cancel.abort();
+    // Both are given up: a connector that does not end would not answer to its iterator either.
+    loop.catch(() => {});
+    leave(batches).catch(() => {});
     return false;
   }
 
@@ -138,10 +181,13 @@ class Run {
       for (;;) {
         const next = await batches.next();
         if (next.done === true) break;
+        if (this.#cancel.signal.aborted) return; // what comes too late is the connector's to count
         await this.#submit(next.value, producer);
       }
     } catch (error) {
-      await batches.return?.();
+      await withTimeout(leave(batches), wrapUpMs, 'Closing the source').catch((late: unknown) => {
+        this.#options.log.warn('source_not_closed', { reason: describeError(late) });
+      });
       throw error;
     }
     await this.#pipeline.drain();
@@ -164,45 +210,28 @@ class Run {
     let count = 0;
     const sent: Promise<unknown>[] = [];
     for (const send of sends) {
-      const fitting = this.#withoutOversize(send.topic, send.records);
+      const limit = this.#limits.get(send.topic) ?? Number.POSITIVE_INFINITY;
+      const bound = Math.min(limit, this.#maxBatchBytes);
+      const fitting = withoutOversize(send.topic, send.records, bound, (error) => this.#badRecord(error, send.topic));
       if (fitting.length === 0) continue;
-      for (const { key, value } of fitting) bytes += (key?.length ?? 0) + (value?.length ?? 0);
+      let sendBytes = 0;
+      for (const { key, value } of fitting) sendBytes += (key?.length ?? 0) + (value?.length ?? 0);
+      bytes += sendBytes;
       count += fitting.length;
-      sent.push(producer.send(send.topic, send.partition, fitting));
+      // The producer cuts by its own bound; where the topic's is lower, the cuts are made here.
+      if (limit >= this.#maxBatchBytes) sent.push(producer.send(send.topic, send.partition, fitting));
+      else for (const part of cut(fitting, limit)) sent.push(producer.send(send.topic, send.partition, part));
     }
     const all = sent.length === 1 ? sent[0]! : Promise.all(sent);
     await this.#pipeline.submit({ batch, records: count, bytes }, all);
   }
 
   async #learnTopic(topic: string, producer: Producer): Promise<void> {
+    const { signal } = this.#cancel; // not the stop's: what was received before it still goes out
     await this.#options.ensureTopic(topic);
-    this.#partitionCounts.set(topic, await producer.partitionCount(topic, { signal: this.#stop }));
-  }
-
-  /** Records that no batch can hold fail the task, or are skipped before they could hold up their neighbours. */
-  #withoutOversize(topic: string, records: ProduceRecord[]): ProduceRecord[] {
-    const limit = this.#options.producer.maxBatchBytes ?? defaultMaxBatchBytes;
-    const suspicious = limit - 1024; // nothing smaller without headers can be too large
-    let oversize = false;
-    for (const { value, key, headers } of records) {
-      if ((value?.length ?? 0) + (key?.length ?? 0) > suspicious || headers.length > 0) {
-        oversize = true;
-        break;
-      }
-    }
-    if (!oversize) return records;
-    return records.filter((record) => {
-      const size = batchBytesOf(record);
-      if (size <= limit) return true;
-      this.#badRecord(
-        new TributaryError(
-          'RECORD_TOO_LARGE',
-          `Cannot store a record of ${size} bytes in topic "${topic}": must be at most ${limit}`,
-        ),
-        topic,
-      );
-      return false;
-    });
+    const limit = await batchLimitOf(this.#options.broker, topic, signal);
+    if (limit !== undefined) this.#limits.set(topic, limit);
+    this.#partitionCounts.set(topic, await producer.partitionCount(topic, { signal }));
   }
 
   #badRecord(error: TributaryError, topic: string): void {
@@ -214,43 +243,10 @@ class Run {
   #acknowledged({ batch, records, bytes }: InFlight): void {
     this.#metrics.written.value += records;
     this.#metrics.bytes.value += bytes;
+    if (this.#trouble !== undefined) this.#setTrouble(undefined);
     this.#metrics.receiveToAck.observe((this.#options.clock.monotonicMs() - batch.receivedAtMs) / 1000, records);
-    if (batch.offset === undefined || records === 0) return;
-    this.#committable.set(this.#nameOf(batch.partition), { partition: batch.partition, offset: batch.offset });
-  }
-
-  /** Batches of one source share their partition object, so its text is made once. */
-  #nameOf(partition: SourceMap): string {
-    let name = this.#partitionNames.get(partition);
-    if (name === undefined) {
-      name = JSON.stringify(partition);
-      this.#partitionNames.set(partition, name);
-    }
-    return name;
-  }
-
-  async #flushOffsetsRegularly(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      await sleep(this.#options.offsetFlushIntervalMs, signal);
-      if (signal.aborted) return; // the end of the task stores them itself
-      await this.#storeOffsets().catch((error: unknown) => {
-        this.#options.log.warn('offset_commit_failed', { reason: describeError(error) });
-      });
-    }
-  }
-
-  async #storeOffsets(): Promise<void> {
-    if (this.#committable.size === 0) return;
-    const taken = this.#committable;
-    this.#committable = new Map();
-    try {
-      await this.#options.offsets.put(this.#options.name, [...taken.values()]);
-      this.#metrics.offsetCommits.value++;
-    } catch (error) {
-      this.#metrics.offsetCommitFailures.value++;
-      for (const [name, position] of taken) if (!this.#committable.has(name)) this.#committable.set(name, position);
-      throw error;
-    }
+    // A record that was skipped does not move the offset by itself (as Kafka Connect has it).
+    if (records > 0) this.#commits.acknowledged(batch);
   }
 
   /** Resolves when the time for a graceful stop has passed, or when the loop is `over`. */
@@ -266,6 +262,13 @@ class Run {
   #retried({ what, reason }: RetryEvent): void {
     this.#metrics.retries.value++;
     this.#retryWarning.warn({ what, reason });
+    this.#setTrouble(`the broker does not answer (${what}): ${reason}`);
+  }
+
+  /** The trouble with the broker stands in the status until the next acknowledgement, before what the connector says. */
+  #setTrouble(trouble: string | undefined): void {
+    this.#trouble = trouble;
+    this.#options.setStatus(trouble ?? this.#connectorDetail);
   }
 
   #warnUncleanEnd(): void {
@@ -274,4 +277,8 @@ class Run {
       detail: 'the run before ended without a clean stop: what it had received and not yet written is lost',
     });
   }
+}
+
+async function leave(batches: AsyncIterator<SourceBatch>): Promise<void> {
+  await batches.return?.();
 }

@@ -1,0 +1,65 @@
+/** Source offsets on their way into the table: those behind acknowledged records, the newest of each source partition. */
+import { sleep } from '../base/abort.ts';
+import { describeError } from '../base/errors.ts';
+import type { SourceBatch, SourceMap } from '../connectors/contract.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Counter } from '../telemetry/metrics.ts';
+import type { OffsetTable } from './offset-table.ts';
+
+export interface OffsetCommitsOptions {
+  readonly connector: string;
+  readonly offsets: OffsetTable;
+  readonly commits: Counter;
+  readonly failures: Counter;
+  readonly log: Log;
+}
+
+export class OffsetCommits {
+  readonly #options: OffsetCommitsOptions;
+  #waiting = new Map<string, { readonly partition: SourceMap; readonly offset: SourceMap }>();
+  readonly #partitionNames = new WeakMap<SourceMap, string>();
+
+  constructor(options: OffsetCommitsOptions) {
+    this.#options = options;
+  }
+
+  /** The records of this batch, and of all before it, are stored. */
+  acknowledged({ partition, offset }: SourceBatch): void {
+    if (offset !== undefined) this.#waiting.set(this.#nameOf(partition), { partition, offset });
+  }
+
+  async storeRegularly(intervalMs: number, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await sleep(intervalMs, signal);
+      if (signal.aborted) return; // the end of the task stores them itself
+      await this.store().catch((error: unknown) => {
+        this.#options.log.warn('offset_commit_failed', { reason: describeError(error) });
+      });
+    }
+  }
+
+  /** Resolves when everything acknowledged before the call is in the table. What cannot be stored is tried next time. */
+  async store(): Promise<void> {
+    if (this.#waiting.size === 0) return;
+    const taken = this.#waiting;
+    this.#waiting = new Map();
+    try {
+      await this.#options.offsets.put(this.#options.connector, [...taken.values()]);
+      this.#options.commits.value++;
+    } catch (error) {
+      this.#options.failures.value++;
+      for (const [name, position] of taken) if (!this.#waiting.has(name)) this.#waiting.set(name, position);
+      throw error;
+    }
+  }
+
+  /** Batches of one source share their partition object, so its text is made once. */
+  #nameOf(partition: SourceMap): string {
+    let name = this.#partitionNames.get(partition);
+    if (name === undefined) {
+      name = JSON.stringify(partition);
+      this.#partitionNames.set(partition, name);
+    }
+    return name;
+  }
+}
