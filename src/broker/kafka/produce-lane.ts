@@ -91,7 +91,8 @@ export class ProduceLane<Sender extends TopicPartition> {
       return { topic, partition, bytes: encoder.view(start, end) };
     });
     this.#requests++;
-    const { requestTimeoutMs: timeoutMs } = client.settings;
+    // Shorter than our own wait for the answer, so that "the replicas took too long" arrives.
+    const timeoutMs = Math.ceil(client.settings.requestTimeoutMs * 0.8);
     const request = { version: client.produceVersion, transactionalId, timeoutMs, batches };
     produce(client.toolkit, wire, request, (error, answer) => {
       this.#requests--;

@@ -14,6 +14,9 @@ export interface ProducerHooks {
   readonly onClose: (producer: KafkaProducer) => void;
 }
 
+/** Partitions that somebody else adds are noticed that late. */
+const countAgainAfterMs = 60_000;
+
 const defaults = { transactionTimeoutMs: 60_000, maxBatchBytes: 1_000_000, deliveryTimeoutMs: 30_000 };
 
 export class KafkaProducer implements Producer {
@@ -21,6 +24,8 @@ export class KafkaProducer implements Producer {
   readonly #hooks: ProducerHooks;
   readonly #engine: ProduceEngine;
   readonly #transactions: Transactions | undefined;
+  /** Monotonic time, by topic. */
+  readonly #countedAtMs = new Map<string, number>();
   #closing: Promise<void> | undefined;
 
   private constructor(
@@ -84,9 +89,14 @@ export class KafkaProducer implements Producer {
   }
 
   partitionCount(topic: string, options?: CallOptions): Promise<number> {
+    const { metadata, settings } = this.#client;
     return this.#client.run(`count the partitions of topic "${topic}"`, options, async () => {
-      const { partitions } = await this.#client.metadata.topic(topic);
-      return partitions.length;
+      const nowMs = settings.clock.monotonicMs();
+      const isOld = nowMs - (this.#countedAtMs.get(topic) ?? nowMs) > countAgainAfterMs;
+      if (isOld || !this.#countedAtMs.has(topic)) this.#countedAtMs.set(topic, nowMs);
+      // Nobody waits for news that hardly ever come; a failure shows where the topic is used.
+      if (isOld) metadata.refreshTopic(topic).catch(() => {});
+      return (await metadata.topic(topic)).partitions.length;
     });
   }
 

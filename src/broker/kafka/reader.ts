@@ -95,6 +95,8 @@ class PartitionReader {
   async #start(): Promise<number> {
     const { topic, partition, from } = this.#options;
     this.#topicId = await this.#run(async () => {
+      // What is remembered may be of a topic that was deleted since.
+      await this.#client.metadata.refreshTopic(topic);
       const { id } = await this.#client.toLeader(topic, partition, this.#purpose);
       return id;
     });
