@@ -23,6 +23,9 @@ export interface TableOptions {
 export type TableEntry = readonly [key: string, value: string | null];
 
 export interface Table extends AsyncDisposable {
+  readonly topic: string;
+  /** True once the topic can no longer be followed (it was deleted, say): `entries` is getting old. */
+  readonly isLost: boolean;
   readonly entries: ReadonlyMap<string, string>;
   /**
    * Writes entries, those of one partition in this order, and resolves when they are stored and `entries` shows them.
@@ -62,6 +65,10 @@ export async function openTable(options: TableOptions): Promise<Table> {
     await producer.close();
   };
   return {
+    topic,
+    get isLost() {
+      return followers.some(({ hasFailed }) => hasFailed);
+    },
     entries,
     put: (changes) => write(producer, topic, followers, changes),
     close,
@@ -118,6 +125,10 @@ class Follower {
       if (!signal.aborted) log.error('table_lost', { topic, partition, error });
       this.#fail(error);
     });
+  }
+
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
   }
 
   /** Resolves when the record at `offset` has been read. */

@@ -534,3 +534,17 @@ test('what is asked of a connector that is not there is refused', async () => {
   await rejects(it.worker.restart('ghost', { includeTasks: false, onlyFailed: false }), { code: 'NOT_FOUND' });
   await rejects(it.worker.restartTask('ghost', 0), { code: 'NOT_FOUND' });
 });
+
+test('a worker that cannot follow its tables any more says so, and one that stops takes no changes', async () => {
+  const it = await bench();
+  deepEqual(it.worker.health(), { state: 'healthy' });
+  await it.broker.close();
+  await until(
+    () => it.worker.health().state === 'unhealthy',
+    () => it.worker.health(),
+  );
+  match(it.worker.health().reason!, /^topic "tributary-\w+", which the worker keeps its state in, cannot be read$/);
+  await it.worker.close();
+  deepEqual(it.worker.health(), { state: 'unhealthy', reason: 'the worker is stopping' });
+  await rejects(it.worker.create('a', config, 'RUNNING'), { code: 'CONFLICT', message: 'The worker is stopping' });
+});

@@ -1,6 +1,7 @@
 /**
  * The worker: runs what its configuration table says, and changes that table for those who ask. One change a connector at
- * a time; connectors never wait for each other.
+ * a time; connectors never wait for each other. Above 300 lines because it is the whole surface of the folder: each method
+ * is a few lines that check, take their turn and hand on to the runner or a table.
  */
 import { withTimeout } from '../base/abort.ts';
 import { describeError, TributaryError } from '../base/errors.ts';
@@ -11,47 +12,14 @@ import { ConnectorRunner, type RunnerContext } from './connector-runner.ts';
 import { connectorOptions } from './framework-config.ts';
 import { offsetTable, type SourceOffset } from './offset-table.ts';
 import { findConnector } from './plugins.ts';
-import { type State, statusTable } from './status-table.ts';
+import { statusTable } from './status-table.ts';
 import { statusWriter } from './status-writer.ts';
 import { openTable, type Table } from './table.ts';
 import { checkConnectorConfig } from './validation.ts';
 import { defaultGracefulStopMs, defaultTables, type WorkerOptions } from './worker-options.ts';
+import type { ConnectorStatus, ConnectorType, ConnectorView, PartStatus, RestartOptions } from './worker-view.ts';
 
 export type { WorkerOptions } from './worker-options.ts';
-
-export interface ConnectorView {
-  readonly name: string;
-  readonly type: ConnectorType;
-  readonly config: RawConfig;
-  readonly tasks: readonly RawConfig[];
-}
-
-export type ConnectorType = 'source' | 'sink' | 'unknown';
-
-export interface PartStatus {
-  readonly state: State;
-  readonly workerId: string;
-  readonly version: string | null;
-  readonly trace: string | null;
-}
-
-export interface TaskStatus extends PartStatus {
-  readonly task: number;
-  /** What the connector says of itself: `reconnecting: …`. */
-  readonly detail: string | undefined;
-}
-
-export interface ConnectorStatus {
-  readonly name: string;
-  readonly type: ConnectorType;
-  readonly connector: PartStatus;
-  readonly tasks: readonly TaskStatus[];
-}
-
-export interface RestartOptions {
-  readonly includeTasks: boolean;
-  readonly onlyFailed: boolean;
-}
 
 /**
  * Opens the tables and starts what they hold. `fromFile` are connectors of the configuration file: they win over what the
@@ -113,6 +81,13 @@ export class Worker implements AsyncDisposable {
 
   health(): { readonly state: 'healthy' | 'starting' | 'unhealthy'; readonly reason?: string } {
     if (this.#state === 'stopping') return { state: 'unhealthy', reason: 'the worker is stopping' };
+    const lost = this.#tables.find(({ isLost }) => isLost);
+    if (lost !== undefined) {
+      return {
+        state: 'unhealthy',
+        reason: `topic "${lost.topic}", which the worker keeps its state in, cannot be read`,
+      };
+    }
     return { state: this.#state };
   }
 
@@ -158,6 +133,7 @@ export class Worker implements AsyncDisposable {
   }
 
   async create(name: string, config: RawConfig, initialState: 'RUNNING' | 'PAUSED' | 'STOPPED'): Promise<void> {
+    this.#requireOpen();
     this.#check(name, config);
     await this.#change(name, async () => {
       if (this.#configs.connector(name) !== undefined) {
@@ -169,6 +145,7 @@ export class Worker implements AsyncDisposable {
   }
 
   async put(name: string, config: RawConfig): Promise<'created' | 'updated'> {
+    this.#requireOpen();
     this.#check(name, config);
     const existed = await this.#change(name, async () => {
       const known = this.#configs.connector(name) !== undefined;
@@ -180,6 +157,7 @@ export class Worker implements AsyncDisposable {
   }
 
   async delete(name: string): Promise<void> {
+    this.#requireOpen();
     this.#known(name);
     await this.#change(name, async () => {
       await this.#runners.get(name)?.stopTasks('UNASSIGNED');
@@ -206,6 +184,7 @@ export class Worker implements AsyncDisposable {
    * INTERNAL where only the connector was to be restarted and it does not start.
    */
   async restart(name: string, { includeTasks, onlyFailed }: RestartOptions): Promise<ConnectorStatus> {
+    this.#requireOpen();
     this.#known(name);
     const before = this.status(name);
     const restartConnector = !onlyFailed || before?.connector.state === 'FAILED';
@@ -231,6 +210,7 @@ export class Worker implements AsyncDisposable {
   }
 
   async restartTask(name: string, task: number): Promise<void> {
+    this.#requireOpen();
     this.#known(name);
     await this.#change(name, async () => {
       const runner = this.#runners.get(name);
@@ -270,6 +250,7 @@ export class Worker implements AsyncDisposable {
   }
 
   async #setTarget(name: string, target: TargetState): Promise<void> {
+    this.#requireOpen();
     this.#known(name);
     const isNew = await this.#change(name, async () => {
       const failed = this.#runners.get(name)?.state.state === 'FAILED';
@@ -309,6 +290,10 @@ export class Worker implements AsyncDisposable {
     } finally {
       if (this.#changes.get(name) === mine) this.#changes.delete(name);
     }
+  }
+
+  #requireOpen(): void {
+    if (this.#state === 'stopping') throw new TributaryError('CONFLICT', 'The worker is stopping');
   }
 
   #known(name: string): RawConfig {
