@@ -119,14 +119,14 @@ class PartitionReader {
 
   async #tryFetch(offset: number): Promise<Fetched> {
     const client = this.#client;
-    const { topic, partition, until, maxBytes = defaultMaxBytes } = this.#options;
+    const { topic, partition, maxBytes = defaultMaxBytes } = this.#options;
     const { wire, leader } = await client.toLeader(topic, partition, this.#purpose);
     const target: FetchTarget = { topic, topicId: this.#topicId, partition, offset };
     let answer: FetchAnswer;
     try {
       answer = await fetch(client.toolkit, wire, {
         version: client.fetchVersion,
-        maxWaitMs: until === 'end' ? shortPollMs : longPollMs,
+        maxWaitMs: this.#waitMs(),
         maxBytes,
         isolation: this.#isolation,
         partitions: [{ topicId: this.#topicId, partition, leaderEpoch: leader.leaderEpoch, offset, maxBytes }],
@@ -139,6 +139,12 @@ class PartitionReader {
     const fetched = answer.partitions[0] ?? nothingFetched(target, answer.errorCode);
     await checkFetched(client, target, fetched, answer);
     return { partition: fetched, throttleMs: answer.throttleMs, from: offset };
+  }
+
+  #waitMs(): number {
+    // A request that waits longer than requests may take would end its connection.
+    const longMs = Math.min(longPollMs, Math.floor(this.#client.settings.requestTimeoutMs / 2));
+    return this.#options.until === 'end' ? Math.min(shortPollMs, longMs) : longMs;
   }
 
   /** For ever: an unreachable broker is waited for. */
