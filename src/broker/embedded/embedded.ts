@@ -56,6 +56,8 @@ export type EmbeddedEvent =
       readonly damaged: DamagedBatch;
     }
   | { readonly kind: 'transactions-aborted'; readonly count: number }
+  /** The write-ahead log was damaged: what its last frames held, acknowledged or not, is lost. */
+  | { readonly kind: 'log-damaged'; readonly lostFrames: number }
   | { readonly kind: 'maintenance-failed'; readonly reason: string }
   | { readonly kind: 'upkeep-failed'; readonly reason: string };
 
@@ -75,6 +77,7 @@ export async function openEmbeddedBroker(options: EmbeddedBrokerOptions): Promis
   });
   writeOwner(directory);
   const { client, state } = opened;
+  if (state.lostLogFrames > 0) onEvent?.({ kind: 'log-damaged', lostFrames: state.lostLogFrames });
   if (state.abortedTransactions > 0) onEvent?.({ kind: 'transactions-aborted', count: state.abortedTransactions });
   return new EmbeddedBroker(options, client, new TopicTable(client, state.topics), state.clusterId);
 }

@@ -25,6 +25,8 @@ export interface StoreState {
   readonly topics: readonly TopicState[];
   /** Transactions that a crash left open and that are aborted now. */
   readonly abortedTransactions: number;
+  /** Frames of the write-ahead log behind a damaged one: what they held is lost. */
+  readonly lostLogFrames: number;
 }
 
 export interface GroupOffset extends CommittedOffset {

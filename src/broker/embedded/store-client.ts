@@ -58,6 +58,7 @@ export class StoreClient {
     const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
     const thread = new Worker(new URL(`./store-thread${extension}`, import.meta.url), {
       workerData: data,
+      execArgv: [], // what the process was started with (--eval, --test) is not the thread's
       // It handles buffers, which are not in its heap.
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
     });

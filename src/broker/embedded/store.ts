@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { TributaryError } from '../../base/errors.ts';
+import { lostLogFrames } from './log-check.ts';
 import type {
   Committed,
   Failure,
@@ -46,11 +47,13 @@ export class Store {
   readonly #log: StoreLog;
   readonly #transactions: StoreTransactions;
   readonly #topics: StoreTopics;
+  readonly #lostLogFrames: number;
   #abortedAtOpen = 0;
 
   /** BROKER_LOCKED, BROKER_CORRUPT, BROKER_FULL, BROKER_REJECTED, BROKER_UNAVAILABLE. */
   constructor({ path, maxBytes, retentionBytes = -1, nowMs }: StoreOptions) {
     this.#path = path;
+    this.#lostLogFrames = lostLogFrames(`${path}-wal`);
     const { db, isNew } = openFile(path, maxBytes);
     this.#db = db;
     try {
@@ -73,6 +76,7 @@ export class Store {
       clusterId: String(this.#sql.meta.get('cluster')?.['value'] ?? ''),
       topics: [...this.#memory.topics.values()].map((topic) => this.#memory.topicState(topic)),
       abortedTransactions: this.#abortedAtOpen,
+      lostLogFrames: this.#lostLogFrames,
     };
   }
 

@@ -1,0 +1,220 @@
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { isError } from '../../base/errors.ts';
+import type { Codecs } from '../../record/codecs.ts';
+import { crc32c } from '../../record/crc32c.ts';
+import { noHeaders, type ProduceRecord } from '../../record/record.ts';
+import type { Broker } from '../broker.ts';
+import { type EmbeddedBroker, type EmbeddedBrokerOptions, type EmbeddedEvent, openEmbeddedBroker } from './embedded.ts';
+
+const codecs: Codecs = { crc32c, compress: (_name, bytes) => bytes, decompress: (_name, bytes) => bytes };
+const file = 'tributary.db';
+
+test('what was acknowledged, offsets of groups and the cluster id are there after the next open', async () => {
+  await using folder = temporary();
+  await using first = await open(folder.path);
+  await first.createTopic({ name: 'empty' });
+  await first.createTopic({ name: 't', partitions: 2 });
+  await send(first, 't', 1, ['a', 'b']);
+  await first.setCommittedOffsets('g', [{ topic: 't', partition: 1, offset: 1 }]);
+  const id = await first.clusterId();
+  await first.close();
+  await using second = await open(folder.path);
+  deepEqual(await values(second, 't', 1), ['a', 'b']);
+  equal(await second.offset('empty', 0, 'latest'), 0);
+  deepEqual(await second.committedOffsets('g'), [{ topic: 't', partition: 1, offset: 1 }]);
+  equal(await second.clusterId(), id);
+});
+
+test('deleted records and topics leave room: the file does not grow for ever', async () => {
+  await using folder = temporary();
+  await using broker = await open(folder.path);
+  await broker.createTopic({ name: 't', config: { 'retention.bytes': String(2 * mib) } });
+  const producer = await broker.producer();
+  for (let round = 0; round < 60; round++) await producer.send('t', 0, [record('x'.repeat(500_000))]);
+  ok((await broker.offset('t', 0, 'earliest')) > 50);
+  await broker.deleteTopic('t');
+  await broker.createTopic({ name: 'u' });
+  for (let round = 0; round < 10; round++) await producer.send('u', 0, [record('x'.repeat(500_000))]);
+  await broker.close();
+  const { size } = statSync(join(folder.path, file));
+  ok(size < 16 * mib, `the file has ${size} bytes`);
+});
+
+test('a full store is a retriable error, and writing goes on when there is room again', async () => {
+  await using folder = temporary();
+  await using broker = await open(folder.path, { maxBytes: 4 * mib });
+  await broker.createTopic({ name: 't' });
+  const retries: string[] = [];
+  const producer = await broker.producer({ deliveryTimeoutMs: 200, onRetry: ({ reason }) => retries.push(reason) });
+  const stored: number[] = [];
+  let refused: unknown;
+  for (let n = 0; n < 20 && refused === undefined; n++) {
+    try {
+      stored.push((await producer.send('t', 0, [record(`${n}${'x'.repeat(400_000)}`)])).baseOffset);
+    } catch (error) {
+      refused = error;
+    }
+  }
+  ok(isError(refused, 'BROKER_FULL') && refused.retriable);
+  match(retries[0]!, /full/);
+  ok(stored.length >= 4);
+  // What is small still passes beside what is large.
+  const sends = [producer.send('t', 0, [record('y'.repeat(900_000))]), broker.createTopic({ name: 'small' })] as const;
+  await rejects(sends[0], (error) => isError(error, 'BROKER_FULL'));
+  await sends[1];
+  await broker.deleteRecords('t', 0, stored.length - 1);
+  const { baseOffset } = await producer.send('t', 0, [record('after')]);
+  equal(baseOffset, stored.length);
+  equal((await values(broker, 't', 0)).at(-1), 'after');
+});
+
+test('sends that wait while the store is full are stored in order, once, as soon as there is room', async () => {
+  await using folder = temporary();
+  await using broker = await open(folder.path, { maxBytes: 4 * mib });
+  await broker.createTopic({ name: 't' });
+  await broker.createTopic({ name: 'ballast' });
+  for (let n = 0; n < 5; n++) await send(broker, 'ballast', 0, ['x'.repeat(500_000)]);
+  const full = new Promise<void>((resolve) => {
+    const onRetry = (): void => resolve();
+    void (async () => {
+      const producer = await broker.producer({ onRetry });
+      sends = Array.from({ length: 8 }, (_, n) => producer.send('t', 0, [record(`${n}${'y'.repeat(300_000)}`)]));
+      await Promise.allSettled(sends);
+    })();
+  });
+  let sends: Promise<unknown>[] = [];
+  await full;
+  await broker.deleteTopic('ballast');
+  await Promise.all(sends);
+  deepEqual(
+    (await values(broker, 't', 0)).map((value) => value[0]),
+    ['0', '1', '2', '3', '4', '5', '6', '7'],
+  );
+});
+
+test('a damaged batch is passed over and reported, the others are read', async () => {
+  await using folder = temporary();
+  await using writer = await open(folder.path);
+  await writer.createTopic({ name: 't' });
+  for (const value of ['first', 'second', 'third']) await send(writer, 't', 0, [value]);
+  await writer.close();
+  const db = new DatabaseSync(join(folder.path, file));
+  const [, second] = db.prepare('SELECT id, bytes FROM bodies ORDER BY id').all() as {
+    id: number;
+    bytes: Uint8Array;
+  }[];
+  second!.bytes[70]! ^= 1;
+  db.prepare('UPDATE bodies SET bytes = ? WHERE id = ?').run(second!.bytes, second!.id);
+  db.close();
+  const events: EmbeddedEvent[] = [];
+  await using broker = await open(folder.path, { onEvent: (event) => events.push(event) });
+  deepEqual(await values(broker, 't', 0), ['first', 'third']);
+  deepEqual(
+    events.map(
+      (event) => event.kind === 'damaged-batch' && [event.topic, event.damaged.baseOffset, event.damaged.lastOffset],
+    ),
+    [['t', 1, 1]],
+  );
+});
+
+test('a file of another program or of another version is refused in one clear sentence', async () => {
+  await using folder = temporary();
+  await using broker = await open(folder.path);
+  await broker.close();
+  const path = join(folder.path, file);
+  const change = (sql: string): void => {
+    const db = new DatabaseSync(path);
+    db.exec(sql);
+    db.close();
+  };
+  change('PRAGMA user_version = 99');
+  await rejects(open(folder.path), (error) => isError(error, 'BROKER_REJECTED') && /version "99"/.test(error.message));
+  change('PRAGMA user_version = 1; PRAGMA application_id = 7');
+  await rejects(open(folder.path), (error) => isError(error, 'BROKER_REJECTED') && /not one of/.test(error.message));
+});
+
+test('a torn file and one that is no database are refused as damaged, by name', async () => {
+  await using folder = temporary();
+  await using broker = await open(folder.path);
+  await broker.createTopic({ name: 't' });
+  for (let n = 0; n < 20; n++) await send(broker, 't', 0, ['x'.repeat(100_000)]);
+  await broker.close();
+  const path = join(folder.path, file);
+  const isCorrupt = (error: unknown): boolean => isError(error, 'BROKER_CORRUPT') && error.message.includes(path);
+  truncateSync(path, statSync(path).size - 100_000);
+  await rejects(open(folder.path), isCorrupt);
+  writeFileSync(path, 'not a database, and long enough to look like one'.repeat(1000));
+  await rejects(open(folder.path), isCorrupt);
+});
+
+test('a write-ahead log that was damaged after the writing is reported, one that only ends torn is not', async () => {
+  await using folder = temporary();
+  await using broker = await open(folder.path);
+  await broker.createTopic({ name: 't' });
+  for (let n = 0; n < 5; n++) await send(broker, 't', 0, [`value ${n}`]);
+  // As after a kill: the log is copied before the broker moves it into the file.
+  await using copy = temporary();
+  for (const name of [file, `${file}-wal`]) copyFileSync(join(folder.path, name), join(copy.path, name));
+  const log = join(copy.path, `${file}-wal`);
+  const whole = readFileSync(log);
+  const eventsAfter = async (bytes: Uint8Array): Promise<EmbeddedEvent[]> => {
+    await using damaged = temporary();
+    copyFileSync(join(copy.path, file), join(damaged.path, file));
+    writeFileSync(join(damaged.path, `${file}-wal`), bytes);
+    const events: EmbeddedEvent[] = [];
+    await using opened = await open(damaged.path, { onEvent: (event) => events.push(event) });
+    await opened.listTopics();
+    return events;
+  };
+  deepEqual(await eventsAfter(whole), []);
+  deepEqual(await eventsAfter(whole.subarray(0, whole.length - 1000)), []);
+  const flipped = Buffer.from(whole);
+  flipped[Math.floor(whole.length / 2)]! ^= 1;
+  const [event] = await eventsAfter(flipped);
+  ok(event?.kind === 'log-damaged' && event.lostFrames > 0);
+});
+
+test('a second broker on the directory is refused and told who has it', async () => {
+  await using folder = temporary();
+  await using broker = await open(folder.path);
+  await rejects(
+    open(folder.path),
+    (error) =>
+      isError(error, 'BROKER_LOCKED') &&
+      error.message.includes(folder.path) &&
+      error.message.includes(String(process.pid)),
+  );
+  await broker.createTopic({ name: 'still-works' });
+});
+
+const mib = 1024 * 1024;
+
+function temporary(): AsyncDisposable & { readonly path: string } {
+  const path = mkdtempSync(join(tmpdir(), 'embedded-'));
+  return { path, [Symbol.asyncDispose]: async () => rmSync(path, { recursive: true, force: true }) };
+}
+
+function open(directory: string, options: Partial<EmbeddedBrokerOptions> = {}): Promise<EmbeddedBroker> {
+  return openEmbeddedBroker({ directory, codecs, ...options });
+}
+
+function record(value: string): ProduceRecord {
+  return { key: null, value: Buffer.from(value), headers: noHeaders, timestampMs: null };
+}
+
+async function send(broker: Broker, topic: string, partition: number, texts: readonly string[]): Promise<void> {
+  await using producer = await broker.producer();
+  await producer.send(topic, partition, texts.map(record));
+}
+
+async function values(broker: Broker, topic: string, partition: number): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { records } of broker.read({ topic, partition, from: 'earliest', until: 'end' }))
+    for (const { value } of records) found.push(Buffer.from(value ?? []).toString());
+  return found;
+}

@@ -1,0 +1,74 @@
+/**
+ * SQLite ends its write-ahead log at the first frame whose checksum is wrong, without a word: after a crash that is the frame
+ * that was being written. But where whole frames of the same log stand behind it, something that was committed was damaged
+ * later, and what follows is lost. This finds out before SQLite reads the log and writes over it.
+ *
+ * Format: the SQLite file format document, section "The Write-Ahead Log".
+ */
+import { closeSync, openSync, readSync } from 'node:fs';
+
+const headerBytes = 32;
+const frameHeaderBytes = 24;
+const magicBigEndian = 0x377f0683;
+const magicLittleEndian = 0x377f0682;
+
+/** How many frames behind a damaged one belong to the same log; 0 where the log is whole, ends torn, or is missing. */
+export function lostLogFrames(path: string): number {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
+    throw error;
+  }
+  try {
+    return countLost(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function countLost(file: number): number {
+  const header = Buffer.alloc(headerBytes);
+  if (readSync(file, header, 0, headerBytes, 0) < headerBytes) return 0;
+  const magic = header.readUInt32BE(0);
+  if (magic !== magicBigEndian && magic !== magicLittleEndian) return 0;
+  const isBigEndian = magic === magicBigEndian;
+  const pageBytes = header.readUInt32BE(8);
+  const salt = header.subarray(16, 24);
+  const frame = Buffer.alloc(frameHeaderBytes + pageBytes);
+  let sum: Sum = [header.readUInt32BE(24), header.readUInt32BE(28)];
+  let isDamaged = false;
+  let behind = 0;
+  let lost = 0;
+  for (let at = headerBytes; readSync(file, frame, 0, frame.length, at) === frame.length; at += frame.length) {
+    // Frames of an older log stay behind the end of the newer one: they have other salts.
+    const isOfThisLog = frame.subarray(8, 16).equals(salt);
+    if (!isDamaged) {
+      sum = checksum(frame.subarray(0, 8), sum, isBigEndian);
+      sum = checksum(frame.subarray(frameHeaderBytes), sum, isBigEndian);
+      if (isOfThisLog && frame.readUInt32BE(16) === sum[0] && frame.readUInt32BE(20) === sum[1]) continue;
+      isDamaged = true;
+      continue;
+    }
+    if (!isOfThisLog) continue;
+    behind++;
+    // Only what ends with a commit was ever acknowledged.
+    if (frame.readUInt32BE(4) !== 0) lost = behind;
+  }
+  return lost;
+}
+
+type Sum = readonly [number, number];
+
+function checksum(bytes: Buffer, [first, second]: Sum, isBigEndian: boolean): Sum {
+  let s0 = first;
+  let s1 = second;
+  for (let at = 0; at < bytes.length; at += 8) {
+    const a = isBigEndian ? bytes.readUInt32BE(at) : bytes.readUInt32LE(at);
+    const b = isBigEndian ? bytes.readUInt32BE(at + 4) : bytes.readUInt32LE(at + 4);
+    s0 = (s0 + a + s1) >>> 0;
+    s1 = (s1 + b + s0) >>> 0;
+  }
+  return [s0, s1];
+}
