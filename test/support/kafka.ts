@@ -60,14 +60,34 @@ export interface KafkaServer extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
+export interface KafkaOptions {
+  /** Port that accepts when it is ready, where `listeners` was changed. */
+  readonly readyPort?: number;
+  /** SCRAM users it is formatted with: `SCRAM-SHA-256=[name=…,password=…]`. */
+  readonly scram?: readonly string[];
+}
+
 /** `properties` go over the defaults, which make a small node that starts fast. */
-export async function startKafka(properties: Readonly<Record<string, string>> = {}): Promise<KafkaServer> {
+export async function startKafka(
+  properties: Readonly<Record<string, string>> = {},
+  { readyPort, scram = [] }: KafkaOptions = {},
+): Promise<KafkaServer> {
   await ensureKafka();
   const folder = mkdtempSync(join(tmpdir(), 'tributary-kafka-'));
-  const [port, controller] = (await freePorts(2)) as [number, number];
+  const [free, controller] = (await freePorts(2)) as [number, number];
+  const port = readyPort ?? free;
   const file = join(folder, 'server.properties');
   writeFileSync(file, text({ ...defaults(folder, port, controller), ...properties }));
-  await java('kafka.tools.StorageTool', ['format', '--standalone', '-t', 'dHJpYnV0YXJ5LXRlc3QtMQ', '-c', file]);
+  const users = scram.flatMap((user) => ['--add-scram', user]);
+  await java('kafka.tools.StorageTool', [
+    'format',
+    '--standalone',
+    '-t',
+    'dHJpYnV0YXJ5LXRlc3QtMQ',
+    '-c',
+    file,
+    ...users,
+  ]);
   let server = await launch(file, port);
   return {
     bootstrap: `127.0.0.1:${port}`,
