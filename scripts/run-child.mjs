@@ -17,7 +17,7 @@ export function runChild(node, args, { cwd, env }) {
   return new Promise((resolve) => {
     const child = spawn(node, ['--import', tether, ...args], {
       cwd,
-      env: { ...env, TRIBUTARY_TETHER: '3' },
+      env: { ...env, TRIBUTARY_TETHER: `3:${process.pid}` },
       stdio: ['inherit', 'inherit', 'inherit', 'pipe'],
       detached: process.platform !== 'win32',
     });
