@@ -5,17 +5,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Codecs } from '../../record/codecs.ts';
-import { crc32c } from '../../record/crc32c.ts';
-import { type EmbeddedEvent, openEmbeddedBroker } from './embedded.ts';
+import { type EmbeddedEvent, openEmbeddedBroker } from '../../src/broker/embedded/embedded.ts';
+import type { Codecs } from '../../src/record/codecs.ts';
+import { crc32c } from '../../src/record/crc32c.ts';
 
 const codecs: Codecs = { crc32c, compress: (_name, bytes) => bytes, decompress: (_name, bytes) => bytes };
 const kills = Number(process.env['TRIBUTARY_KILLS'] ?? 8);
 
 /** Sends numbered records until it is killed, and says up to which number they were acknowledged. */
 const writer = (directory: string): string => `
-  import { openEmbeddedBroker } from ${JSON.stringify(new URL('./embedded.ts', import.meta.url).href)};
-  import { crc32c } from ${JSON.stringify(new URL('../../record/crc32c.ts', import.meta.url).href)};
+  import { openEmbeddedBroker } from ${JSON.stringify(new URL('../../src/broker/embedded/embedded.ts', import.meta.url).href)};
+  import { crc32c } from ${JSON.stringify(new URL('../../src/record/crc32c.ts', import.meta.url).href)};
   const codecs = { crc32c, compress: (_name, bytes) => bytes, decompress: (_name, bytes) => bytes };
   const broker = await openEmbeddedBroker({ directory: ${JSON.stringify(directory)}, codecs });
   if (!(await broker.listTopics()).includes('t')) await broker.createTopic({ name: 't' });
