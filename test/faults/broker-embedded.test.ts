@@ -1,10 +1,11 @@
-import { deepEqual, ok } from 'node:assert/strict';
+import { deepEqual, ok, rejects } from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { isError } from '../../src/base/errors.ts';
 import { type EmbeddedEvent, openEmbeddedBroker } from '../../src/broker/embedded/embedded.ts';
 import type { Codecs } from '../../src/record/codecs.ts';
 import { crc32c } from '../../src/record/crc32c.ts';
@@ -36,6 +37,11 @@ const writer = (directory: string): string => `
   await Promise.all([send(), send(), send()]);
 `;
 
+const isLockedBy =
+  (pid: number) =>
+  (error: unknown): boolean =>
+    isError(error, 'BROKER_LOCKED') && error.message.includes(`pid ${pid}`);
+
 test(`killed with kill -9 at ${kills} moments under load: all that was acknowledged is there, once, in order`, async () => {
   const directory = mkdtempSync(join(tmpdir(), 'embedded-kill-'));
   let child: ReturnType<typeof spawn> | undefined;
@@ -54,6 +60,7 @@ test(`killed with kill -9 at ${kills} moments under load: all that was acknowled
         rest = lines.pop()!;
         for (const line of lines) {
           const [what, offset] = line.split(' ');
+          if (what === 'start') await rejects(openEmbeddedBroker({ directory, codecs }), isLockedBy(child.pid!));
           if (what === 'acknowledged') acknowledged = Math.max(acknowledged, Number(offset));
           if (--answers === 0) child.kill('SIGKILL');
         }

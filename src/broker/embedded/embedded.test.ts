@@ -179,6 +179,101 @@ test('a write-ahead log that was damaged after the writing is reported, one that
   ok(event?.kind === 'log-damaged' && event.lostFrames > 0);
 });
 
+test('a transaction that a crash left open is aborted at the next open, its offsets with it', async () => {
+  await using folder = temporary();
+  await using copy = temporary();
+  await using broker = await open(folder.path);
+  await broker.createTopic({ name: 't' });
+  await send(broker, 't', 0, ['before']);
+  const producer = await broker.producer({ transactionalId: 'x' });
+  await producer.begin();
+  await producer.send('t', 0, [record('open')]);
+  await producer.sendOffsets('g', [{ topic: 't', partition: 0, offset: 1 }]);
+  await send(broker, 't', 0, ['behind']);
+  deepEqual(await values(broker, 't', 0), ['before']);
+  for (const name of [file, `${file}-wal`]) copyFileSync(join(folder.path, name), join(copy.path, name));
+  const events: EmbeddedEvent[] = [];
+  await using reopened = await open(copy.path, { onEvent: (event) => events.push(event) });
+  deepEqual(events, [{ kind: 'transactions-aborted', count: 1 }]);
+  deepEqual(await values(reopened, 't', 0), ['before', 'behind']);
+  deepEqual(await reopened.committedOffsets('g'), []);
+  const all: number[] = [];
+  const everything = {
+    topic: 't',
+    partition: 0,
+    from: 'earliest',
+    until: 'end',
+    isolation: 'read-uncommitted',
+  } as const;
+  for await (const { records } of reopened.read(everything)) all.push(...records.map(({ offset }) => offset));
+  deepEqual(all, [0, 1, 2]);
+  // The next one with the id begins anew.
+  const next = await reopened.producer({ transactionalId: 'x' });
+  await next.begin();
+  await next.send('t', 0, [record('next')]);
+  await next.commit();
+  deepEqual(await values(reopened, 't', 0), ['before', 'behind', 'next']);
+});
+
+test('a transaction that stays open too long is aborted, and the producer goes on with the next one', async () => {
+  await using folder = temporary();
+  await using broker = await open(folder.path);
+  await broker.createTopic({ name: 't' });
+  const producer = await broker.producer({ transactionalId: 'x', transactionTimeoutMs: 20 });
+  await producer.begin();
+  await producer.send('t', 0, [record('late')]);
+  await send(broker, 't', 0, ['behind']);
+  // The reader waits until the open transaction is out of its way.
+  const reader = broker.read({ topic: 't', partition: 0, from: 'earliest' });
+  for await (const { records } of reader) {
+    if (records.length === 0) continue;
+    equal(String(records[0]!.value), 'behind');
+    break;
+  }
+  await rejects(producer.commit(), (error) => isError(error, 'TRANSACTION_ABORTED'));
+  await producer.abort();
+  await producer.begin();
+  await producer.send('t', 0, [record('next')]);
+  await producer.commit();
+  deepEqual(await values(broker, 't', 0), ['behind', 'next']);
+});
+
+test('a member whose onRevoked does not return is replaced, and joins again when it does', async () => {
+  await using folder = temporary();
+  await using broker = await open(folder.path);
+  await broker.createTopic({ name: 't', partitions: 2 });
+  const told: string[] = [];
+  const silence = Promise.withResolvers<void>();
+  const rejoined = Promise.withResolvers<void>();
+  const first = await broker.group({
+    groupId: 'g',
+    topics: ['t'],
+    sessionTimeoutMs: 30,
+    onRevoked: (_, how) => {
+      told.push(how);
+      return how === 'revoked' ? silence.promise : undefined;
+    },
+    onAssigned: () => told.includes('lost') && rejoined.resolve(),
+  });
+  await using second = await broker.group({ groupId: 'g', topics: ['t'] });
+  deepEqual([first.assignment.length, second.assignment.length], [0, 2]);
+  const offsets = [{ topic: 't', partition: 0, offset: 0 }];
+  await rejects(first.commit(offsets), (error) => isError(error, 'GROUP_MEMBER_UNKNOWN'));
+  silence.resolve();
+  await rejoined.promise;
+  deepEqual([told, first.assignment.length, second.assignment.length], [['revoked', 'lost'], 1, 1]);
+  const same = await broker.group({ groupId: 'g', topics: ['t'], instanceId: 'one' });
+  await using successor = await broker.group({ groupId: 'g', topics: ['t'], instanceId: 'one' });
+  await rejects(same.records[Symbol.asyncIterator]().next(), (error) => isError(error, 'GROUP_MEMBER_UNKNOWN'));
+  const taken = Promise.withResolvers<void>();
+  await using last = await broker.group({ groupId: 'g', topics: ['t'], onAssigned: () => taken.resolve() });
+  deepEqual(last.assignment, []); // both are owned already
+  await first.close();
+  await second.close();
+  await taken.promise;
+  deepEqual([successor.assignment.length, last.assignment.length, same.assignment.length], [1, 1, 0]);
+});
+
 test('a second broker on the directory is refused and told who has it', async () => {
   await using folder = temporary();
   await using broker = await open(folder.path);
