@@ -1,4 +1,4 @@
-/** The broker inside the process: the port over a store on SQLite in a thread of its own. */
+/** The broker inside the process: the port over a store on SQLite in a thread of its own. As long as the port has calls. */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -285,13 +285,16 @@ export class EmbeddedBroker implements Broker {
   }
 
   async close(): Promise<void> {
-    if (!this.#closing.signal.aborted) {
+    try {
+      if (this.#closing.signal.aborted) return;
       await this.#groups.close();
       await Promise.all([...this.#producers].map((producer) => producer.close()));
       await this.#maintenance.close();
+    } finally {
+      // Also where a transaction could not be ended on a full disk: the next open aborts it.
       this.#closing.abort();
+      await this.#client.close();
     }
-    await this.#client.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
