@@ -10,8 +10,9 @@ import { spawnTethered, type TetheredProcess } from './tethered.ts';
 
 const run = promisify(execFile);
 const version = '4.1.0';
-const jars = resolve(import.meta.dirname, '../../.cache/kafka/jars');
-const done = join(jars, `complete-${version}`);
+/** Folder of Kafka's jars, for Java programs of tests. */
+export const kafkaJars = resolve(import.meta.dirname, '../../.cache/kafka/jars');
+const done = join(kafkaJars, `complete-${version}`);
 
 const pom = `<project><modelVersion>4.0.0</modelVersion><groupId>t</groupId><artifactId>t</artifactId><version>1</version><dependencies>
 <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${version}</version></dependency>
@@ -20,8 +21,8 @@ const pom = `<project><modelVersion>4.0.0</modelVersion><groupId>t</groupId><art
 
 /** Fetches the jars where they are not there yet; several test processes may ask at once. Throws one sentence. */
 export async function ensureKafka(): Promise<void> {
-  const lock = `${jars}.lock`;
-  mkdirSync(resolve(jars, '..'), { recursive: true });
+  const lock = `${kafkaJars}.lock`;
+  mkdirSync(resolve(kafkaJars, '..'), { recursive: true });
   while (!existsSync(done)) {
     if (!tryLock(lock)) {
       await new Promise((wake) => setTimeout(wake, 500));
@@ -54,6 +55,8 @@ export interface KafkaServer extends AsyncDisposable {
   /** host:port of its plaintext listener. */
   readonly bootstrap: string;
   readonly pid: number;
+  /** Where its log segments lie: one folder a partition, `topic-0`. */
+  readonly dataFolder: string;
   /** Ends it as a power cut would; the data stays. */
   kill9(): Promise<void>;
   /** Starts it again after kill9, with its data and ports. */
@@ -91,6 +94,7 @@ export async function startKafka(
   let server = await launch(file, port);
   return {
     bootstrap: `127.0.0.1:${port}`,
+    dataFolder: join(folder, 'data'),
     get pid() {
       return server.pid;
     },
@@ -148,7 +152,7 @@ async function launch(file: string, port: number): Promise<TetheredProcess> {
 const jvm = ['-Xmx512m', '-XX:TieredStopAtLevel=1'];
 
 function environment(): NodeJS.ProcessEnv {
-  return { ...process.env, CLASSPATH: `${jars}/*` };
+  return { ...process.env, CLASSPATH: `${kafkaJars}/*` };
 }
 
 async function java(main: string, args: readonly string[]): Promise<void> {
@@ -186,8 +190,8 @@ async function fetchJars(): Promise<void> {
   try {
     writeFileSync(join(folder, 'pom.xml'), pom);
     const args = ['-q', '-B', '-f', join(folder, 'pom.xml'), 'dependency:copy-dependencies', '-DincludeScope=runtime'];
-    await run('mvn', [...args, `-DoutputDirectory=${jars}`], { maxBuffer: 1e8 });
-    const count = readdirSync(jars).filter((name) => name.endsWith('.jar')).length;
+    await run('mvn', [...args, `-DoutputDirectory=${kafkaJars}`], { maxBuffer: 1e8 });
+    const count = readdirSync(kafkaJars).filter((name) => name.endsWith('.jar')).length;
     if (count < 20) throw new Error(`Maven brought only ${count} jars`);
     writeFileSync(done, '');
   } finally {
