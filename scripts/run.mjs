@@ -35,7 +35,8 @@ function run(words, cwd = root, more = {}) {
   return runChild(
     node,
     words.map((word) => (isOwnFile(word) ? join(root, word) : word)),
-    { cwd, env: { ...env, ...more } },
+    // Stripping types costs 0.1 s a process; what was compiled once is kept.
+    { cwd, env: { NODE_COMPILE_CACHE: join(root, '.cache/compile'), ...env, ...more } },
   );
 }
 
@@ -48,7 +49,14 @@ async function check() {
   const steps = {
     'format and lint': ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings'],
     types: ['node_modules/typescript/bin/tsc', '-p', '.'],
-    'layers and unit tests': ['--test', '--test-reporter=dot', 'test/layers.test.ts', ...testFiles('src')],
+    'layers and unit tests': [
+      '--test',
+      '--test-reporter=dot',
+      '--test-concurrency=2',
+      '--test-timeout=30000',
+      'test/layers.test.ts',
+      ...testFiles('src'),
+    ],
   };
   const failed = [];
   for (const [name, words] of Object.entries(steps)) {
