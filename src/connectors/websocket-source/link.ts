@@ -42,6 +42,8 @@ export class Link {
   /** We said goodbye: what still comes is not read. */
   #leaving = false;
   #gone: Cause | undefined;
+  /** Bytes that had come when the socket was lost while it was held back. */
+  #left: Uint8Array | null = null;
   #reportedEnd = false;
   #error: Error | undefined;
 
@@ -85,7 +87,12 @@ export class Link {
     if (!this.#paused) return;
     this.heardAtMs = this.#monotonicMs();
     this.#read(null);
-    if (this.#reader.hasUnread || (this.#intake.isFull && this.#gone === undefined)) return;
+    if (this.#left !== null && !this.#reader.hasUnread && !this.#intake.isFull) {
+      const left = this.#left;
+      this.#left = null;
+      this.#read(left);
+    }
+    if (this.#reader.hasUnread || this.#left !== null || (this.#intake.isFull && this.#gone === undefined)) return;
     this.#paused = false;
     if (this.#gone !== undefined) this.#reportEnd();
     else this.#socket.resume();
@@ -120,6 +127,7 @@ export class Link {
   /** Nobody will take what has come and was not read yet. `now`: nor wait for the peer. */
   abandon(now: boolean): void {
     this.#reader.end();
+    this.#left = null;
     this.#paused = false;
     if (this.#gone !== undefined) this.#reportEnd();
     else if (now) this.destroy();
@@ -151,7 +159,8 @@ export class Link {
   #onGone(): void {
     const text = this.#error === undefined ? 'connection ended without a close frame' : this.#error.message;
     this.#gone = { label: 'lost', text };
-    if (!this.#reader.hasUnread) this.#reportEnd();
+    if (this.#paused && !this.#leaving) this.#left = takeBuffered(this.#socket);
+    if (!this.#reader.hasUnread && this.#left === null) this.#reportEnd();
   }
 
   #reportEnd(): void {
@@ -168,4 +177,12 @@ export class Link {
     if (opcode === opcodes.pong && this.#socket.writableLength > mostUnsentBytes) return;
     this.#socket.write(encodeFrame(opcode, payload));
   }
+}
+
+/** What the stream holds of a socket that was destroyed by an error: nobody else will ever hand it out. */
+function takeBuffered(socket: Socket): Uint8Array | null {
+  socket.removeAllListeners('data');
+  const chunks: Buffer[] = [];
+  for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) chunks.push(chunk as Buffer);
+  return chunks.length === 0 ? null : Buffer.concat(chunks);
 }
