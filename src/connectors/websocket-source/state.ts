@@ -2,6 +2,7 @@
  * The connection as states and transitions. Nothing happens here: task.ts reports what it saw as events and does what the
  * effects say. At most one socket exists at any time, because `connect` is only ever given out by a state that has none,
  * and a state that has one is left for such a state only by the event `ended`.
+ * One file, although a long one: the table of states and events is one thing and is read as one.
  */
 import { unreachable } from '../../base/assert.ts';
 import { backoffMs } from '../../base/backoff.ts';

@@ -1,4 +1,7 @@
-/** Runs one connection: tells the state machine what happens, does what it says, and hands out what the intake holds. */
+/**
+ * Runs one connection: tells the state machine what happens, does what it says, and hands out what the intake holds.
+ * Long because every event and every effect of state.ts has its few lines here, and nothing else has.
+ */
 import { randomUUID } from 'node:crypto';
 import { unreachable } from '../../base/assert.ts';
 import { TributaryError } from '../../base/errors.ts';
