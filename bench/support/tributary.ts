@@ -18,13 +18,15 @@ export interface TributaryOptions {
   readonly root?: string;
 }
 
+export type Buckets = readonly { readonly le: number; readonly count: number }[];
+
 export interface Tributary extends AsyncDisposable {
   readonly pid: number;
   readonly startedAtMs: number;
   /** Sum of a metric's series, 0 while there are none. */
   metric(name: string): Promise<number>;
   /** Buckets of a histogram, cumulated: upper bound in seconds and count. */
-  buckets(name: string): Promise<readonly { readonly le: number; readonly count: number }[]>;
+  buckets(name: string): Promise<Buckets>;
   /** Ctrl-C, and the end of the process. */
   stop(): Promise<void>;
 }
@@ -103,7 +105,7 @@ function bucketsOf(text: string, name: string): { le: number; count: number }[] 
 }
 
 /** The quantile of a histogram, by the upper bound of the bucket it falls in: never better than the truth. */
-export function quantile(buckets: readonly { readonly le: number; readonly count: number }[], q: number): number {
+export function quantile(buckets: Buckets, q: number): number {
   const total = buckets.at(-1)?.count ?? 0;
   return buckets.find(({ count }) => count >= total * q)?.le ?? Number.NaN;
 }
