@@ -41,7 +41,7 @@ export function openTerminal(output: Writable & { readonly isTTY?: boolean }, cl
     const line = count();
     clear();
     // Asked each time: a change of the size is not told to a process in a group of its own.
-    const [columns = 80] = (output as WriteStream).getWindowSize?.() ?? [];
+    const columns = (output as WriteStream).getWindowSize?.()[0] || 80;
     output.write(line.length < columns ? line : line.slice(0, columns - 1));
     shown = true;
   };
