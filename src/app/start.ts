@@ -113,7 +113,7 @@ function watchSignals(): { readonly first: Promise<void>; release(): void } {
     if (++count > 1) process.exit(130);
     first.resolve();
   };
-  const names = ['SIGINT', 'SIGTERM'] as const;
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const; // SIGHUP: the terminal was closed
   for (const name of names) process.on(name, onSignal);
   return {
     first: first.promise,

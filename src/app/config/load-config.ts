@@ -27,8 +27,8 @@ export interface LoadOptions {
 export function loadYaml(file: string | undefined, overrides: Overrides, options: LoadOptions): Loaded<AppConfig> {
   const shown = file ?? 'tributary.yaml';
   const text = file === undefined ? '' : readFile(file);
-  const { config, problems, lineOf } = readYamlConfig(shown, text, options.env, overrides);
-  if (config === undefined) return { config, problems, warnings: [] };
+  const { config, problems, warnings, lineOf } = readYamlConfig(shown, text, options.env, overrides);
+  if (config === undefined) return { config, problems, warnings };
   const found = config.connectors.map((connector) =>
     connectorProblems(connector, {
       file: shown,
@@ -39,7 +39,7 @@ export function loadYaml(file: string | undefined, overrides: Overrides, options
       unknown: 'error',
     }),
   );
-  return combined(config, found);
+  return combined(config, [{ problems: [], warnings }, ...found]);
 }
 
 export interface ConnectFiles {

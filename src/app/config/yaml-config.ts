@@ -13,6 +13,7 @@ export interface YamlConfig {
   /** undefined where there are problems. */
   readonly config: AppConfig | undefined;
   readonly problems: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigProblem[];
   /** Line of a connector's key, for problems that the connector itself finds. */
   lineOf(connector: string, key: string): number | undefined;
 }
@@ -51,7 +52,7 @@ export function readYamlConfig(
     tree.connectors.get(connector)?.entries.get(key)?.line ?? tree.connectors.get(connector)?.line;
   if (problems.length === 0) problems.push(...problemsBetween(file, tree, values));
   const config = problems.length > 0 ? undefined : appConfig(values, tree, dirname(file));
-  return { config, problems, lineOf };
+  return { config, problems, warnings: environment.warnings, lineOf };
 }
 
 function unknownKeysOf(file: string, tree: YamlTree, known: readonly string[]): ConfigProblem[] {
