@@ -36,7 +36,7 @@ export function produceReadTests({ name, skip, broker: open, maintenanceMs }: Br
     it(`keys, headers, tombstones, empty and large values come back as they were, compression ${compression}`, async () => {
       const broker = await open();
       const topic = topicName('shapes');
-      await broker.createTopic({ name: topic });
+      await broker.createTopic({ name: topic, config: { 'retention.ms': '-1' } }); // its records are years old
       await using producer = await broker.producer({ compression });
       const large = Buffer.alloc(900_000, 'xyz');
       const sent = [
@@ -109,7 +109,7 @@ export function produceReadTests({ name, skip, broker: open, maintenanceMs }: Br
   it('readers start at the first, the last, an offset or a time', async () => {
     const broker = await open();
     const topic = topicName('start');
-    await broker.createTopic({ name: topic });
+    await broker.createTopic({ name: topic, config: { 'retention.ms': '-1' } }); // its records are years old
     await using producer = await broker.producer();
     for (let i = 0; i < 6; i++)
       await producer.send(topic, 0, [
