@@ -113,6 +113,62 @@ export async function startKafka(
   };
 }
 
+export interface KafkaCluster extends AsyncDisposable {
+  readonly bootstrap: readonly string[];
+  /** Ends a node, counted from 1, as a power cut would. */
+  kill9(node: number): Promise<void>;
+}
+
+/** Three nodes, each broker and controller, with replication 3 and two in-sync replicas wanted. */
+export async function startKafkaCluster(): Promise<KafkaCluster> {
+  await ensureKafka();
+  const folder = mkdtempSync(join(tmpdir(), 'tributary-kafka-'));
+  const ports = await freePorts(6);
+  const nodes = [1, 2, 3].map((id) => ({ id, port: ports[id - 1]!, controller: ports[id + 2]! }));
+  const controllers = nodes.map(({ controller }) => `127.0.0.1:${controller}`);
+  // 16 bytes in base64 leave two bits for the last letter: A, Q, g and w are the only ones that differ.
+  const quorum = nodes.map(({ id }, i) => `${id}@${controllers[i]}:dHJpYnV0YXJ5LXRlc3QtM${'AQg'[i]}`).join(',');
+  const servers: TetheredProcess[] = [];
+  const stop = async (): Promise<void> => {
+    for (const server of servers) {
+      if (!server.hasExited()) process.kill(server.pid, 'SIGKILL');
+      await server.exited;
+    }
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    for (const { id, port, controller } of nodes) {
+      const file = join(folder, `server-${id}.properties`);
+      const properties = {
+        ...defaults(join(folder, `node-${id}`), port, controller),
+        'node.id': `${id}`,
+        'controller.quorum.bootstrap.servers': controllers.join(','),
+        'default.replication.factor': '3',
+        'min.insync.replicas': '2',
+        'offsets.topic.replication.factor': '3',
+        'broker.session.timeout.ms': '3000',
+      };
+      writeFileSync(file, text(properties));
+      const format = ['format', '-t', 'dHJpYnV0YXJ5LXRlc3QtMQ', '-c', file, '--initial-controllers', quorum];
+      await java('kafka.tools.StorageTool', format);
+      servers.push(await spawnTethered('java', [...jvm, 'kafka.Kafka', file], environment()));
+    }
+    for (const [i, server] of servers.entries()) await listening(server, nodes[i]!.port);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    bootstrap: nodes.map(({ port }) => `127.0.0.1:${port}`),
+    async kill9(node) {
+      const server = servers[node - 1]!;
+      process.kill(server.pid, 'SIGKILL');
+      await server.exited;
+    },
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
 function defaults(folder: string, port: number, controller: number): Record<string, string> {
   return {
     'process.roles': 'broker,controller',
@@ -141,9 +197,14 @@ function defaults(folder: string, port: number, controller: number): Record<stri
 
 async function launch(file: string, port: number): Promise<TetheredProcess> {
   const server = await spawnTethered('java', [...jvm, 'kafka.Kafka', file], environment());
+  await listening(server, port);
+  return server;
+}
+
+async function listening(server: TetheredProcess, port: number): Promise<void> {
   for (let tries = 0; tries < 600; tries++) {
     if (server.hasExited()) throw new Error(`Kafka did not start: ${server.output()}`);
-    if (await accepts(port)) return server;
+    if (await accepts(port)) return;
     await new Promise((wake) => setTimeout(wake, 100));
   }
   throw new Error(`Kafka does not listen on ${port}: ${server.output()}`);

@@ -1,0 +1,46 @@
+/** Three Kafka nodes, and the leader of a partition killed under load: nothing acknowledged is lost, doubled or reordered. */
+import { deepEqual, equal, notEqual } from 'node:assert/strict';
+import { test } from 'node:test';
+import { codecs } from '../../src/app/codecs.ts';
+import { openKafkaBroker } from '../../src/broker/kafka/kafka.ts';
+import { eventually, record, topicName, valuesOf } from '../contract/broker/fixture.ts';
+import { kafkaMissing, startKafkaCluster } from '../support/kafka.ts';
+
+const skip = await kafkaMissing();
+
+test('the leader of a partition is killed under load', { skip, timeout: 180_000 }, async () => {
+  await using kafka = await startKafkaCluster();
+  await using broker = await openKafkaBroker({ bootstrap: kafka.bootstrap, codecs });
+  const topic = topicName('replicated');
+  await eventually(
+    () => broker.createTopic({ name: topic, replicationFactor: 3 }).catch(() => undefined),
+    (made) => made !== undefined,
+    30_000,
+  );
+  const { leader, replicas } = (await broker.describeTopic(topic)).partitions[0]!;
+  equal(replicas.length, 3);
+  await using producer = await broker.producer({ deliveryTimeoutMs: Number.POSITIVE_INFINITY });
+  let next = 0;
+  let acknowledged = 0;
+  let running = true;
+  const lanes = Array.from({ length: 5 }, async () => {
+    while (running) {
+      await producer.send(topic, 0, [record(String(next++))]);
+      acknowledged++;
+    }
+  });
+  const reach = async (count: number): Promise<void> => {
+    while (acknowledged < count) await new Promise((wake) => setTimeout(wake, 5));
+  };
+  await reach(500);
+  await kafka.kill9(leader);
+  await reach(acknowledged + 500);
+  running = false;
+  await Promise.all(lanes);
+  notEqual((await broker.describeTopic(topic)).partitions[0]!.leader, leader);
+  deepEqual(
+    (await valuesOf(broker, topic)).map(Number),
+    Array.from({ length: next }, (_, i) => i),
+  );
+  equal(acknowledged, next);
+});
