@@ -1,6 +1,7 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
-import { type BrokerFixture, sendValues, topicName, valuesOf } from './fixture.ts';
+import type { Broker } from '../../../src/broker/broker.ts';
+import { type BrokerFixture, eventually, sendValues, topicName, valuesOf } from './fixture.ts';
 
 export function transactionTests({ name, skip, broker: open }: BrokerFixture): void {
   const it = (what: string, run: () => Promise<void>): void => void test(`${name}: ${what}`, { skip }, run);
@@ -20,14 +21,14 @@ export function transactionTests({ name, skip, broker: open }: BrokerFixture): v
       await producer.abort();
     }
     await sendValues(plain, topic, ['c']);
-    deepEqual(await valuesOf(broker, topic), ['a', 'b', 'c']);
+    await holds(broker, topic, ['a', 'b', 'c']);
     deepEqual(await valuesOf(broker, topic, { isolation: 'read-uncommitted' }), ['a', 'b', 'x', 'y', 'c']);
     await producer.begin();
     await sendValues(producer, topic, ['open']);
     await sendValues(plain, topic, ['behind']);
-    deepEqual(await valuesOf(broker, topic), ['a', 'b', 'c']);
+    await holds(broker, topic, ['a', 'b', 'c']);
     await producer.commit();
-    deepEqual(await valuesOf(broker, topic), ['a', 'b', 'c', 'open', 'behind']);
+    await holds(broker, topic, ['a', 'b', 'c', 'open', 'behind']);
   });
 
   it('offsets of a group are committed with the transaction, and not when it is aborted', async () => {
@@ -44,7 +45,12 @@ export function transactionTests({ name, skip, broker: open }: BrokerFixture): v
     await sendValues(producer, topic, ['a']);
     await producer.sendOffsets(groupId, [{ topic, partition: 0, offset: 5 }]);
     await producer.commit();
-    deepEqual(await broker.committedOffsets(groupId), [{ topic, partition: 0, offset: 5 }]);
+    const committed = await eventually(
+      () => broker.committedOffsets(groupId),
+      ({ length }) => length > 0,
+      markersMs,
+    );
+    deepEqual(committed, [{ topic, partition: 0, offset: 5 }]);
   });
 
   it('a second producer with the same id fences the first, whose open transaction is aborted', async () => {
@@ -66,7 +72,7 @@ export function transactionTests({ name, skip, broker: open }: BrokerFixture): v
     await second.begin();
     await sendValues(second, topic, ['kept']);
     await second.commit();
-    deepEqual(await valuesOf(broker, topic), ['kept']);
+    await holds(broker, topic, ['kept']);
   });
 
   it('calls out of turn are typed errors', async () => {
@@ -80,4 +86,16 @@ export function transactionTests({ name, skip, broker: open }: BrokerFixture): v
     await producer.abort();
     equal(await producer.flush(), undefined);
   });
+}
+
+/** A commit is safe when it returns; Kafka writes the markers that let readers pass a moment later. */
+const markersMs = 10_000;
+
+async function holds(broker: Broker, topic: string, wanted: readonly string[]): Promise<void> {
+  const values = await eventually(
+    () => valuesOf(broker, topic),
+    ({ length }) => length >= wanted.length,
+    markersMs,
+  );
+  deepEqual(values, wanted);
 }
