@@ -11,7 +11,7 @@ import type { Codecs } from '../../src/record/codecs.ts';
 import { crc32c } from '../../src/record/crc32c.ts';
 
 const codecs: Codecs = { crc32c, compress: (_name, bytes) => bytes, decompress: (_name, bytes) => bytes };
-const kills = Number(process.env['TRIBUTARY_KILLS'] ?? 8);
+const kills = Number(process.env['TRIBUTARY_KILLS'] ?? (process.env['TEST_LONG'] === '1' ? 50 : 8));
 
 /** Sends numbered records until it is killed, and says up to which number they were acknowledged. */
 const writer = (directory: string): string => `
