@@ -2,6 +2,7 @@
 import { systemClock } from '../base/clock.ts';
 import { TributaryError } from '../base/errors.ts';
 import type { Io } from '../cli/io.ts';
+import { Loggers, type LogThreshold } from '../telemetry/loggers.ts';
 import { MetricRegistry } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/pino-log.ts';
 import type { AppConfig } from './config/app-config.ts';
@@ -65,13 +66,14 @@ export async function run(loaded: Loaded<AppConfig>, demo: boolean, io: Io): Pro
   const terminal = openTerminal(io.stdout, systemClock);
   // On one and the same terminal the log and the live line take turns.
   const output = terminal.isTTY && io.stderr.isTTY ? { write: terminal.write, isTTY: true } : io.stderr;
-  const log = openLog({ level: config.logLevel, output });
+  const loggers = new Loggers(config.logLevel.toUpperCase() as LogThreshold, () => systemClock.nowMs());
+  const log = openLog({ loggers, output });
   for (const warning of loaded.warnings) log.warn('config_warning', shown(warning));
   const metrics = new MetricRegistry();
   const signals = watchSignals();
   try {
     const connectors = await loadConnectors();
-    const app = await openApp({ config, connectors, demo, env: io.env, log, metrics });
+    const app = await openApp({ config, connectors, demo, env: io.env, log, loggers, metrics });
     terminal.write(
       welcome({
         version: packageVersion(),

@@ -4,6 +4,7 @@ import { isError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Connector } from '../connectors/contract.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Loggers } from '../telemetry/loggers.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
 import type { Worker } from '../worker/worker.ts';
 import { openBroker } from './broker-factory.ts';
@@ -31,6 +32,7 @@ export interface AppParts {
   readonly demo: boolean;
   readonly env: NodeJS.ProcessEnv;
   readonly log: Log;
+  readonly loggers: Loggers;
   readonly metrics: MetricRegistry;
 }
 
@@ -44,7 +46,7 @@ export async function openApp(parts: AppParts): Promise<App> {
   await using opened = new AsyncDisposableStack();
 
   const [broker, exchange] = await allOrNone(
-    openBroker({ address: config.broker, kafka: config.kafka, providers, log }),
+    openBroker({ address: config.broker, kafka: config.kafka, providers, log: log.child({}, 'tributary.broker') }),
     parts.demo ? openExchange() : Promise.resolve(undefined),
   );
   opened.use(broker);
@@ -89,7 +91,7 @@ async function openWorker(
       offsetFlushIntervalMs: settings.offsetFlushIntervalMs,
       gracefulStopMs: settings.gracefulTimeoutMs,
       resolve: (raw) => resolveConfig(raw, { env, folder: config.folder }),
-      log,
+      log: log.child({}, 'tributary.worker'),
       metrics: metrics.root(),
       clock: systemClock,
       random: Math.random,
@@ -126,7 +128,7 @@ async function openRest(
     worker,
     registry: metrics,
     version: packageVersion(),
-    log,
+    log: log.child({}, 'tributary.rest'),
     maskSecrets: config.rest!.maskSecrets,
   });
   opened.defer(async () => {

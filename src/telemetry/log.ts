@@ -10,8 +10,8 @@ export interface Log {
   info(event: string, fields?: LogFields): void;
   warn(event: string, fields?: LogFields): void;
   error(event: string, fields?: LogFields): void;
-  /** The same log with fields added to every line. */
-  child(fields: LogFields): Log;
+  /** The same log with fields added to every line; a name makes it one whose level can be set apart (loggers.ts). */
+  child(fields: LogFields, name?: string): Log;
 }
 
 export const silentLog: Log = {

@@ -1,6 +1,7 @@
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { test } from 'node:test';
 import { TributaryError } from '../base/errors.ts';
+import { Loggers } from './loggers.ts';
 import { type OpenLogOptions, openLog } from './pino-log.ts';
 
 function open(options: OpenLogOptions = {}) {
@@ -68,4 +69,18 @@ test('colours are for terminals', () => {
   const { lines, log } = open({ pretty: true, colour: true });
   log.warn('x');
   equal(lines[0]!.slice('00:00:00.000 '.length), '\x1b[33mWARN \x1b[0m x\n');
+});
+
+test('a named child has a level of its own, which changes while it is in use', () => {
+  const loggers = new Loggers('INFO', () => 1);
+  const { lines, log } = open({ loggers });
+  const child = log.child({ connector: 'a' }, 'tributary.worker');
+  child.child({ task: 0 }).debug('before');
+  loggers.set('tributary', 'DEBUG');
+  child.child({ task: 0 }).debug('after');
+  log.debug('root');
+  deepEqual(
+    lines.map((line) => JSON.parse(line).event),
+    ['after'],
+  );
 });

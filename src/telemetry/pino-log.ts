@@ -2,6 +2,7 @@
 import pino from 'pino';
 import { describeError, isError } from '../base/errors.ts';
 import type { Log, LogFields, LogLevel } from './log.ts';
+import { Loggers, type LogThreshold, type Threshold } from './loggers.ts';
 import { prettyLine } from './pretty-line.ts';
 
 /** What lines are written to: a stream of Node, or a list in a test. */
@@ -11,8 +12,10 @@ export interface LogOutput {
 }
 
 export interface OpenLogOptions {
-  /** Least level that is written. Default info. */
+  /** Least level that is written, where no `loggers` are given. Default info. */
   readonly level?: LogLevel;
+  /** Levels by name, which may change while the log is in use. */
+  readonly loggers?: Loggers;
   /** Default: standard error, so that what a command prints stays apart from it. */
   readonly output?: LogOutput;
   /** Default: where the output is a terminal. */
@@ -23,50 +26,62 @@ export interface OpenLogOptions {
 
 export function openLog(options: OpenLogOptions = {}): Log {
   const { level = 'info', output = process.stderr } = options;
+  const loggers = options.loggers ?? new Loggers(level.toUpperCase() as LogThreshold, Date.now);
   const isTerminal = output.isTTY === true;
-  if (options.pretty ?? isTerminal) {
-    const colour = options.colour ?? (isTerminal && !process.env['NO_COLOR']);
-    return prettyLog(output, level, colour, {});
-  }
-  const lines = pino(
-    {
-      level,
-      base: null,
-      messageKey: 'event',
-      timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    output,
+  const colour = options.colour ?? (isTerminal && !process.env['NO_COLOR']);
+  const lines = (options.pretty ?? isTerminal) ? prettyLines(output, colour) : jsonLines(output);
+  return named(loggers, 'root', lines);
+}
+
+/** Writes lines, whatever their level, with fields of its own on each. */
+interface Lines {
+  write(level: LogLevel, event: string, fields: LogFields): void;
+  with(fields: LogFields): Lines;
+}
+
+function named(loggers: Loggers, name: string, lines: Lines): Log {
+  const threshold: Threshold = loggers.threshold(name);
+  const at = (level: LogLevel): Log[LogLevel] => {
+    return (event, fields = {}) => {
+      if (threshold.writes(level)) lines.write(level, event, fields);
+    };
+  };
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    child: (fields, childName = name) => named(loggers, childName, lines.with(fields)),
+  };
+}
+
+function prettyLines(output: LogOutput, colour: boolean, base: LogFields = {}): Lines {
+  return {
+    write: (level, event, fields) =>
+      void output.write(prettyLine(Date.now(), level, event, { ...base, ...fields }, colour)),
+    with: (fields) => prettyLines(output, colour, { ...base, ...fields }),
+  };
+}
+
+function jsonLines(output: LogOutput): Lines {
+  return pinoLines(
+    pino(
+      {
+        level: 'trace', // what is written was decided before it comes here
+        base: null,
+        messageKey: 'event',
+        timestamp: pino.stdTimeFunctions.isoTime,
+        formatters: { level: (label) => ({ level: label }) },
+      },
+      output,
+    ),
   );
-  return jsonLog(lines);
 }
 
-const levels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
-
-function prettyLog(output: LogOutput, least: LogLevel, colour: boolean, base: LogFields): Log {
-  const at = (level: LogLevel): Log[LogLevel] => {
-    if (levels.indexOf(level) < levels.indexOf(least)) return () => {};
-    return (event, fields) => void output.write(prettyLine(Date.now(), level, event, { ...base, ...fields }, colour));
-  };
+function pinoLines(lines: pino.Logger): Lines {
   return {
-    debug: at('debug'),
-    info: at('info'),
-    warn: at('warn'),
-    error: at('error'),
-    child: (fields) => prettyLog(output, least, colour, { ...base, ...fields }),
-  };
-}
-
-function jsonLog(lines: pino.Logger): Log {
-  const at = (level: LogLevel): Log[LogLevel] => {
-    return (event, fields = {}) => lines[level](plain(fields), event);
-  };
-  return {
-    debug: at('debug'),
-    info: at('info'),
-    warn: at('warn'),
-    error: at('error'),
-    child: (fields) => jsonLog(lines.child(plain(fields))),
+    write: (level, event, fields) => lines[level](plain(fields), event),
+    with: (fields) => pinoLines(lines.child(plain(fields))),
   };
 }
 

@@ -137,7 +137,7 @@ export class ConnectorRunner {
     const { options, statuses } = this.#context;
     const framework = parse(frameworkConfig, options.resolve?.(config) ?? config);
     const metrics = options.metrics.child({ connector: this.name, task: String(task) });
-    const log = this.#log.child({ task });
+    const log = this.#log.child({ task }, `${taskClassOf(connector)}.${this.name}`);
     // What this process saw counts; the table tells of the process before, and is written behind our back.
     const unclean =
       connector.kind === 'source' && (this.#clean.get(task) ?? statuses.task(this.name, task)?.clean) === false;
