@@ -24,6 +24,8 @@ export interface SourceBatch {
   readonly offset?: SourceMap;
   /** Monotonic time (context.clock) at which the oldest record arrived. */
   readonly receivedAtMs: number;
+  /** With `transaction.boundary=connector`: what becomes of the open transaction once this batch is in it. */
+  readonly transactionEnd?: 'commit' | 'abort';
 }
 
 export interface ConnectorContext {
@@ -66,6 +68,13 @@ export interface SourceConnector extends ConnectorBase {
    * the connector holds back its source, or drops and counts, as its configuration says.
    */
   open(config: RawConfig, context: SourceContext): AsyncIterable<SourceBatch>;
+  /**
+   * Whether the source gives each record once and resumes exactly where an offset says (Kafka Connect's preflight check
+   * of `exactly.once.support=required`). Absent: nobody knows.
+   */
+  exactlyOnceSupport?(config: RawConfig): boolean;
+  /** Whether its batches say where transactions end (`transaction.boundary=connector`). Absent: they do not. */
+  definesTransactions?(config: RawConfig): boolean;
   /** Checks a configuration by connecting (the command `dry-run`): the first message, or the reason why there is none. */
   probe?(config: RawConfig, context: ConnectorContext): Promise<ProbeResult>;
 }
