@@ -36,7 +36,8 @@ export const errorCodes = [
   'BROKER_FULL',
   'BROKER_CLOSED',
   'BROKER_REJECTED',
-  // conversion
+  // transforms and conversion
+  'TRANSFORM_FAILED',
   'CONVERSION_FAILED',
   // connections to other systems
   'CONNECTION_FAILED',

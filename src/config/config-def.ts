@@ -56,14 +56,14 @@ export function validate(definition: ConfigDef, raw: RawConfigWithNulls): Valida
     if (Object.hasOwn(raw, name)) {
       const parsed = parseValue(option.type, raw[name]);
       if (parsed.ok) value = parsed.value;
-      else errors.push(invalid(name, option, raw[name], parsed.problem));
+      else errors.push(invalidValue(name, option, raw[name], parsed.problem));
     } else if (option.default === undefined) {
       errors.push(`Missing required configuration "${name}" which has no default value.`);
     } else {
       value = option.default;
     }
     const problem = option.validate?.(value as never, name);
-    if (problem !== undefined) errors.push(invalid(name, option, value, problem));
+    if (problem !== undefined) errors.push(invalidValue(name, option, value, problem));
     return { name, option, value, errors };
   });
 }
@@ -94,7 +94,9 @@ export function unknownKeys(
     .map((key) => ({ key, hint: suggest(key, names) }));
 }
 
-function invalid(name: string, option: AnyOption, value: unknown, problem: string): string {
-  const shown = option.type === 'PASSWORD' && value !== null ? '[hidden]' : String(value);
+/** The text that clients of Kafka Connect know; lists as Java prints them, passwords hidden. */
+export function invalidValue(name: string, option: AnyOption, value: unknown, problem: string): string {
+  const text = Array.isArray(value) ? `[${value.join(', ')}]` : String(value);
+  const shown = option.type === 'PASSWORD' && value !== null ? '[hidden]' : text;
   return `Invalid value ${shown} for configuration ${name}: ${problem}`;
 }

@@ -105,12 +105,17 @@ describe('values that cannot be', () => {
     ['websocket.overflow', 'spill', 'String must be one of: block, drop-oldest, drop-newest'],
     ['websocket.ping.interval.ms', '-1', 'Value must be at least 0'],
     ['websocket.key.pointer', 'data/s', 'A JSON pointer begins with "/"'],
-    ['websocket.fatal.close.codes', '1008,x', '"x" is not a close code: must be a number from 1000 to 4999'],
   ] as const) {
     test(`${key}=${value}`, () => {
       deepEqual(errorsOf({ [key]: value }), [`Invalid value ${value} for configuration ${key}: ${problem}`]);
     });
   }
+
+  test('a list is shown as Java prints it', () => {
+    deepEqual(errorsOf({ 'websocket.fatal.close.codes': '1008,x' }), [
+      'Invalid value [1008, x] for configuration websocket.fatal.close.codes: "x" is not a close code: must be a number from 1000 to 4999',
+    ]);
+  });
 
   test('a proxy is not shown', () => {
     deepEqual(errorsOf({ 'websocket.proxy': 'ftp://user:pw@h' }), [
