@@ -58,6 +58,7 @@ const breaches: readonly { readonly path: string; readonly text: string; readonl
     text: "import { a } from '../worker/worker.ts';",
     what: /registry must not import worker/,
   },
+  { path: 'src/net/x.ts', text: "import { a } from '../record/record.ts';", what: /net must not import record/ },
   {
     path: 'src/connectors/contract.ts',
     text: "import { a } from '../worker/x.ts';",

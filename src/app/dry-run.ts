@@ -2,6 +2,7 @@
 import { systemClock } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
 import type { Connector, ProbeResult } from '../connectors/contract.ts';
+import { unrestricted } from '../net/outbound-policy.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { MetricRegistry } from '../telemetry/metrics.ts';
 import { findConnector } from '../worker/plugins.ts';
@@ -61,6 +62,7 @@ async function probe(
       random: Math.random,
       log: silentLog,
       metrics: new MetricRegistry().root(),
+      outbound: unrestricted, // the files are the operator's own
       signal: signal,
       setStatus() {},
     });

@@ -42,6 +42,7 @@ export const errorCodes = [
   // connections to other systems
   'CONNECTION_FAILED',
   'CONNECTION_REFUSED_FOR_GOOD',
+  'OUTBOUND_FORBIDDEN',
   'PROTOCOL_ERROR',
   // waiting
   'TIMEOUT',

@@ -4,6 +4,7 @@
  */
 import type { Clock, Random } from '../base/clock.ts';
 import type { ConfigDef, RawConfig } from '../config/config-def.ts';
+import type { OutboundPolicy } from '../net/outbound-policy.ts';
 import type { ConsumedRecord } from '../record/record.ts';
 import type { SourceRecord } from '../record/source-record.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -35,6 +36,8 @@ export interface ConnectorContext {
   readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Where the connector may connect to. Every connection it makes goes through this. */
+  readonly outbound: OutboundPolicy;
   /**
    * Aborted when the task shall stop. A source then receives nothing more, gives out what it has already received, and
    * ends; it closes its connection politely meanwhile. The worker bounds the time and leaves the loop when it is over.

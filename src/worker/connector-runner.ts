@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { describeError, TributaryError } from '../base/errors.ts';
 import { parse, type RawConfig, unknownKeys } from '../config/config-def.ts';
 import type { Connector } from '../connectors/contract.ts';
+import { unrestricted } from '../net/outbound-policy.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { ConfigTable, TargetState } from './config-table.ts';
@@ -173,10 +174,11 @@ export class ConnectorRunner {
     log: Log,
     setStatus: (detail: string | undefined) => void,
   ): Promise<RunningTask> {
-    const { options, offsets } = this.#context;
+    const { options, offsets, configs } = this.#context;
     const { broker, clock, random } = options;
     const config = options.resolve?.(taskConfig) ?? taskConfig;
-    const common = { name: this.name, task, config, broker, metrics, log, clock, random, setStatus };
+    const outbound = options.outbound?.(this.name, configs.connector(this.name) ?? taskConfig) ?? unrestricted;
+    const common = { name: this.name, task, config, broker, metrics, log, clock, random, outbound, setStatus };
     const flushMs = options.offsetFlushIntervalMs ?? 5_000;
     if (connector.kind === 'sink') return startSinkTask({ ...common, connector, commitIntervalMs: flushMs });
     const creation = options.topicCreation ?? { autoCreate: true, partitions: 1 };

@@ -6,6 +6,7 @@ import { TributaryError } from '../base/errors.ts';
 import { define } from '../config/config-def.ts';
 import type { RawConfig } from '../config/raw.ts';
 import type { SinkConnector, SinkRecord } from '../connectors/contract.ts';
+import { unrestricted } from '../net/outbound-policy.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { MetricRegistry } from '../telemetry/metrics.ts';
 import { startSinkTask } from './sink-task.ts';
@@ -49,6 +50,7 @@ async function setup(config: RawConfig = { topics: 't' }) {
       log: silentLog,
       clock: systemClock,
       random: () => 0,
+      outbound: unrestricted,
       setStatus: () => {},
     });
   return { broker, sink, start };

@@ -6,6 +6,7 @@ import { describeError, isError, isRetriable, TributaryError } from '../base/err
 import type { Broker, FetchedRecords, GroupMember } from '../broker/broker.ts';
 import type { RawConfig } from '../config/raw.ts';
 import type { SinkTask as ConnectorTask, SinkConnector, SinkRecord } from '../connectors/contract.ts';
+import type { OutboundPolicy } from '../net/outbound-policy.ts';
 import { partitionKey, type TopicPartition } from '../record/record.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Counter, Metrics } from '../telemetry/metrics.ts';
@@ -22,6 +23,7 @@ export interface SinkTaskOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
+  readonly outbound: OutboundPolicy;
   readonly setStatus: (detail: string | undefined) => void;
 }
 
@@ -54,8 +56,8 @@ class Run {
   }
 
   async run(): Promise<boolean> {
-    const { connector, config, name, task, clock, random, log, metrics, setStatus } = this.#options;
-    const context = { connector: name, task, clock, random, log, metrics, setStatus, signal: this.#stop };
+    const { connector, config, name, task, clock, random, log, metrics, outbound, setStatus } = this.#options;
+    const context = { connector: name, task, clock, random, log, metrics, outbound, setStatus, signal: this.#stop };
     const sink = await connector.open(config, context);
     try {
       const member = await this.#join().catch((error: unknown) => {

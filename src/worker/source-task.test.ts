@@ -10,6 +10,7 @@ import {
 } from '../../test/support/scripted-source.ts';
 import { systemClock } from '../base/clock.ts';
 import { TributaryError } from '../base/errors.ts';
+import { unrestricted } from '../net/outbound-policy.ts';
 import { type LogEntry, recordingLog } from '../telemetry/log.ts';
 import { MetricRegistry } from '../telemetry/metrics.ts';
 import { selectConverters } from './converter-selection.ts';
@@ -44,6 +45,7 @@ async function setup(change: Partial<SourceTaskOptions> = {}) {
     log,
     clock: systemClock,
     random: Math.random,
+    outbound: unrestricted,
     setStatus: () => {},
     ...change,
   };

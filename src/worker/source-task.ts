@@ -8,6 +8,7 @@ import { describeError, isError, type TributaryError } from '../base/errors.ts';
 import type { Broker, Producer, ProducerOptions, RetryEvent } from '../broker/broker.ts';
 import type { RawConfig } from '../config/raw.ts';
 import type { SourceBatch, SourceConnector, SourceContext } from '../connectors/contract.ts';
+import type { OutboundPolicy } from '../net/outbound-policy.ts';
 import { LimitedWarning } from '../telemetry/limited-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -40,6 +41,7 @@ export interface SourceTaskOptions {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
+  readonly outbound: OutboundPolicy;
   readonly setStatus: (detail: string | undefined) => void;
 }
 
@@ -144,7 +146,7 @@ class Run {
   }
 
   #context(): SourceContext {
-    const { name, task, clock, random, log, metrics, offsets } = this.#options;
+    const { name, task, clock, random, log, metrics, offsets, outbound } = this.#options;
     return {
       connector: name,
       task,
@@ -152,6 +154,7 @@ class Run {
       random,
       log,
       metrics,
+      outbound,
       setStatus: (detail) => {
         this.#connectorDetail = detail;
         this.#setTrouble(this.#trouble);

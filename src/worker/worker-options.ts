@@ -2,6 +2,7 @@ import type { Clock, Random } from '../base/clock.ts';
 import type { Broker, ProducerOptions } from '../broker/broker.ts';
 import type { RawConfig } from '../config/raw.ts';
 import type { Connector } from '../connectors/contract.ts';
+import type { OutboundPolicy } from '../net/outbound-policy.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { TopicCreation } from './topic-creation.ts';
@@ -32,6 +33,8 @@ export interface WorkerOptions {
   readonly autoRestart?: boolean;
   /** Replaces references to configuration providers (`${env:NAME}`), just before a connector starts. */
   readonly resolve?: (config: RawConfig) => RawConfig;
+  /** Where a connector with this configuration (as it is stored) may connect to. Default: everywhere. */
+  readonly outbound?: (connector: string, config: RawConfig) => OutboundPolicy;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly clock: Clock;

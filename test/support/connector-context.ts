@@ -2,6 +2,7 @@
 import { systemClock } from '../../src/base/clock.ts';
 import type { RawConfig } from '../../src/config/config-def.ts';
 import type { SourceBatch, SourceConnector, SourceContext, SourceMap } from '../../src/connectors/contract.ts';
+import { type OutboundPolicy, unrestricted } from '../../src/net/outbound-policy.ts';
 import type { SourceRecord } from '../../src/record/source-record.ts';
 import { type LogEntry, recordingLog } from '../../src/telemetry/log.ts';
 import { MetricRegistry } from '../../src/telemetry/metrics.ts';
@@ -9,6 +10,9 @@ import { MetricRegistry } from '../../src/telemetry/metrics.ts';
 export interface RunOptions {
   readonly resumeOffset?: SourceMap;
   readonly random?: () => number;
+  readonly outbound?: OutboundPolicy;
+  /** Of the metrics that `metric` reads. */
+  readonly prefix?: string;
 }
 
 /** How long a test waits for what it expects, before it fails. */
@@ -23,9 +27,15 @@ export class ConnectorRun implements AsyncDisposable {
   readonly context: SourceContext;
   readonly #stop = new AbortController();
   readonly #source: AsyncIterator<SourceBatch>;
+  readonly #prefix: string;
   #ended = false;
 
-  constructor(connector: SourceConnector, config: RawConfig, { resumeOffset, random = () => 0 }: RunOptions = {}) {
+  constructor(
+    connector: SourceConnector,
+    config: RawConfig,
+    { resumeOffset, random = () => 0, outbound = unrestricted, prefix = 'tributary_websocket_' }: RunOptions = {},
+  ) {
+    this.#prefix = prefix;
     this.context = {
       connector: 'test',
       task: 0,
@@ -33,6 +43,7 @@ export class ConnectorRun implements AsyncDisposable {
       random,
       log: recordingLog(this.log),
       metrics: this.registry.root(),
+      outbound,
       signal: this.#stop.signal,
       setStatus: (detail) => this.statuses.push(detail),
       resumeOffset: () => resumeOffset,
@@ -75,7 +86,7 @@ export class ConnectorRun implements AsyncDisposable {
 
   /** Sum of a counter over the label sets that fit, or the value of a gauge. */
   metric(name: string, labels: Readonly<Record<string, string>> = {}): number {
-    const family = this.registry.families.get(`tributary_websocket_${name}`);
+    const family = this.registry.families.get(`${this.#prefix}${name}`);
     if (family === undefined || family.kind === 'histogram') return Number.NaN;
     let sum = 0;
     for (const series of family.series.values()) {

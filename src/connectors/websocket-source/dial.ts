@@ -1,18 +1,15 @@
 /** Makes one connection up to the answer to the upgrade request (RFC 6455, section 4.1). */
 import { createHash, randomBytes } from 'node:crypto';
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
-import { request as httpsRequest, type RequestOptions } from 'node:https';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
-import { describeError } from '../../base/errors.ts';
+import { type Cause, causeOf } from '../../net/cause.ts';
+import { type HeaderPair, hostHeader } from '../../net/endpoint.ts';
+import { beginRequest, prepareRequest, type Route, whenConnected } from '../../net/open-request.ts';
 import { deflateOffer, readExtensions } from './compression.ts';
-import type { HeaderPair } from './headers.ts';
 import type { InflaterOptions } from './inflater.ts';
-import type { Cause, Refusal } from './policy.ts';
-import { proxyAgent } from './proxy.ts';
+import type { Refusal } from './policy.ts';
 import { readRefusal } from './refusal.ts';
-import type { TlsTrust } from './tls-trust.ts';
-import { hostHeader, type Target } from './url.ts';
+import type { Target } from './url.ts';
 
 export interface DialOptions {
   readonly target: Target;
@@ -21,8 +18,7 @@ export interface DialOptions {
   readonly headers: readonly HeaderPair[];
   readonly subprotocols: readonly string[];
   readonly compression: boolean;
-  readonly proxy: string | null;
-  readonly tls: TlsTrust;
+  readonly route: Route;
   /** Wall clock, for a Retry-After that is a date. */
   readonly nowMs: () => number;
   readonly events: DialEvents;
@@ -58,6 +54,7 @@ export function dial(options: DialOptions): Dial {
   let request: ClientRequest | undefined;
   let socket: Socket | undefined;
   let answered = false;
+  let throughProxy = options.route.proxy !== null;
   let over = false;
   let cause: Cause = { label: 'connect_failed', text: 'connection was cut' };
 
@@ -72,24 +69,17 @@ export function dial(options: DialOptions): Dial {
     events.ended(cause);
   };
   const fail = (error: unknown): void => {
-    if (!answered) cause = causeOf(error, options.proxy !== null);
+    if (!answered) cause = causeOf(error, throughProxy);
     end();
   };
   const start = async (): Promise<void> => {
-    const agent = options.proxy === null ? false : await proxyAgent(options.proxy, abort.signal);
-    if (abort.signal.aborted) return end();
     const key = randomBytes(16).toString('base64');
-    const { target, tls } = options;
-    request = (target.secure ? httpsRequest : httpRequest)({
-      host: target.host,
-      port: target.port,
-      path: target.path,
-      headers: requestHeaders(options, key),
-      setHost: false,
-      agent,
-      secureEndpoint: target.secure,
-      ...(target.secure ? { ...tls.optionsFor(target.host), ALPNProtocols: ['http/1.1'] } : {}),
-    } as RequestOptions);
+    const { target, route } = options;
+    const line = { method: 'GET', path: target.path, headers: requestHeaders(options, key) };
+    const prepared = await prepareRequest(target, line, route, abort.signal);
+    throughProxy = prepared.throughProxy;
+    if (abort.signal.aborted) return end();
+    request = beginRequest(prepared);
     request.on('proxyConnect', ({ statusCode, statusText }: { statusCode: number; statusText: string }) => {
       if (statusCode === 200) return;
       answered = true;
@@ -138,7 +128,7 @@ export function dial(options: DialOptions): Dial {
   };
 }
 
-function requestHeaders(options: DialOptions, key: string): string[] {
+function requestHeaders(options: DialOptions, key: string): HeaderPair[] {
   const { target, headers, subprotocols, compression } = options;
   const own: HeaderPair[] = [
     ['Host', hostHeader(target)],
@@ -151,7 +141,7 @@ function requestHeaders(options: DialOptions, key: string): string[] {
     ['User-Agent', userAgent],
   ];
   const theirs = new Set(headers.map(([name]) => name.toLowerCase()));
-  return [...own.filter(([name]) => !theirs.has(name.toLowerCase())), ...headers].flat();
+  return [...own.filter(([name]) => !theirs.has(name.toLowerCase())), ...headers];
 }
 
 /** What was agreed on, or what is wrong with the answer. */
@@ -168,23 +158,4 @@ function checkUpgrade(
     return 'server chose a subprotocol that was not offered';
   const extensions = readExtensions(headers['sec-websocket-extensions'], compression);
   return extensions.ok ? { deflate: extensions.deflate, subprotocol } : extensions.problem;
-}
-
-function whenConnected(socket: Socket, then: () => void): void {
-  const secure = socket instanceof TLSSocket;
-  const pending = secure
-    ? (socket as unknown as { readonly secureConnecting: boolean }).secureConnecting
-    : socket.connecting;
-  if (pending) socket.once(secure ? 'secureConnect' : 'connect', then);
-  else then();
-}
-
-function causeOf(error: unknown, throughProxy: boolean): Cause {
-  const { code = '' } = error as NodeJS.ErrnoException;
-  const text = describeError(error);
-  if (/CERT|SELF_SIGNED|UNABLE_TO|^ERR_TLS|^ERR_SSL|EPROTO|HOSTNAME_MISMATCH|CONFIG_INVALID/.test(code))
-    return { label: 'tls_failed', text: `TLS: ${text}` };
-  if (throughProxy && (code === '' || /^(ECONNREFUSED|ENOTFOUND|ECONNRESET)$/.test(code)))
-    return { label: 'proxy_failed', text: `proxy: ${text}` };
-  return { label: 'connect_failed', text };
 }

@@ -5,8 +5,8 @@
  * fifth of the time per message, which the rest of the pipeline needs on the same core.
  */
 import { isUtf8 } from 'node:buffer';
+import { GrowingBytes } from '../../base/growing-bytes.ts';
 import { FrameFault } from './frame-fault.ts';
-import { GrowingBytes } from './growing-bytes.ts';
 import type { Inflater } from './inflater.ts';
 
 export interface FrameHandler {

@@ -2,11 +2,13 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { describe, test } from 'node:test';
+import { hostHeader, maskUrl, sameEndpoint } from '../../net/endpoint.ts';
+import { proxyFor } from '../../net/proxy.ts';
+import { retryAfterMs } from '../../net/retry-after.ts';
+import { masker, preview } from '../../telemetry/mask.ts';
 import { readExtensions } from './compression.ts';
-import { masker, preview } from './mask.ts';
-import { proxyFor } from './proxy.ts';
-import { readRefusal, retryAfterMs, sameOrigin } from './refusal.ts';
-import { hostHeader, maskUrl, targetOf } from './url.ts';
+import { readRefusal } from './refusal.ts';
+import { targetOf } from './url.ts';
 
 describe('extensions', () => {
   for (const [header, deflate] of [
@@ -73,10 +75,11 @@ describe('redirects', () => {
     equal(refusal('ftp://a.example/').problem, 'a redirect to what is no WebSocket URL');
   });
   test('credentials stay with scheme, host and port', () => {
-    equal(sameOrigin('ws://A.example/x', 'ws://a.example:80/y'), true);
-    equal(sameOrigin('ws://a.example/', 'ws://a.example:81/'), false);
-    equal(sameOrigin('ws://a.example/', 'wss://a.example/'), false);
-    equal(sameOrigin('ws://a.example/', 'ws://b.example/'), false);
+    const same = (a: string, b: string): boolean => sameEndpoint(targetOf(a), targetOf(b));
+    equal(same('ws://A.example/x', 'ws://a.example:80/y'), true);
+    equal(same('ws://a.example/', 'ws://a.example:81/'), false);
+    equal(same('ws://a.example/', 'wss://a.example/'), false);
+    equal(same('ws://a.example/', 'ws://b.example/'), false);
   });
 });
 

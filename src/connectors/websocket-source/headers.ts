@@ -1,7 +1,6 @@
 import { TributaryError } from '../../base/errors.ts';
-import { token } from './spec.ts';
-
-export type HeaderPair = readonly [name: string, value: string];
+import type { HeaderPair } from '../../net/endpoint.ts';
+import { headerProblem } from '../../net/header.ts';
 
 /** Headers that belong to the upgrade itself. */
 const ours = new Set([
@@ -45,11 +44,9 @@ export function parseHeaders(text: string | null): ParsedHeaders {
 }
 
 function checkHeader(name: string, value: string): void {
-  if (!token.test(name))
-    throw invalid(name, 'its name must be a token of RFC 7230 (letters, digits and a few signs, no blanks)');
+  const problem = headerProblem(name, value);
+  if (problem !== undefined) throw invalid(name, problem);
   if (ours.has(name.toLowerCase())) throw invalid(name, 'it belongs to the WebSocket upgrade itself');
-  if (/[^\t\x20-\x7e\x80-\xff]/.test(value))
-    throw invalid(name, 'its value holds a line break or another control character');
 }
 
 function invalid(name: string, problem: string): TributaryError {

@@ -3,14 +3,14 @@
  * counters, warnings and the one who waits are looked after once per chunk, in `settle`.
  */
 import { isUtf8 } from 'node:buffer';
+import { RecordQueue } from '../../record/record-queue.ts';
 import { BYTES, type Schema, STRING } from '../../record/schema.ts';
 import { noSourceHeaders, type SourceRecord } from '../../record/source-record.ts';
+import { BoundedLog } from '../../telemetry/bounded-log.ts';
 import type { Log } from '../../telemetry/log.ts';
-import { BoundedLog } from './bounded-log.ts';
 import { readPointer } from './json-pointer.ts';
 import { type DropReason, dropReasons, type Meters } from './meters.ts';
 import { unpack } from './payload.ts';
-import { RecordQueue } from './record-queue.ts';
 import type { MessageSettings, QueueSettings } from './settings.ts';
 
 /** Longer messages are no heartbeat replies: looking at each message would cost its decoding. */

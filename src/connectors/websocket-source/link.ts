@@ -1,11 +1,11 @@
 /** An open connection: feeds the reader, answers pings, holds the socket back when the intake is full. */
 import type { Socket } from 'node:net';
+import type { Cause } from '../../net/cause.ts';
 import { FrameFault } from './frame-fault.ts';
 import { FrameReader } from './frame-reader.ts';
 import { encodeClose, encodeFrame, opcodes } from './frame-writer.ts';
 import { createInflater, type Inflater, type InflaterOptions } from './inflater.ts';
 import type { Intake } from './intake.ts';
-import type { Cause } from './policy.ts';
 
 /** Answers to pings are left out while this much waits to be sent: a peer that floods us must not fill our memory. */
 const mostUnsentBytes = 65_536;

@@ -1,5 +1,7 @@
 /** What the peer's refusals and silences mean. Pure. */
 import type { BackoffPolicy } from '../../base/backoff.ts';
+import type { Cause } from '../../net/cause.ts';
+import { maxRetryAfterMs } from '../../net/retry-after.ts';
 
 export interface Policy {
   readonly reconnect: boolean;
@@ -24,12 +26,6 @@ export interface Policy {
   readonly fatalStatuses: ReadonlySet<number>;
 }
 
-/** Why a connection was not made or did not last: a label for metrics (few of them) and a text for people. */
-export interface Cause {
-  readonly label: string;
-  readonly text: string;
-}
-
 /** What to do once the socket is gone. */
 export type Verdict =
   | { readonly kind: 'retry'; readonly cause: Cause; readonly leastWaitMs: number }
@@ -44,9 +40,6 @@ export interface Refusal {
   /** Why a redirect may not be followed. */
   readonly problem?: string;
 }
-
-/** A server may ask for this long with Retry-After; for more it is taken as this. */
-export const maxRetryAfterMs = 3_600_000;
 
 export function verdictOnClose(code: number, reason: string, policy: Policy): Verdict {
   const text = `server closed the connection with code ${code}${reason === '' ? '' : `: ${reason}`}`;

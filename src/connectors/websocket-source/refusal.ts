@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { retryAfterMs } from '../../net/retry-after.ts';
 import type { Refusal } from './policy.ts';
 import { targetOf, urlProblem } from './url.ts';
 
@@ -15,20 +16,6 @@ export function readRefusal(response: IncomingMessage, url: string, nowMs: numbe
   if (location === undefined) return { ...refusal, problem: 'a redirect to what is no WebSocket URL' };
   if (targetOf(url).secure && !targetOf(location).secure) return { ...refusal, problem: 'a redirect from wss to ws' };
   return { ...refusal, location };
-}
-
-/** True where headers and token of the configuration may be sent to the second URL, too. */
-export function sameOrigin(first: string, second: string): boolean {
-  const [a, b] = [targetOf(first), targetOf(second)];
-  return a.secure === b.secure && a.host.toLowerCase() === b.host.toLowerCase() && a.port === b.port;
-}
-
-/** Seconds, or a date (RFC 9110, 10.2.3). */
-export function retryAfterMs(header: string | undefined, nowMs: number): number | undefined {
-  if (header === undefined) return undefined;
-  if (/^\s*\d{1,10}\s*$/.test(header)) return Number(header) * 1000;
-  const date = Date.parse(header);
-  return Number.isNaN(date) ? undefined : Math.max(date - nowMs, 0);
 }
 
 function resolve(location: string, base: string): string | undefined {

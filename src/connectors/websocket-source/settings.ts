@@ -1,7 +1,9 @@
 /** The configuration as the task uses it. What validation lets pass, as the original does, and cannot run fails here. */
 import { TributaryError } from '../../base/errors.ts';
 import { parse, type RawConfig } from '../../config/config-def.ts';
-import { type HeaderPair, parseHeaders } from './headers.ts';
+import type { HeaderPair } from '../../net/endpoint.ts';
+import type { TlsSettings } from '../../net/tls-trust.ts';
+import { parseHeaders } from './headers.ts';
 import { type Pointer, parsePointer } from './json-pointer.ts';
 import { splitJsonArray } from './json-scan.ts';
 import type { Policy } from './policy.ts';
@@ -42,15 +44,6 @@ export interface MessageSettings {
   readonly maxBytes: number;
   readonly key: Pointer | null;
   readonly heartbeatReply: RegExp | null;
-}
-
-export interface TlsSettings {
-  readonly ca: string | null;
-  readonly cert: string | null;
-  readonly key: string | null;
-  readonly passphrase: string | null;
-  readonly servername: string | null;
-  readonly insecure: boolean;
 }
 
 export function settingsOf(raw: RawConfig): Settings {
@@ -95,6 +88,7 @@ export function settingsOf(raw: RawConfig): Settings {
     },
     maxMessageBytes: maxBytes,
     tls: {
+      prefix: 'websocket.tls',
       ca: textOf(values['websocket.tls.ca']),
       cert: textOf(values['websocket.tls.cert']),
       key: textOf(values['websocket.tls.key']),

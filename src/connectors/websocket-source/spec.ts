@@ -3,8 +3,12 @@
  * order, with its types, defaults and validation (which checks neither ranges nor headers: what it lets pass and cannot run
  * fails the task at its start, in settings.ts). The rest are ours; they are checked when the configuration is.
  */
+
+import { numbers } from '../../config/checks.ts';
 import { type Config, define } from '../../config/config-def.ts';
 import { boolean, int, list, long, oneOf, password, string } from '../../config/option.ts';
+import { token } from '../../net/header.ts';
+import { proxyProblem } from '../../net/proxy.ts';
 import { parsePointer } from './json-pointer.ts';
 import { splitJsonArray } from './json-scan.ts';
 import { urlProblem } from './url.ts';
@@ -212,18 +216,9 @@ const tls = {
 export const config = define({ ...original, ...connection, ...liveness, ...messages, ...tls });
 export type WebSocketConfig = Config<typeof config>;
 
-export const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-
 function notToken(value: readonly string[] | null): ((problem: string) => string) | undefined {
   const wrong = value?.find((name) => !token.test(name));
   return wrong === undefined ? undefined : (problem) => `"${wrong}"${problem}`;
-}
-
-function numbers(min: number, max: number, what: string): (value: readonly string[] | null) => string | undefined {
-  return (value) => {
-    const wrong = value?.find((item) => !/^\d+$/.test(item) || Number(item) < min || Number(item) > max);
-    return wrong === undefined ? undefined : `"${wrong}" is not a ${what}: must be a number from ${min} to ${max}`;
-  };
 }
 
 function patternProblem(value: string | null): string | undefined {
@@ -240,11 +235,4 @@ function messagesProblem(value: string | null): string | undefined {
   return value === null || value === '' || splitJsonArray(value) !== undefined
     ? undefined
     : 'Must be a JSON array of messages, such as ["first", {"op":"subscribe"}]';
-}
-
-function proxyProblem(value: string | null): string | undefined {
-  if (value === null || value === '' || value === 'environment') return undefined;
-  const protocol = URL.canParse(value) ? new URL(value).protocol : '';
-  if (['http:', 'https:', 'socks5:', 'socks5h:'].includes(protocol) && new URL(value).hostname !== '') return undefined;
-  return 'Must be a URL with http://, https:// or socks5://, or the word environment';
 }

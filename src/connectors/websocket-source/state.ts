@@ -7,7 +7,8 @@
 import { unreachable } from '../../base/assert.ts';
 import { backoffMs } from '../../base/backoff.ts';
 import type { Random } from '../../base/clock.ts';
-import { type Cause, type Policy, type Refusal, type Verdict, verdictOnClose, verdictOnRefusal } from './policy.ts';
+import type { Cause } from '../../net/cause.ts';
+import { type Policy, type Refusal, type Verdict, verdictOnClose, verdictOnRefusal } from './policy.ts';
 
 export type State =
   | { readonly kind: 'idle' }
@@ -351,6 +352,8 @@ function retryAfter(
 ): After {
   const wasStable = state.kind === 'open' && nowMs - state.sinceMs >= policy.stableMs;
   const failures = (wasStable ? 0 : state.attempt) + 1;
+  // Where the outbound policy forbids the address, only the operator can help.
+  if (cause.label === 'forbidden') return { kind: 'fail', reason: cause.text };
   if (!policy.reconnect) {
     return { kind: 'fail', reason: `${cause.text} (websocket.reconnect.enabled is false)` };
   }

@@ -5,21 +5,20 @@
 import { randomUUID } from 'node:crypto';
 import { unreachable } from '../../base/assert.ts';
 import { TributaryError } from '../../base/errors.ts';
+import type { Cause } from '../../net/cause.ts';
+import { maskUrl, sameEndpoint } from '../../net/endpoint.ts';
+import { TlsTrust } from '../../net/tls-trust.ts';
+import { masker, preview } from '../../telemetry/mask.ts';
 import type { ConnectorContext, SourceBatch, SourceMap } from '../contract.ts';
 import { type Dial, dial } from './dial.ts';
 import type { FrameFault } from './frame-fault.ts';
 import { Intake } from './intake.ts';
 import { Link } from './link.ts';
-import { masker, preview } from './mask.ts';
 import { declareMeters, type Meters } from './meters.ts';
-import type { Cause } from './policy.ts';
-import { proxyFor } from './proxy.ts';
-import { sameOrigin } from './refusal.ts';
 import type { Settings } from './settings.ts';
 import { type Effect, type Event, next, type State, wakeAtMs } from './state.ts';
 import { taskMetrics } from './task-metrics.ts';
-import { TlsTrust } from './tls-trust.ts';
-import { maskUrl, targetOf } from './url.ts';
+import { targetOf } from './url.ts';
 
 /** Timers beyond this would fire at once. */
 const longestTimerMs = 2 ** 31 - 1;
@@ -223,11 +222,14 @@ export class WebSocketTask {
     this.#dial = dial({
       url,
       target,
-      headers: redirect === undefined || sameOrigin(settings.url, redirect) ? settings.headers : [],
+      headers: sameEndpoint(settings.target, target) ? settings.headers : [],
       subprotocols: settings.subprotocols,
       compression: settings.compression,
-      proxy: proxyFor(target, settings.proxy, process.env),
-      tls: this.#tls,
+      route: {
+        proxy: settings.proxy,
+        tls: this.#tls,
+        outbound: context.outbound,
+      },
       nowMs: () => context.clock.nowMs(),
       events: {
         connected: () => this.#raise({ kind: 'connected' }),

@@ -1,13 +1,9 @@
-import { isIPv6 } from 'node:net';
 import { TributaryError } from '../../base/errors.ts';
+import { basicAuth, type Endpoint, maskUrl } from '../../net/endpoint.ts';
 import { parseJavaUri } from './java-uri.ts';
 
 /** Where to connect to. */
-export interface Target {
-  readonly secure: boolean;
-  /** Without the brackets of an IPv6 address. */
-  readonly host: string;
-  readonly port: number;
+export interface Target extends Endpoint {
   /** Path and query as written; only characters beyond ASCII are escaped. */
   readonly path: string;
   /** Value of an Authorization header for the user name and password of the URL. */
@@ -44,28 +40,14 @@ export function targetOf(url: string): Target {
     host: host!.replace(/^\[|\]$/g, '').replace(/^([0-9a-fA-F:.]+%)25/, '$1'),
     port: port === -1 ? (secure ? 443 : 80) : port,
     path: escapeNonAscii(`${path === '' || path === null ? '/' : path}${query === null ? '' : `?${query}`}`),
-    basicAuth: userInfo === null ? null : basicAuth(userInfo),
+    basicAuth: userInfo === null ? null : userInfoAuth(userInfo),
   };
 }
 
-/** Value of the Host header. */
-export function hostHeader({ host, port, secure }: Target): string {
-  const name = isIPv6(host.replace(/%.*$/, '')) ? `[${host.replace(/%.*$/, '')}]` : host;
-  return port === (secure ? 443 : 80) ? name : `${name}:${port}`;
-}
-
-/** The URL as logs and errors may show it: without user, password and the values of the query. */
-export function maskUrl(url: string): string {
-  return url
-    .replace(/^([a-zA-Z][a-zA-Z0-9+.-]*:)?\/\/[^/?#]*@/, (_, scheme: string | undefined) => `${scheme ?? ''}//***@`)
-    .replace(/#.*$/, '')
-    .replace(/\?(.*)$/, (_, query: string) => `?${query.replace(/=[^&]*/g, '=***')}`);
-}
-
-function basicAuth(userInfo: string): string {
+function userInfoAuth(userInfo: string): string {
   const colon = userInfo.indexOf(':');
   const [user, password] = colon === -1 ? [userInfo, ''] : [userInfo.slice(0, colon), userInfo.slice(colon + 1)];
-  return `Basic ${Buffer.from(`${decodeURIComponent(user)}:${decodeURIComponent(password)}`).toString('base64')}`;
+  return basicAuth(decodeURIComponent(user), decodeURIComponent(password));
 }
 
 function escapeNonAscii(text: string): string {

@@ -1,8 +1,19 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { createSecureContext, getCACertificates, type SecureContext } from 'node:tls';
-import { TributaryError } from '../../base/errors.ts';
-import type { TlsSettings } from './settings.ts';
+import { TributaryError } from '../base/errors.ts';
+
+export interface TlsSettings {
+  /** Of the options they came from, for errors: `websocket.tls`. */
+  readonly prefix: string;
+  /** PEM text or the path of a PEM file, here and below. */
+  readonly ca: string | null;
+  readonly cert: string | null;
+  readonly key: string | null;
+  readonly passphrase: string | null;
+  readonly servername: string | null;
+  readonly insecure: boolean;
+}
 
 export interface TlsOptions {
   readonly secureContext: SecureContext;
@@ -33,10 +44,10 @@ export class TlsTrust {
   }
 
   #context(): SecureContext {
-    const { passphrase } = this.#settings;
-    const ca = pem(this.#settings.ca, 'websocket.tls.ca');
-    const cert = pem(this.#settings.cert, 'websocket.tls.cert');
-    const key = pem(this.#settings.key, 'websocket.tls.key');
+    const { passphrase, prefix } = this.#settings;
+    const ca = pem(this.#settings.ca, `${prefix}.ca`);
+    const cert = pem(this.#settings.cert, `${prefix}.cert`);
+    const key = pem(this.#settings.key, `${prefix}.key`);
     const from = JSON.stringify([ca, cert, key]);
     if (this.#made?.from === from) return this.#made.context;
     try {
@@ -49,7 +60,7 @@ export class TlsTrust {
       this.#made = { from, context };
       return context;
     } catch (error) {
-      const what = 'websocket.tls.ca, .cert, .key and .passphrase';
+      const what = `${prefix}.ca, .cert, .key and .passphrase`;
       throw new TributaryError('CONFIG_INVALID', `Cannot use ${what}: ${(error as Error).message}`, { cause: error });
     }
   }

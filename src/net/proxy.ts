@@ -1,9 +1,10 @@
 import type { Agent } from 'node:http';
-import type { Target } from './url.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { OutboundPolicy } from './outbound-policy.ts';
 
 /** The proxy to go through, or null. `environment` asks the variables that curl knows, in either case of letters. */
 export function proxyFor(
-  target: Target,
+  target: Endpoint,
   setting: string | null,
   environment: Readonly<Record<string, string | undefined>>,
 ): string | null {
@@ -16,7 +17,7 @@ export function proxyFor(
 }
 
 /** Entries are host names, which cover their subdomains, with or without a port; `*` is every host. */
-function isExcluded({ host, port }: Target, list: string): boolean {
+function isExcluded({ host, port }: Endpoint, list: string): boolean {
   return list
     .split(/[\s,]+/)
     .filter((entry) => entry !== '')
@@ -29,15 +30,26 @@ function isExcluded({ host, port }: Target, list: string): boolean {
     });
 }
 
-/** Imported only when a proxy is used: it costs start-up time. The signal ends a connection to the proxy that is being made. */
-export async function proxyAgent(proxy: string, signal: AbortSignal): Promise<Agent> {
+/**
+ * Imported only when a proxy is used: it costs start-up time. The signal ends a connection to the proxy that is being made.
+ * OUTBOUND_FORBIDDEN where the policy forbids the proxy.
+ */
+export async function proxyAgent(proxy: string, signal: AbortSignal, outbound: OutboundPolicy): Promise<Agent> {
+  const host = URL.canParse(proxy) ? new URL(proxy).hostname.replace(/^\[|\]$/g, '') : '';
+  const options = { signal, ...outbound.connectOptions(host) } as Record<string, unknown>;
   if (/^socks/i.test(proxy)) {
     const { SocksProxyAgent } = await import('socks-proxy-agent');
     // socks5h: the proxy looks the name up. socks5 would do it here, where the name may be unknown.
-    return new SocksProxyAgent(proxy.replace(/^socks5:/i, 'socks5h:'), {
-      socketOptions: { signal } as Record<string, unknown>,
-    });
+    return new SocksProxyAgent(proxy.replace(/^socks5:/i, 'socks5h:'), { socketOptions: options });
   }
   const { HttpsProxyAgent } = await import('https-proxy-agent');
-  return new HttpsProxyAgent(proxy, { signal } as Record<string, unknown>);
+  return new HttpsProxyAgent(proxy, options);
+}
+
+/** What is wrong with a proxy setting, or undefined. */
+export function proxyProblem(value: string | null): string | undefined {
+  if (value === null || value === '' || value === 'environment') return undefined;
+  const protocol = URL.canParse(value) ? new URL(value).protocol : '';
+  if (['http:', 'https:', 'socks5:', 'socks5h:'].includes(protocol) && new URL(value).hostname !== '') return undefined;
+  return 'Must be a URL with http://, https:// or socks5://, or the word environment';
 }

@@ -1,4 +1,4 @@
-import type { SourceRecord } from '../../record/source-record.ts';
+import type { SourceRecord } from './source-record.ts';
 
 /** Records with values of bytes, in order of arrival. Taking gives all of them at once; bounds are the caller's. */
 export class RecordQueue {
