@@ -6,6 +6,7 @@
 export const errorCodes = [
   // wrong use
   'CONFIG_INVALID',
+  'SQL_INVALID',
   'USAGE',
   'NOT_FOUND',
   'ALREADY_EXISTS',

@@ -1,0 +1,79 @@
+import { TributaryError } from '../base/errors.ts';
+import { nearestName } from '../base/nearest.ts';
+import { placeOf } from './lex/place.ts';
+
+/** Every way a script can be refused. `docs` and tests go through this list. */
+export const sqlErrorCodes = [
+  'E_SYNTAX',
+  'E_UNKNOWN_STREAM',
+  'E_UNKNOWN_COLUMN',
+  'E_UNKNOWN_FUNCTION',
+  'E_UNKNOWN_TYPE',
+  'E_UNKNOWN_WINDOW',
+  'E_AMBIGUOUS_COLUMN',
+  'E_DUPLICATE',
+  'E_TYPE',
+  'E_ARG_COUNT',
+  'E_AGG_CONTEXT',
+  'E_GROUP_BY',
+  'E_WINDOW_ARG',
+  'E_UNBOUNDED',
+  'E_JOIN',
+  'E_TABLE',
+  'E_PATTERN',
+  'E_RATE',
+  'E_INSERT_ARITY',
+  'E_INSERT_TARGET',
+  'E_OPTION_MISSING',
+  'E_OPTION_VALUE',
+  'E_OPTION_UNKNOWN',
+  'E_UNSUPPORTED',
+] as const;
+
+export type SqlErrorCode = (typeof sqlErrorCodes)[number];
+
+/** What is wrong and where, before the script's text is at hand to show the place. */
+export class SqlProblem extends Error {
+  readonly code: SqlErrorCode;
+  /** Offset of the offending character, in UTF-16 units. */
+  readonly at: number;
+
+  constructor(code: SqlErrorCode, at: number, message: string) {
+    super(message);
+    this.code = code;
+    this.at = at;
+  }
+}
+
+/** A script that is refused. `message` is one line; `explanation` shows the line of the script with a caret below. */
+export class SqlError extends TributaryError {
+  readonly sqlCode: SqlErrorCode;
+  readonly line: number;
+  readonly column: number;
+  readonly explanation: string;
+
+  constructor(problem: SqlProblem, script: string) {
+    const { line, column, text } = placeOf(script, problem.at);
+    super('SQL_INVALID', `${problem.code} at line ${line}, column ${column}: ${problem.message}`);
+    this.sqlCode = problem.code;
+    this.line = line;
+    this.column = column;
+    const gutter = `${line} | `;
+    const caret = ' '.repeat(gutter.length + column - 1);
+    this.explanation = `${this.message}\n${gutter}${withoutSecrets(text)}\n${caret}^`;
+  }
+}
+
+/** `, did you mean 'X'?`, or nothing where no known name is near. */
+export function didYouMean(typed: string, known: Iterable<string>): string {
+  const name = nearestName(typed, known);
+  return name === undefined ? '' : `, did you mean '${name}'?`;
+}
+
+/** Values of headers and passwords in addresses become stars of the same length, so that the caret still fits. */
+function withoutSecrets(line: string): string {
+  const stars = (text: string): string => '*'.repeat([...text].length);
+  return line
+    .replace(/(headers\.[^=]*=\s*')((?:[^']|'')*)/gi, (_, key: string, value: string) => key + stars(value))
+    .replace(/(:\/\/)([^/@\s']+)(?=@)/g, (_, scheme: string, user: string) => scheme + stars(user));
+}
