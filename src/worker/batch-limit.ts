@@ -1,5 +1,5 @@
-/** Sends that fit: a record that no batch can hold is found here, before it could hold up its neighbours. */
-import { isError, TributaryError } from '../base/errors.ts';
+/** Sends that fit what a topic takes as one batch. */
+import { isError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
 import { batchBytesOf } from '../record/encode.ts';
 import type { ProduceRecord } from '../record/record.ts';
@@ -14,35 +14,6 @@ export async function batchLimitOf(broker: Broker, topic: string, signal: AbortS
     if (isError(error, 'AUTHORIZATION_FAILED')) return undefined; // writing needs less than describing
     throw error;
   }
-}
-
-/** The records that a batch of `limit` bytes can hold, the same list where all can; the others are given to `onTooLarge`. */
-export function withoutOversize(
-  topic: string,
-  records: ProduceRecord[],
-  limit: number,
-  onTooLarge: (error: TributaryError) => void,
-): ProduceRecord[] {
-  const suspicious = limit - 1024; // nothing smaller without headers can be too large
-  let oversize = false;
-  for (const { value, key, headers } of records) {
-    if ((value?.length ?? 0) + (key?.length ?? 0) > suspicious || headers.length > 0) {
-      oversize = true;
-      break;
-    }
-  }
-  if (!oversize) return records;
-  return records.filter((record) => {
-    const size = batchBytesOf(record);
-    if (size <= limit) return true;
-    onTooLarge(
-      new TributaryError(
-        'RECORD_TOO_LARGE',
-        `Cannot store a record of ${size} bytes in topic "${topic}": must be at most ${limit}`,
-      ),
-    );
-    return false;
-  });
 }
 
 /** The records in parts of at most `limit` bytes; each record alone fits. */

@@ -6,8 +6,11 @@ import type { Connector } from '../connectors/contract.ts';
 import { unrestricted } from '../net/outbound-policy.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { builtInTransforms } from '../transform/catalogue.ts';
+import { makeChain } from '../transform/chain.ts';
 import type { ConfigTable, TargetState } from './config-table.ts';
-import { selectConverters } from './converter-selection.ts';
+import { converterNames, selectConverters } from './converter-selection.ts';
+import { errorPolicyOf } from './error-policy.ts';
 import { connectorOptions, frameworkConfig, frameworkPrefixes } from './framework-config.ts';
 import type { OffsetTable } from './offset-table.ts';
 import { findConnector } from './plugins.ts';
@@ -17,7 +20,7 @@ import { startSourceTask } from './source-task.ts';
 import type { State, Status } from './status-table.ts';
 import type { StatusWriter } from './status-writer.ts';
 import { TaskRunner } from './task-runner.ts';
-import { ensureTopic } from './topic-creation.ts';
+import { ensureDeadLetterTopic, ensureTopic, topicGroups } from './topic-creation.ts';
 import { checkConnectorConfig } from './validation.ts';
 import { defaultGracefulStopMs, type WorkerOptions } from './worker-options.ts';
 
@@ -126,6 +129,7 @@ export class ConnectorRunner {
     for (const { key, hint } of unknownKeys(connectorOptions(connector.config), config, frameworkPrefixes)) {
       this.#log.warn('unknown_key', { key, hint: `nothing reads it.${hint}` });
     }
+    topicGroups(config); // its tasks read it again: what is wrong with it is known before there are any
     const max = parse(frameworkConfig, config)['tasks.max'];
     const taskClass = taskClassOf(connector);
     const taskConfigs = connector
@@ -182,15 +186,24 @@ export class ConnectorRunner {
     const flushMs = options.offsetFlushIntervalMs ?? 5_000;
     if (connector.kind === 'sink') return startSinkTask({ ...common, connector, commitIntervalMs: flushMs });
     const creation = options.topicCreation ?? { autoCreate: true, partitions: 1 };
+    const groups = topicGroups(config);
+    const errors = errorPolicyOf(config);
+    if (errors.deadLetters !== undefined && errors.tolerance === 'none') {
+      const reason = 'errors.tolerance is none: the first failed record fails the task';
+      log.warn('dead_letters_unused', { topic: errors.deadLetters.topic, reason });
+    }
     return startSourceTask({
       ...common,
       connector,
       offsets,
       previousEndUnclean,
-      producer: options.producer ?? {},
+      producer: { ...options.producer, deliveryTimeoutMs: Number.POSITIVE_INFINITY },
+      transforms: makeChain(config, options.transforms ?? builtInTransforms),
       converters: selectConverters(config, options.converters ?? {}),
-      ensureTopic: (topic) => ensureTopic(broker, topic, creation, log),
-      tolerance: parse(frameworkConfig, config)['errors.tolerance'] === 'all' ? 'all' : 'none',
+      converterNames: converterNames(config, options.converters ?? {}),
+      ensureTopic: (topic) => ensureTopic(broker, topic, creation, groups, log),
+      ensureDeadLetters: (target) => ensureDeadLetterTopic(broker, target, log),
+      errors,
       offsetFlushIntervalMs: flushMs,
       gracefulStopMs: options.gracefulStopMs ?? defaultGracefulStopMs,
     });

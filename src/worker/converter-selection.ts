@@ -17,6 +17,19 @@ export function selectConverters(connector: RawConfig, worker: RawConfig): Conve
   };
 }
 
+/** Classes of the converters that `selectConverters` takes, for people to read. */
+export function converterNames(connector: RawConfig, worker: RawConfig): Record<'key' | 'value' | 'header', string> {
+  const nameOf = (key: string, otherwise?: string): string => {
+    const { name } = chosen(key, connector, worker, otherwise);
+    return findConverter(name)?.className ?? name;
+  };
+  return {
+    key: nameOf('key.converter'),
+    value: nameOf('value.converter'),
+    header: nameOf('header.converter', 'SimpleHeaderConverter'),
+  };
+}
+
 /** True for a name that some converter has. */
 export function isConverter(name: string): boolean {
   return findConverter(name) !== undefined;

@@ -1,6 +1,7 @@
 /** Options that the worker reads in every source connector's configuration, in the order and groups of Kafka Connect. */
 import { type ConfigDef, define } from '../config/config-def.ts';
 import { boolean, className, int, long, oneOf, range, string } from '../config/option.ts';
+import { aliasOptions } from '../transform/chain-config.ts';
 import { isConverter, isHeaderConverter } from './converter-selection.ts';
 
 const common = 'Common';
@@ -58,6 +59,7 @@ export const frameworkConfig = define({
     'Header converter class',
     "Converter of headers. Without it the worker's own is used",
   ),
+  ...aliasOptions.options,
   'config.action.reload': string({
     default: 'restart',
     doc: 'What happens when a value of a configuration provider changes: none, or restart',
@@ -128,6 +130,10 @@ export const frameworkPrefixes: readonly string[] = [
   'producer.override.',
   'consumer.override.',
   'admin.override.',
+  'transforms.',
+  'predicates.',
+  'topic.creation.',
+  'errors.deadletterqueue.',
 ];
 
 /** A connector's own options behind the framework's. */

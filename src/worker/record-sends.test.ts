@@ -1,16 +1,14 @@
-import { deepEqual, equal } from 'node:assert/strict';
+import { deepEqual, equal, throws } from 'node:assert/strict';
 import { test } from 'node:test';
 import { partitionForKey } from '../record/partitioner.ts';
 import { BYTES, STRING } from '../record/schema.ts';
 import { noSourceHeaders, type SourceRecord } from '../record/source-record.ts';
 import { selectConverters } from './converter-selection.ts';
-import { recordSends, topicsOf } from './record-sends.ts';
+import { type Converters, type RecordSend, RecordSends, topicsOf, wholeSend } from './record-sends.ts';
 
 const natural = selectConverters({}, {});
 const json = selectConverters({}, { 'value.converter': 'JsonConverter', 'value.converter.schemas.enable': 'false' });
-const noError = (error: Error): never => {
-  throw error;
-};
+const bounds = { partitions: 3, maxBytes: 1_000_000 };
 
 function record(value: unknown, change: Partial<SourceRecord> = {}): SourceRecord {
   return {
@@ -26,11 +24,24 @@ function record(value: unknown, change: Partial<SourceRecord> = {}): SourceRecor
   };
 }
 
+/** All of them, one by one. */
+function sendsOf(
+  records: readonly SourceRecord[],
+  converters: Converters,
+  partitions: number,
+  sticky: number,
+): readonly RecordSend[] {
+  const sends = new RecordSends(converters, () => ({ ...bounds, partitions }), sticky);
+  for (const each of records) sends.add(each);
+  return sends.sends;
+}
+
 test('a batch of bytes that pass is sent as it is, without a copy', () => {
   const records = [record(Buffer.from('a')), record(Buffer.from('b'))];
-  const [send] = recordSends(records, natural, () => 3, 4, noError);
-  equal(send!.records as unknown, records);
-  equal(send!.partition, 1);
+  const send = wholeSend(records, natural, bounds, 4);
+  equal(send?.records as unknown, records);
+  equal(send?.partition, 1);
+  equal(send?.bytes, 2);
 });
 
 test('every condition of the short way decides for itself: what breaks one is converted like the rest', () => {
@@ -40,16 +51,14 @@ test('every condition of the short way decides for itself: what breaks one is co
     { headers: [{ key: 'h', value: 'x', schema: STRING }] },
     { valueSchema: BYTES },
     { value: 'text' },
+    { topic: 'u' },
   ];
   for (const change of changes) {
     const records = [record(Buffer.from('a')), record(Buffer.from('b'), change)];
-    const sends = recordSends(records, natural, () => 3, 0, noError);
+    equal(wholeSend(records, natural, bounds, 0), undefined);
+    const sends = sendsOf(records, natural, 3, 0);
     const values = sends.flatMap(({ records: sent }) => sent.map(({ value }) => Buffer.from(value!).toString()));
     deepEqual(values.sort(), ['a', change.value === 'text' ? 'text' : 'b']);
-    equal(
-      sends.some(({ records: sent }) => (sent as unknown) === records),
-      false,
-    );
   }
 });
 
@@ -57,7 +66,7 @@ test('records with a key go where Java would send them, others to the sticky par
   const records = ['x', null, 'y', 'x'].map((key, i) =>
     record(Buffer.from(String(i)), { key, keySchema: key === null ? null : STRING }),
   );
-  const sends = recordSends(records, natural, () => 8, 13, noError);
+  const sends = sendsOf(records, natural, 8, 13);
   for (const [key, values] of [
     ['x', ['0', '3']],
     ['y', ['2']],
@@ -78,21 +87,24 @@ test('records with a key go where Java would send them, others to the sticky par
   );
 });
 
-test('converters make the bytes, and a record that cannot be converted is handed out alone', () => {
-  const bad: string[] = [];
-  const records = [record(Buffer.from('a')), record({ not: 'text' }), record(Buffer.from('c'))];
-  const [send] = recordSends(
-    records,
-    json,
-    () => 1,
-    0,
-    (error) => bad.push(error.code),
-  );
-  deepEqual(
-    send!.records.map(({ value }) => Buffer.from(value!).toString()),
-    ['"a"', '"c"'],
-  );
-  deepEqual(bad, ['CONVERSION_FAILED']);
+test('a record that cannot be converted is in no send, and the step it failed at is told', () => {
+  const sends = new RecordSends(json, () => bounds, 0);
+  sends.add(record(Buffer.from('a')));
+  throws(() => sends.add(record({ not: 'text' })), { code: 'CONVERSION_FAILED' });
+  equal(sends.stage, 'VALUE_CONVERTER');
+  sends.add(record(Buffer.from('c')));
+  const values = sends.sends[0]!.records.map(({ value }) => Buffer.from(value!).toString());
+  deepEqual(values, ['"a"', '"c"']);
+});
+
+test('a record that no batch can hold is in no send, whole batches of such size are looked at one by one', () => {
+  const small = { partitions: 1, maxBytes: 2_000 };
+  const large = record(Buffer.alloc(3_000));
+  equal(wholeSend([record(Buffer.from('a')), large], natural, small, 0), undefined);
+  const sends = new RecordSends(natural, () => small, 0);
+  throws(() => sends.add(large), { code: 'RECORD_TOO_LARGE' });
+  equal(sends.stage, 'KAFKA_PRODUCE');
+  deepEqual(sends.sends, []);
 });
 
 test('topics of a batch are found once each', () => {

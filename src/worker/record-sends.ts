@@ -1,10 +1,13 @@
+/** From records of a source to sends: one for each topic and partition of a batch, each in the batch's order. */
 import { TributaryError } from '../base/errors.ts';
 import type { Converter, HeaderConverter } from '../convert/converter.ts';
+import { batchBytesOf } from '../record/encode.ts';
 import { partitionForKey } from '../record/partitioner.ts';
 import type { Header, ProduceRecord } from '../record/record.ts';
 import { noHeaders } from '../record/record.ts';
 import type { Schema } from '../record/schema.ts';
 import type { SourceRecord } from '../record/source-record.ts';
+import type { Stage } from './record-failures.ts';
 
 export interface Converters {
   readonly key: Converter;
@@ -18,8 +21,17 @@ export interface RecordSend {
   readonly records: ProduceRecord[];
 }
 
-/** What to do with a record that cannot be converted: throw, or count it and go on. */
-export type OnBadRecord = (error: TributaryError, record: SourceRecord) => void;
+export interface WholeSend extends RecordSend {
+  /** Of the values. */
+  readonly bytes: number;
+}
+
+/** What is known of a topic. */
+export interface TopicBounds {
+  readonly partitions: number;
+  /** Largest batch. */
+  readonly maxBytes: number;
+}
 
 /** Topics that occur in a batch. Nearly always one, so the last one seen is compared first. */
 export function topicsOf(records: readonly SourceRecord[]): readonly string[] {
@@ -28,80 +40,105 @@ export function topicsOf(records: readonly SourceRecord[]): readonly string[] {
   return topics;
 }
 
-/**
- * One send for each topic and partition of a batch, each in the batch's order. Records without a key and a partition of
- * their own go to `sticky` modulo the partition count: a whole batch to one partition, the next one to another.
- *
- * Where key and value are bytes that pass the converters, the records of the source are sent as they are: a source record
- * has all that a produced one has. That is the path of every feed whose messages nobody looks into.
- */
-export function recordSends(
-  records: readonly SourceRecord[],
-  converters: Converters,
-  partitionsOf: (topic: string) => number,
-  sticky: number,
-  onBadRecord: OnBadRecord,
-): readonly RecordSend[] {
-  if (passWhole(records, converters)) {
-    const topic = records[0]!.topic;
-    // Checked by passWhole: no key, no headers, values in bytes.
-    return [{ topic, partition: sticky % partitionsOf(topic), records: records as unknown as ProduceRecord[] }];
-  }
-  const sends = new Map<string, RecordSend>();
-  for (const record of records) {
-    let converted: ProduceRecord;
-    try {
-      converted = convert(record, converters);
-    } catch (error) {
-      onBadRecord(asConversionError(error, record), record);
-      continue;
-    }
-    const { topic } = record;
-    const partition = record.partition ?? partitionOf(converted.key, partitionsOf(topic), sticky);
-    const name = `${topic}/${partition}`;
-    const send = sends.get(name);
-    if (send === undefined) sends.set(name, { topic, partition, records: [converted] });
-    else send.records.push(converted);
-  }
-  return [...sends.values()];
-}
+/** Room for a batch's header and a record's own fields: what is smaller by so much cannot be too large. */
+const overheadBytes = 1024;
 
-/** True where the whole batch is for one topic, without keys, partitions and headers, and its values go out unchanged. */
-function passWhole(records: readonly SourceRecord[], { value }: Converters): boolean {
-  const first = records[0]!;
-  const { topic, valueSchema } = first;
-  if (!value.passes(valueSchema)) return false;
+/**
+ * The whole batch as one send, or undefined where something in it needs a look: a key, a header, a partition of its own,
+ * a second topic, a value that is no bytes or that the converter changes, or one that might be too large.
+ *
+ * The records of the source are sent as they are: a source record has all that a produced one has. That is the path of
+ * every feed whose messages nobody looks into. The batch goes to `sticky` modulo the partition count.
+ */
+export function wholeSend(
+  records: readonly SourceRecord[],
+  { value: converter }: Converters,
+  { partitions, maxBytes }: TopicBounds,
+  sticky: number,
+): WholeSend | undefined {
+  const { topic, valueSchema } = records[0]!;
+  if (!converter.passes(valueSchema)) return undefined;
+  const surelyFits = maxBytes - overheadBytes;
+  let bytes = 0;
   for (const record of records) {
+    const { value } = record;
     if (
       record.valueSchema !== valueSchema ||
       record.key !== null ||
       record.partition !== null ||
       record.headers.length !== 0 ||
       record.topic !== topic ||
-      !(record.value instanceof Uint8Array)
+      !(value instanceof Uint8Array) ||
+      value.length > surelyFits
     ) {
-      return false;
+      return undefined;
     }
+    bytes += value.length;
   }
-  return true;
+  return { topic, partition: sticky % partitions, records: records as unknown as ProduceRecord[], bytes };
 }
 
-function partitionOf(key: Uint8Array | null, partitions: number, sticky: number): number {
+/** Converts records one by one and sorts them into sends. `stage` says where it was when it threw. */
+export class RecordSends {
+  readonly #converters: Converters;
+  readonly #boundsOf: (topic: string) => TopicBounds;
+  readonly #sticky: number;
+  readonly #sends = new Map<string, RecordSend>();
+  stage: Stage = 'KEY_CONVERTER';
+  /** Of all keys and values. */
+  bytes = 0;
+
+  /** Records without a key and a partition of their own go to `sticky` modulo the partition count. */
+  constructor(converters: Converters, boundsOf: (topic: string) => TopicBounds, sticky: number) {
+    this.#converters = converters;
+    this.#boundsOf = boundsOf;
+    this.#sticky = sticky;
+  }
+
+  get sends(): readonly RecordSend[] {
+    return [...this.#sends.values()];
+  }
+
+  /** Throws what a converter throws, or RECORD_TOO_LARGE; nothing of the record is in a send then. */
+  add(record: SourceRecord): ProduceRecord {
+    const { topic } = record;
+    const converted = this.#convert(record);
+    const { key, value, headers } = converted;
+    const { partitions, maxBytes } = this.#boundsOf(topic);
+    const bytes = (key?.length ?? 0) + (value?.length ?? 0);
+    this.stage = 'KAFKA_PRODUCE';
+    if (bytes > maxBytes - overheadBytes || headers.length > 0) requireFit(topic, converted, maxBytes);
+    const partition = record.partition ?? partitionOf(key, partitions, this.#sticky);
+    const name = `${topic}/${partition}`;
+    const send = this.#sends.get(name);
+    if (send === undefined) this.#sends.set(name, { topic, partition, records: [converted] });
+    else send.records.push(converted);
+    this.bytes += bytes;
+    return converted;
+  }
+
+  #convert(record: SourceRecord): ProduceRecord {
+    const { key: keys, value: values, header: headerConverter } = this.#converters;
+    const { topic, headers: sourceHeaders, timestampMs } = record;
+    this.stage = 'KEY_CONVERTER';
+    const key = toBytes(keys, topic, record.keySchema, record.key);
+    this.stage = 'VALUE_CONVERTER';
+    const value = toBytes(values, topic, record.valueSchema, record.value);
+    this.stage = 'HEADER_CONVERTER';
+    const headers =
+      sourceHeaders.length === 0
+        ? noHeaders
+        : sourceHeaders.map(
+            (h): Header => ({ key: h.key, value: headerConverter.toBytes(topic, h.key, h.schema, h.value) }),
+          );
+    return { key, value, headers, timestampMs };
+  }
+}
+
+/** Where a record with this key goes: murmur2 as Java's producers, or the partition of the batch. */
+export function partitionOf(key: Uint8Array | null, partitions: number, sticky: number): number {
   if (partitions === 1) return 0;
   return key === null ? sticky % partitions : partitionForKey(key, partitions);
-}
-
-function convert(record: SourceRecord, { key, value, header }: Converters): ProduceRecord {
-  const { topic, headers, timestampMs } = record;
-  return {
-    key: toBytes(key, topic, record.keySchema, record.key),
-    value: toBytes(value, topic, record.valueSchema, record.value),
-    headers:
-      headers.length === 0
-        ? noHeaders
-        : headers.map((h): Header => ({ key: h.key, value: header.toBytes(topic, h.key, h.schema, h.value) })),
-    timestampMs,
-  };
 }
 
 function toBytes(converter: Converter, topic: string, schema: Schema | null, value: unknown): Uint8Array | null {
@@ -109,7 +146,11 @@ function toBytes(converter: Converter, topic: string, schema: Schema | null, val
   return converter.toBytes(topic, schema, value);
 }
 
-function asConversionError(error: unknown, { topic }: SourceRecord): TributaryError {
-  if (error instanceof TributaryError) return error;
-  return new TributaryError('CONVERSION_FAILED', `Cannot convert a record for topic "${topic}"`, { cause: error });
+function requireFit(topic: string, record: ProduceRecord, maxBytes: number): void {
+  const size = batchBytesOf(record);
+  if (size <= maxBytes) return;
+  throw new TributaryError(
+    'RECORD_TOO_LARGE',
+    `Cannot store a record of ${size} bytes in topic "${topic}": must be at most ${maxBytes}`,
+  );
 }

@@ -1,4 +1,5 @@
 import type { Counter, Histogram, Metrics } from '../telemetry/metrics.ts';
+import { type ErrorMetrics, errorMetrics } from './error-metrics.ts';
 
 /** Series of one source task; names of Kafka Connect where it has them. */
 export interface SourceMetrics {
@@ -6,7 +7,11 @@ export interface SourceMetrics {
   readonly written: Counter;
   readonly bytes: Counter;
   readonly batches: Counter;
-  readonly skipped: Counter;
+  /** Records that a transform has dropped on purpose. */
+  readonly filtered: Counter;
+  readonly errors: ErrorMetrics;
+  /** Dead letters that have the beginning of their value only. */
+  readonly cutLetters: Counter;
   readonly retries: Counter;
   readonly offsetCommits: Counter;
   readonly offsetCommitFailures: Counter;
@@ -26,19 +31,25 @@ export function sourceMetrics(metrics: Metrics): SourceMetrics {
     'kafka_connect_source_task_source_record_write_total',
     'Records that the broker has acknowledged',
   );
-  const skipped = metrics.counter(
-    'kafka_connect_task_error_total_records_skipped',
-    'Records skipped because of errors',
+  const filtered = metrics.counter(
+    'tributary_source_records_filtered_total',
+    'Records that a transform has dropped on purpose',
   );
+  const errors = errorMetrics(metrics);
   metrics.gauge(
     'kafka_connect_source_task_source_record_active_count',
     'Records taken from the source and not yet acknowledged',
-    () => polled.value - written.value - skipped.value,
+    () => polled.value - written.value - errors.skipped.value - filtered.value,
   );
   return {
     polled,
     written,
-    skipped,
+    filtered,
+    errors,
+    cutLetters: metrics.counter(
+      'tributary_dead_letters_cut_total',
+      'Dead letters with the beginning of their value only, as no batch could hold it whole',
+    ),
     bytes: metrics.counter('tributary_source_bytes_total', 'Bytes of keys and values that the broker has acknowledged'),
     batches: metrics.counter('tributary_source_batches_total', 'Batches taken from the source'),
     retries: metrics.counter('tributary_source_retries_total', 'Requests to the broker that were tried again'),

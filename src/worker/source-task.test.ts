@@ -13,7 +13,8 @@ import { TributaryError } from '../base/errors.ts';
 import { unrestricted } from '../net/outbound-policy.ts';
 import { type LogEntry, recordingLog } from '../telemetry/log.ts';
 import { MetricRegistry } from '../telemetry/metrics.ts';
-import { selectConverters } from './converter-selection.ts';
+import { converterNames, selectConverters } from './converter-selection.ts';
+import { errorPolicyOf } from './error-policy.ts';
 import { offsetTable } from './offset-table.ts';
 import { type SourceTaskOptions, startSourceTask } from './source-task.ts';
 import { openTable } from './table.ts';
@@ -34,10 +35,13 @@ async function setup(change: Partial<SourceTaskOptions> = {}) {
     config: { topic: 't' },
     broker,
     producer: {},
+    transforms: undefined,
     converters: selectConverters({}, {}),
+    converterNames: converterNames({}, {}),
     offsets,
     ensureTopic: async () => {},
-    tolerance: 'none',
+    ensureDeadLetters: async () => {},
+    errors: errorPolicyOf({}),
     offsetFlushIntervalMs: 60_000,
     gracefulStopMs: 2_000,
     previousEndUnclean: false,
@@ -148,7 +152,9 @@ test('a record that no batch can hold fails the task', async () => {
 });
 
 test('with tolerance it is skipped and counted, and its neighbours arrive in order', async () => {
-  const { broker, connector, task, counter, entries } = await setup({ tolerance: 'all' });
+  const { broker, connector, task, counter, entries } = await setup({
+    errors: errorPolicyOf({ 'errors.tolerance': 'all' }),
+  });
   const run = await opened(connector);
   run.give('a', 'x'.repeat(1_000_001), 'b');
   await broker.holds('t', 2);
@@ -258,7 +264,10 @@ test('a stop while the broker cannot be reached yet ends at once', async () => {
 });
 
 test('a topic with a lower bound gets batches that it takes, and refuses only what no batch can hold', async () => {
-  const { connector, broker, task, counter } = await setup({ tolerance: 'all', config: { topic: 'small' } });
+  const { connector, broker, task, counter } = await setup({
+    errors: errorPolicyOf({ 'errors.tolerance': 'all' }),
+    config: { topic: 'small' },
+  });
   await broker.createTopic({ name: 'small', config: { 'max.message.bytes': '2000' } });
   const sizes: number[] = [];
   broker.beforeSend = (topic, _, records) => {

@@ -4,7 +4,7 @@
  */
 import { sleep, withTimeout } from '../base/abort.ts';
 import type { Clock, Random } from '../base/clock.ts';
-import { describeError, isError, type TributaryError } from '../base/errors.ts';
+import { describeError, isError } from '../base/errors.ts';
 import type { Broker, Producer, ProducerOptions, RetryEvent } from '../broker/broker.ts';
 import type { RawConfig } from '../config/raw.ts';
 import type { SourceBatch, SourceConnector, SourceContext } from '../connectors/contract.ts';
@@ -12,13 +12,19 @@ import type { OutboundPolicy } from '../net/outbound-policy.ts';
 import { LimitedWarning } from '../telemetry/limited-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { batchLimitOf, cut, withoutOversize } from './batch-limit.ts';
+import type { Chain } from '../transform/chain.ts';
+import { BatchDispatch } from './batch-dispatch.ts';
+import { BatchPreparation, type ConverterNames, type PreparedBatch } from './batch-preparation.ts';
+import { DeadLetters } from './dead-letter-topic.ts';
+import type { DeadLetterTopic, ErrorPolicy } from './error-policy.ts';
 import { OffsetCommits } from './offset-commits.ts';
 import type { OffsetTable } from './offset-table.ts';
 import { Pipeline } from './pipeline.ts';
-import { type Converters, recordSends, topicsOf } from './record-sends.ts';
+import { RecordFailures } from './record-failures.ts';
+import type { Converters } from './record-sends.ts';
 import type { RunningTask } from './running-task.ts';
 import { type SourceMetrics, sourceMetrics } from './source-metrics.ts';
+import { SourceTopics } from './source-topics.ts';
 
 export interface SourceTaskOptions {
   readonly connector: SourceConnector;
@@ -27,12 +33,17 @@ export interface SourceTaskOptions {
   readonly config: RawConfig;
   readonly broker: Broker;
   readonly producer: ProducerOptions;
+  readonly transforms: Chain | undefined;
   readonly converters: Converters;
+  readonly converterNames: ConverterNames;
   readonly offsets: OffsetTable;
   /** Makes a topic that is missing; throws UNKNOWN_TOPIC where it may not. */
   readonly ensureTopic: (topic: string) => Promise<void>;
-  /** `all`: a record that cannot be converted or stored is counted, logged and skipped. */
-  readonly tolerance: 'none' | 'all';
+  /** Makes the dead-letter topic where it is missing. */
+  readonly ensureDeadLetters: (target: DeadLetterTopic) => Promise<void>;
+  /** Told of each topic once, when its first record is stored. */
+  readonly onTopic?: (topic: string) => void;
+  readonly errors: ErrorPolicy;
   readonly offsetFlushIntervalMs: number;
   readonly gracefulStopMs: number;
   /** The run before this one ended without a clean stop. */
@@ -58,8 +69,13 @@ export function startSourceTask(options: SourceTaskOptions): RunningTask {
 
 interface InFlight {
   readonly batch: SourceBatch;
-  readonly records: number;
-  readonly bytes: number;
+  readonly prepared: PreparedBatch;
+}
+
+/** What a run has once its producer is there. */
+interface Way {
+  readonly preparation: BatchPreparation;
+  readonly dispatch: BatchDispatch;
 }
 
 class Run {
@@ -68,17 +84,17 @@ class Run {
   readonly #metrics: SourceMetrics;
   readonly #pipeline: Pipeline<InFlight>;
   readonly #commits: OffsetCommits;
-  readonly #partitionCounts = new Map<string, number>();
-  readonly #skippedWarning: LimitedWarning;
+  readonly #failures: RecordFailures;
   readonly #retryWarning: LimitedWarning;
-  /** Of topics whose own bound on a batch is known. */
-  readonly #limits = new Map<string, number>();
   readonly #maxBatchBytes: number;
+  /** Topics that were told of. */
+  readonly #topics = new Set<string>();
   /** Aborted when the time for a graceful stop is over. */
   readonly #cancel = new AbortController();
   #trouble: string | undefined;
   #connectorDetail: string | undefined;
-  #sticky = 0;
+  /** Records from one that failed the task on. */
+  #left = 0;
 
   constructor(options: SourceTaskOptions, stop: AbortSignal) {
     this.#options = options;
@@ -92,7 +108,13 @@ class Run {
       failures: this.#metrics.offsetCommitFailures,
       log: options.log,
     });
-    this.#skippedWarning = new LimitedWarning(options.log, 'record_skipped', options.clock);
+    this.#failures = new RecordFailures({
+      policy: options.errors,
+      metrics: this.#metrics.errors,
+      log: options.log,
+      clock: options.clock,
+      random: options.random,
+    });
     this.#retryWarning = new LimitedWarning(options.log, 'broker_retry', options.clock);
     this.#pipeline = new Pipeline<InFlight>((item) => this.#acknowledged(item));
   }
@@ -103,8 +125,8 @@ class Run {
     let producer: Producer;
     try {
       producer = await broker.producer({
-        ...this.#options.producer,
         deliveryTimeoutMs: Number.POSITIVE_INFINITY,
+        ...this.#options.producer,
         signal: this.#stop,
         onRetry: (event) => this.#retried(event),
       });
@@ -116,8 +138,16 @@ class Run {
     const flushed = this.#commits.storeRegularly(this.#options.offsetFlushIntervalMs, flushing.signal);
     let clean = false;
     try {
+      const way = await this.#prepareWay(producer).catch((error: unknown) => {
+        if (this.#stop.aborted && isError(error, 'ABORTED')) return undefined;
+        throw error;
+      });
+      if (way === undefined) {
+        clean = true;
+        return clean;
+      }
       const batches = connector.open(config, this.#context())[Symbol.asyncIterator]();
-      clean = await this.#untilStopped(batches, producer);
+      clean = await this.#untilStopped(batches, way);
       return clean;
     } finally {
       flushing.abort();
@@ -139,7 +169,7 @@ class Run {
 
   /** What is neither stored nor going to be: the end of the task is the last that can tell of it. */
   #countLeft(): void {
-    const left = this.#pipeline.unstored.reduce((sum, { records }) => sum + records, 0);
+    const left = this.#pipeline.unstored.reduce((sum, { prepared }) => sum + prepared.records, this.#left);
     if (left === 0) return;
     this.#metrics.leftAtStop.value += left;
     this.#options.log.warn('records_left', { left, detail: 'received, and not acknowledged when the task ended' });
@@ -164,10 +194,44 @@ class Run {
     };
   }
 
+  async #prepareWay(producer: Producer): Promise<Way> {
+    const { broker, transforms, converters, converterNames, ensureTopic, clock, name, task, errors } = this.#options;
+    const { signal } = this.#cancel; // not the stop's: what was received before it still goes out
+    const maxBatchBytes = this.#maxBatchBytes;
+    const topics = new SourceTopics({ broker, producer, maxBatchBytes, ensure: ensureTopic, signal });
+    const deadLetters =
+      errors.deadLetters === undefined || errors.tolerance === 'none'
+        ? undefined
+        : await DeadLetters.open({
+            broker,
+            target: errors.deadLetters,
+            connector: name,
+            task,
+            maxBatchBytes,
+            metrics: this.#metrics.errors,
+            cutLetters: this.#metrics.cutLetters,
+            ensure: this.#options.ensureDeadLetters,
+            signal: this.#stop,
+          });
+    const preparation = new BatchPreparation({
+      chain: transforms,
+      converters,
+      converterNames,
+      failures: this.#failures,
+      deadLetters,
+      learn: (names) => topics.learn(names),
+      boundsOf: (topic) => topics.boundsOf(topic),
+      maxBatchBytes,
+      clock,
+      signal,
+    });
+    return { preparation, dispatch: new BatchDispatch(producer, this.#failures, deadLetters) };
+  }
+
   /** The loop, and the bound on its end. True if all that was received is written. */
-  async #untilStopped(batches: AsyncIterator<SourceBatch>, producer: Producer): Promise<boolean> {
+  async #untilStopped(batches: AsyncIterator<SourceBatch>, way: Way): Promise<boolean> {
     const over = new AbortController();
-    const loop = this.#pump(batches, producer).then(() => true);
+    const loop = this.#pump(batches, way).then(() => true);
     const late = this.#afterGrace(over.signal).then(() => false);
     const clean = await Promise.race([loop, late]).finally(() => over.abort());
     if (clean) return true;
@@ -179,13 +243,13 @@ class Run {
     return false;
   }
 
-  async #pump(batches: AsyncIterator<SourceBatch>, producer: Producer): Promise<void> {
+  async #pump(batches: AsyncIterator<SourceBatch>, way: Way): Promise<void> {
     try {
       for (;;) {
         const next = await batches.next();
         if (next.done === true) break;
         if (this.#cancel.signal.aborted) return; // what comes too late is the connector's to count
-        await this.#submit(next.value, producer);
+        await this.#submit(next.value, way);
       }
     } catch (error) {
       await withTimeout(leave(batches), wrapUpMs, 'Closing the source').catch((late: unknown) => {
@@ -196,60 +260,33 @@ class Run {
     await this.#pipeline.drain();
   }
 
-  async #submit(batch: SourceBatch, producer: Producer): Promise<void> {
-    const { records } = batch;
-    this.#metrics.polled.value += records.length;
+  async #submit(batch: SourceBatch, { preparation, dispatch }: Way): Promise<void> {
+    this.#metrics.polled.value += batch.records.length;
     this.#metrics.batches.value++;
-    for (const topic of topicsOf(records))
-      if (!this.#partitionCounts.has(topic)) await this.#learnTopic(topic, producer);
-    const sends = recordSends(
-      records,
-      this.#options.converters,
-      (topic) => this.#partitionCounts.get(topic)!,
-      this.#sticky++,
-      (error, record) => this.#badRecord(error, record.topic),
-    );
-    let bytes = 0;
-    let count = 0;
-    const sent: Promise<unknown>[] = [];
-    for (const send of sends) {
-      const limit = this.#limits.get(send.topic) ?? Number.POSITIVE_INFINITY;
-      const bound = Math.min(limit, this.#maxBatchBytes);
-      const fitting = withoutOversize(send.topic, send.records, bound, (error) => this.#badRecord(error, send.topic));
-      if (fitting.length === 0) continue;
-      let sendBytes = 0;
-      for (const { key, value } of fitting) sendBytes += (key?.length ?? 0) + (value?.length ?? 0);
-      bytes += sendBytes;
-      count += fitting.length;
-      // The producer cuts by its own bound; where the topic's is lower, the cuts are made here.
-      if (limit >= this.#maxBatchBytes) sent.push(producer.send(send.topic, send.partition, fitting));
-      else for (const part of cut(fitting, limit)) sent.push(producer.send(send.topic, send.partition, part));
-    }
-    const all = sent.length === 1 ? sent[0]! : Promise.all(sent);
-    await this.#pipeline.submit({ batch, records: count, bytes }, all);
+    const prepared = await preparation.prepare(batch.records);
+    this.#metrics.filtered.value += prepared.filtered;
+    this.#left += prepared.left;
+    if (prepared.sends.length > 0 || prepared.letters.length > 0)
+      await this.#pipeline.submit({ batch, prepared }, dispatch.send(prepared));
+    if (prepared.failure === undefined) return;
+    await this.#pipeline.drain(); // what came before the record that failed the task counts
+    throw prepared.failure.error;
   }
 
-  async #learnTopic(topic: string, producer: Producer): Promise<void> {
-    const { signal } = this.#cancel; // not the stop's: what was received before it still goes out
-    await this.#options.ensureTopic(topic);
-    const limit = await batchLimitOf(this.#options.broker, topic, signal);
-    if (limit !== undefined) this.#limits.set(topic, limit);
-    this.#partitionCounts.set(topic, await producer.partitionCount(topic, { signal }));
-  }
-
-  #badRecord(error: TributaryError, topic: string): void {
-    if (this.#options.tolerance === 'none') throw error;
-    this.#metrics.skipped.value++;
-    this.#skippedWarning.warn({ topic, reason: error.message });
-  }
-
-  #acknowledged({ batch, records, bytes }: InFlight): void {
+  #acknowledged({ batch, prepared }: InFlight): void {
+    const { records, bytes, sends, letters, failure } = prepared;
     this.#metrics.written.value += records;
     this.#metrics.bytes.value += bytes;
     if (this.#trouble !== undefined) this.#setTrouble(undefined);
     this.#metrics.receiveToAck.observe((this.#options.clock.monotonicMs() - batch.receivedAtMs) / 1000, records);
-    // A record that was skipped does not move the offset by itself (as Kafka Connect has it).
-    if (records > 0) this.#commits.acknowledged(batch);
+    if (records > 0) for (const { topic } of sends) if (!this.#topics.has(topic)) this.#report(topic);
+    // A record that was skipped or filtered does not move the offset by itself (as Kafka Connect has it); a dead letter does.
+    if (failure === undefined && (records > 0 || letters.length > 0)) this.#commits.acknowledged(batch);
+  }
+
+  #report(topic: string): void {
+    this.#topics.add(topic);
+    this.#options.onTopic?.(topic);
   }
 
   /** Resolves when the time for a graceful stop has passed, or when the loop is `over`. */

@@ -16,9 +16,12 @@ test('every problem is in the text, counted', () => {
   });
 });
 
-test('transforms and predicates are refused, not passed over', () => {
+test('transforms are checked with the rest', () => {
   doesNotThrow(() => check({ transforms: '' }));
-  for (const key of ['transforms', 'predicates']) {
-    throws(() => check({ [key]: 'a' }), { code: 'CONFIG_INVALID', message: new RegExp(`has no ${key}`) });
-  }
+  doesNotThrow(() => check({ transforms: 'a', 'transforms.a.type': 'HoistField$Value', 'transforms.a.field': 'f' }));
+  throws(
+    () => check({ transforms: 'a', 'transforms.a.type': 'HoistField$Value' }),
+    /"transforms.a.field" which has no/,
+  );
+  throws(() => check({ transforms: 'a,a', 'transforms.a.type': 'Filter' }), /Duplicate alias provided/);
 });

@@ -1,6 +1,8 @@
 import { TributaryError } from '../base/errors.ts';
 import { type RawConfig, validate } from '../config/config-def.ts';
 import type { Connector } from '../connectors/contract.ts';
+import { builtInTransforms } from '../transform/catalogue.ts';
+import { validateChain } from '../transform/chain-config.ts';
 import { connectorOptions } from './framework-config.ts';
 import { findConnector } from './plugins.ts';
 
@@ -25,18 +27,11 @@ export function checkConnectorConfig(
       ? [`Invalid value ${raw[value.name]} for configuration ${value.name}: what it refers to is not valid`]
       : value.errors,
   );
-  errors.push(...missingFeatures(config));
+  errors.push(...validateChain(config, builtInTransforms).flatMap((value) => value.errors));
   if (errors.length === 0) return;
   throw new TributaryError(
     'CONFIG_INVALID',
     `Connector configuration is invalid and contains the following ${errors.length} error(s):\n${errors.join('\n')}\n` +
       'You can also find the above list of errors at the endpoint `/connector-plugins/{connectorType}/config/validate`',
   );
-}
-
-/** What this version cannot do is refused: a transform that is passed over in silence would change what people get. */
-function missingFeatures(config: RawConfig): string[] {
-  return ['transforms', 'predicates']
-    .filter((key) => (config[key] ?? '').trim() !== '')
-    .map((key) => `Invalid value ${config[key]} for configuration ${key}: this version of Tributary has no ${key}`);
 }

@@ -5,6 +5,7 @@ import type { Connector } from '../connectors/contract.ts';
 import type { OutboundPolicy } from '../net/outbound-policy.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { TransformCatalogue } from '../transform/transform.ts';
 import type { TopicCreation } from './topic-creation.ts';
 
 export interface TableTopic {
@@ -23,6 +24,8 @@ export interface WorkerOptions {
   readonly tables?: { readonly config: TableTopic; readonly offset: TableTopic; readonly status: TableTopic };
   /** key.converter, value.converter, header.converter and their prefixed options. Default: text and bytes unchanged. */
   readonly converters?: RawConfig;
+  /** What `transforms` and `predicates` may name. Default: those that are built in. */
+  readonly transforms?: TransformCatalogue;
   readonly topicCreation?: TopicCreation;
   readonly producer?: ProducerOptions;
   /** Default 5 000 ms; Kafka Connect's is 60 000. */

@@ -24,9 +24,6 @@ export interface FoundProblems {
   readonly warnings: readonly ConfigProblem[];
 }
 
-/** Parts of Kafka Connect that change what is written: leaving them out silently would store the wrong records. */
-const notYet = /^(transforms|predicates)(\.|$)/;
-
 export function connectorProblems({ name, config }: NamedConnector, check: ConnectorCheck): FoundProblems {
   const problems: ConfigProblem[] = [];
   const warnings: ConfigProblem[] = [];
@@ -47,8 +44,7 @@ export function connectorProblems({ name, config }: NamedConnector, check: Conne
     const connector = findConnector(check.connectors, className);
     const definition = connectorOptions(connector.config);
     for (const { key, hint } of unknownKeys(definition, config, frameworkPrefixes)) {
-      if (notYet.test(key)) problems.push(at(key, 'this version has no transforms and predicates yet'));
-      else (check.unknown === 'error' ? problems : warnings).push(at(key, `unknown key.${hint}`));
+      (check.unknown === 'error' ? problems : warnings).push(at(key, `unknown key.${hint}`));
     }
     const resolved = resolveConfig({ ...config, name }, check.providers);
     for (const { name: key, errors } of validate(definition, resolved)) {

@@ -1,0 +1,222 @@
+import { deepEqual, equal, match, rejects } from 'node:assert/strict';
+import { test } from 'node:test';
+import { memoryBroker } from '../../test/support/memory-broker.ts';
+import { textRecord } from '../../test/support/scripted-source.ts';
+import { systemClock } from '../base/clock.ts';
+import { TributaryError } from '../base/errors.ts';
+import type { RawConfig } from '../config/raw.ts';
+import type { ProduceRecord } from '../record/record.ts';
+import type { SourceRecord } from '../record/source-record.ts';
+import { type LogEntry, recordingLog } from '../telemetry/log.ts';
+import { MetricRegistry } from '../telemetry/metrics.ts';
+import { TransformFailure } from '../transform/chain.ts';
+import { BatchPreparation } from './batch-preparation.ts';
+import { converterNames, selectConverters } from './converter-selection.ts';
+import { DeadLetters } from './dead-letter-topic.ts';
+import { errorMetrics } from './error-metrics.ts';
+import { errorPolicyOf } from './error-policy.ts';
+import { RecordFailures } from './record-failures.ts';
+
+const tolerant = { 'errors.tolerance': 'all' };
+const withLetters = { ...tolerant, 'errors.deadletterqueue.topic.name': 'dead' };
+
+/** `transform` makes another value of a text, or drops the record with null. */
+async function setup(config: RawConfig, transform?: (value: string) => string | null, maxBatchBytes = 1_000_000) {
+  const broker = memoryBroker();
+  await broker.createTopic({ name: 'dead' });
+  const metrics = errorMetrics(new MetricRegistry().root());
+  const entries: LogEntry[] = [];
+  const policy = errorPolicyOf(config);
+  const failures = new RecordFailures({
+    policy,
+    metrics,
+    log: recordingLog(entries),
+    clock: systemClock,
+    random: () => 0,
+  });
+  const deadLetters =
+    policy.deadLetters === undefined
+      ? undefined
+      : await DeadLetters.open({
+          broker,
+          target: policy.deadLetters,
+          connector: 'c',
+          task: 3,
+          maxBatchBytes,
+          metrics,
+          cutLetters: { value: 0 },
+          ensure: async () => {},
+          signal: new AbortController().signal,
+        });
+  const stop = new AbortController();
+  const preparation = new BatchPreparation({
+    chain:
+      transform === undefined
+        ? undefined
+        : {
+            apply(record: SourceRecord) {
+              try {
+                const value = transform(String(record.value));
+                return value === null ? null : { ...record, value: Buffer.from(value) };
+              } catch (error) {
+                throw new TransformFailure('e', 'org.example.E', error);
+              }
+            },
+          },
+    converters: selectConverters(config, {}),
+    converterNames: converterNames(config, {}),
+    failures,
+    deadLetters,
+    learn: () => undefined,
+    boundsOf: () => ({ partitions: 1, maxBytes: maxBatchBytes }),
+    maxBatchBytes,
+    clock: systemClock,
+    signal: stop.signal,
+  });
+  const prepare = (...values: readonly string[]) => preparation.prepare(values.map((value) => textRecord('t', value)));
+  return { prepare, preparation, metrics, entries, stop };
+}
+
+const valuesOf = (records: readonly ProduceRecord[] = []): string[] => records.map(({ value }) => String(value));
+
+const refuseB = (value: string): string => {
+  if (value === 'b') throw new Error('no b');
+  return value.toUpperCase();
+};
+
+test('records are transformed in order, and filtered ones are counted, not sent', async () => {
+  const { prepare } = await setup({}, (value) => (value === 'b' ? null : value.toUpperCase()));
+  const { sends, records, filtered, failure } = await prepare('a', 'b', 'c');
+  deepEqual(valuesOf(sends[0]?.records), ['A', 'C']);
+  deepEqual([records, filtered, failure], [2, 1, undefined]);
+});
+
+test('a batch of which nothing is left has no sends', async () => {
+  const { prepare } = await setup({}, () => null);
+  const { sends, records, filtered } = await prepare('a', 'b');
+  deepEqual([sends, records, filtered], [[], 0, 2]);
+});
+
+test('what stands before a record that fails the task is sent, the rest is told as left', async () => {
+  const { prepare, metrics } = await setup({}, refuseB);
+  const { sends, failure, left, records } = await prepare('a', 'b', 'c');
+  deepEqual(valuesOf(sends[0]?.records), ['A']);
+  deepEqual([left, records], [2, 1]);
+  match(
+    String(failure?.error),
+    /^TributaryError: no b \(transform "e"\) \(TRANSFORMATION by org\.example\.E, record for topic "t"\)\. Tolerance exceeded in error handler$/,
+  );
+  deepEqual([metrics.failures.value, metrics.errors.value, metrics.skipped.value], [1, 1, 0]);
+});
+
+test('with tolerance it is skipped, counted and logged, and its neighbours go on in order', async () => {
+  const { prepare, metrics, entries } = await setup(tolerant, refuseB);
+  const { sends, failure, left } = await prepare('a', 'b', 'c');
+  deepEqual(valuesOf(sends[0]?.records), ['A', 'C']);
+  deepEqual([failure, left], [undefined, 0]);
+  deepEqual([metrics.failures.value, metrics.errors.value, metrics.skipped.value], [1, 1, 1]);
+  equal(metrics.lastErrorMs > 0, true);
+  deepEqual(entries[0]?.fields, {
+    topic: 't',
+    stage: 'TRANSFORMATION',
+    class: 'org.example.E',
+    reason: 'no b (transform "e")',
+  });
+});
+
+test('a dead letter has what came in, not what a transform made of it', async () => {
+  const chain = (value: string): string => (value === 'b' ? '' : value.toUpperCase());
+  const { prepare } = await setup({ ...withLetters, 'value.converter': 'ByteArrayConverter' }, chain);
+  const { letters, sends } = await prepare('a', 'b');
+  // A text is no bytes: every record fails in its converter, behind the transforms.
+  deepEqual(valuesOf(letters), ['a', 'b']);
+  deepEqual(letters[0]?.headers, []);
+  deepEqual(sends, []);
+});
+
+test('its headers tell in the names of Kafka Connect what failed, where they are asked for', async () => {
+  const config = { ...withLetters, 'errors.deadletterqueue.context.headers.enable': 'true' };
+  const { prepare } = await setup(config, refuseB);
+  const { letters } = await prepare('b');
+  const headers = Object.fromEntries(letters[0]!.headers.map(({ key, value }) => [key, String(value)]));
+  match(headers['__connect.errors.exception.stacktrace']!, /^TributaryError: no b/);
+  delete headers['__connect.errors.exception.stacktrace'];
+  deepEqual(headers, {
+    '__connect.errors.topic': 't',
+    '__connect.errors.connector.name': 'c',
+    '__connect.errors.task.id': '3',
+    '__connect.errors.stage': 'TRANSFORMATION',
+    '__connect.errors.class.name': 'org.example.E',
+    '__connect.errors.exception.class.name': 'org.apache.kafka.connect.errors.DataException',
+    '__connect.errors.exception.message': 'no b (transform "e")',
+  });
+});
+
+test('a record that no batch can hold becomes a dead letter with its beginning and its size', async () => {
+  const { prepare } = await setup(withLetters, undefined, 2_000);
+  const { letters, sends } = await prepare('a', 'x'.repeat(5_000));
+  deepEqual(valuesOf(sends[0]?.records), ['a']);
+  const [letter] = letters;
+  equal(letter!.value!.length > 1_000 && letter!.value!.length < 2_000, true);
+  deepEqual(
+    letter!.headers.map(({ key, value }) => [key, String(value)]),
+    [['tributary.errors.value.bytes', '5000']],
+  );
+});
+
+test('a failure that may go away is tried again while the time for it lasts, and the record goes on', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let failures = 3;
+  const { prepare, metrics } = await setup({ 'errors.retry.timeout': '60000' }, (value) => {
+    if (value === 'b' && failures-- > 0)
+      throw new TributaryError('TIMEOUT', 'the registry is away', { retriable: true });
+    return value;
+  });
+  const prepared = prepare('a', 'b', 'c');
+  for (const [tries, delayMs] of [300, 600, 1200].entries()) {
+    while (metrics.retries.value === tries) await Promise.resolve();
+    t.mock.timers.tick(delayMs);
+  }
+  const { sends } = await prepared;
+  deepEqual(valuesOf(sends[0]?.records), ['a', 'b', 'c']);
+  deepEqual([metrics.failures.value, metrics.retries.value, metrics.errors.value], [3, 3, 0]);
+});
+
+test('without a time for retries it fails at once, and so does what no retry can help', async () => {
+  const away = (retriable: boolean) => (): string => {
+    throw new TributaryError('TIMEOUT', 'away', { retriable });
+  };
+  for (const [config, retriable] of [
+    [{}, true],
+    [{ 'errors.retry.timeout': '60000' }, false],
+  ] as const) {
+    const { prepare, metrics } = await setup(config, away(retriable));
+    match(String((await prepare('a')).failure?.error), /away/);
+    equal(metrics.retries.value, 0);
+  }
+});
+
+test('a wait for another try ends when the task has to', async () => {
+  const { prepare, stop, metrics } = await setup({ 'errors.retry.timeout': '-1' }, () => {
+    throw new TributaryError('TIMEOUT', 'away', { retriable: true });
+  });
+  const prepared = prepare('a');
+  while (metrics.retries.value === 0) await Promise.resolve();
+  stop.abort();
+  await rejects(prepared, { code: 'ABORTED' });
+});
+
+test('failures are logged one by one if asked, with the record if asked, at a bounded rate', async () => {
+  const quiet = await setup({ ...tolerant, 'errors.log.enable': 'true' }, refuseB);
+  await quiet.prepare(...Array.from({ length: 50 }, () => 'b'));
+  const lines = quiet.entries.filter(({ event }) => event === 'record_failed');
+  equal(lines.length, 20);
+  equal('record' in lines[0]!.fields, false);
+  deepEqual([quiet.metrics.logged.value, quiet.metrics.skipped.value], [20, 50]);
+  const open = await setup(
+    { ...tolerant, 'errors.log.enable': 'true', 'errors.log.include.messages': 'true' },
+    refuseB,
+  );
+  await open.prepare('b');
+  match(String(open.entries[0]?.fields['record']), /topic=t .*value=b$/);
+});

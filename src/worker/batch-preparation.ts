@@ -1,0 +1,220 @@
+/**
+ * A batch of a source on its way into sends: transforms, converters, bounds. A record that fails goes where the connector's
+ * configuration says; where it fails the task, what came before it is still sent.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { ProduceRecord } from '../record/record.ts';
+import type { SourceRecord } from '../record/source-record.ts';
+import type { LogFields } from '../telemetry/log.ts';
+import { type Chain, TransformFailure } from '../transform/chain.ts';
+import { cut } from './batch-limit.ts';
+import type { DeadLetters } from './dead-letter-topic.ts';
+import { asRecordError, type RecordFailure, type RecordFailures, type Stage } from './record-failures.ts';
+import {
+  type Converters,
+  type RecordSend,
+  RecordSends,
+  type TopicBounds,
+  topicsOf,
+  wholeSend,
+} from './record-sends.ts';
+import { recordText } from './record-text.ts';
+
+/** Classes as configured, for the headers of dead letters. */
+export interface ConverterNames {
+  readonly key: string;
+  readonly value: string;
+  readonly header: string;
+}
+
+export interface PreparationOptions {
+  readonly chain: Chain | undefined;
+  readonly converters: Converters;
+  readonly converterNames: ConverterNames;
+  readonly failures: RecordFailures;
+  readonly deadLetters: DeadLetters | undefined;
+  /** Finds out about topics that were not seen before, making them where they are missing. */
+  readonly learn: (topics: readonly string[]) => Promise<void> | undefined;
+  readonly boundsOf: (topic: string) => TopicBounds;
+  /** A batch of the producer; a topic's own bound may be lower. */
+  readonly maxBatchBytes: number;
+  readonly clock: Clock;
+  /** Ends a wait for another try. */
+  readonly signal: AbortSignal;
+}
+
+export interface PreparedBatch {
+  readonly sends: readonly RecordSend[];
+  readonly letters: readonly ProduceRecord[];
+  /** Records in the sends. */
+  records: number;
+  bytes: number;
+  readonly filtered: number;
+  /** What a record failed with that nobody tolerates; it and the `left` ones from it on are in no send. */
+  readonly failure: { readonly error: unknown } | undefined;
+  readonly left: number;
+  /** What was a record before it was converted; only kept where dead letters may need it. */
+  readonly inputs: ReadonlyMap<ProduceRecord, SourceRecord>;
+}
+
+interface Stopped {
+  readonly error: unknown;
+  readonly at: number;
+}
+
+const noInputs: ReadonlyMap<ProduceRecord, SourceRecord> = new Map();
+const noLetters: readonly ProduceRecord[] = [];
+
+export class BatchPreparation {
+  readonly #options: PreparationOptions;
+  #sticky = 0;
+
+  constructor(options: PreparationOptions) {
+    this.#options = options;
+  }
+
+  async prepare(records: readonly SourceRecord[]): Promise<PreparedBatch> {
+    const { chain, learn, converters, boundsOf, maxBatchBytes } = this.#options;
+    const sticky = this.#sticky++;
+    if (chain === undefined) {
+      const learning = learn(topicsOf(records));
+      if (learning !== undefined) await learning;
+      const bounds = boundsOf(records[0]!.topic);
+      const whole = wholeSend(records, converters, bounds, sticky);
+      if (whole !== undefined) {
+        const sends = bounds.maxBytes < maxBatchBytes ? cutSends([whole], boundsOf, maxBatchBytes) : [whole];
+        const { bytes } = whole;
+        return {
+          sends,
+          letters: noLetters,
+          records: records.length,
+          bytes,
+          filtered: 0,
+          failure: undefined,
+          left: 0,
+          inputs: noInputs,
+        };
+      }
+    }
+    return this.#oneByOne(records, sticky);
+  }
+
+  async #oneByOne(records: readonly SourceRecord[], sticky: number): Promise<PreparedBatch> {
+    const { learn, converters, boundsOf, maxBatchBytes, deadLetters } = this.#options;
+    const letters: ProduceRecord[] = [];
+    const transformed = await this.#transform(records, letters);
+    const { outputs } = transformed;
+    if (outputs.length > 0) await learn(topicsOf(outputs));
+    const sends = new RecordSends(converters, boundsOf, sticky);
+    const inputs = deadLetters === undefined ? undefined : new Map<ProduceRecord, SourceRecord>();
+    let count = 0;
+    const convert = (record: SourceRecord, index: number): void => {
+      const converted = sends.add(record);
+      inputs?.set(converted, transformed.inputs[index]!);
+      count++;
+    };
+    const classOf = (): string => this.#classOf(sends.stage);
+    const stopped = await this.#each(outputs, transformed.inputs, convert, () => sends.stage, classOf, letters);
+    // The first of both: what was transformed behind a record that could not be converted is left, too.
+    const at = stopped === undefined ? transformed.stopped?.at : transformed.indexes[stopped.at]!;
+    const failure = stopped ?? transformed.stopped;
+    return {
+      sends: cutSends(sends.sends, boundsOf, maxBatchBytes),
+      letters,
+      records: count,
+      bytes: sends.bytes,
+      filtered: transformed.filtered,
+      failure: failure === undefined ? undefined : { error: failure.error },
+      left: at === undefined ? 0 : records.length - at,
+      inputs: inputs ?? noInputs,
+    };
+  }
+
+  async #transform(records: readonly SourceRecord[], letters: ProduceRecord[]) {
+    const { chain } = this.#options;
+    const indexes = records.map((_, index) => index);
+    if (chain === undefined) return { outputs: records, inputs: records, indexes, filtered: 0, stopped: undefined };
+    const outputs: SourceRecord[] = [];
+    const inputs: SourceRecord[] = [];
+    const kept: number[] = [];
+    let filtered = 0;
+    const transform = (record: SourceRecord, index: number): void => {
+      const output = chain.apply(record);
+      if (output === null) {
+        filtered++;
+        return;
+      }
+      outputs.push(output);
+      inputs.push(record);
+      kept.push(index);
+    };
+    const classOf = (error: unknown): string => (error instanceof TransformFailure ? error.className : 'transforms');
+    const stopped = await this.#each(records, records, transform, () => 'TRANSFORMATION', classOf, letters);
+    return { outputs, inputs, indexes: kept, filtered, stopped };
+  }
+
+  /** Takes a step on each record, again where that may help. Gives the first failure that is not tolerated. */
+  async #each(
+    records: readonly SourceRecord[],
+    inputs: readonly SourceRecord[],
+    step: (record: SourceRecord, index: number) => void,
+    stageOf: () => Stage,
+    classOf: (error: unknown) => string,
+    letters: ProduceRecord[],
+  ): Promise<Stopped | undefined> {
+    const { failures, deadLetters, clock, signal } = this.#options;
+    let attempt = 0;
+    let sinceMs = 0;
+    for (let index = 0; ; ) {
+      try {
+        for (; index < records.length; index++, attempt = 0) step(records[index]!, index);
+        return undefined;
+      } catch (thrown) {
+        const { topic } = records[index]!;
+        const input = inputs[index]!;
+        const failure = { stage: stageOf(), className: classOf(thrown), topic, error: asRecordError(thrown) };
+        if (attempt++ === 0) sinceMs = clock.monotonicMs();
+        if (await failures.mayRetry(thrown, attempt, sinceMs, signal)) continue;
+        try {
+          this.#tolerate(failure, input);
+        } catch (error) {
+          return { error, at: index };
+        }
+        if (deadLetters !== undefined) letters.push(deadLetters.ofSource(input, failure));
+        index++;
+        attempt = 0;
+      }
+    }
+  }
+
+  #tolerate(failure: RecordFailure, input: SourceRecord): void {
+    this.#options.failures.tolerate(failure, (): LogFields => ({ record: recordText(input) }));
+  }
+
+  #classOf(stage: Stage): string {
+    const { converterNames } = this.#options;
+    switch (stage) {
+      case 'KEY_CONVERTER':
+        return converterNames.key;
+      case 'VALUE_CONVERTER':
+        return converterNames.value;
+      case 'HEADER_CONVERTER':
+        return converterNames.header;
+      default:
+        return 'producer';
+    }
+  }
+}
+
+/** The producer cuts by its own bound; where the topic's is lower, the cuts are made here. */
+function cutSends(
+  sends: readonly RecordSend[],
+  boundsOf: (topic: string) => TopicBounds,
+  maxBatchBytes: number,
+): readonly RecordSend[] {
+  return sends.flatMap((send) => {
+    const { maxBytes } = boundsOf(send.topic);
+    if (maxBytes >= maxBatchBytes) return [send];
+    return cut(send.records, maxBytes).map((records) => ({ ...send, records }));
+  });
+}
