@@ -1,12 +1,11 @@
 /** Opens the broker that an address names. Either implementation is imported only when it is wanted. */
-import { readFileSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
-import { describeError, TributaryError } from '../base/errors.ts';
+import { TributaryError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { KafkaBrokerOptions } from '../broker/kafka/kafka.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { KafkaSecurity, TlsFiles } from './config/app-config.ts';
 import { type ProviderOptions, resolveValue } from './config/providers.ts';
+import { pemOrFile } from './pem-or-file.ts';
 
 export interface BrokerSettings {
   /** `embedded:DIR` or `kafka://HOST:PORT,…`. */
@@ -61,7 +60,7 @@ function tlsOf(
 ): NonNullable<KafkaBrokerOptions['tls']> {
   const read = (name: 'ca' | 'cert' | 'key' | 'pfx'): Buffer | undefined => {
     const value = files[name];
-    return value === undefined ? undefined : pemOrFile(`kafka.tls.${name}`, resolved(`tls.${name}`, value), folder);
+    return value === undefined ? undefined : pemOrFile(`"kafka.tls.${name}"`, resolved(`tls.${name}`, value), folder);
   };
   const { passphrase, servername, insecure, checkName } = files;
   const parts = { ca: read('ca'), cert: read('cert'), key: read('key'), pfx: read('pfx'), servername };
@@ -72,14 +71,4 @@ function tlsOf(
     // Connect's empty endpoint identification: the chain is checked, the name is not.
     ...(checkName ? {} : { checkServerIdentity: () => undefined }),
   };
-}
-
-function pemOrFile(key: string, value: string, folder: string): Buffer {
-  if (value.includes('-----BEGIN ')) return Buffer.from(value);
-  const path = isAbsolute(value) ? value : join(folder, value);
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new TributaryError('CONFIG_INVALID', `Cannot read "${path}" for "${key}": ${describeError(error)}`);
-  }
 }

@@ -3,15 +3,16 @@ import { systemClock } from '../base/clock.ts';
 import { isError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Connector } from '../connectors/contract.ts';
+import { isLoopback } from '../rest/listen.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Loggers } from '../telemetry/loggers.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
 import type { Worker } from '../worker/worker.ts';
 import { openBroker } from './broker-factory.ts';
-import type { AppConfig, NamedConnector } from './config/app-config.ts';
-import { isLoopback, type ListenAddress } from './config/options.ts';
+import type { AppConfig, ListenerSettings, NamedConnector } from './config/app-config.ts';
 import { resolveConfig } from './config/providers.ts';
 import type { DemoExchange } from './demo-exchange.ts';
+import { listenerTls } from './listener-tls.ts';
 import { freeAddress } from './port.ts';
 import { packageVersion } from './version.ts';
 
@@ -41,7 +42,10 @@ export async function openApp(parts: AppParts): Promise<App> {
   const { config, env, log } = parts;
   const providers = { env, folder: config.folder };
   const { rest } = config;
-  const listen = rest === undefined ? undefined : await freeAddress(rest.listen, rest.portOption);
+  const listeners: ListenerSettings[] = [];
+  for (const listener of rest?.listeners ?? []) {
+    listeners.push({ ...listener, ...(await freeAddress(listener, rest!.portOption)) });
+  }
   const stopping = new AbortController();
   await using opened = new AsyncDisposableStack();
 
@@ -54,8 +58,9 @@ export async function openApp(parts: AppParts): Promise<App> {
   const connectors = exchange === undefined ? config.connectors : [...config.connectors, demoConnector(exchange.url)];
   if (exchange !== undefined) await createDemoTopic(broker);
 
-  const worker = opened.use(await openWorker(parts, broker, connectors, listen));
-  const url = listen === undefined ? undefined : await openRest(parts, broker, worker, listen, stopping.signal, opened);
+  const worker = opened.use(await openWorker(parts, broker, connectors, listeners[0]));
+  const url =
+    listeners.length === 0 ? undefined : await openRest(parts, broker, worker, listeners, stopping.signal, opened);
 
   const running = opened.move();
   return {
@@ -74,7 +79,7 @@ async function openWorker(
   { config, connectors, env, log, metrics }: AppParts,
   broker: Broker,
   named: readonly NamedConnector[],
-  listen: ListenAddress | undefined,
+  listen: ListenerSettings | undefined,
 ): Promise<Worker> {
   const { startWorker } = await import('../worker/worker.ts');
   const { worker: settings, producer } = config;
@@ -83,7 +88,7 @@ async function openWorker(
     {
       broker,
       connectors,
-      workerId: listen === undefined ? 'local' : `${listen.host}:${listen.port}`,
+      workerId: config.rest?.advertised ?? (listen === undefined ? 'local' : `${listen.host}:${listen.port}`),
       tables: settings.tables,
       ...(Object.keys(settings.defaults).length === 0 ? {} : { converters: settings.defaults }),
       topicCreation: { autoCreate: config.autoCreate, partitions: 1 },
@@ -111,11 +116,12 @@ async function openRest(
   { config, log, metrics }: AppParts,
   broker: Broker,
   worker: Worker,
-  listen: ListenAddress,
+  listeners: readonly ListenerSettings[],
   stopping: AbortSignal,
   opened: AsyncDisposableStack,
 ): Promise<string> {
-  const [{ buildRestServer }, { listen: listenOn }, { tapRoute }, { topicsRoutes }, { produceRoute }, { localAccess }] =
+  const rest = config.rest!;
+  const [{ buildRestServer }, { listenAll }, { tapRoute }, { topicsRoutes }, { produceRoute }, { localAccess }] =
     await Promise.all([
       import('../rest/server.ts'),
       import('../rest/listen.ts'),
@@ -129,7 +135,8 @@ async function openRest(
     registry: metrics,
     version: packageVersion(),
     log: log.child({}, 'tributary.rest'),
-    maskSecrets: config.rest!.maskSecrets,
+    maskSecrets: rest.maskSecrets,
+    access: { rules: rest.access, clock: systemClock },
   });
   opened.defer(async () => {
     await server.close();
@@ -138,8 +145,18 @@ async function openRest(
   tapRoute(server, topics, stopping);
   topicsRoutes(server, topics);
   await produceRoute(server, topics);
-  if (!isLoopback(listen.host)) log.warn('rest_without_authentication', { host: listen.host, port: listen.port });
-  return listenOn(server, { ...listen, option: config.rest!.portOption });
+  const hasUsers = rest.access.accounts.users.length + rest.access.accounts.tokens.length > 0;
+  for (const { host, port, tls } of listeners) {
+    if (isLoopback(host)) continue;
+    if (rest.isAnonymous) log.warn('rest_without_authentication', { host, port });
+    else if (tls === undefined && hasUsers) log.warn('rest_passwords_in_clear', { host, port });
+  }
+  const opening = listeners.map(({ tls, ...address }) => ({
+    ...address,
+    ...(tls === undefined ? {} : { tls: listenerTls(tls, config.folder) }),
+  }));
+  const [url] = await listenAll(server, opening, rest.portOption);
+  return url!;
 }
 
 /** Both, or the failure of one with the other closed again. */

@@ -3,9 +3,11 @@
  * its own before it listens; they share its body parser and its answers to unknown paths.
  */
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import type { Clock } from '../base/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
 import { statusError } from '../wire/connect/error-body.ts';
+import { type AccessRules, guardAccess } from './access/access.ts';
 import { configRoutes } from './config.ts';
 import { connectorRoutes } from './connectors.ts';
 import { lifecycleRoutes } from './lifecycle.ts';
@@ -26,13 +28,16 @@ export interface RestServerOptions {
   readonly version: string;
   /** Values of password options are shown as `******`, and that text in a PUT keeps the value there was. */
   readonly maskSecrets: boolean;
+  /** Who may ask what; everybody everything without it. */
+  readonly access?: { readonly rules: AccessRules; readonly clock: Clock };
   readonly log: Log;
 }
 
 /** A name of a connector in a path may be that long. */
 const maxParamLength = 1000;
 
-export function buildRestServer({ worker, registry, version, maskSecrets, log }: RestServerOptions): FastifyInstance {
+export function buildRestServer(options: RestServerOptions): FastifyInstance {
+  const { worker, registry, version, maskSecrets, access, log } = options;
   const server = fastify({
     // Connections that only wait (a browser's, a scraper's) must not hold up the end of the process.
     forceCloseConnections: 'idle',
@@ -41,6 +46,7 @@ export function buildRestServer({ worker, registry, version, maskSecrets, log }:
     frameworkErrors: (_error, _request, reply: FastifyReply) => reply.code(400).send(statusError(400)),
   });
   server.setErrorHandler(errorHandler(log));
+  if (access !== undefined) guardAccess(server, access.rules, { log, metrics: registry.root(), clock: access.clock });
   answerUnknownPaths(server);
   acceptJsonBodies(server);
   metricRoutes(server, registry);

@@ -1,5 +1,6 @@
 /** What a start needs to know, whichever file it was read from. */
 import type { RawConfig } from '../../config/raw.ts';
+import type { AccessRules } from '../../rest/access/access.ts';
 import type { TableTopic } from '../../worker/worker-options.ts';
 import type { ListenAddress } from './options.ts';
 
@@ -44,10 +45,31 @@ export interface ProducerSettings {
 }
 
 export interface RestSettings {
-  readonly listen: ListenAddress;
+  /** At least one; the first is the worker's own address where none is advertised. */
+  readonly listeners: readonly ListenerSettings[];
+  /** HOST:PORT that others shall know the worker by. */
+  readonly advertised: string | undefined;
   readonly maskSecrets: boolean;
+  readonly access: AccessRules;
+  /** Listens where anybody comes, and asks nobody who they are. */
+  readonly isAnonymous: boolean;
   /** Name of the option that changes the port, for the message when it is taken. */
   readonly portOption: string;
+}
+
+export interface ListenerSettings extends ListenAddress {
+  readonly tls: ListenerTls | undefined;
+  readonly serves: 'all' | 'admin' | 'all-but-admin';
+}
+
+/** Paths of files, or PEM texts. */
+export interface ListenerTls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly pfx?: string;
+  readonly passphrase?: string;
+  readonly clientAuth: 'none' | 'requested' | 'required';
 }
 
 export interface WorkerSettings {

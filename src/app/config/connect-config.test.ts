@@ -17,7 +17,7 @@ test('the least worker file', () => {
   const { config, warnings } = read('');
   deepEqual(warnings, []);
   equal(config?.broker, 'kafka://h:9092');
-  deepEqual(config?.rest?.listen, { host: '127.0.0.1', port: 8083 });
+  deepEqual(config?.rest?.listeners, [{ host: '127.0.0.1', port: 8083, tls: undefined, serves: 'all' }]);
   deepEqual(config?.worker.defaults, {
     'key.converter': 'org.apache.kafka.connect.storage.StringConverter',
     'value.converter': 'a.B',
@@ -61,7 +61,11 @@ const wrong: readonly (readonly [name: string, text: string, problem: RegExp])[]
     'listeners=http://:8083',
     /^worker\.properties:4: listeners: .*add the line "rest\.anonymous=true"/,
   ],
-  ['an HTTPS listener', 'listeners=https://127.0.0.1:8443', /only http:\/\//],
+  [
+    'an HTTPS listener without a certificate',
+    'listeners=https://127.0.0.1:8443',
+    /ssl\.keystore\.location: it is missing/,
+  ],
   ['an unknown protocol', 'security.protocol=TLS', /security\.protocol: cannot use "TLS"/],
   ['Kerberos', 'security.protocol=SASL_PLAINTEXT\nsasl.mechanism=GSSAPI', /sasl\.mechanism: cannot use "GSSAPI"/],
   [
@@ -86,7 +90,9 @@ for (const [name, text, problem] of wrong) {
 }
 
 test('worker file: a listener for everybody starts with the flag', () => {
-  deepEqual(read('listeners=http://:8083\nrest.anonymous=true').config?.rest?.listen, { host: '0.0.0.0', port: 8083 });
+  deepEqual(read('listeners=http://:8083\nrest.anonymous=true').config?.rest?.listeners, [
+    { host: '0.0.0.0', port: 8083, tls: undefined, serves: 'all' },
+  ]);
 });
 
 test('worker file: a broken JAAS entry is refused without its text', () => {

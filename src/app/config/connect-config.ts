@@ -6,10 +6,12 @@ import { parseProperties } from '../../config/properties.ts';
 import type { RawConfig } from '../../config/raw.ts';
 import { type AppConfig, type NamedConnector, type ProducerSettings, tablesOf } from './app-config.ts';
 import { idleKeys, knownPrefixes, usedKeys } from './connect-keys.ts';
+import { listenerTlsOf } from './connect-listener-tls.ts';
 import { kafkaSecurityOf } from './connect-security.ts';
-import { isLoopback, type ListenAddress } from './options.ts';
 import type { ConfigProblem } from './problem.ts';
 import { resolveValue } from './providers.ts';
+import { accountPrefixes } from './rest-accounts.ts';
+import { restSettingsOf } from './rest-config.ts';
 
 export interface ConnectConfig {
   /** undefined where there are problems. */
@@ -26,9 +28,6 @@ export interface ConnectOptions {
   readonly hostname: string;
 }
 
-/** Connect's own default is every address; ours is loopback, as everywhere in this program. */
-const defaultListen: ListenAddress = { host: '127.0.0.1', port: 8083 };
-
 export function readConnectConfig(
   file: string,
   text: string,
@@ -39,7 +38,15 @@ export function readConnectConfig(
   const broker = options.broker ?? brokerOf(reader);
   const security = kafkaSecurityOf(reader.values);
   if (!security.ok) reader.problem(security.key, security.message);
-  const listen = listenOf(reader, options.listen);
+  const rest = restSettingsOf(reader, {
+    // Connect's own default is every address; ours is loopback, as everywhere in this program.
+    listenKey: 'listeners',
+    listen: options.listen,
+    portOption: `"listeners" in ${file}`,
+    maskSecrets: reader.text('rest.mask.secrets')?.toLowerCase() === 'true',
+    line: (key, value) => `${key}=${value}`,
+    tls: () => listenerTlsOf(reader.values, (key, message) => reader.problem(key, message)),
+  });
   requireConverters(reader);
   const producer = producerOf(reader);
   if (reader.text('exactly.once.source.support')?.toLowerCase() === 'enabled') {
@@ -56,7 +63,7 @@ export function readConnectConfig(
     tables: tablesOfFile(reader, file, options.hostname),
   };
   const { problems, warnings } = reader;
-  if (problems.length > 0 || broker === undefined || listen === undefined || !security.ok) {
+  if (problems.length > 0 || broker === undefined || rest === undefined || !security.ok) {
     return { config: undefined, problems, warnings };
   }
   const config: AppConfig = {
@@ -64,7 +71,7 @@ export function readConnectConfig(
     autoCreate: reader.text('topic.creation.enable')?.toLowerCase() !== 'false',
     kafka: security.security,
     producer,
-    rest: { listen, maskSecrets: false, portOption: `"listeners" in ${file}` },
+    rest,
     worker,
     connectors,
     logLevel: 'info',
@@ -107,6 +114,14 @@ class WorkerFile {
     return value === '' ? undefined : value;
   }
 
+  has(key: string): boolean {
+    return this.values[key] !== undefined;
+  }
+
+  startingWith(prefix: string): readonly string[] {
+    return Object.keys(this.values).filter((key) => key.startsWith(prefix));
+  }
+
   number(key: string, fallback: number): number {
     const text = this.text(key);
     if (text === undefined) return fallback;
@@ -120,7 +135,11 @@ class WorkerFile {
   }
 
   #warnIfUnknown(key: string): void {
-    if (usedKeys.includes(key) || idleKeys.includes(key) || knownPrefixes.some((prefix) => key.startsWith(prefix)))
+    if (
+      usedKeys.includes(key) ||
+      idleKeys.includes(key) ||
+      [...knownPrefixes, ...accountPrefixes].some((prefix) => key.startsWith(prefix))
+    )
       return;
     const near = nearestName(key, [...usedKeys, ...idleKeys]);
     const hint = near === undefined ? '' : ` Did you mean "${near}"?`;
@@ -173,30 +192,6 @@ function brokerOf(reader: WorkerFile): string | undefined {
   const wrong = hosts.find((host) => !/^(\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$/.test(host));
   if (wrong !== undefined) reader.problem('bootstrap.servers', `cannot use "${wrong}": must be HOST:PORT`);
   return `kafka://${hosts.join(',')}`;
-}
-
-function listenOf(reader: WorkerFile, override: string | undefined): ListenAddress | undefined {
-  const written = override === undefined ? reader.text('listeners') : `http://${override}`;
-  if (written === undefined) return defaultListen;
-  const [first = '', ...others] = written.split(/\s*,\s*/);
-  if (others.length > 0) reader.problem('listeners', 'one listener is wanted, several were given');
-  const match = /^(\w+):\/\/(\[[0-9a-fA-F:.]+\]|[^:/\s]*):(\d{1,5})\/?$/.exec(first);
-  if (match === null || Number(match[3]) > 65_535) {
-    reader.problem('listeners', `cannot use "${first}": must be http://HOST:PORT`);
-    return undefined;
-  }
-  if (match[1]!.toLowerCase() !== 'http') {
-    reader.problem('listeners', `cannot use "${first}": only http:// is there; put a proxy that ends TLS in front`);
-    return undefined;
-  }
-  const host = match[2]!.replace(/^\[|\]$/g, '') || '0.0.0.0';
-  if (!isLoopback(host) && reader.text('rest.anonymous')?.toLowerCase() !== 'true') {
-    reader.problem(
-      'listeners',
-      `"${first}" is not loopback, and REST has no authentication: add the line "rest.anonymous=true" if that is meant, or listen on http://127.0.0.1:${match[3]}`,
-    );
-  }
-  return { host, port: Number(match[3]) };
 }
 
 function requireConverters(reader: WorkerFile): void {

@@ -67,7 +67,7 @@ function tlsOf(config: RawConfig): TlsFiles | Bad {
 }
 
 /** The type as written, or by the file's name: Java's default is JKS, which nothing but Java reads. */
-function storeType(config: RawConfig, store: 'truststore' | 'keystore'): 'PEM' | 'PKCS12' | Bad {
+export function storeType(config: RawConfig, store: 'truststore' | 'keystore'): 'PEM' | 'PKCS12' | Bad {
   const location = config[`ssl.${store}.location`];
   const written = config[`ssl.${store}.type`]?.trim().toUpperCase();
   if (location === undefined) return 'PEM';

@@ -19,9 +19,8 @@ export const appOptions = define({
 
   'worker.listen': string({
     default: '127.0.0.1:8083',
-    validate: listenAddress,
     importance: 'high',
-    doc: 'HOST:PORT of the REST interface, /metrics and /tap',
+    doc: 'HOST:PORT of the REST interface, /metrics and /tap; https://HOST:PORT with the certificate of rest.tls.*, and a list for several',
   }),
   'worker.group.id': string({
     default: 'tributary',
@@ -38,6 +37,40 @@ export const appOptions = define({
     doc: 'Allows a REST interface without authentication on an address that is not loopback',
   }),
   'rest.mask.secrets': boolean({ default: true, doc: 'Passwords are hidden in what REST answers' }),
+  'rest.public.paths': string({ default: '/health', doc: 'Paths that need no login where there are users, by commas' }),
+  'rest.allowed.hosts': string({
+    default: null,
+    doc: 'Host names, besides localhost, that a loopback listener answers to: those of a proxy in front of it',
+  }),
+  'rest.tls.cert': string({
+    default: null,
+    doc: 'Certificate of https:// listeners, with its chain (PEM, or its file)',
+  }),
+  'rest.tls.key': string({ default: null, doc: 'Key of that certificate (PEM, or its file)' }),
+  'rest.tls.pfx': string({ default: null, doc: 'PKCS #12 file with certificate and key, in place of the two' }),
+  'rest.tls.passphrase': password({ default: null, doc: 'Passphrase of the key or the PKCS #12 file' }),
+  'rest.tls.ca': string({ default: null, doc: 'Authorities whose client certificates are taken (PEM, or its file)' }),
+  'rest.tls.client.auth': string({
+    default: 'none',
+    validate: oneOf(['none', 'requested', 'required']),
+    doc: 'Whether clients shall, or must, show a certificate',
+  }),
+  'rest.advertised.host.name': string({ default: null, doc: 'Host that statuses name this worker by' }),
+  'rest.advertised.port': string({ default: null, doc: 'Port that statuses name this worker by' }),
+  'rest.advertised.listener': string({ default: null, doc: 'http or https: the listener that statuses name' }),
+  'admin.listeners': string({
+    default: null,
+    doc: 'Listeners of /admin alone, as in worker.listen; empty: there is no /admin; by default it is at every listener',
+  }),
+  'access.control.allow.origin': string({
+    default: null,
+    doc: 'Origins of web pages that may use the REST interface, by commas; * is every one',
+  }),
+  'access.control.allow.methods': string({ default: null, doc: 'What those pages may ask (default GET,POST,HEAD)' }),
+  'response.http.headers.config': string({
+    default: null,
+    doc: 'Headers of every answer: "set X-Frame-Options: DENY", by commas',
+  }),
 
   'kafka.sasl.mechanism': string({
     default: null,
@@ -93,19 +126,4 @@ export const laterKeys: readonly string[] = ['gateway', 'sql', 'plugins', 'regis
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
-}
-
-/** `127.0.0.1:8083`, `[::1]:8083`, `:8083` (every address). The form was checked. */
-export function parseListen(text: string): ListenAddress {
-  const at = text.lastIndexOf(':');
-  return { host: text.slice(0, at).replace(/^\[|\]$/g, '') || '0.0.0.0', port: Number(text.slice(at + 1)) };
-}
-
-function listenAddress(text: string | null): string | undefined {
-  const match = /^(\[[0-9a-fA-F:.]+\]|[^:/\s]*):(\d{1,5})$/.exec(text ?? '');
-  return match !== null && Number(match[2]) <= 65_535 ? undefined : 'must be HOST:PORT';
-}
-
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

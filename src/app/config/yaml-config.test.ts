@@ -23,7 +23,7 @@ test('a whole file becomes a configuration, scalars of connectors keep their tex
   const { config, problems, lineOf } = readYamlConfig('conf/feed.yaml', whole, {});
   deepEqual(problems, []);
   equal(config?.broker, 'kafka://localhost:9092');
-  deepEqual(config?.rest?.listen, { host: '127.0.0.1', port: 9000 });
+  deepEqual(config?.rest?.listeners, [{ host: '127.0.0.1', port: 9000, tls: undefined, serves: 'all' }]);
   equal(config?.worker.groupId, 'feeds');
   deepEqual(config?.kafka.sasl, { mechanism: 'scram-sha-512', username: 'me', password: `\${env:KAFKA_PASSWORD}` });
   equal(config?.kafka.tls?.ca, 'ca.pem');
@@ -55,7 +55,7 @@ test('a list is words with commas between, or JSON where commas would tear it ap
 test('an empty file is all defaults', () => {
   const { config } = readYamlConfig('a.yaml', '', {});
   equal(config?.broker, 'embedded:./data');
-  deepEqual(config?.rest?.listen, { host: '127.0.0.1', port: 8083 });
+  deepEqual(config?.rest?.listeners, [{ host: '127.0.0.1', port: 8083, tls: undefined, serves: 'all' }]);
 });
 
 const wrong: readonly (readonly [name: string, text: string, problem: string])[] = [
@@ -77,12 +77,12 @@ const wrong: readonly (readonly [name: string, text: string, problem: string])[]
   [
     'a port that is none',
     'worker:\n  listen: 127.0.0.1:99999',
-    'a.yaml:2: worker.listen: cannot use "127.0.0.1:99999": must be HOST:PORT',
+    'a.yaml:2: worker.listen: cannot use "127.0.0.1:99999": must be HOST:PORT, http://HOST:PORT or https://HOST:PORT',
   ],
   [
     'a listener for everybody',
     'worker:\n  listen: 0.0.0.0:8083',
-    'a.yaml:2: worker.listen: "0.0.0.0:8083" is not loopback, and REST has no authentication: add "rest.anonymous: true" if that is meant',
+    'a.yaml:2: worker.listen: "0.0.0.0:8083" is not loopback, and REST has no authentication: add the line "rest.anonymous: true" if that is meant, give users ("rest.users.NAME.password" and "rest.users.NAME.role"), or listen on 127.0.0.1:8083',
   ],
   ['a key twice', 'broker: embedded:a\nbroker: embedded:b', 'a.yaml:2: Map keys must be unique'],
   [
@@ -116,9 +116,9 @@ test('the environment wins over the file, the command line over both', () => {
   const text = 'worker: { listen: 127.0.0.1:1 }';
   const env = { TRIBUTARY_WORKER_LISTEN: '127.0.0.1:2', tributary_broker__AutoCreate: 'false' };
   const fromEnv = readYamlConfig('a.yaml', text, env).config;
-  equal(fromEnv?.rest?.listen.port, 2);
+  equal(fromEnv?.rest?.listeners[0]?.port, 2);
   equal(fromEnv?.autoCreate, false);
-  equal(readYamlConfig('a.yaml', text, env, { 'worker.listen': '127.0.0.1:3' }).config?.rest?.listen.port, 3);
+  equal(readYamlConfig('a.yaml', text, env, { 'worker.listen': '127.0.0.1:3' }).config?.rest?.listeners[0]?.port, 3);
 });
 
 const wrongEnvironment: readonly (readonly [env: NodeJS.ProcessEnv, problem: string])[] = [

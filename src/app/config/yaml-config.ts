@@ -1,12 +1,16 @@
 /** Our own configuration file: YAML, checked whole, each problem with its line. */
 import { dirname } from 'node:path';
+import { isError } from '../../base/errors.ts';
 import { suggest } from '../../base/nearest.ts';
 import { type Config, validate } from '../../config/config-def.ts';
 import type { RawConfig } from '../../config/raw.ts';
-import { type AppConfig, type KafkaSecurity, tablesOf } from './app-config.ts';
+import { type AppConfig, type KafkaSecurity, type ListenerTls, type RestSettings, tablesOf } from './app-config.ts';
 import { keysOfEnvironment } from './environment.ts';
-import { type AppOptions, appOptions, isLoopback, laterKeys, parseListen } from './options.ts';
+import { type AppOptions, appOptions, laterKeys } from './options.ts';
 import type { ConfigProblem } from './problem.ts';
+import { type ProviderOptions, resolveValue } from './providers.ts';
+import { accountPrefixes } from './rest-accounts.ts';
+import { type RestKeys, restSettingsOf } from './rest-config.ts';
 import { readYaml, type YamlTree } from './yaml-tree.ts';
 
 export interface YamlConfig {
@@ -50,15 +54,20 @@ export function readYamlConfig(
   const values = Object.fromEntries(validated.map(({ name, value }) => [name, value])) as Config<typeof appOptions>;
   const lineOf = (connector: string, key: string): number | undefined =>
     tree.connectors.get(connector)?.entries.get(key)?.line ?? tree.connectors.get(connector)?.line;
-  if (problems.length === 0) problems.push(...problemsBetween(file, tree, values));
-  const config = problems.length > 0 ? undefined : appConfig(values, tree, dirname(file));
+  const folder = dirname(file);
+  let rest: RestSettings | undefined;
+  if (problems.length === 0) {
+    problems.push(...problemsBetween(file, tree, values));
+    rest = restOf(file, tree, raw, values, { env, folder }, problems);
+  }
+  const config = problems.length > 0 || rest === undefined ? undefined : appConfig(values, rest, tree, folder);
   return { config, problems, warnings: environment.warnings, lineOf };
 }
 
 function unknownKeysOf(file: string, tree: YamlTree, known: readonly string[]): ConfigProblem[] {
   const groups = new Set(known.map((key) => key.split('.')[0]!));
   return [...tree.entries]
-    .filter(([key]) => !known.includes(key))
+    .filter(([key]) => !known.includes(key) && !accountPrefixes.some((prefix) => key.startsWith(prefix)))
     .map(([key, { line }]) => {
       const later = laterKeys.find((name) => key === name || key.startsWith(`${name}.`));
       if (later !== undefined) return { file, line, key, message: `this version has no "${later}" yet` };
@@ -72,12 +81,6 @@ function problemsBetween(file: string, tree: YamlTree, values: AppOptions): Conf
   const at = (key: keyof AppOptions, message: string): void => {
     problems.push({ file, line: tree.entries.get(key)?.line, key, message });
   };
-  if (!isLoopback(parseListen(values['worker.listen']).host) && !values['rest.anonymous']) {
-    at(
-      'worker.listen',
-      `"${values['worker.listen']}" is not loopback, and REST has no authentication: add "rest.anonymous: true" if that is meant`,
-    );
-  }
   const sasl = (['kafka.sasl.mechanism', 'kafka.sasl.username', 'kafka.sasl.password'] as const).filter(
     (key) => values[key] !== null,
   );
@@ -95,7 +98,63 @@ function problemsBetween(file: string, tree: YamlTree, values: AppOptions): Conf
   return problems;
 }
 
-function appConfig(values: AppOptions, tree: YamlTree, folder: string): AppConfig {
+function restOf(
+  file: string,
+  tree: YamlTree,
+  raw: RawConfig,
+  values: AppOptions,
+  providers: ProviderOptions,
+  problems: ConfigProblem[],
+): RestSettings | undefined {
+  const problem = (key: string, message: string): void => {
+    problems.push({ file, line: tree.entries.get(key)?.line, key, message });
+  };
+  const text = (key: string): string | undefined => {
+    try {
+      return resolveValue(key, raw[key]?.trim() ?? '', providers) || undefined;
+    } catch (error) {
+      if (!isError(error)) throw error;
+      problem(key, error.message);
+      return undefined;
+    }
+  };
+  const keys: RestKeys = {
+    text,
+    has: (key) => raw[key] !== undefined,
+    startingWith: (prefix) => Object.keys(raw).filter((key) => key.startsWith(prefix)),
+    problem,
+  };
+  const settings = restSettingsOf(keys, {
+    listenKey: 'worker.listen',
+    listen: undefined,
+    portOption: '--listen (or "worker.listen" in the file)',
+    maskSecrets: values['rest.mask.secrets'],
+    line: (key, value) => `${key}: ${value}`,
+    tls: () => tlsOf(keys, values['rest.tls.client.auth']),
+  });
+  return settings;
+}
+
+function tlsOf({ text, problem }: RestKeys, clientAuth: string): ListenerTls | undefined {
+  const files = { cert: text('rest.tls.cert'), key: text('rest.tls.key'), pfx: text('rest.tls.pfx') };
+  if (files.pfx === undefined && (files.cert === undefined || files.key === undefined)) {
+    problem('worker.listen', 'an https:// listener needs rest.tls.cert and rest.tls.key, or rest.tls.pfx');
+    return undefined;
+  }
+  const ca = text('rest.tls.ca');
+  if (clientAuth === 'required' && ca === undefined) {
+    problem('rest.tls.client.auth', 'rest.tls.ca is wanted, too: the authorities whose certificates are taken');
+    return undefined;
+  }
+  return {
+    ...files,
+    ca,
+    passphrase: text('rest.tls.passphrase'),
+    clientAuth: clientAuth as ListenerTls['clientAuth'],
+  };
+}
+
+function appConfig(values: AppOptions, rest: RestSettings, tree: YamlTree, folder: string): AppConfig {
   return {
     broker: values.broker,
     autoCreate: values['broker.autoCreate'],
@@ -105,11 +164,7 @@ function appConfig(values: AppOptions, tree: YamlTree, folder: string): AppConfi
       compression: values['producer.compression'] as AppConfig['producer']['compression'],
       maxBatchBytes: values['producer.maxBatchBytes'],
     },
-    rest: {
-      listen: parseListen(values['worker.listen']),
-      maskSecrets: values['rest.mask.secrets'],
-      portOption: '--listen (or "worker.listen" in the file)',
-    },
+    rest,
     worker: {
       groupId: values['worker.group.id'],
       offsetFlushIntervalMs: values['worker.offset.flush.interval.ms'],

@@ -1,0 +1,31 @@
+/** A line in the log for every change that somebody asked for, whatever became of it. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Log } from '../../telemetry/log.ts';
+import type { Caller } from './authenticate.ts';
+
+export function auditChange(log: Log, request: FastifyRequest, reply: FastifyReply, caller: Caller | undefined): void {
+  if (['GET', 'HEAD', 'OPTIONS'].includes(request.method)) return;
+  const { name, topic } = (request.params ?? {}) as { readonly name?: string; readonly topic?: string };
+  const status = reply.statusCode;
+  const outcome = status < 400 ? 'done' : status < 500 ? 'refused' : 'failed';
+  const fields = {
+    who: caller?.name ?? 'anonymous',
+    ...(caller === undefined ? {} : { role: caller.role }),
+    method: request.method,
+    route: request.routeOptions.url ?? '(none)',
+    ...(topic === undefined ? connectorOf(request, name) : { topic: topic.slice(0, 249) }),
+    from: request.ip,
+    status,
+    outcome,
+  };
+  if (outcome === 'done') log.info('rest_change', fields);
+  else log.warn('rest_change', fields);
+}
+
+/** In the path, or of a connector that is created in the body. */
+function connectorOf(request: FastifyRequest, inPath: string | undefined): { readonly connector?: string } {
+  if (inPath !== undefined) return { connector: inPath.slice(0, 200) };
+  const { body } = request as { readonly body: unknown };
+  const name = typeof body === 'object' && body !== null && 'name' in body ? body.name : undefined;
+  return typeof name === 'string' ? { connector: name.slice(0, 200) } : {};
+}

@@ -1,0 +1,32 @@
+/** Who may do what. A role holds all that those before it hold. */
+export const roles = ['viewer', 'operator', 'admin'] as const;
+export type Role = (typeof roles)[number];
+
+/** Changes that keep things running and change no configuration; all other changes are an admin's. */
+const operating: readonly (readonly [method: string, route: RegExp])[] = [
+  ['PUT', /^\/connectors\/:name\/(pause|resume|stop)$/],
+  ['POST', /^\/connectors\/:name\/(tasks\/:task\/)?restart$/],
+  ['PUT', /^\/connectors\/:name\/topics\/reset$/],
+  ['PUT', /^\/admin\/loggers\/:\w+$/],
+];
+/** A check that stores nothing; its answer tells whether files and variables that it names exist. */
+const checking: readonly (readonly [method: string, route: RegExp])[] = [
+  ['PUT', /^\/connector-plugins\/:\w+\/config\/validate$/],
+];
+/** Answers that hold configurations: with passwords in them where those are not masked. */
+const showingConfigs = /^\/connectors(\/:name(\/(config|tasks|tasks-config))?)?$/;
+
+/** The least role for a request, by the route's pattern; a path that no route has is a viewer's to ask for. */
+export function neededRole(method: string, route: string | undefined, secretsMasked: boolean): Role {
+  if (route === undefined) return 'viewer';
+  const path = route.replace(/(?<=.)\/$/, '');
+  if (['GET', 'HEAD', 'OPTIONS'].includes(method)) {
+    return !secretsMasked && showingConfigs.test(path) && path !== '/connectors' ? 'operator' : 'viewer';
+  }
+  const fits = ([verb, pattern]: readonly [string, RegExp]): boolean => verb === method && pattern.test(path);
+  return operating.some(fits) || checking.some(fits) ? 'operator' : 'admin';
+}
+
+export function holds(role: Role, needed: Role): boolean {
+  return roles.indexOf(role) >= roles.indexOf(needed);
+}
