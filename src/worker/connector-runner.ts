@@ -8,6 +8,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { builtInTransforms } from '../transform/catalogue.ts';
 import { makeChain } from '../transform/chain.ts';
+import { connectorProducer, idleClientKeys } from './client-overrides.ts';
 import type { ConfigTable, TargetState } from './config-table.ts';
 import { converterNames, selectConverters } from './converter-selection.ts';
 import { errorPolicyOf } from './error-policy.ts';
@@ -35,6 +36,8 @@ export interface RunnerContext {
   readonly configs: ConfigTable;
   readonly offsets: OffsetTable;
   readonly statuses: StatusWriter;
+  /** Told of each topic that a task has written to, once in each run of the task. */
+  readonly onTopic?: (connector: string, task: number, topic: string) => void;
 }
 
 interface Task {
@@ -129,7 +132,11 @@ export class ConnectorRunner {
     for (const { key, hint } of unknownKeys(connectorOptions(connector.config), config, frameworkPrefixes)) {
       this.#log.warn('unknown_key', { key, hint: `nothing reads it.${hint}` });
     }
-    topicGroups(config); // its tasks read it again: what is wrong with it is known before there are any
+    // Its tasks read these again: what is wrong with them is known before there are any.
+    topicGroups(config);
+    for (const { key, reason } of connectorProducer(config).warnings)
+      this.#log.warn('idle_key', { key: `producer.override.${key}`, reason });
+    for (const key of idleClientKeys(config)) this.#log.warn('idle_key', { key, reason: 'it has no meaning here' });
     const max = parse(frameworkConfig, config)['tasks.max'];
     const taskClass = taskClassOf(connector);
     const taskConfigs = connector
@@ -197,7 +204,8 @@ export class ConnectorRunner {
       connector,
       offsets,
       previousEndUnclean,
-      producer: { ...options.producer, deliveryTimeoutMs: Number.POSITIVE_INFINITY },
+      producer: { ...options.producer, ...connectorProducer(config).options },
+      onTopic: (topic) => this.#context.onTopic?.(this.name, task, topic),
       transforms: makeChain(config, options.transforms ?? builtInTransforms),
       converters: selectConverters(config, options.converters ?? {}),
       converterNames: converterNames(config, options.converters ?? {}),

@@ -39,7 +39,9 @@ export interface TlsFiles {
 }
 
 export interface ProducerSettings {
-  readonly deliveryTimeoutMs: number;
+  /** Absent: for ever. */
+  readonly deliveryTimeoutMs?: number;
+  readonly transactionTimeoutMs?: number;
   readonly compression: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
   readonly maxBatchBytes: number;
 }

@@ -107,12 +107,13 @@ test('worker file: a broken JAAS entry is refused without its text', () => {
   ok(!shown.includes('canary'));
 });
 
-test('worker file: unknown keys warn, known ones without effect do not', () => {
+test('worker file: unknown keys warn, and settings of the producer that change nothing; other known ones do not', () => {
   const { warnings } = read(
-    'plugin.path=/x\noffset.storage.file.filename=/tmp/o\nproducer.linger.ms=5\noffset.flush.intervall.ms=5\n',
+    'plugin.path=/x\nproducer.sasl.mechanism=PLAIN\nproducer.linger.ms=5\noffset.flush.intervall.ms=5\n',
   );
   deepEqual(warnings.map(showProblem), [
     'worker.properties:7: offset.flush.intervall.ms: unknown key, it has no effect. Did you mean "offset.flush.interval.ms"?',
+    'worker.properties:6: producer.linger.ms: it has no meaning here',
   ]);
 });
 

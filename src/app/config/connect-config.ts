@@ -3,7 +3,8 @@ import { basename, dirname } from 'node:path';
 import { isError } from '../../base/errors.ts';
 import { nearestName } from '../../base/nearest.ts';
 import { parseProperties } from '../../config/properties.ts';
-import type { RawConfig } from '../../config/raw.ts';
+import { type RawConfig, withoutPrefix } from '../../config/raw.ts';
+import { producerOverrides } from '../../worker/client-overrides.ts';
 import { type AppConfig, type NamedConnector, type ProducerSettings, tablesOf } from './app-config.ts';
 import { idleKeys, knownPrefixes, usedKeys } from './connect-keys.ts';
 import { listenerTlsOf } from './connect-listener-tls.ts';
@@ -134,6 +135,10 @@ class WorkerFile {
     this.problems.push({ file: this.#file, line: this.#lines.get(key), key, message });
   }
 
+  warning(key: string, message: string): void {
+    this.warnings.push({ file: this.#file, line: this.#lines.get(key), key, message });
+  }
+
   #warnIfUnknown(key: string): void {
     if (
       usedKeys.includes(key) ||
@@ -207,14 +212,20 @@ function converterDefaults(values: RawConfig): RawConfig {
 }
 
 function producerOf(reader: WorkerFile): ProducerSettings {
-  const compression = reader.text('producer.compression.type') ?? 'none';
-  const known = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
-  const found = known.find((name) => name === compression);
-  if (found === undefined)
-    reader.problem('producer.compression.type', `cannot use "${compression}": must be ${known.join(', ')}`);
-  return {
-    compression: found ?? 'none',
-    deliveryTimeoutMs: reader.number('producer.delivery.timeout.ms', 30_000),
-    maxBatchBytes: Math.min(reader.number('producer.max.request.size', 1_000_000), 1_000_000_000),
-  };
+  // Where Kafka is and who connects is repeated there for Java's clients: here it is said once, without the prefix.
+  const settings = Object.fromEntries(
+    Object.entries(withoutPrefix(reader.values, 'producer.')).filter(
+      ([key]) => !/^(bootstrap\.servers$|security\.|sasl\.|ssl\.)/.test(key),
+    ),
+  );
+  try {
+    const { options, warnings } = producerOverrides(settings);
+    for (const { key, reason } of warnings) reader.warning(`producer.${key}`, reason);
+    return { compression: 'none', maxBatchBytes: 1_000_000, ...options };
+  } catch (error) {
+    if (!isError(error)) throw error;
+    const key = Object.keys(settings).find((each) => error.message.includes(` configuration ${each}:`)) ?? '';
+    reader.problem(`producer.${key}`, error.message);
+    return { compression: 'none', maxBatchBytes: 1_000_000 };
+  }
 }

@@ -100,9 +100,9 @@ export const appOptions = define({
     doc: 'Always all: the only mode that loses, doubles and reorders nothing',
   }),
   'producer.deliveryTimeoutMs': int({
-    default: 30_000,
+    default: null,
     min: 1000,
-    doc: 'How long one send is tried before it fails',
+    doc: 'How long one send is tried before it fails the task. Without it: for ever',
   }),
   'producer.compression': string({
     default: 'none',

@@ -155,12 +155,13 @@ function tlsOf({ text, problem }: RestKeys, clientAuth: string): ListenerTls | u
 }
 
 function appConfig(values: AppOptions, rest: RestSettings, tree: YamlTree, folder: string): AppConfig {
+  const deliveryTimeoutMs = values['producer.deliveryTimeoutMs'];
   return {
     broker: values.broker,
     autoCreate: values['broker.autoCreate'],
     kafka: kafkaSecurity(values),
     producer: {
-      deliveryTimeoutMs: values['producer.deliveryTimeoutMs'],
+      ...(deliveryTimeoutMs === null ? {} : { deliveryTimeoutMs }),
       compression: values['producer.compression'] as AppConfig['producer']['compression'],
       maxBatchBytes: values['producer.maxBatchBytes'],
     },
