@@ -250,7 +250,7 @@ export interface GroupMember extends AsyncDisposable {
   commit(offsets: readonly (TopicPartition & { readonly offset: number })[], options?: CallOptions): Promise<void>;
   /** Committed offset of an owned partition, or undefined. */
   committed(partition: TopicPartition, options?: CallOptions): Promise<number | undefined>;
-  /** Leaves the group: what it owned moves at once. */
+  /** Leaves the group: what it owned moves at once. A member with an instance id is waited for, for its session timeout. */
   close(): Promise<void>;
 }
 

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { throwIfAborted } from '../../base/abort.ts';
+import { abortable, throwIfAborted } from '../../base/abort.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { TributaryError } from '../../base/errors.ts';
 import type { Codecs } from '../../record/codecs.ts';
@@ -27,7 +27,7 @@ import { Groups } from './group.ts';
 import { Maintenance } from './maintenance.ts';
 import { lockedBy, writeOwner } from './owner.ts';
 import { EmbeddedProducer } from './producer.ts';
-import type { Failure, GroupOffset, TopicState } from './protocol.ts';
+import type { Failure, GroupOffset, TopicState, WriteResult } from './protocol.ts';
 import { offsetAt, type ReaderParts, readPartition } from './reader.ts';
 import { closedError, StoreClient } from './store-client.ts';
 import { checkTopicConfig, checkTopicName } from './topic-config.ts';
@@ -155,8 +155,8 @@ export class EmbeddedBroker implements Broker {
     if (this.#topics.get(name) !== undefined)
       throw new TributaryError('TOPIC_EXISTS', `Topic "${name}" exists already`);
     const count = partitions === -1 ? 1 : partitions;
-    const made = await this.#client.write({ kind: 'create-topic', name, id: randomUUID(), partitions: count, config });
-    return describe(this.#take(made));
+    const made = this.#client.write({ kind: 'create-topic', name, id: randomUUID(), partitions: count, config });
+    return this.#until('Making a topic', options, made, (result) => describe(this.#take(result)));
   }
 
   async listTopics(options?: CallOptions): Promise<readonly string[]> {
@@ -177,7 +177,8 @@ export class EmbeddedBroker implements Broker {
     this.#check(options, 'Changing a topic');
     checkTopicConfig(config);
     const { no } = this.#topics.known(topic);
-    this.#take(await this.#client.write({ kind: 'alter-topic', topic: no, config }));
+    const written = this.#client.write({ kind: 'alter-topic', topic: no, config });
+    await this.#until('Changing a topic', options, written, (result) => this.#take(result));
   }
 
   async addPartitions(topic: string, count: number, options?: CallOptions): Promise<void> {
@@ -189,15 +190,18 @@ export class EmbeddedBroker implements Broker {
         `Cannot give topic "${topic}" ${count} partitions: it has ${partitions.length}, and they can only become more`,
       );
     }
-    this.#take(await this.#client.write({ kind: 'add-partitions', topic: no, count }));
+    const written = this.#client.write({ kind: 'add-partitions', topic: no, count });
+    await this.#until('Adding partitions', options, written, (result) => this.#take(result));
   }
 
   async deleteTopic(topic: string, options?: CallOptions): Promise<void> {
     this.#check(options, 'Deleting a topic');
     const known = this.#topics.known(topic);
-    await this.#client.write({ kind: 'delete-topic', topic: known.no });
-    this.#topics.remove(known);
-    this.#groups.topicsChanged();
+    const written = this.#client.write({ kind: 'delete-topic', topic: known.no });
+    await this.#until('Deleting a topic', options, written, () => {
+      this.#topics.remove(known);
+      this.#groups.topicsChanged();
+    });
   }
 
   async deleteRecords(topic: string, partition: number, offset: number, options?: CallOptions): Promise<number> {
@@ -211,8 +215,10 @@ export class EmbeddedBroker implements Broker {
       );
     }
     if (to <= first) return first;
-    const result = await this.#client.write({ kind: 'delete-records', partition: no, offset: to });
-    return result.kind === 'number' ? result.value : to;
+    const written = this.#client.write({ kind: 'delete-records', partition: no, offset: to });
+    return this.#until('Deleting records', options, written, (result) =>
+      result.kind === 'number' ? result.value : to,
+    );
   }
 
   async offset(
@@ -222,13 +228,14 @@ export class EmbeddedBroker implements Broker {
     options?: CallOptions & { readonly isolation?: Isolation },
   ): Promise<number> {
     this.#check(options, 'Asking for an offset');
-    return offsetAt(this.#reader, topic, partition, at, options?.isolation ?? 'read-uncommitted');
+    const found = offsetAt(this.#reader, topic, partition, at, options?.isolation ?? 'read-uncommitted');
+    return abortable(found, options?.signal, 'Asking for an offset');
   }
 
   async producer(options: ProducerOptions = {}): Promise<Producer> {
     this.#check(options, 'Making a producer');
     const { transactionalId } = options;
-    const producerId = await this.#producerId(transactionalId);
+    const producerId = await abortable(this.#producerId(transactionalId), options.signal, 'Making a producer');
     const producer: EmbeddedProducer = new EmbeddedProducer(
       {
         producerId,
@@ -249,7 +256,11 @@ export class EmbeddedBroker implements Broker {
     this.#check(undefined, 'Reading');
     const signal =
       options.signal === undefined ? this.#closing.signal : AbortSignal.any([options.signal, this.#closing.signal]);
-    yield* readPartition(this.#reader, { ...options, signal });
+    try {
+      yield* readPartition(this.#reader, { ...options, signal });
+    } catch (error) {
+      if (!signal.aborted) throw error; // whoever stops a reader is told of no failure
+    }
     if (this.#closing.signal.aborted && options.signal?.aborted !== true) throw closedError();
   }
 
@@ -259,8 +270,10 @@ export class EmbeddedBroker implements Broker {
   }
 
   async committedOffsets(groupId: string, options?: CallOptions): Promise<readonly CommittedOffset[]> {
-    this.#check(options, 'Asking for committed offsets');
-    const offsets = await this.#client.read<readonly GroupOffset[]>({ kind: 'group-offsets', groupId });
+    const what = 'Asking for committed offsets';
+    this.#check(options, what);
+    const asked = this.#client.read<readonly GroupOffset[]>({ kind: 'group-offsets', groupId });
+    const offsets = await abortable(asked, options?.signal, what);
     return offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset }));
   }
 
@@ -272,13 +285,15 @@ export class EmbeddedBroker implements Broker {
     this.#check(options, 'Setting committed offsets');
     this.#mustHaveNoMembers(groupId, 'set offsets of');
     for (const { topic, partition } of offsets) this.#topics.partition(topic, partition);
-    await this.#client.write({ kind: 'set-offsets', groupId, offsets });
+    const written = this.#client.write({ kind: 'set-offsets', groupId, offsets });
+    await abortable(written, options?.signal, 'Setting committed offsets');
   }
 
   async deleteGroup(groupId: string, options?: CallOptions): Promise<void> {
     this.#check(options, 'Deleting a group');
     this.#mustHaveNoMembers(groupId, 'delete');
-    const result = await this.#client.write({ kind: 'delete-group', groupId });
+    const written = this.#client.write({ kind: 'delete-group', groupId });
+    const result = await abortable(written, options?.signal, 'Deleting a group');
     if (result.kind === 'number' && result.value === 0) {
       throw new TributaryError('NOT_FOUND', `Cannot delete group "${groupId}": there is none`);
     }
@@ -323,8 +338,8 @@ export class EmbeddedBroker implements Broker {
     return id;
   }
 
-  #take(result: { readonly kind: string; readonly topic?: TopicState }): TopicState {
-    if (result.topic === undefined) throw new TributaryError('INTERNAL', `The store answered with "${result.kind}"`);
+  #take(result: WriteResult): TopicState {
+    if (result.kind !== 'topic') throw new TributaryError('INTERNAL', `The store answered with "${result.kind}"`);
     this.#topics.set(result.topic);
     this.#groups.topicsChanged();
     return result.topic;
@@ -333,6 +348,16 @@ export class EmbeddedBroker implements Broker {
   #check(options: CallOptions | undefined, what: string): void {
     if (this.#closing.signal.aborted) throw closedError();
     throwIfAborted(options?.signal, what);
+  }
+
+  /** The write, and what follows from it; whoever stops waiting for it does not undo it. */
+  #until<T>(
+    what: string,
+    options: CallOptions | undefined,
+    written: Promise<WriteResult>,
+    then: (result: WriteResult) => T,
+  ): Promise<T> {
+    return abortable(written.then(then), options?.signal, what);
   }
 
   #mustHaveNoMembers(groupId: string, what: string): void {

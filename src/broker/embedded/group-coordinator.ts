@@ -35,18 +35,25 @@ interface Seat {
   readonly member: Member;
   readonly owned: Map<string, Owned>;
   readonly onSeated: (() => void)[];
+  /** What a member with the same instance id had: as far as it still stands, it gets that again. */
+  inherited: readonly Owned[];
+  /** The member has gone and is waited for: this ends the waiting. */
+  vacancy: NodeJS.Timeout | undefined;
 }
 
 export class GroupCoordinator {
   readonly #groupId: string;
   readonly #topics: () => readonly SharedTopic[];
+  readonly #onVacated: () => void;
   readonly #seats = new Map<string, Seat>();
   #isDirty = false;
   #running: Promise<void> | undefined;
 
-  constructor(groupId: string, topics: () => readonly SharedTopic[]) {
+  /** `onVacated`: nobody came back to a seat that was kept. */
+  constructor(groupId: string, topics: () => readonly SharedTopic[], onVacated: () => void) {
     this.#groupId = groupId;
     this.#topics = topics;
+    this.#onVacated = onVacated;
   }
 
   get size(): number {
@@ -59,26 +66,43 @@ export class GroupCoordinator {
       (seat) => member.instanceId !== undefined && seat.member.instanceId === member.instanceId,
     );
     if (predecessor !== undefined) {
+      clearTimeout(predecessor.vacancy);
       this.#seats.delete(predecessor.member.id);
-      predecessor.member.fail(replaced(this.#groupId, member.instanceId));
+      if (predecessor.vacancy === undefined) predecessor.member.fail(replaced(this.#groupId, member.instanceId));
     }
     return new Promise((resolve) => {
-      this.#seats.set(member.id, { member, owned: new Map(), onSeated: [resolve] });
+      const inherited = predecessor === undefined ? [] : [...predecessor.owned.values()];
+      this.#seats.set(member.id, { member, owned: new Map(), onSeated: [resolve], inherited, vacancy: undefined });
       this.rebalance();
     });
   }
 
-  /** What it owned moves at once. */
+  /** What it owned moves at once. A seat with an instance id is kept for its session timeout: its member may come back. */
   leave(member: Member): void {
     const seat = this.#seats.get(member.id);
-    if (seat === undefined) return;
-    this.#seats.delete(member.id);
+    if (seat === undefined || seat.vacancy !== undefined) return;
     for (const onSeated of seat.onSeated.splice(0)) onSeated();
-    this.rebalance();
+    if (member.instanceId === undefined) {
+      this.#seats.delete(member.id);
+      this.rebalance();
+      return;
+    }
+    seat.vacancy = setTimeout(() => {
+      this.#seats.delete(member.id);
+      this.rebalance();
+      this.#onVacated();
+    }, member.sessionTimeoutMs);
+    seat.vacancy.unref();
+  }
+
+  /** Nobody is waited for any more. */
+  end(): void {
+    for (const { vacancy } of this.#seats.values()) clearTimeout(vacancy);
   }
 
   owned(member: Member): readonly TopicPartition[] {
-    const owned = this.#seats.get(member.id)?.owned.values() ?? [];
+    const seat = this.#seats.get(member.id);
+    const owned = seat === undefined || seat.vacancy !== undefined ? [] : seat.owned.values();
     return [...owned].map(({ topic, partition }) => ({ topic, partition }));
   }
 
@@ -129,11 +153,11 @@ export class GroupCoordinator {
 
   #share(topics: ReadonlyMap<string, SharedTopic>): Map<string, TopicPartition[]> {
     const names = [...topics.keys()];
-    const claimants = [...this.#seats.values()].map(({ member, owned }) => ({
+    const claimants = [...this.#seats.values()].map(({ member, owned, inherited }) => ({
       id: member.id,
       topics: new Set(names.filter((name) => member.wants(name))),
       // A topic made again is another topic, whatever its name.
-      owned: [...owned.values()].filter(({ topic, topicId }) => topics.get(topic)?.id === topicId),
+      owned: [...owned.values(), ...inherited].filter(({ topic, topicId }) => topics.get(topic)?.id === topicId),
     }));
     return assign(claimants, new Map([...topics.values()].map(({ name, partitions }) => [name, partitions])));
   }
@@ -149,6 +173,10 @@ export class GroupCoordinator {
     const moving = [...seat.owned].filter((entry) => !isKept(entry));
     if (moving.length === 0) return;
     const { member } = seat;
+    if (seat.vacancy !== undefined) {
+      for (const [key] of moving) seat.owned.delete(key);
+      return;
+    }
     const letGo = member.revoke(
       moving.map(([, { topic, partition }]) => ({ topic, partition })),
       'revoked',
@@ -171,12 +199,14 @@ export class GroupCoordinator {
   async #give(seat: Seat, share: readonly TopicPartition[], topics: ReadonlyMap<string, SharedTopic>): Promise<void> {
     const isSeated = this.#seats.get(seat.member.id) === seat;
     const come = share.filter(({ topic, partition }) => !seat.owned.has(partitionKey(topic, partition)));
+    seat.inherited = [];
     if (!isSeated || come.length === 0) return;
     for (const { topic, partition } of come) {
       const topicId = topics.get(topic)?.id ?? '';
       seat.owned.set(partitionKey(topic, partition), { topic, partition, topicId });
     }
-    await seat.member.give(come);
+    // What it would get while it is away waits in its seat.
+    if (seat.vacancy === undefined) await seat.member.give(come);
   }
 }
 

@@ -3,7 +3,7 @@ import { abortable } from '../../base/abort.ts';
 import { describeError, TributaryError } from '../../base/errors.ts';
 import type { TopicPartition } from '../../record/record.ts';
 import type { CallOptions, FetchedRecords, GroupMember, GroupOptions, ReadOptions } from '../broker.ts';
-import { GroupCoordinator, type Member } from './group-coordinator.ts';
+import { GroupCoordinator, type Member, type SharedTopic } from './group-coordinator.ts';
 import { GroupRecords } from './group-records.ts';
 import type { GroupOffset } from './protocol.ts';
 import { closedError, type StoreClient } from './store-client.ts';
@@ -35,8 +35,7 @@ export class Groups {
     const id = `${groupId}-${this.#nextMember++}`;
     const member = new EmbeddedGroupMember(id, options, this.#client, this.#read, coordinator, () => {
       this.#members.delete(member);
-      // One that was expelled may still come back to it.
-      if (![...this.#members].some((other) => other.groupId === groupId)) this.#groups.delete(groupId);
+      this.#forgetIfUnused(groupId);
     });
     this.#members.add(member);
     try {
@@ -59,15 +58,21 @@ export class Groups {
 
   async close(): Promise<void> {
     await Promise.all([...this.#members].map((member) => member.close()));
+    for (const group of this.#groups.values()) group.end();
+  }
+
+  #forgetIfUnused(groupId: string): void {
+    // One that was expelled may still come back to it, and so may one with an instance id.
+    const isUsed = [...this.#members].some((other) => other.groupId === groupId) || this.hasMembers(groupId);
+    if (!isUsed) this.#groups.delete(groupId);
   }
 
   #coordinator(groupId: string): GroupCoordinator {
     let coordinator = this.#groups.get(groupId);
     if (coordinator === undefined) {
-      const topics = this.#topics;
-      coordinator = new GroupCoordinator(groupId, () =>
-        topics.all().map(({ name, id, partitions }) => ({ name, id, partitions: partitions.length })),
-      );
+      const topics = (): SharedTopic[] =>
+        this.#topics.all().map(({ name, id, partitions }) => ({ name, id, partitions: partitions.length }));
+      coordinator = new GroupCoordinator(groupId, topics, () => this.#forgetIfUnused(groupId));
       this.#groups.set(groupId, coordinator);
     }
     return coordinator;

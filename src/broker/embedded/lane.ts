@@ -66,6 +66,9 @@ interface Batch {
 
 const maxInFlight = 5;
 const sequences = 2 ** 31;
+const maxTimerMs = 2 ** 31 - 1;
+/** How soon an expired send is looked at again while batches are being sent once more. */
+const recheckMs = 100;
 /** Sends are put together up to here; one that is larger goes alone. */
 const maxMergedBytes = 512 * 1024;
 const retryPolicy = { baseMs: 20, maxMs: 500, jitter: 0 };
@@ -75,7 +78,10 @@ export class Lane {
   #epoch: number;
   #sequence = 0;
   #waiting: Send[] = [];
-  #inFlight = 0;
+  /** Sent and not answered, in order. */
+  readonly #inFlight = new Set<Batch>();
+  /** Looks for sends whose time is over while the store does not answer. */
+  #deadline: NodeJS.Timeout | undefined;
   /** Batches that were turned away, in order, with the reason of the first. */
   #failed: { readonly batch: Batch; readonly error: TributaryError }[] = [];
   #attempts = 0;
@@ -89,13 +95,14 @@ export class Lane {
   }
 
   get isIdle(): boolean {
-    return this.#inFlight === 0 && this.#waiting.length === 0 && this.#failed.length === 0 && !this.#isRetrying;
+    return this.#inFlight.size === 0 && this.#waiting.length === 0 && this.#failed.length === 0 && !this.#isRetrying;
   }
 
   send(records: readonly ProduceRecord[], bytes: number, deadlineMs: number): Promise<SendResult> {
     return new Promise((done, failed) => {
       const progress = { encoded: 0, stored: 0, baseOffset: -1, isOver: false };
       this.#waiting.push({ records, bytes, deadlineMs, done, failed, ...progress });
+      if (this.#deadline === undefined) this.#armDeadline(deadlineMs);
       if (this.#isScheduled) return;
       this.#isScheduled = true;
       // Sends of one turn of the event loop share a batch.
@@ -111,9 +118,38 @@ export class Lane {
     return this.isIdle ? Promise.resolve() : new Promise((resolve) => this.#onIdle.push(resolve));
   }
 
+  #armDeadline(deadlineMs: number): void {
+    if (deadlineMs === Number.POSITIVE_INFINITY) return;
+    const ms = Math.min(Math.max(deadlineMs - this.#parts.clock.monotonicMs(), 0) + 1, maxTimerMs);
+    this.#deadline = setTimeout(() => this.#expire(), ms);
+    this.#deadline.unref();
+  }
+
+  /** What is with the store stays there: whether it will be stored nobody can say. What has not gone yet does not go. */
+  #expire(): void {
+    this.#deadline = undefined;
+    const nowMs = this.#parts.clock.monotonicMs();
+    // What was turned away is sent again, and knows its own time and a better reason.
+    const isAnswered = this.#failed.length > 0 || this.#isRetrying;
+    const sends = [...this.#inFlight].flatMap(({ parts }) => parts.map(({ send }) => send)).concat(this.#waiting);
+    let next = Number.POSITIVE_INFINITY;
+    for (const send of sends) {
+      if (send.isOver) continue;
+      if (isAnswered || send.deadlineMs > nowMs) next = Math.min(next, Math.max(send.deadlineMs, nowMs + recheckMs));
+      else end(send, tookTooLong());
+    }
+    this.#waiting = this.#waiting.filter(({ isOver }) => !isOver);
+    this.#armDeadline(next);
+  }
+
   #pump(): void {
     // Behind a failure nothing new is sent: it could only be turned away.
-    while (this.#failed.length === 0 && !this.#isRetrying && this.#inFlight < maxInFlight && this.#waiting.length > 0) {
+    while (
+      this.#failed.length === 0 &&
+      !this.#isRetrying &&
+      this.#inFlight.size < maxInFlight &&
+      this.#waiting.length > 0
+    ) {
       if (!this.#parts.hasRoom()) {
         this.#parts.onRoom(() => this.#pump());
         break;
@@ -167,13 +203,13 @@ export class Lane {
   }
 
   #post(batch: Batch): void {
-    this.#inFlight++;
+    this.#inFlight.add(batch);
     const { buffer, length } = batch;
     this.#parts.append(buffer, length).then(
       (answer) => this.#settle(batch, answer),
       (error: unknown) => {
         // The thread is gone, and the buffer with it.
-        this.#inFlight--;
+        this.#inFlight.delete(batch);
         this.#lose(batch, internal(error));
         this.#pump();
       },
@@ -181,7 +217,7 @@ export class Lane {
   }
 
   #settle(batch: Batch, { appended, buffer }: AppendAnswer): void {
-    this.#inFlight--;
+    this.#inFlight.delete(batch);
     batch.buffer = buffer;
     if (appended.kind === 'stored') {
       this.#attempts = 0;
@@ -191,7 +227,7 @@ export class Lane {
       this.#failed.push({ batch, error });
     }
     if (this.#failed.length === 0) this.#pump();
-    else if (this.#inFlight === 0) void this.#retry();
+    else if (this.#inFlight.size === 0) void this.#retry();
   }
 
   #stored({ buffer, parts }: Batch, base: number): void {
@@ -248,6 +284,12 @@ function end(send: Send, error: TributaryError): void {
   if (send.isOver) return;
   send.isOver = true;
   send.failed(error);
+}
+
+function tookTooLong(): TributaryError {
+  return new TributaryError('TIMEOUT', 'The store did not answer in time: the records may be stored or not', {
+    retriable: true,
+  });
 }
 
 function echo(): TributaryError {

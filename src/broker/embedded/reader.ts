@@ -1,4 +1,5 @@
 /** A reader of one partition, without a group. */
+import { abortable } from '../../base/abort.ts';
 import { TributaryError } from '../../base/errors.ts';
 import type { Codecs } from '../../record/codecs.ts';
 import type { ConsumedRecord } from '../../record/record.ts';
@@ -17,6 +18,7 @@ export interface ReaderParts {
 
 const defaultMaxBytes = 1024 * 1024;
 
+/** See Broker.read; when the signal aborts while the store is asked, that is an error: ABORTED. */
 export async function* readPartition(parts: ReaderParts, options: ReadOptions): AsyncGenerator<FetchedRecords, void> {
   const { topic, partition, signal, isolation = 'read-committed' } = options;
   const isStopped = (): boolean => signal?.aborted === true;
@@ -25,7 +27,7 @@ export async function* readPartition(parts: ReaderParts, options: ReadOptions): 
   let position =
     typeof options.from === 'object' && 'offset' in options.from
       ? options.from.offset
-      : await offsetAt(parts, topic, partition, options.from, isolation);
+      : await abortable(offsetAt(parts, topic, partition, options.from, isolation), signal, 'Reading');
   options.onStart?.(position);
   const until = options.until === 'end' ? endOf(parts.topics.partition(topic, partition), isolation) : undefined;
 
@@ -40,14 +42,8 @@ export async function* readPartition(parts: ReaderParts, options: ReadOptions): 
     }
     const limit = until === undefined ? end : Math.min(end, until);
     const maxBytes = options.maxBytes ?? defaultMaxBytes;
-    const fetched = await parts.client.read<Fetched>({
-      kind: 'fetch',
-      partition: no,
-      offset: position,
-      limit,
-      maxBytes,
-    });
-    if (isStopped()) return;
+    const asked = parts.client.read<Fetched>({ kind: 'fetch', partition: no, offset: position, limit, maxBytes });
+    const fetched = await abortable(asked, signal, 'Reading');
     // Batches may have gone while they were read: then the position is out of range, which the next turn finds.
     if (fetched.batches.length === 0 && position < current(parts, topic, partition, id).first) continue;
     const records: ConsumedRecord[] = [];
