@@ -30,7 +30,8 @@ const maxWaiting = 2;
 
 interface Assigned extends TopicPartition {
   readonly key: string;
-  readonly topicId: string;
+  /** Undefined where it has to be found out: the topic was made again. */
+  topicId: string | undefined;
   /** Undefined until it is known where to start. */
   position: number | undefined;
   readonly waiting: Waiting[];
@@ -165,7 +166,8 @@ export class GroupFetcher {
       if (assigned.isBusy || assigned.isPaused || assigned.timer !== undefined) continue;
       if (assigned.waiting.length >= maxWaiting) continue;
       const leader = this.#client.metadata.leader(assigned.topic, assigned.partition);
-      if (assigned.position === undefined || leader === undefined) this.#prepare(assigned);
+      const isKnown = assigned.position !== undefined && assigned.topicId !== undefined;
+      if (!isKnown || leader === undefined) this.#prepare(assigned);
       else byLeader.set(leader.nodeId, [...(byLeader.get(leader.nodeId) ?? []), assigned]);
     }
     for (const [nodeId, partitions] of byLeader) this.#startFetch(nodeId, partitions);
@@ -205,7 +207,7 @@ export class GroupFetcher {
       maxBytes,
       isolation,
       partitions: targets.map(({ assigned, offset }) => ({
-        topicId: assigned.topicId,
+        topicId: assigned.topicId!,
         partition: assigned.partition,
         leaderEpoch: client.metadata.leader(assigned.topic, assigned.partition)?.leaderEpoch ?? -1,
         offset,
@@ -218,7 +220,7 @@ export class GroupFetcher {
       const { topicId, partition } = assigned;
       const isIt = (candidate: FetchedPartition): boolean =>
         candidate.topicId === topicId && candidate.partition === partition;
-      const target: FetchTarget = { ...assigned, offset };
+      const target: FetchTarget = { topic: assigned.topic, topicId: topicId!, partition, offset };
       const fetched = answer.partitions.find(isIt) ?? nothingFetched(target, answer.errorCode);
       try {
         await this.#fetched(assigned, target, fetched, answer);
@@ -246,7 +248,7 @@ export class GroupFetcher {
     this.#wakeReader?.();
   }
 
-  /** Finds the leader, and where there is none yet the position. */
+  /** Finds the leader, and where they are not known the topic's id and the position. */
   #prepare(assigned: Assigned): void {
     assigned.isBusy = true;
     const { client, startAt, isolation } = this.#settings;
@@ -254,6 +256,7 @@ export class GroupFetcher {
     const find = async (): Promise<void> => {
       if (client.metadata.leader(topic, partition) === undefined) await client.metadata.refreshTopic(topic);
       if (client.metadata.leader(topic, partition) === undefined) throw noLeader(assigned);
+      assigned.topicId ??= (await client.metadata.topic(topic)).id;
       const { signal } = this.#ended;
       assigned.position ??= await findOffset(client, topic, partition, startAt, { isolation, signal });
     };
@@ -271,7 +274,10 @@ export class GroupFetcher {
       const { topic, partition } = assigned;
       if (this.#assigned.get(assigned.key) !== assigned) continue;
       this.#settings.onRetry({ what: 'fetch', reason: describeError(error), topic, partition });
-      if (isError(error, 'OFFSET_OUT_OF_RANGE')) {
+      const isRecreated = isError(error, 'TOPIC_RECREATED');
+      if (isRecreated || isError(error, 'OFFSET_OUT_OF_RANGE')) {
+        // What the group hears of a topic made again is a partition of the same name, which its owner keeps.
+        if (isRecreated) assigned.topicId = undefined;
         assigned.position = undefined;
         continue;
       }
@@ -304,9 +310,9 @@ export class GroupFetcher {
   }
 }
 
-/** A topic that is gone or made again: the group shares its partitions out anew, soon. */
+/** A topic that is gone: the group shares its partitions out anew, soon. */
 function isWaitedFor(error: unknown): boolean {
-  return isError(error, 'UNKNOWN_TOPIC') || isError(error, 'UNKNOWN_PARTITION') || isError(error, 'TOPIC_RECREATED');
+  return isError(error, 'UNKNOWN_TOPIC') || isError(error, 'UNKNOWN_PARTITION');
 }
 
 function endOf({ lastStableOffset, highWatermark }: FetchedPartition, isolation: Isolation): number {

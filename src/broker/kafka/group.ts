@@ -50,7 +50,7 @@ export class KafkaGroupMember implements GroupMember {
       },
     });
     if (options.fetch === false) this.#fetcher.end();
-    this.records = this.#fetcher.records();
+    this.records = { [Symbol.asyncIterator]: () => this.#fetcher.records() };
   }
 
   /** Joins; resolves when the first share is known. */
@@ -66,7 +66,8 @@ export class KafkaGroupMember implements GroupMember {
     try {
       await client.untilEnded(what, options.signal, () => member.#membership.start());
     } catch (error) {
-      await member.close();
+      // Where the group does not answer, telling it that we leave could take as long as the join.
+      void member.close();
       throw error;
     }
     return member;

@@ -129,7 +129,7 @@ export class Membership {
     let failures = 0;
     while (!signal.aborted) {
       try {
-        const share = await this.#join();
+        const share = await this.#client.untilEnded('join the group', signal, () => this.#join());
         failures = 0;
         const pause = await this.#live(share, onFirstShare);
         if (pause === 'lost') await this.#loseAll();
