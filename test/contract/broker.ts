@@ -2,9 +2,13 @@
 import { deepEqual, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Broker } from '../../src/broker/broker.ts';
+import { abortTests } from './broker/aborting.ts';
 import { type BrokerFixture, record, topicName } from './broker/fixture.ts';
 import { groupTests } from './broker/groups.ts';
+import { limitTests } from './broker/limits.ts';
+import { membershipTests } from './broker/membership.ts';
 import { produceReadTests } from './broker/produce-read.ts';
+import { recreatedTests } from './broker/recreated.ts';
 import { topicTests } from './broker/topics.ts';
 import { transactionTests } from './broker/transactions.ts';
 
@@ -13,6 +17,10 @@ export function brokerContract(fixture: BrokerFixture, openAnother: () => Promis
   produceReadTests(fixture);
   transactionTests(fixture);
   groupTests(fixture);
+  membershipTests(fixture);
+  recreatedTests(fixture);
+  limitTests(fixture);
+  abortTests(fixture);
 
   test(`${fixture.name}: a closed broker says so, and closing again does nothing`, { skip: fixture.skip }, async () => {
     const broker = await openAnother();

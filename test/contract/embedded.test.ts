@@ -1,6 +1,7 @@
 import { after } from 'node:test';
 import { codecs } from '../../src/app/codecs.ts';
 import { openEmbeddedBroker } from '../../src/broker/embedded/embedded.ts';
+import { openStallingBroker } from '../support/stalling-store.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { brokerContract } from './broker.ts';
 
@@ -10,7 +11,26 @@ after(async () => {
   await broker.close();
   await folder[Symbol.asyncDispose]();
 });
+let stallable = 0;
 
-brokerContract({ name: 'embedded', skip: false, broker: async () => broker, maintenanceMs: 5_000 }, () =>
-  openEmbeddedBroker({ directory: `${folder.path}/two`, codecs }),
+brokerContract(
+  {
+    name: 'embedded',
+    skip: false,
+    broker: async () => broker,
+    maintenanceMs: 5_000,
+    async stallable() {
+      const opened = await openStallingBroker({ directory: `${folder.path}/stallable-${++stallable}`, codecs });
+      return {
+        ...opened,
+        other: opened.broker,
+        async [Symbol.asyncDispose]() {
+          opened.resume();
+          await opened.broker.close();
+        },
+      };
+    },
+    answersAlone: ['clusterId', 'listTopics', 'describeTopic', 'offset, the last', 'partitionCount'],
+  },
+  () => openEmbeddedBroker({ directory: `${folder.path}/two`, codecs }),
 );

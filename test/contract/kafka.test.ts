@@ -2,31 +2,49 @@ import { after } from 'node:test';
 import { codecs } from '../../src/app/codecs.ts';
 import type { Broker } from '../../src/broker/broker.ts';
 import { openKafkaBroker } from '../../src/broker/kafka/kafka.ts';
-import { kafkaMissing, startKafka } from '../support/kafka.ts';
+import { kafkaMissing } from '../support/kafka.ts';
+import { startProxiedKafka } from '../support/kafka-proxy.ts';
 import { brokerContract } from './broker.ts';
 
 const skip = await kafkaMissing();
-const kafka = skip === false ? await startKafka() : undefined;
+const proxied = skip === false ? await startProxiedKafka() : undefined;
 let opened: Promise<Broker> | undefined;
 
 function open(): Promise<Broker> {
-  return openKafkaBroker({ bootstrap: [kafka!.bootstrap], codecs });
+  return openKafkaBroker({ bootstrap: [proxied!.kafka.bootstrap], codecs });
+}
+
+function broker(): Promise<Broker> {
+  opened ??= open();
+  return opened;
 }
 
 after(async () => {
   await (await opened)?.close();
-  await kafka?.[Symbol.asyncDispose]();
+  await proxied?.[Symbol.asyncDispose]();
 });
 
 brokerContract(
   {
     name: 'kafka',
     skip,
-    broker: () => {
-      opened ??= open();
-      return opened;
-    },
+    broker,
     maintenanceMs: 60_000,
+    async stallable() {
+      const { proxy, bootstrap } = proxied!;
+      const cutOff = await openKafkaBroker({ bootstrap: [bootstrap], codecs });
+      return {
+        broker: cutOff,
+        other: await broker(),
+        stall: () => proxy.stall(),
+        resume: () => proxy.resume(),
+        async [Symbol.asyncDispose]() {
+          proxy.resume();
+          await cutOff.close();
+        },
+      };
+    },
+    answersAlone: ['partitionCount'],
   },
   open,
 );

@@ -10,6 +10,19 @@ export interface BrokerFixture {
   readonly broker: () => Promise<Broker>;
   /** How long retention and compaction may take until they show. */
   readonly maintenanceMs: number;
+  /** A broker of the test's own, which can be cut off from where its records lie. */
+  readonly stallable: () => Promise<StallableBroker>;
+  /** Calls that are answered from memory, so that they need not wait for anybody. */
+  readonly answersAlone: readonly string[];
+}
+
+export interface StallableBroker extends AsyncDisposable {
+  readonly broker: Broker;
+  /** The same log for somebody who is not cut off. An embedded broker has no second view: it is the same broker. */
+  readonly other: Broker;
+  /** Nobody answers any more. What was asked waits. */
+  stall(): void;
+  resume(): void;
 }
 
 let count = 0;

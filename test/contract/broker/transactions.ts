@@ -1,7 +1,7 @@
-import { deepEqual, equal, rejects } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Broker } from '../../../src/broker/broker.ts';
-import { type BrokerFixture, eventually, sendValues, topicName, valuesOf } from './fixture.ts';
+import type { Broker, Producer } from '../../../src/broker/broker.ts';
+import { type BrokerFixture, eventually, record, sendValues, topicName, valuesOf } from './fixture.ts';
 
 export function transactionTests({ name, skip, broker: open }: BrokerFixture): void {
   const it = (what: string, run: () => Promise<void>): void => void test(`${name}: ${what}`, { skip }, run);
@@ -69,6 +69,39 @@ export function transactionTests({ name, skip, broker: open }: BrokerFixture): v
       })(),
       { code: 'PRODUCER_FENCED' },
     );
+    await second.begin();
+    await sendValues(second, topic, ['kept']);
+    await second.commit();
+    await holds(broker, topic, ['kept']);
+  });
+
+  it('a producer that is fenced in the middle of its sends ends each of them, and none is seen', async () => {
+    const broker = await open();
+    const topic = topicName('fence-sending');
+    const transactionalId = topicName('id');
+    await broker.createTopic({ name: topic });
+    await using first = await broker.producer({ transactionalId });
+    await first.begin();
+    let newer: Promise<Producer> | undefined;
+    const outcomes: Promise<string>[] = [];
+    for (let i = 0; i < 200; i++) {
+      const sent = first.send(topic, 0, [record(`lost-${i}`.padEnd(5000, '.'))]);
+      outcomes.push(
+        sent.then(
+          () => 'stored',
+          ({ code }: { readonly code: string }) => code,
+        ),
+      );
+      if (i % 10 === 0) await new Promise((next) => setImmediate(next));
+      if (i === 100) newer = broker.producer({ transactionalId });
+    }
+    await using second = await newer!;
+    const seen = new Set(await Promise.all(outcomes));
+    for (const outcome of seen)
+      ok(['stored', 'PRODUCER_FENCED', 'TRANSACTION_ABORTED'].includes(outcome), `a send ended with ${outcome}`);
+    await rejects(first.commit(), { code: 'PRODUCER_FENCED' });
+    await rejects(first.send(topic, 0, [record('late')]), { code: 'PRODUCER_FENCED' });
+    await rejects(first.begin(), { code: 'PRODUCER_FENCED' });
     await second.begin();
     await sendValues(second, topic, ['kept']);
     await second.commit();

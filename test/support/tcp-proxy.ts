@@ -1,0 +1,113 @@
+/** A TCP proxy that does to connections what networks do: it holds them up, delays them and cuts them. */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+export interface TcpProxy extends AsyncDisposable {
+  readonly port: number;
+  /** Connections since the start. */
+  readonly connections: () => number;
+  readonly openConnections: () => number;
+  /** Nothing passes any more in either direction; what is sent waits here. */
+  stall(): void;
+  /** What waited passes, in order. */
+  resume(): void;
+  /** Resets every connection; what waited is lost. */
+  cut(): void;
+  /** Holds every chunk for that long, the order is kept. */
+  delay(ms: number): void;
+}
+
+/** One connection through the proxy. */
+export interface Link {
+  /** Resets both of its ends. */
+  cut(): void;
+}
+
+/** Sees what passes. What `fromServer` gives is what the client gets. */
+export interface Tap {
+  fromClient(chunk: Buffer): void;
+  fromServer(chunk: Buffer): readonly Buffer[];
+}
+
+export async function startTcpProxy(targetPort: number, tapOf?: (link: Link) => Tap): Promise<TcpProxy> {
+  const links = new Set<Link>();
+  let connections = 0;
+  let delayMs = 0;
+  let gate = Promise.resolve();
+  let open = (): void => {};
+
+  /** Writes the chunks in their order, each when it may pass. */
+  const lane = (to: Socket): ((chunk: Buffer) => void) => {
+    let last = Promise.resolve();
+    const pass = async (chunk: Buffer): Promise<void> => {
+      if (delayMs > 0) await new Promise((wake) => setTimeout(wake, delayMs));
+      await gate;
+      if (to.writable) to.write(chunk);
+    };
+    return (chunk) => {
+      last = last.then(() => pass(chunk));
+    };
+  };
+
+  const server = createServer({ noDelay: true }, (client) => {
+    connections++;
+    const upstream = connect({ port: targetPort, host: '127.0.0.1', noDelay: true });
+    const link: Link = {
+      cut() {
+        client.resetAndDestroy();
+        upstream.resetAndDestroy();
+      },
+    };
+    links.add(link);
+    const tap = tapOf?.(link);
+    const toClient = lane(client);
+    const toServer = lane(upstream);
+    client.on('data', (chunk) => {
+      tap?.fromClient(chunk);
+      toServer(chunk);
+    });
+    upstream.on('data', (chunk) => {
+      for (const part of tap?.fromServer(chunk) ?? [chunk]) toClient(part);
+    });
+    for (const [one, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      one.on('error', () => {}); // 'close' follows
+      one.on('close', () => {
+        other.destroy();
+        links.delete(link);
+      });
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const resume = (): void => {
+    open();
+    open = () => {};
+  };
+  return {
+    port: (server.address() as AddressInfo).port,
+    connections: () => connections,
+    openConnections: () => links.size,
+    stall() {
+      resume();
+      gate = new Promise((resolve) => {
+        open = resolve;
+      });
+    },
+    resume,
+    cut() {
+      for (const link of links) link.cut();
+    },
+    delay(ms) {
+      delayMs = ms;
+    },
+    async [Symbol.asyncDispose]() {
+      resume();
+      for (const link of links) link.cut();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
