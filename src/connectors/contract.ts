@@ -66,6 +66,8 @@ interface ConnectorBase {
   readonly classNames: readonly string[];
   readonly version: string;
   readonly config: ConfigDef;
+  /** Keys that begin with one of these are the connector's, too, without an option each (`http.header.`). */
+  readonly prefixes?: readonly string[];
   /** Configurations of the tasks, at most `max`. The configuration is valid. */
   tasks(config: RawConfig, max: number): readonly RawConfig[];
 }

@@ -133,7 +133,8 @@ export class ConnectorRunner {
     const config = options.resolve?.(stored) ?? stored;
     checkConnectorConfig(this.name, stored, config, options.connectors);
     const connector = findConnector(options.connectors, config['connector.class'] ?? '');
-    for (const { key, hint } of unknownKeys(connectorOptions(connector.config), config, frameworkPrefixes)) {
+    const prefixes = [...frameworkPrefixes, ...(connector.prefixes ?? [])];
+    for (const { key, hint } of unknownKeys(connectorOptions(connector.config), config, prefixes)) {
       this.#log.warn('unknown_key', { key, hint: `nothing reads it.${hint}` });
     }
     // Its tasks read these again: what is wrong with them is known before there are any.

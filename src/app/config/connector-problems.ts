@@ -47,7 +47,10 @@ export function connectorProblems({ name, config }: NamedConnector, check: Conne
   try {
     const connector = findConnector(check.connectors, className);
     const definition = connectorOptions(connector.config);
-    for (const { key, hint } of unknownKeys(definition, config, frameworkPrefixes)) {
+    for (const { key, hint } of unknownKeys(definition, config, [
+      ...frameworkPrefixes,
+      ...(connector.prefixes ?? []),
+    ])) {
       (check.unknown === 'error' ? problems : warnings).push(at(key, `unknown key.${hint}`));
     }
     const resolved = resolveConfig({ ...config, name }, check.providers);

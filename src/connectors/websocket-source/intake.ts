@@ -50,7 +50,7 @@ export class Intake {
   readonly #plainText: boolean;
   /** What is here came before what is in the queue of records. */
   readonly #columns = new ColumnQueue();
-  readonly #queue = new RecordQueue();
+  readonly #queue = new RecordQueue(({ value }) => (value as Uint8Array).length);
   /** Takes the text messages of a chunk together. */
   readonly texts: TextHandler;
   readonly #drops: Record<DropReason, number> = {
