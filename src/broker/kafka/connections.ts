@@ -169,7 +169,8 @@ export class Wire {
       parse(wholeOf(reader));
     this.#connection.send(apiKey, version, write, parseAnswer, true, true, (error, response) => {
       if (error === null) this.#answers++;
-      done(error === null ? undefined : this.#errorOf(error), response);
+      // A request that timed out brings null.
+      done(error === null ? undefined : this.#errorOf(error), response ?? undefined);
     });
   }
 

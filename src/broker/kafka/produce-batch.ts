@@ -38,6 +38,8 @@ export class Batch {
   readonly parts: readonly Part[];
   identity: Identity;
   sequence: number;
+  /** Counts the batches of its partition, in their order; both parts of one that was cut have its number. */
+  number = 0;
   /** `again`: its attempt failed; `dead`: refused for good. */
   status: 'sent' | 'again' | 'dead' = 'again';
   /** True where an earlier attempt may have stored it: then no later refusal is certain. */
@@ -75,7 +77,10 @@ export class Batch {
       new Batch(records, from, timeMs, left, identity, sequence),
       new Batch(records, from + at, timeMs, right, identity, sequenceAfter(sequence, at)),
     ];
-    for (const half of halves) half.isUncertain = this.isUncertain;
+    for (const half of halves) {
+      half.isUncertain = this.isUncertain;
+      half.number = this.number;
+    }
     return halves;
   }
 }

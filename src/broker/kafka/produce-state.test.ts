@@ -60,6 +60,19 @@ test('the first batch of an epoch travels alone, then up to five', () => {
   deepEqual(show(drain()), ['0:10+10', '0:20+10', '0:30+10', '0:40+10', '0:50+10']);
 });
 
+test('no more than five go ahead of one that has no answer, though the others were stored', () => {
+  const { state, send, drain, stored, warm } = bench({ fitting: 1 });
+  warm();
+  for (let i = 0; i < 10; i++) send(`${i}`);
+  const [first, ...others] = drain();
+  for (const [index, batch] of others.entries()) state.answer(batch, stored(2 + index), 0);
+  deepEqual(drain(), []);
+  state.answer(first!, retry, 0);
+  deepEqual(show(drain()), ['0:1+1']);
+  state.answer(first!, stored(1), 0);
+  deepEqual(show(drain()), ['0:6+1', '0:7+1', '0:8+1', '0:9+1', '0:10+1']);
+});
+
 test('a call over several batches is done when the last is, with its first and last offset', () => {
   const { state, told, send, drain, stored, warm } = bench({ fitting: 10 });
   warm();

@@ -73,6 +73,7 @@ export class PartitionState {
   readonly #options: PartitionOptions;
   #identity: Identity | undefined;
   #nextSequence = 0;
+  #nextNumber = 0;
   /** In the order of their sequence numbers. */
   readonly #pending: Batch[] = [];
   #waiting: SendCall[] = [];
@@ -212,9 +213,13 @@ export class PartitionState {
     if (this.#waiting.length === 0) return undefined;
     if (this.#mayHaveGap && this.#pending.length > 0) return undefined;
     if (this.#mayHaveGap) this.#raise();
-    if (this.#identity === undefined || this.#pending.length >= this.#window(nowMs)) return undefined;
+    const window = this.#window(nowMs);
+    if (this.#identity === undefined || this.#pending.length >= window) return undefined;
+    // A broker knows the last five batches again. With more stored behind one without an answer, it would take that one for a gap.
+    if (this.#pending.length > 0 && this.#nextNumber - this.#pending[0]!.number >= window) return undefined;
     const batch = this.#fill(this.#identity, fit);
     if (batch === undefined) return undefined;
+    batch.number = this.#nextNumber++;
     this.#pending.push(batch);
     return batch;
   }
