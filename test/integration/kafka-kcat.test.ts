@@ -74,7 +74,12 @@ test('a key goes where Java’s partitioner, as kcat knows it, would send it', {
   const child = kcat('-P', '-t', topic, '-K', '|', '-X', 'partitioner=murmur2_random');
   child.child.stdin!.end(Array.from({ length: 50 }, (_, i) => `key-${i}|x\n`).join(''));
   await child;
+  const keys: string[] = [];
   for (let partition = 0; partition < 7; partition++) {
-    for (const { key } of await readAll(broker!, topic, { partition })) equal(partitionForKey(key!, 7), partition);
+    for (const { key } of await readAll(broker!, topic, { partition })) {
+      equal(partitionForKey(key!, 7), partition);
+      keys.push(key!.toString());
+    }
   }
+  deepEqual(keys.sort(), Array.from({ length: 50 }, (_, i) => `key-${i}`).sort());
 });

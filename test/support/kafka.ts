@@ -117,6 +117,8 @@ export interface KafkaCluster extends AsyncDisposable {
   readonly bootstrap: readonly string[];
   /** Ends a node, counted from 1, as a power cut would. */
   kill9(node: number): Promise<void>;
+  /** Starts it again after kill9, with its data and ports. */
+  restart(node: number): Promise<void>;
 }
 
 /** Three nodes, each broker and controller, with replication 3 and two in-sync replicas wanted. */
@@ -147,6 +149,9 @@ export async function startKafkaCluster(): Promise<KafkaCluster> {
         'min.insync.replicas': '2',
         'offsets.topic.replication.factor': '3',
         'broker.session.timeout.ms': '3000',
+        // A node that was away leads again soon.
+        'leader.imbalance.check.interval.seconds': '1',
+        'leader.imbalance.per.broker.percentage': '0',
       };
       writeFileSync(file, text(properties));
       const format = ['format', '-t', 'dHJpYnV0YXJ5LXRlc3QtMQ', '-c', file, '--initial-controllers', quorum];
@@ -164,6 +169,12 @@ export async function startKafkaCluster(): Promise<KafkaCluster> {
       const server = servers[node - 1]!;
       process.kill(server.pid, 'SIGKILL');
       await server.exited;
+    },
+    async restart(node) {
+      const file = join(folder, `server-${node}.properties`);
+      const server = await spawnTethered('java', [...jvm, 'kafka.Kafka', file], environment());
+      servers[node - 1] = server;
+      await listening(server, nodes[node - 1]!.port);
     },
     [Symbol.asyncDispose]: stop,
   };
