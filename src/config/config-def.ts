@@ -1,6 +1,6 @@
 import { TributaryError } from '../base/errors.ts';
 import { suggest } from '../base/nearest.ts';
-import type { NullableOption, Option } from './option.ts';
+import type { NullableOption, Option, Problem } from './option.ts';
 import { parseValue } from './parse-value.ts';
 import type { RawConfig, RawConfigWithNulls } from './raw.ts';
 
@@ -95,7 +95,8 @@ export function unknownKeys(
 }
 
 /** The text that clients of Kafka Connect know; lists as Java prints them, passwords hidden. */
-export function invalidValue(name: string, option: AnyOption, value: unknown, problem: string): string {
+export function invalidValue(name: string, option: AnyOption, value: unknown, problem: Problem): string {
+  if (typeof problem !== 'string') return problem.text;
   const text = Array.isArray(value) ? `[${value.join(', ')}]` : String(value);
   const shown = option.type === 'PASSWORD' && value !== null ? '[hidden]' : text;
   return `Invalid value ${shown} for configuration ${name}: ${problem}`;

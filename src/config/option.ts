@@ -7,11 +7,14 @@ export type OptionType = 'BOOLEAN' | 'STRING' | 'INT' | 'SHORT' | 'LONG' | 'DOUB
 export type Importance = 'HIGH' | 'MEDIUM' | 'LOW';
 export type Width = 'NONE' | 'SHORT' | 'MEDIUM' | 'LONG';
 
+/** What is wrong with a value: without its name and itself, which are put before it, or as a whole text. */
+export type Problem = string | { readonly text: string };
+
 /**
- * Checks a parsed value; null is "no value". Gives what is wrong, without the name and the value (they are put before it),
- * or undefined. It runs even where parsing failed, with null, as Kafka's does.
+ * Checks a parsed value; null is "no value". Gives what is wrong, or undefined. It runs even where parsing failed, with
+ * null, as Kafka's does.
  */
-export type Validator<T> = (value: T | null, name: string) => string | undefined;
+export type Validator<T> = (value: T | null, name: string) => Problem | undefined;
 
 export interface Option<T> {
   readonly type: OptionType;

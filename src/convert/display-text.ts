@@ -1,3 +1,6 @@
+import { decimalText, unscaledOf } from '../record/decimal.ts';
+import { doubleText, floatText } from '../record/java-number.ts';
+import { DECIMAL_NAME, epochMsOf, scaleOf } from '../record/logical.ts';
 import type { Schema } from '../record/schema.ts';
 import { utf8Text } from './utf8.ts';
 
@@ -7,8 +10,8 @@ import { utf8Text } from './utf8.ts';
  */
 export function displayText(schema: Schema | null, value: unknown): string | undefined {
   if (value === null || value === undefined) return 'null';
-  if (value instanceof Uint8Array)
-    return schema?.type === 'string' ? utf8Text(value) : `[B@${value.length.toString(16)}`;
+  if (value instanceof Uint8Array) return bytesText(schema, value);
+  if (value instanceof Date) return dateText(value.getTime());
   if (Array.isArray(value))
     return `[${value.map((item) => displayText(schema?.valueSchema ?? null, item)).join(', ')}]`;
   if (value instanceof Map) {
@@ -21,15 +24,37 @@ export function displayText(schema: Schema | null, value: unknown): string | und
   switch (typeof value) {
     case 'string':
     case 'boolean':
-    case 'bigint':
       return String(value);
+    case 'bigint':
     case 'number':
-      return isFloat(schema) && Number.isInteger(value) ? `${value}.0` : String(value);
+      return numberText(schema, value);
     case 'object':
       return schema?.type === 'struct' ? structText(schema, value) : mapText(value);
     default:
       return undefined;
   }
+}
+
+/** A number of the schema's type, or without a schema of the type that JSON would give it. */
+export function numberText(schema: Schema | null, value: number | bigint): string {
+  if (typeof value === 'bigint') return String(value);
+  const ms = schema === null ? undefined : epochMsOf(schema, value);
+  if (ms !== undefined) return dateText(ms);
+  if (schema?.type === 'float32') return floatText(value);
+  const isDouble = schema === null ? !Number.isInteger(value) || Math.abs(value) >= 2 ** 63 : schema.type === 'float64';
+  return isDouble ? doubleText(value) : String(value);
+}
+
+function bytesText(schema: Schema | null, bytes: Uint8Array): string {
+  if (schema?.type === 'string') return utf8Text(bytes);
+  if (schema?.name === DECIMAL_NAME) return decimalText(unscaledOf(bytes), scaleOf(schema));
+  return `[B@${bytes.length.toString(16)}`;
+}
+
+/** java.util.Date.toString in UTC: `Sun Sep 13 12:26:40 UTC 2020`. */
+function dateText(ms: number): string {
+  const [weekday = '', day, month, year, time] = new Date(ms).toUTCString().split(' ');
+  return `${weekday.replace(',', '')} ${month} ${day} ${time} UTC ${year}`;
 }
 
 function structText(schema: Schema, value: object): string {
@@ -42,8 +67,4 @@ function structText(schema: Schema, value: object): string {
 function mapText(value: object): string {
   const entries = Object.entries(value).map(([key, item]) => `${key}=${displayText(null, item)}`);
   return `{${entries.join(', ')}}`;
-}
-
-function isFloat(schema: Schema | null): boolean {
-  return schema?.type === 'float32' || schema?.type === 'float64';
 }

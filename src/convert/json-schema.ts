@@ -7,9 +7,13 @@ export function jsonSchema(schema: Schema): Readonly<Record<string, unknown>> {
   const { type, optional, name, version, doc, parameters, fields, keySchema, valueSchema } = schema;
   return {
     type: typeNames[type] ?? type,
-    ...(type === 'array' && valueSchema !== undefined ? { items: jsonSchema(valueSchema) } : {}),
-    ...(type === 'map' && keySchema !== undefined && valueSchema !== undefined
-      ? { keys: jsonSchema(keySchema), values: jsonSchema(valueSchema) }
+    // Members of an array or a map that have no common schema have none.
+    ...(type === 'array' ? { items: valueSchema === undefined ? null : jsonSchema(valueSchema) } : {}),
+    ...(type === 'map'
+      ? {
+          keys: keySchema === undefined ? null : jsonSchema(keySchema),
+          values: valueSchema === undefined ? null : jsonSchema(valueSchema),
+        }
       : {}),
     ...(type === 'struct'
       ? { fields: (fields ?? []).map((field) => ({ ...jsonSchema(field.schema), field: field.name })) }

@@ -2,9 +2,11 @@
 import { TributaryError } from '../base/errors.ts';
 import { define, parse, type RawConfig } from '../config/config-def.ts';
 import { boolean, int, oneOf, string } from '../config/option.ts';
+import { decimalText, unscaledOf } from '../record/decimal.ts';
+import { doubleText, floatText } from '../record/java-number.ts';
+import { DECIMAL_NAME, scaleOf } from '../record/logical.ts';
 import type { Schema } from '../record/schema.ts';
 import type { Converter } from './converter.ts';
-import { decimalText } from './decimal.ts';
 import { jsonSchema } from './json-schema.ts';
 import { jsonString } from './json-text.ts';
 import { utf8Text } from './utf8.ts';
@@ -97,7 +99,8 @@ function withSchema(schema: Schema, value: unknown, format: Format): string {
       throw mismatch(schema.type, typeof value);
     case 'float32':
     case 'float64':
-      if (typeof value === 'number') return floatText(value);
+      if (typeof value === 'number')
+        return quotedIfNotFinite(schema.type === 'float32' ? floatText(value) : doubleText(value));
       throw mismatch(schema.type, typeof value);
     case 'boolean':
       if (typeof value === 'boolean') return String(value);
@@ -107,8 +110,8 @@ function withSchema(schema: Schema, value: unknown, format: Format): string {
       throw mismatch('string', typeof value);
     case 'bytes':
       if (!(value instanceof Uint8Array)) throw mismatch('bytes', typeof value);
-      if (format.numericDecimals && schema.name === 'org.apache.kafka.connect.data.Decimal') {
-        return decimalText(value, Number(schema.parameters?.['scale'] ?? 0));
+      if (format.numericDecimals && schema.name === DECIMAL_NAME) {
+        return decimalText(unscaledOf(value), scaleOf(schema));
       }
       return base64(value);
     case 'array': {
@@ -155,7 +158,7 @@ function schemaless(value: unknown, format: Format): string {
     case 'string':
       return jsonString(value);
     case 'number':
-      return floatText(value);
+      return Number.isInteger(value) && Math.abs(value) < 1e21 ? String(value) : quotedIfNotFinite(doubleText(value));
     case 'boolean':
     case 'bigint':
       return String(value);
@@ -173,8 +176,8 @@ function base64(bytes: Uint8Array): string {
 }
 
 /** JSON has no NaN and no infinity; the original writes their names as text. */
-function floatText(value: number): string {
-  return Number.isFinite(value) ? String(value) : `"${value}"`;
+function quotedIfNotFinite(text: string): string {
+  return /[fN]/.test(text) ? `"${text}"` : text;
 }
 
 function mismatch(wanted: string, found: string): TypeError {

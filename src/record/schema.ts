@@ -45,3 +45,7 @@ export const STRING: Schema = Object.freeze({ type: 'string', optional: false })
 export const OPTIONAL_STRING: Schema = Object.freeze({ type: 'string', optional: true });
 export const BYTES: Schema = Object.freeze({ type: 'bytes', optional: false });
 export const OPTIONAL_BYTES: Schema = Object.freeze({ type: 'bytes', optional: true });
+export const INT32: Schema = Object.freeze({ type: 'int32', optional: false });
+export const OPTIONAL_INT32: Schema = Object.freeze({ type: 'int32', optional: true });
+export const INT64: Schema = Object.freeze({ type: 'int64', optional: false });
+export const OPTIONAL_INT64: Schema = Object.freeze({ type: 'int64', optional: true });

@@ -3,10 +3,8 @@
  * configuration says; where it fails the task, what came before it is still sent.
  */
 import type { Clock } from '../base/clock.ts';
-import type { SourceBatch } from '../connectors/contract.ts';
 import type { ProduceRecord } from '../record/record.ts';
 import type { SourceRecord } from '../record/source-record.ts';
-import { asList } from '../record/value-column.ts';
 import type { LogFields } from '../telemetry/log.ts';
 import { type Chain, TransformFailure } from '../transform/chain.ts';
 import { cut } from './batch-limit.ts';
@@ -14,7 +12,6 @@ import type { DeadLetters } from './dead-letter-topic.ts';
 import { asRecordError, type RecordFailure, type RecordFailures, type Stage } from './record-failures.ts';
 import {
   type Converters,
-  columnSend,
   type RecordSend,
   RecordSends,
   type TopicBounds,
@@ -76,26 +73,21 @@ export class BatchPreparation {
     this.#options = options;
   }
 
-  async prepare(batch: SourceBatch): Promise<PreparedBatch> {
+  async prepare(records: readonly SourceRecord[]): Promise<PreparedBatch> {
     const { chain, learn, converters, boundsOf, maxBatchBytes } = this.#options;
     const sticky = this.#sticky++;
     if (chain === undefined) {
-      const { column } = batch;
-      const topics = column === undefined ? topicsOf(batch.records) : [column.topic];
-      const learning = learn(topics);
+      const learning = learn(topicsOf(records));
       if (learning !== undefined) await learning;
-      const bounds = boundsOf(topics[0]!);
-      const whole =
-        column === undefined
-          ? wholeSend(batch.records, converters, bounds, sticky)
-          : columnSend(column, converters, bounds, sticky, () => batch.records);
+      const bounds = boundsOf(records[0]!.topic);
+      const whole = wholeSend(records, converters, bounds, sticky);
       if (whole !== undefined) {
         const sends = bounds.maxBytes < maxBatchBytes ? cutSends([whole], boundsOf, maxBatchBytes) : [whole];
         const { bytes } = whole;
         return {
           sends,
           letters: noLetters,
-          records: whole.records.length,
+          records: records.length,
           bytes,
           filtered: 0,
           failure: undefined,
@@ -104,7 +96,7 @@ export class BatchPreparation {
         };
       }
     }
-    return this.#oneByOne(batch.records, sticky);
+    return this.#oneByOne(records, sticky);
   }
 
   async #oneByOne(records: readonly SourceRecord[], sticky: number): Promise<PreparedBatch> {
@@ -223,6 +215,6 @@ function cutSends(
   return sends.flatMap((send) => {
     const { maxBytes } = boundsOf(send.topic);
     if (maxBytes >= maxBatchBytes) return [send];
-    return cut(asList(send.records), maxBytes).map((records) => ({ ...send, records }));
+    return cut(send.records, maxBytes).map((records) => ({ ...send, records }));
   });
 }

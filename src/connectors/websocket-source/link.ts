@@ -57,7 +57,6 @@ export class Link {
     this.#reader = new FrameReader(
       {
         message: (payload, binary) => intake.message(payload, binary),
-        texts: intake.texts,
         ping: (payload) => this.#send(opcodes.pong, payload),
         pong: () => {},
         close: (code, reason) => events.closeReceived(code, reason),
