@@ -10,6 +10,7 @@ import type { NamedConnector } from './config/app-config.ts';
 import { accepted, type LoadOptions, loadConnector, loadYaml } from './config/load-config.ts';
 import { resolveConfig } from './config/providers.ts';
 import { loadConnectors } from './connectors.ts';
+import { KnownSecrets } from './known-secrets.ts';
 
 export interface DryRunResult {
   readonly connector: string;
@@ -54,8 +55,12 @@ async function probe(
   if (connector.kind !== 'source' || connector.probe === undefined) {
     return { ok: false, reason: `connectors of class "${connector.name}" cannot be tried without running them` };
   }
+  const secrets = new KnownSecrets();
+  const onResolved = (key: string, value: string): void => secrets.resolved(key, value);
   try {
-    return await connector.probe(resolveConfig({ ...config, name }, { env, folder }), {
+    const resolved = resolveConfig({ ...config, name }, { env, folder, onResolved });
+    secrets.add(resolved, connectors);
+    const result = await connector.probe(resolved, {
       connector: name,
       task: 0,
       clock: systemClock,
@@ -66,7 +71,9 @@ async function probe(
       signal: signal,
       setStatus() {},
     });
+    if (!result.ok) return { ok: false, reason: secrets.text(result.reason) };
+    return { ok: true, detail: secrets.text(result.detail), sample: secrets.text(result.sample) };
   } catch (error) {
-    return { ok: false, reason: describeError(error) };
+    return { ok: false, reason: secrets.text(describeError(error)) };
   }
 }

@@ -1,7 +1,8 @@
 /** The life of a process that runs connectors: configuration, opening, signals, the end. */
 import { systemClock } from '../base/clock.ts';
-import { TributaryError } from '../base/errors.ts';
+import { describeError, TributaryError } from '../base/errors.ts';
 import type { Io } from '../cli/io.ts';
+import type { Log } from '../telemetry/log.ts';
 import { Loggers, type LogThreshold } from '../telemetry/loggers.ts';
 import { MetricRegistry } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/pino-log.ts';
@@ -9,6 +10,7 @@ import type { AppConfig } from './config/app-config.ts';
 import { accepted, type ConnectFiles, type Loaded, loadConnect, loadYaml } from './config/load-config.ts';
 import type { ConfigProblem } from './config/problem.ts';
 import { loadConnectors } from './connectors.ts';
+import { KnownSecrets } from './known-secrets.ts';
 import { openTerminal } from './terminal.ts';
 import { packageVersion } from './version.ts';
 import { welcome } from './welcome.ts';
@@ -33,7 +35,10 @@ export async function startFromYaml(options: StartOptions, io: Io): Promise<numb
     ...(listen === undefined ? {} : { 'worker.listen': listen }),
     ...(logLevel === undefined ? {} : { 'log.level': logLevel }),
   };
-  const loaded = loadYaml(file, overrides, { env: io.env, connectors: await loadConnectors() });
+  const secrets = new KnownSecrets();
+  const connectors = await loadConnectors();
+  const onResolved = (key: string, value: string): void => secrets.resolved(key, value);
+  const loaded = loadYaml(file, overrides, { env: io.env, connectors, onResolved });
   if (demo && loaded.config?.connectors.some(({ name }) => name === demoName)) {
     throw new TributaryError(
       'USAGE',
@@ -42,7 +47,7 @@ export async function startFromYaml(options: StartOptions, io: Io): Promise<numb
   }
   // A newcomer looks at the live line; what goes wrong is still said.
   const quiet = demo && loaded.config !== undefined && !saysLogLevel(options, io.env);
-  return run(quiet ? { ...loaded, config: { ...loaded.config!, logLevel: 'warn' } } : loaded, demo, io);
+  return run(quiet ? { ...loaded, config: { ...loaded.config!, logLevel: 'warn' } } : loaded, demo, io, secrets);
 }
 
 function saysLogLevel({ file, logLevel }: StartOptions, env: NodeJS.ProcessEnv): boolean {
@@ -53,27 +58,36 @@ export async function startFromConnect(
   files: ConnectFiles & { readonly logLevel: string | undefined },
   io: Io,
 ): Promise<number> {
-  const loaded = loadConnect(files, { env: io.env, connectors: await loadConnectors() });
+  const secrets = new KnownSecrets();
+  const connectors = await loadConnectors();
+  const onResolved = (key: string, value: string): void => secrets.resolved(key, value);
+  const loaded = loadConnect(files, { env: io.env, connectors, onResolved });
   const logLevel = (files.logLevel ?? 'info') as AppConfig['logLevel'];
-  return run({ ...loaded, config: loaded.config && { ...loaded.config, logLevel } }, false, io);
+  return run({ ...loaded, config: loaded.config && { ...loaded.config, logLevel } }, false, io, secrets);
 }
 
 /** How long the end may take beyond the time that tasks were given. */
 const closeMs = 1000;
 
-export async function run(loaded: Loaded<AppConfig>, demo: boolean, io: Io): Promise<number> {
+export async function run(
+  loaded: Loaded<AppConfig>,
+  demo: boolean,
+  io: Io,
+  secrets: KnownSecrets = new KnownSecrets(),
+): Promise<number> {
   const config = accepted(loaded);
   const terminal = openTerminal(io.stdout, systemClock);
   // On one and the same terminal the log and the live line take turns.
   const output = terminal.isTTY && io.stderr.isTTY ? { write: terminal.write, isTTY: true } : io.stderr;
   const loggers = new Loggers(config.logLevel.toUpperCase() as LogThreshold, () => systemClock.nowMs());
-  const log = openLog({ loggers, output });
+  const log = openLog({ loggers, output, redaction: secrets.redaction });
   for (const warning of loaded.warnings) log.warn('config_warning', shown(warning));
   const metrics = new MetricRegistry();
   const signals = watchSignals();
+  const crashes = watchCrashes(log, secrets);
   try {
     const connectors = await loadConnectors();
-    const app = await openApp({ config, connectors, demo, env: io.env, log, loggers, metrics });
+    const app = await openApp({ config, connectors, demo, env: io.env, log, loggers, secrets, metrics });
     terminal.write(
       welcome({
         version: packageVersion(),
@@ -91,10 +105,24 @@ export async function run(loaded: Loaded<AppConfig>, demo: boolean, io: Io): Pro
     const stopped = await stopInTime(app, config.worker.gracefulTimeoutMs + closeMs);
     terminal.write(stopped ? 'Stopped.\n' : 'Stopped before everything was closed: it took too long.\n');
     return stopped ? 0 : 1;
+  } catch (error) {
+    throw secrets.error(error);
   } finally {
     terminal.close();
     signals.release();
+    crashes.release();
   }
+}
+
+/** An error that nobody caught ends the process, as Node has it; but in a line of the log, and without secrets. */
+function watchCrashes(log: Log, secrets: KnownSecrets): { release(): void } {
+  const onCrash = (error: unknown): void => {
+    const stack = error instanceof Error ? error.stack : undefined;
+    log.error('crashed', { reason: describeError(error), stack: secrets.text(stack ?? String(error)) });
+    process.exit(1);
+  };
+  process.on('uncaughtException', onCrash);
+  return { release: () => process.off('uncaughtException', onCrash) };
 }
 
 /** False where the time was over; the process ends all the same, what hangs ends with it. */

@@ -10,10 +10,12 @@ import type { MetricRegistry } from '../telemetry/metrics.ts';
 import type { Worker } from '../worker/worker.ts';
 import { openBroker } from './broker-factory.ts';
 import type { AppConfig, ListenerSettings, NamedConnector } from './config/app-config.ts';
-import { resolveConfig } from './config/providers.ts';
+import { type ProviderOptions, resolveConfig } from './config/providers.ts';
 import type { DemoExchange } from './demo-exchange.ts';
+import type { KnownSecrets } from './known-secrets.ts';
 import { listenerTls } from './listener-tls.ts';
 import { freeAddress } from './port.ts';
+import { withoutTables } from './topics/without-tables.ts';
 import { packageVersion } from './version.ts';
 
 export interface App {
@@ -34,14 +36,16 @@ export interface AppParts {
   readonly env: NodeJS.ProcessEnv;
   readonly log: Log;
   readonly loggers: Loggers;
+  readonly secrets: KnownSecrets;
   readonly metrics: MetricRegistry;
 }
 
 /** What was opened is closed again where a later part fails. */
 export async function openApp(parts: AppParts): Promise<App> {
-  const { config, env, log } = parts;
-  const providers = { env, folder: config.folder };
-  const { rest } = config;
+  const { config, log } = parts;
+  const providers = providersOf(parts);
+  const { rest, kafka } = config;
+  parts.secrets.redaction.add([kafka.sasl?.password ?? '', kafka.tls?.passphrase ?? '']);
   const listeners: ListenerSettings[] = [];
   for (const listener of rest?.listeners ?? []) {
     listeners.push({ ...listener, ...(await freeAddress(listener, rest!.portOption)) });
@@ -76,12 +80,15 @@ export async function openApp(parts: AppParts): Promise<App> {
 }
 
 async function openWorker(
-  { config, connectors, env, log, metrics }: AppParts,
+  parts: AppParts,
   broker: Broker,
   named: readonly NamedConnector[],
   listen: ListenerSettings | undefined,
 ): Promise<Worker> {
+  const { config, connectors, log, metrics, secrets } = parts;
   const { startWorker } = await import('../worker/worker.ts');
+  const providers = providersOf(parts);
+  secrets.add(config.worker.defaults, connectors);
   const { worker: settings, producer } = config;
   const fromFile = named.filter(({ initialState = 'RUNNING' }) => initialState === 'RUNNING');
   const worker = await startWorker(
@@ -95,7 +102,12 @@ async function openWorker(
       producer,
       offsetFlushIntervalMs: settings.offsetFlushIntervalMs,
       gracefulStopMs: settings.gracefulTimeoutMs,
-      resolve: (raw) => resolveConfig(raw, { env, folder: config.folder }),
+      resolve: (raw) => {
+        const resolved = resolveConfig(raw, providers);
+        secrets.add(resolved, connectors);
+        return resolved;
+      },
+      redact: (text) => secrets.text(text),
       log: log.child({}, 'tributary.worker'),
       metrics: metrics.root(),
       clock: systemClock,
@@ -113,7 +125,7 @@ async function openWorker(
 }
 
 async function openRest(
-  { config, log, metrics }: AppParts,
+  { config, log, metrics, secrets }: AppParts,
   broker: Broker,
   worker: Worker,
   listeners: readonly ListenerSettings[],
@@ -136,12 +148,17 @@ async function openRest(
     version: packageVersion(),
     log: log.child({}, 'tributary.rest'),
     maskSecrets: rest.maskSecrets,
+    redact: (text) => secrets.text(text),
     access: { rules: rest.access, clock: systemClock },
   });
   opened.defer(async () => {
     await server.close();
   });
-  const topics = localAccess(broker);
+  const { tables } = config.worker;
+  const topics = withoutTables(
+    localAccess(broker),
+    [tables.config, tables.offset, tables.status].map(({ topic }) => topic),
+  );
   tapRoute(server, topics, stopping);
   topicsRoutes(server, topics);
   await produceRoute(server, topics);
@@ -157,6 +174,10 @@ async function openRest(
   }));
   const [url] = await listenAll(server, opening, rest.portOption);
   return url!;
+}
+
+function providersOf({ config, env, secrets }: AppParts): ProviderOptions {
+  return { env, folder: config.folder, onResolved: (key, value) => secrets.resolved(key, value) };
 }
 
 /** Both, or the failure of one with the other closed again. */

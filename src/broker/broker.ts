@@ -6,7 +6,8 @@
  * BROKER_CLOSED (close() was called), ABORTED (its signal), BROKER_UNAVAILABLE (retriable), AUTHENTICATION_FAILED and
  * AUTHORIZATION_FAILED. Every call that can wait takes a signal.
  */
-import type { ConsumedRecord, ProduceRecord, TopicPartition } from '../record/record.ts';
+import type { ConsumedRecord, TopicPartition } from '../record/record.ts';
+import type { Records } from '../record/value-column.ts';
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
@@ -144,13 +145,13 @@ export interface Producer extends AsyncDisposable {
    * Sends records to one partition and resolves when they are stored as safely as the broker can (acks=all; embedded:
    * synced to disk). The records of one call, and calls for the same partition in the order they were made, keep their
    * order, retries included; up to five encoded batches a partition travel at once, further ones wait inside. The caller
-   * bounds how much it has outstanding.
+   * bounds how much it has outstanding. What the records stand in must not change until then.
    *
    * UNKNOWN_TOPIC, UNKNOWN_PARTITION, RECORD_TOO_LARGE (nothing of this call's batch was stored; its message names the
    * size and the bound), TIMEOUT, BROKER_FULL (retriable, after deliveryTimeoutMs), BROKER_REJECTED, PRODUCER_FENCED.
    * After a TIMEOUT or another failure whose outcome is unknown, later sends go on under a new producer epoch.
    */
-  send(topic: string, partition: number, records: readonly ProduceRecord[]): Promise<SendResult>;
+  send(topic: string, partition: number, records: Records): Promise<SendResult>;
 
   /** Number of partitions, cached; asks the broker where the topic is not known yet. UNKNOWN_TOPIC. */
   partitionCount(topic: string, options?: CallOptions): Promise<number>;

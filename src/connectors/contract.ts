@@ -6,7 +6,7 @@ import type { Clock, Random } from '../base/clock.ts';
 import type { ConfigDef, RawConfig } from '../config/config-def.ts';
 import type { OutboundPolicy } from '../net/outbound-policy.ts';
 import type { ConsumedRecord } from '../record/record.ts';
-import type { SourceRecord } from '../record/source-record.ts';
+import type { SourceColumn, SourceRecord } from '../record/source-record.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
@@ -16,6 +16,11 @@ export type SourceMap = Readonly<Record<string, unknown>>;
 export interface SourceBatch {
   /** In order of arrival; not empty. */
   readonly records: readonly SourceRecord[];
+  /**
+   * The same records where they are values alone, all of one kind and for one topic. Who sends these need not look at
+   * `records`, which are then made only when they are asked for (`record/column-batch.ts`).
+   */
+  readonly column?: SourceColumn;
   /** Which part of the source they come from. */
   readonly partition: SourceMap;
   /**
@@ -27,6 +32,8 @@ export interface SourceBatch {
   readonly receivedAtMs: number;
   /** With `transaction.boundary=connector`: what becomes of the open transaction once this batch is in it. */
   readonly transactionEnd?: 'commit' | 'abort';
+  /** Told once all of it is stored: nobody looks at it any more, so its memory may be used again. */
+  release?(): void;
 }
 
 export interface ConnectorContext {
@@ -59,6 +66,8 @@ interface ConnectorBase {
   readonly classNames: readonly string[];
   readonly version: string;
   readonly config: ConfigDef;
+  /** Keys that begin with one of these are the connector's, too, without an option each (`http.header.`). */
+  readonly prefixes?: readonly string[];
   /** Configurations of the tasks, at most `max`. The configuration is valid. */
   tasks(config: RawConfig, max: number): readonly RawConfig[];
 }

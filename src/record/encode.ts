@@ -1,8 +1,10 @@
 import { TributaryError } from '../base/errors.ts';
 import type { BatchBuffer } from './batch-buffer.ts';
 import { type Codecs, type CompressionName, compressionNames } from './codecs.ts';
+import { writeColumn } from './encode-column.ts';
 import { attributeBits, batchHeaderBytes, layout, lengthFieldEnd, writeInt64 } from './layout.ts';
 import type { Header, ProduceRecord } from './record.ts';
+import { asList, type Records, ValueColumn } from './value-column.ts';
 import { varintSize, varlongSize, writeVarint, writeVarlong } from './varint.ts';
 
 export interface EncodeOptions {
@@ -37,19 +39,32 @@ export interface EncodedBatch {
  * The trick is in what is not done: a record's size is added up first, from lengths alone, so that everything is
  * written once, straight to its place, and nothing is allocated for a record.
  */
-export function encodeBatch(
+export function encodeBatch(records: Records, from: number, into: BatchBuffer, options: EncodeOptions): EncodedBatch {
+  const { maxBytes, nowMs } = options;
+  const start = into.length;
+  const first = start + batchHeaderBytes;
+  const limit = start + maxBytes;
+  into.reserve(first);
+  const { count, at, baseTimestampMs, maxTimestampMs } =
+    records instanceof ValueColumn
+      ? { ...writeColumn(records, from, into, first, limit), baseTimestampMs: nowMs, maxTimestampMs: nowMs }
+      : writeRecords(records, from, into, first, limit, nowMs);
+  if (count === 0) throw nothingFits(records, from, maxBytes, nowMs);
+  const compression = compressRecords(into, first, at, limit, options);
+  writeHeader(into, start, count, compression, baseTimestampMs, maxTimestampMs, options);
+  return { start, end: into.length, count };
+}
+
+function writeRecords(
   records: readonly ProduceRecord[],
   from: number,
   into: BatchBuffer,
-  options: EncodeOptions,
-): EncodedBatch {
-  const { maxBytes, nowMs } = options;
-  const start = into.length;
-  const limit = start + maxBytes;
+  at: number,
+  limit: number,
+  nowMs: number,
+) {
   const baseTimestampMs = records[from]?.timestampMs ?? nowMs;
   let maxTimestampMs = baseTimestampMs;
-  let at = start + batchHeaderBytes;
-  into.reserve(at);
   let bytes = into.bytes;
   let index = from;
   for (; index < records.length; index++) {
@@ -67,11 +82,7 @@ export function encodeBatch(
     at = writeRecord(bytes, at, bodyBytes, record, timestampDelta, offsetDelta);
     if (timestampMs > maxTimestampMs) maxTimestampMs = timestampMs;
   }
-  const count = index - from;
-  if (count === 0) throw nothingFits(records, from, maxBytes, nowMs);
-  const compression = compressRecords(into, start + batchHeaderBytes, at, limit, options);
-  writeHeader(into, start, count, compression, baseTimestampMs, maxTimestampMs, options);
-  return { start, end: into.length, count };
+  return { count: index - from, at, baseTimestampMs, maxTimestampMs };
 }
 
 /** Bytes of a batch that holds this record alone, before compression. */
@@ -181,8 +192,8 @@ function writeHeader(
   bytes.writeUInt32BE(options.codecs.crc32c(bytes.subarray(start + layout.attributes, end)), start + layout.crc);
 }
 
-function nothingFits(records: readonly ProduceRecord[], from: number, maxBytes: number, nowMs: number): TributaryError {
-  const record = records[from];
+function nothingFits(records: Records, from: number, maxBytes: number, nowMs: number): TributaryError {
+  const [record] = asList(records.slice(from, from + 1));
   if (record === undefined)
     return new TributaryError('INTERNAL', `Cannot encode a batch of no records (from ${from} of ${records.length})`);
   const size = batchBytesOf({ ...record, timestampMs: record.timestampMs ?? nowMs });

@@ -1,11 +1,17 @@
 import type { SourceRecord } from './source-record.ts';
 
-/** Records with values of bytes, in order of arrival. Taking gives all of them at once; bounds are the caller's. */
+/** Records in order of arrival. Taking gives all of them at once; bounds are the caller's. */
 export class RecordQueue {
   #records: SourceRecord[] = [];
   /** Records before this position were dropped. */
   #head = 0;
   #bytes = 0;
+  readonly #bytesOf: (record: SourceRecord) => number;
+
+  /** `bytesOf`: what was given to `push` for the record. */
+  constructor(bytesOf: (record: SourceRecord) => number) {
+    this.#bytesOf = bytesOf;
+  }
 
   get length(): number {
     return this.#records.length - this.#head;
@@ -22,7 +28,7 @@ export class RecordQueue {
 
   dropOldest(): void {
     if (this.length === 0) return;
-    this.#bytes -= (this.#records[this.#head]!.value as Uint8Array).length;
+    this.#bytes -= this.#bytesOf(this.#records[this.#head]!);
     this.#head++;
     // The dropped part must not grow for ever while nobody takes.
     if (this.#head >= 1024 && this.#head * 2 >= this.#records.length) this.#compact();

@@ -1,4 +1,5 @@
 import type { Schema } from './schema.ts';
+import type { ValueColumn } from './value-column.ts';
 
 /** A header before it is converted to bytes. */
 export interface SourceHeader {
@@ -21,4 +22,11 @@ export interface SourceRecord {
   readonly headers: readonly SourceHeader[];
   /** null: the time at which the worker took it over. */
   readonly timestampMs: number | null;
+}
+
+/** Records whose values are bytes of one schema, for one topic; without keys, partitions, headers and times. */
+export interface SourceColumn {
+  readonly topic: string;
+  readonly schema: Schema | null;
+  readonly values: ValueColumn;
 }

@@ -25,9 +25,7 @@ export function configRoutes(server: FastifyInstance, context: RestContext): voi
     const parsed = parseConfigMap(request.body);
     if (!parsed.ok) throw unreadable(parsed.problem);
     const named = namedConfig(parsed.config, name);
-    const config = context.maskSecrets
-      ? unmasked(named, worker.secretKeys(named), worker.connector(name)?.config)
-      : named;
+    const config = context.maskSecrets ? unmasked(named, worker.connector(name)?.config, worker) : named;
     const outcome = await worker.put(name, config);
     const view = requireConnector(context, name);
     if (outcome === 'updated') return reply.send(connectorInfo(context, view));

@@ -32,7 +32,7 @@ export function connectorRoutes(server: FastifyInstance, context: RestContext): 
     if (!parsed.ok) throw unreadable(parsed.problem);
     const { name, initialState } = parsed.request;
     const named = namedConfig(parsed.request.config, name);
-    const config = context.maskSecrets ? unmasked(named, worker.secretKeys(named), undefined) : named;
+    const config = context.maskSecrets ? unmasked(named, undefined, worker) : named;
     await worker.create(name, config, initialState);
     // As Connect's distributed form answers: the tasks come after the connector, whoever wants them asks again.
     const created = connectorInfo(context, { ...requireConnector(context, name), tasks: [] });

@@ -28,15 +28,17 @@ const statuses: Readonly<Partial<Record<ErrorCode, number>>> = {
   GROUP_REBALANCING: 409,
 };
 
+/** `redact` takes known secrets out of texts: a connector's, or a library's, may quote one. */
 export function errorHandler(
   log: Log,
+  redact: (text: string) => string,
 ): (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply) => FastifyReply {
   return (error, request, reply) => {
     const { error_code: status, message } = bodyOf(error);
     if (status >= 500 && !(error instanceof Refusal)) {
       log.error('rest_request_failed', { method: request.method, path: request.routeOptions.url, error });
     }
-    return reply.code(status).send(errorBody(status, message));
+    return reply.code(status).send(errorBody(status, redact(message)));
   };
 }
 

@@ -23,7 +23,7 @@ export function requireConnector({ worker }: RestContext, name: string): Connect
 }
 
 export function shownConfig({ worker, maskSecrets }: RestContext, config: RawConfig): RawConfig {
-  return maskSecrets ? masked(config, worker.secretKeys(config)) : config;
+  return maskSecrets ? masked(config, worker) : config;
 }
 
 export function connectorInfo(context: RestContext, { name, config, tasks, type }: ConnectorView): ConnectorInfo {

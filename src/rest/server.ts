@@ -30,6 +30,8 @@ export interface RestServerOptions {
   readonly maskSecrets: boolean;
   /** Who may ask what; everybody everything without it. */
   readonly access?: { readonly rules: AccessRules; readonly clock: Clock };
+  /** Takes known secrets out of what errors say. */
+  readonly redact?: (text: string) => string;
   readonly log: Log;
 }
 
@@ -45,7 +47,7 @@ export function buildRestServer(options: RestServerOptions): FastifyInstance {
     // A path that cannot be decoded: found before there is a route whose error handler could answer.
     frameworkErrors: (_error, _request, reply: FastifyReply) => reply.code(400).send(statusError(400)),
   });
-  server.setErrorHandler(errorHandler(log));
+  server.setErrorHandler(errorHandler(log, options.redact ?? ((text) => text)));
   if (access !== undefined) guardAccess(server, access.rules, { log, metrics: registry.root(), clock: access.clock });
   answerUnknownPaths(server);
   acceptJsonBodies(server);

@@ -14,6 +14,9 @@ export interface Log {
   child(fields: LogFields, name?: string): Log;
 }
 
+/** Name of the log of who changed what. */
+export const auditLogger = 'tributary.rest.audit';
+
 export const silentLog: Log = {
   debug() {},
   info() {},

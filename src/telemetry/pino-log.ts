@@ -1,9 +1,10 @@
 /** The log of the process: lines for people on a terminal, JSON (pino) everywhere else. */
 import pino from 'pino';
 import { describeError, isError } from '../base/errors.ts';
-import type { Log, LogFields, LogLevel } from './log.ts';
+import { auditLogger, type Log, type LogFields, type LogLevel } from './log.ts';
 import { Loggers, type LogThreshold, type Threshold } from './loggers.ts';
 import { prettyLine } from './pretty-line.ts';
+import type { Redaction } from './redaction.ts';
 
 /** What lines are written to: a stream of Node, or a list in a test. */
 export interface LogOutput {
@@ -14,6 +15,8 @@ export interface LogOutput {
 export interface OpenLogOptions {
   /** Least level that is written, where no `loggers` are given. Default info. */
   readonly level?: LogLevel;
+  /** Secrets that fields must not show. Not for the audit log: nobody shall be able to blot out a line of it. */
+  readonly redaction?: Redaction;
   /** Levels by name, which may change while the log is in use. */
   readonly loggers?: Loggers;
   /** Default: standard error, so that what a command prints stays apart from it. */
@@ -30,7 +33,7 @@ export function openLog(options: OpenLogOptions = {}): Log {
   const isTerminal = output.isTTY === true;
   const colour = options.colour ?? (isTerminal && !process.env['NO_COLOR']);
   const lines = (options.pretty ?? isTerminal) ? prettyLines(output, colour) : jsonLines(output);
-  return named(loggers, 'root', lines);
+  return named({ loggers, redaction: options.redaction }, 'root', lines);
 }
 
 /** Writes lines, whatever their level, with fields of its own on each. */
@@ -39,11 +42,21 @@ interface Lines {
   with(fields: LogFields): Lines;
 }
 
-function named(loggers: Loggers, name: string, lines: Lines): Log {
-  const threshold: Threshold = loggers.threshold(name);
+interface Rules {
+  readonly loggers: Loggers;
+  readonly redaction: Redaction | undefined;
+}
+
+function named(rules: Rules, name: string, lines: Lines): Log {
+  const threshold: Threshold = rules.loggers.threshold(name);
+  const redaction = name === auditLogger ? undefined : rules.redaction;
+  const clean = (fields: LogFields): LogFields => {
+    const texts = plain(fields);
+    return redaction === undefined ? texts : (redaction.value(texts) as LogFields);
+  };
   const at = (level: LogLevel): Log[LogLevel] => {
     return (event, fields = {}) => {
-      if (threshold.writes(level)) lines.write(level, event, fields);
+      if (threshold.writes(level)) lines.write(level, event, clean(fields));
     };
   };
   return {
@@ -51,7 +64,7 @@ function named(loggers: Loggers, name: string, lines: Lines): Log {
     info: at('info'),
     warn: at('warn'),
     error: at('error'),
-    child: (fields, childName = name) => named(loggers, childName, lines.with(fields)),
+    child: (fields, childName = name) => named(rules, childName, lines.with(clean(fields))),
   };
 }
 
@@ -80,8 +93,8 @@ function jsonLines(output: LogOutput): Lines {
 
 function pinoLines(lines: pino.Logger): Lines {
   return {
-    write: (level, event, fields) => lines[level](plain(fields), event),
-    with: (fields) => pinoLines(lines.child(plain(fields))),
+    write: (level, event, fields) => lines[level](fields, event),
+    with: (fields) => pinoLines(lines.child(fields)),
   };
 }
 

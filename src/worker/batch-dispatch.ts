@@ -39,7 +39,9 @@ export class BatchDispatch {
   }
 
   async #refused(send: RecordSend, batch: PreparedBatch, error: unknown): Promise<unknown> {
-    const { topic, partition, records } = send;
+    const { topic, partition, asCame } = send;
+    // Checked by columnSend: bytes that go out unchanged.
+    const records = asCame === undefined ? send.records : (asCame() as unknown as readonly ProduceRecord[]);
     if (!isError(error) || isRetriable(error)) throw error;
     if (divisible.has(error.code) && records.length > 1) {
       const middle = records.length >> 1;

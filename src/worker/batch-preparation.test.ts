@@ -5,8 +5,8 @@ import { textRecord } from '../../test/support/scripted-source.ts';
 import { systemClock } from '../base/clock.ts';
 import { TributaryError } from '../base/errors.ts';
 import type { RawConfig } from '../config/raw.ts';
-import type { ProduceRecord } from '../record/record.ts';
 import type { SourceRecord } from '../record/source-record.ts';
+import { asList, type Records } from '../record/value-column.ts';
 import { type LogEntry, recordingLog } from '../telemetry/log.ts';
 import { MetricRegistry } from '../telemetry/metrics.ts';
 import { TransformFailure } from '../transform/chain.ts';
@@ -73,11 +73,12 @@ async function setup(config: RawConfig, transform?: (value: string) => string | 
     clock: systemClock,
     signal: stop.signal,
   });
-  const prepare = (...values: readonly string[]) => preparation.prepare(values.map((value) => textRecord('t', value)));
+  const prepare = (...values: readonly string[]) =>
+    preparation.prepare({ records: values.map((value) => textRecord('t', value)), partition: {}, receivedAtMs: 0 });
   return { prepare, preparation, metrics, entries, stop };
 }
 
-const valuesOf = (records: readonly ProduceRecord[] = []): string[] => records.map(({ value }) => String(value));
+const valuesOf = (records: Records = []): string[] => asList(records).map(({ value }) => String(value));
 
 const refuseB = (value: string): string => {
   if (value === 'b') throw new Error('no b');

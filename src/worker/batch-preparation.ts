@@ -3,8 +3,10 @@
  * configuration says; where it fails the task, what came before it is still sent.
  */
 import type { Clock } from '../base/clock.ts';
+import type { SourceBatch } from '../connectors/contract.ts';
 import type { ProduceRecord } from '../record/record.ts';
 import type { SourceRecord } from '../record/source-record.ts';
+import { asList } from '../record/value-column.ts';
 import type { LogFields } from '../telemetry/log.ts';
 import { type Chain, TransformFailure } from '../transform/chain.ts';
 import { cut } from './batch-limit.ts';
@@ -12,6 +14,7 @@ import type { DeadLetters } from './dead-letter-topic.ts';
 import { asRecordError, type RecordFailure, type RecordFailures, type Stage } from './record-failures.ts';
 import {
   type Converters,
+  columnSend,
   type RecordSend,
   RecordSends,
   type TopicBounds,
@@ -73,21 +76,26 @@ export class BatchPreparation {
     this.#options = options;
   }
 
-  async prepare(records: readonly SourceRecord[]): Promise<PreparedBatch> {
+  async prepare(batch: SourceBatch): Promise<PreparedBatch> {
     const { chain, learn, converters, boundsOf, maxBatchBytes } = this.#options;
     const sticky = this.#sticky++;
     if (chain === undefined) {
-      const learning = learn(topicsOf(records));
+      const { column } = batch;
+      const topics = column === undefined ? topicsOf(batch.records) : [column.topic];
+      const learning = learn(topics);
       if (learning !== undefined) await learning;
-      const bounds = boundsOf(records[0]!.topic);
-      const whole = wholeSend(records, converters, bounds, sticky);
+      const bounds = boundsOf(topics[0]!);
+      const whole =
+        column === undefined
+          ? wholeSend(batch.records, converters, bounds, sticky)
+          : columnSend(column, converters, bounds, sticky, () => batch.records);
       if (whole !== undefined) {
         const sends = bounds.maxBytes < maxBatchBytes ? cutSends([whole], boundsOf, maxBatchBytes) : [whole];
         const { bytes } = whole;
         return {
           sends,
           letters: noLetters,
-          records: records.length,
+          records: whole.records.length,
           bytes,
           filtered: 0,
           failure: undefined,
@@ -96,7 +104,7 @@ export class BatchPreparation {
         };
       }
     }
-    return this.#oneByOne(records, sticky);
+    return this.#oneByOne(batch.records, sticky);
   }
 
   async #oneByOne(records: readonly SourceRecord[], sticky: number): Promise<PreparedBatch> {
@@ -215,6 +223,6 @@ function cutSends(
   return sends.flatMap((send) => {
     const { maxBytes } = boundsOf(send.topic);
     if (maxBytes >= maxBatchBytes) return [send];
-    return cut(send.records, maxBytes).map((records) => ({ ...send, records }));
+    return cut(asList(send.records), maxBytes).map((records) => ({ ...send, records }));
   });
 }

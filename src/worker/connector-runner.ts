@@ -86,7 +86,11 @@ export class ConnectorRunner {
       made = this.#make(stored);
     } catch (error) {
       this.#forgetTasks(0);
-      this.#become({ state: 'FAILED', trace: describeError(error), version: null });
+      this.#become({
+        state: 'FAILED',
+        trace: (this.#context.options.redact ?? same)(describeError(error)),
+        version: null,
+      });
       return;
     }
     const { connector, taskConfigs } = made;
@@ -129,7 +133,8 @@ export class ConnectorRunner {
     const config = options.resolve?.(stored) ?? stored;
     checkConnectorConfig(this.name, stored, config, options.connectors);
     const connector = findConnector(options.connectors, config['connector.class'] ?? '');
-    for (const { key, hint } of unknownKeys(connectorOptions(connector.config), config, frameworkPrefixes)) {
+    const prefixes = [...frameworkPrefixes, ...(connector.prefixes ?? [])];
+    for (const { key, hint } of unknownKeys(connectorOptions(connector.config), config, prefixes)) {
       this.#log.warn('unknown_key', { key, hint: `nothing reads it.${hint}` });
     }
     // Its tasks read these again: what is wrong with them is known before there are any.
@@ -157,6 +162,7 @@ export class ConnectorRunner {
     const runner = new TaskRunner({
       log,
       clock: options.clock,
+      redact: options.redact ?? same,
       restart: {
         enabled: (options.autoRestart ?? true) && framework['errors.restart.enabled'],
         delayMs: framework['errors.restart.delay.ms'],
@@ -236,6 +242,10 @@ export class ConnectorRunner {
     const status = { state, trace, workerId: this.#context.options.workerId, version };
     return clean === undefined ? status : { ...status, clean };
   }
+}
+
+function same(text: string): string {
+  return text;
 }
 
 /** A source's task is named as Kafka Connect's connectors name theirs; nothing here reads it, clients show it. */

@@ -4,7 +4,7 @@ import { partitionForKey } from '../record/partitioner.ts';
 import { BYTES, STRING } from '../record/schema.ts';
 import { noSourceHeaders, type SourceRecord } from '../record/source-record.ts';
 import { selectConverters } from './converter-selection.ts';
-import { type Converters, type RecordSend, RecordSends, topicsOf, wholeSend } from './record-sends.ts';
+import { type Converters, type ListSend, RecordSends, topicsOf, wholeSend } from './record-sends.ts';
 
 const natural = selectConverters({}, {});
 const json = selectConverters({}, { 'value.converter': 'JsonConverter', 'value.converter.schemas.enable': 'false' });
@@ -30,7 +30,7 @@ function sendsOf(
   converters: Converters,
   partitions: number,
   sticky: number,
-): readonly RecordSend[] {
+): readonly ListSend[] {
   const sends = new RecordSends(converters, () => ({ ...bounds, partitions }), sticky);
   for (const each of records) sends.add(each);
   return sends.sends;

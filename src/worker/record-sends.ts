@@ -6,7 +6,8 @@ import { partitionForKey } from '../record/partitioner.ts';
 import type { Header, ProduceRecord } from '../record/record.ts';
 import { noHeaders } from '../record/record.ts';
 import type { Schema } from '../record/schema.ts';
-import type { SourceRecord } from '../record/source-record.ts';
+import type { SourceColumn, SourceRecord } from '../record/source-record.ts';
+import type { Records } from '../record/value-column.ts';
 import type { Stage } from './record-failures.ts';
 
 export interface Converters {
@@ -18,6 +19,12 @@ export interface Converters {
 export interface RecordSend {
   readonly topic: string;
   readonly partition: number;
+  readonly records: Records;
+  /** The records of a column as they came in, for those that have to be looked at one by one. */
+  readonly asCame?: () => readonly SourceRecord[];
+}
+
+export interface ListSend extends RecordSend {
   readonly records: ProduceRecord[];
 }
 
@@ -55,7 +62,7 @@ export function wholeSend(
   { value: converter }: Converters,
   { partitions, maxBytes }: TopicBounds,
   sticky: number,
-): WholeSend | undefined {
+): (WholeSend & ListSend) | undefined {
   const { topic, valueSchema } = records[0]!;
   if (!converter.passes(valueSchema)) return undefined;
   const surelyFits = maxBytes - overheadBytes;
@@ -78,12 +85,24 @@ export function wholeSend(
   return { topic, partition: sticky % partitions, records: records as unknown as ProduceRecord[], bytes };
 }
 
+/** The same for a column, whose batch gives its records where a look is needed after all. */
+export function columnSend(
+  { topic, schema, values }: SourceColumn,
+  { value: converter }: Converters,
+  { partitions, maxBytes }: TopicBounds,
+  sticky: number,
+  asCame: () => readonly SourceRecord[],
+): WholeSend | undefined {
+  if (!converter.passes(schema) || values.longest > maxBytes - overheadBytes) return undefined;
+  return { topic, partition: sticky % partitions, records: values, bytes: values.valueBytes, asCame };
+}
+
 /** Converts records one by one and sorts them into sends. `stage` says where it was when it threw. */
 export class RecordSends {
   readonly #converters: Converters;
   readonly #boundsOf: (topic: string) => TopicBounds;
   readonly #sticky: number;
-  readonly #sends = new Map<string, RecordSend>();
+  readonly #sends = new Map<string, ListSend>();
   stage: Stage = 'KEY_CONVERTER';
   /** Of all keys and values. */
   bytes = 0;
@@ -95,7 +114,7 @@ export class RecordSends {
     this.#sticky = sticky;
   }
 
-  get sends(): readonly RecordSend[] {
+  get sends(): readonly ListSend[] {
     return [...this.#sends.values()];
   }
 

@@ -261,9 +261,9 @@ class Run {
   }
 
   async #submit(batch: SourceBatch, { preparation, dispatch }: Way): Promise<void> {
-    this.#metrics.polled.value += batch.records.length;
+    this.#metrics.polled.value += batch.column?.values.length ?? batch.records.length;
     this.#metrics.batches.value++;
-    const prepared = await preparation.prepare(batch.records);
+    const prepared = await preparation.prepare(batch);
     this.#metrics.filtered.value += prepared.filtered;
     this.#left += prepared.left;
     if (prepared.sends.length > 0 || prepared.letters.length > 0)
@@ -282,6 +282,7 @@ class Run {
     if (records > 0) for (const { topic } of sends) if (!this.#topics.has(topic)) this.#report(topic);
     // A record that was skipped or filtered does not move the offset by itself (as Kafka Connect has it); a dead letter does.
     if (failure === undefined && (records > 0 || letters.length > 0)) this.#commits.acknowledged(batch);
+    batch.release?.();
   }
 
   #report(topic: string): void {

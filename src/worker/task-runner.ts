@@ -22,6 +22,7 @@ export interface TaskState {
 export interface TaskRunnerOptions {
   readonly start: (setDetail: (detail: string | undefined) => void) => RunningTask | Promise<RunningTask>;
   readonly restart: RestartPolicy;
+  readonly redact: (text: string) => string;
   /** A task that has not ended so long after it was stopped is given up. */
   readonly stopTimeoutMs: number;
   /** Told of each change; `clean` is true where the task ended with everything written. */
@@ -80,7 +81,7 @@ export class TaskRunner {
     let detail: string | undefined;
     try {
       const running = await this.#options.start((text) => {
-        detail = text;
+        detail = text === undefined ? undefined : this.#options.redact(text);
         if (this.#state.state === 'RUNNING') this.#state = { ...this.#state, detail };
       });
       this.#running = running;
@@ -98,7 +99,7 @@ export class TaskRunner {
 
   #failed(error: unknown): void {
     this.#endedClean = true; // it has told its reason; nothing of it is unknown
-    this.#become({ state: 'FAILED', trace: traceOf(error), detail: undefined }, true);
+    this.#become({ state: 'FAILED', trace: this.#options.redact(traceOf(error)), detail: undefined }, true);
     this.#options.log.error('task_failed', { reason: describeError(error) });
     const { enabled, delayMs, maxDelayMs } = this.#options.restart;
     if (!enabled || !this.#wanted) return;

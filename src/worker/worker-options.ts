@@ -38,6 +38,8 @@ export interface WorkerOptions {
   readonly resolve?: (config: RawConfig) => RawConfig;
   /** Where a connector with this configuration (as it is stored) may connect to. Default: everywhere. */
   readonly outbound?: (connector: string, config: RawConfig) => OutboundPolicy;
+  /** Takes known secrets out of what errors and connectors say of themselves, before it stands in a status. */
+  readonly redact?: (text: string) => string;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly clock: Clock;

@@ -18,6 +18,7 @@ import type {
   TopicDescription,
 } from '../../src/broker/broker.ts';
 import type { ConsumedRecord, ProduceRecord, TopicPartition } from '../../src/record/record.ts';
+import { asList } from '../../src/record/value-column.ts';
 
 export interface MemoryBroker extends Broker {
   /** Runs before a send is stored: to delay it, to fail it, or to look at it. */
@@ -99,10 +100,11 @@ export function memoryBroker(): MemoryBroker {
     return {
       send(topic, partition, records) {
         const key = `${topic}/${partition}`;
+        const list = asList(records);
         const before = last.get(key) ?? Promise.resolve();
         const sent = before.then(
-          () => store(topic, partition, records),
-          () => store(topic, partition, records),
+          () => store(topic, partition, list),
+          () => store(topic, partition, list),
         );
         last.set(key, sent);
         inFlight.add(sent);

@@ -10,7 +10,7 @@ import { idleKeys, knownPrefixes, usedKeys } from './connect-keys.ts';
 import { listenerTlsOf } from './connect-listener-tls.ts';
 import { kafkaSecurityOf } from './connect-security.ts';
 import type { ConfigProblem } from './problem.ts';
-import { resolveValue } from './providers.ts';
+import { type ProviderOptions, resolveValue } from './providers.ts';
 import { accountPrefixes } from './rest-accounts.ts';
 import { restSettingsOf } from './rest-config.ts';
 
@@ -27,6 +27,8 @@ export interface ConnectOptions {
   readonly broker?: string;
   readonly listen?: string;
   readonly hostname: string;
+  /** Told of each value that a reference stood for. */
+  readonly onResolved?: (key: string, value: string) => void;
 }
 
 export function readConnectConfig(
@@ -35,7 +37,11 @@ export function readConnectConfig(
   connectors: readonly NamedConnector[],
   options: ConnectOptions,
 ): ConnectConfig {
-  const reader = new WorkerFile(file, text, options.env);
+  const reader = new WorkerFile(file, text, {
+    env: options.env,
+    folder: dirname(file),
+    onResolved: options.onResolved,
+  });
   const broker = options.broker ?? brokerOf(reader);
   const security = kafkaSecurityOf(reader.values);
   if (!security.ok) reader.problem(security.key, security.message);
@@ -88,7 +94,7 @@ class WorkerFile {
   readonly #file: string;
   readonly #lines = new Map<string, number>();
 
-  constructor(file: string, text: string, env: NodeJS.ProcessEnv) {
+  constructor(file: string, text: string, providers: ProviderOptions) {
     this.#file = file;
     const values: Record<string, string> = {};
     this.values = values;
@@ -101,7 +107,7 @@ class WorkerFile {
       this.#lines.set(key, line);
       // Resolved at once: these values are neither stored nor shown, and a whole JAAS entry may stand behind a reference.
       try {
-        values[key] = resolveValue(key, value, { env, folder: dirname(file) });
+        values[key] = resolveValue(key, value, providers);
       } catch (error) {
         if (!isError(error)) throw error;
         this.problem(key, error.message);

@@ -1,9 +1,13 @@
 /** What is wrong with the configuration of a connector, with the line of each key. */
 import { isError } from '../../base/errors.ts';
 import { unknownKeys, validate } from '../../config/config-def.ts';
+import type { RawConfig } from '../../config/raw.ts';
+import { secretTexts } from '../../config/secrets.ts';
 import type { Connector } from '../../connectors/contract.ts';
+import { Redaction } from '../../telemetry/redaction.ts';
 import { connectorOptions, frameworkPrefixes } from '../../worker/framework-config.ts';
 import { findConnector } from '../../worker/plugins.ts';
+import { passwordKeys } from '../known-secrets.ts';
 import type { NamedConnector } from './app-config.ts';
 import type { ConfigProblem } from './problem.ts';
 import { type ProviderOptions, resolveConfig } from './providers.ts';
@@ -43,12 +47,18 @@ export function connectorProblems({ name, config }: NamedConnector, check: Conne
   try {
     const connector = findConnector(check.connectors, className);
     const definition = connectorOptions(connector.config);
-    for (const { key, hint } of unknownKeys(definition, config, frameworkPrefixes)) {
+    for (const { key, hint } of unknownKeys(definition, config, [
+      ...frameworkPrefixes,
+      ...(connector.prefixes ?? []),
+    ])) {
       (check.unknown === 'error' ? problems : warnings).push(at(key, `unknown key.${hint}`));
     }
     const resolved = resolveConfig({ ...config, name }, check.providers);
     for (const { name: key, errors } of validate(definition, resolved)) {
-      for (const error of errors) problems.push(at(key, asWritten(error, config[key], resolved[key])));
+      for (const error of errors) {
+        const message = asWritten(error, config[key], resolved[key]);
+        problems.push(at(key, withoutSecrets(message, resolved, check.connectors)));
+      }
     }
   } catch (error) {
     if (!isError(error, 'CONFIG_INVALID')) throw error;
@@ -61,4 +71,11 @@ export function connectorProblems({ name, config }: NamedConnector, check: Conne
 function asWritten(message: string, written: string | undefined, resolved: string | undefined): string {
   if (written === undefined || !resolved || written === resolved) return message;
   return message.replaceAll(resolved, written);
+}
+
+/** Parts of a value that are secret, such as the password of a URL. */
+function withoutSecrets(message: string, config: RawConfig, connectors: readonly Connector[]): string {
+  const redaction = new Redaction();
+  redaction.add(secretTexts(config, passwordKeys(config, connectors)));
+  return redaction.text(message);
 }

@@ -20,6 +20,8 @@ export interface Loaded<T> {
 
 export interface LoadOptions {
   readonly env: NodeJS.ProcessEnv;
+  /** Told of each value that a reference stood for. */
+  readonly onResolved?: (key: string, value: string) => void;
   readonly connectors: readonly Connector[];
 }
 
@@ -27,13 +29,19 @@ export interface LoadOptions {
 export function loadYaml(file: string | undefined, overrides: Overrides, options: LoadOptions): Loaded<AppConfig> {
   const shown = file ?? 'tributary.yaml';
   const text = file === undefined ? '' : readFile(file);
-  const { config, problems, warnings, lineOf } = readYamlConfig(shown, text, options.env, overrides);
+  const { config, problems, warnings, lineOf } = readYamlConfig(
+    shown,
+    text,
+    options.env,
+    overrides,
+    options.onResolved,
+  );
   if (config === undefined) return { config, problems, warnings };
   const found = config.connectors.map((connector) =>
     connectorProblems(connector, {
       file: shown,
       connectors: options.connectors,
-      providers: { env: options.env, folder: config.folder },
+      providers: { env: options.env, folder: config.folder, onResolved: options.onResolved },
       lineOf: (key) => lineOf(connector.name, key),
       shownPrefix: `connectors.${connector.name}.`,
       unknown: 'error',
@@ -58,6 +66,7 @@ export function loadConnect(files: ConnectFiles, options: LoadOptions): Loaded<A
     broker: files.broker,
     listen: files.listen,
     hostname: hostname(),
+    onResolved: options.onResolved,
   });
   const twice = connectors.find(({ name }, i) => connectors.findIndex((other) => other.name === name) !== i);
   const more: ConfigProblem[] =
@@ -72,7 +81,7 @@ export function loadConnector(
 ): Loaded<NamedConnector> {
   const { connector, problems, lineOf } = readConnectorFile(file, readFile(file));
   if (connector === undefined) return { config: undefined, problems, warnings: [] };
-  const providers = { env: options.env, folder: dirname(file) };
+  const providers = { env: options.env, folder: dirname(file), onResolved: options.onResolved };
   const check = { file, connectors: options.connectors, providers, lineOf, shownPrefix: '', unknown };
   return combined(connector, [connectorProblems(connector, check)]);
 }

@@ -14,6 +14,8 @@ export interface ProviderOptions {
   readonly env: NodeJS.ProcessEnv;
   /** Folder that relative paths start from. */
   readonly folder: string;
+  /** Told of each value that a reference stood for. */
+  readonly onResolved?: (key: string, value: string) => void;
 }
 
 /** CONFIG_INVALID names the key and the reference that has no value; never a value. */
@@ -33,6 +35,7 @@ export function resolveValue(key: string, value: string, options: ProviderOption
       (problem, cause) =>
         new TributaryError('CONFIG_INVALID', `Cannot resolve "${whole}" for "${key}": ${problem}`, { cause }),
     );
+    options.onResolved?.(key, found);
     return found;
   });
 }

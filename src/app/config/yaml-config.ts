@@ -30,6 +30,7 @@ export function readYamlConfig(
   text: string,
   env: NodeJS.ProcessEnv,
   overrides: Overrides = {},
+  onResolved?: ProviderOptions['onResolved'],
 ): YamlConfig {
   const tree = readYaml(file, text);
   const known = Object.keys(appOptions.options);
@@ -58,7 +59,7 @@ export function readYamlConfig(
   let rest: RestSettings | undefined;
   if (problems.length === 0) {
     problems.push(...problemsBetween(file, tree, values));
-    rest = restOf(file, tree, raw, values, { env, folder }, problems);
+    rest = restOf(file, tree, raw, values, { env, folder, onResolved }, problems);
   }
   const config = problems.length > 0 || rest === undefined ? undefined : appConfig(values, rest, tree, folder);
   return { config, problems, warnings: environment.warnings, lineOf };

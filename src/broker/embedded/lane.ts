@@ -6,14 +6,14 @@
 import { backoffMs } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { TributaryError } from '../../base/errors.ts';
-import type { ProduceRecord } from '../../record/record.ts';
+import { asList, type Records } from '../../record/value-column.ts';
 import type { SendResult } from '../broker.ts';
 import { type AppendAnswer, errorOf } from './store-client.ts';
 
 export interface LaneParts {
   readonly clock: Clock;
   /** Encodes what fits of the records, under these numbers. */
-  readonly encode: (records: readonly ProduceRecord[], numbers: Numbers) => EncodedForStore;
+  readonly encode: (records: Records, numbers: Numbers) => EncodedForStore;
   /** Gives encoded bytes other numbers. */
   readonly renumber: (buffer: ArrayBuffer, length: number, numbers: Numbers) => void;
   readonly append: (buffer: ArrayBuffer, length: number) => Promise<AppendAnswer>;
@@ -38,7 +38,7 @@ export interface EncodedForStore {
 
 /** A call of send. */
 interface Send {
-  readonly records: readonly ProduceRecord[];
+  readonly records: Records;
   readonly bytes: number;
   readonly deadlineMs: number;
   readonly done: (result: SendResult) => void;
@@ -98,7 +98,7 @@ export class Lane {
     return this.#inFlight.size === 0 && this.#waiting.length === 0 && this.#failed.length === 0 && !this.#isRetrying;
   }
 
-  send(records: readonly ProduceRecord[], bytes: number, deadlineMs: number): Promise<SendResult> {
+  send(records: Records, bytes: number, deadlineMs: number): Promise<SendResult> {
     return new Promise((done, failed) => {
       const progress = { encoded: 0, stored: 0, baseOffset: -1, isOver: false };
       this.#waiting.push({ records, bytes, deadlineMs, done, failed, ...progress });
@@ -189,7 +189,7 @@ export class Lane {
   }
 
   /** The first sends that wait, as many as make a good batch, and their records that are still to be encoded. */
-  #merged(): { readonly sends: readonly Send[]; readonly records: readonly ProduceRecord[] } {
+  #merged(): { readonly sends: readonly Send[]; readonly records: Records } {
     const sends: Send[] = [];
     let bytes = 0;
     for (const send of this.#waiting) {
@@ -197,9 +197,8 @@ export class Lane {
       sends.push(send);
       bytes += send.bytes;
     }
-    const rest = ({ records, encoded }: Send): readonly ProduceRecord[] =>
-      encoded === 0 ? records : records.slice(encoded);
-    return { sends, records: sends.length === 1 ? rest(sends[0]!) : sends.flatMap(rest) };
+    const rest = ({ records, encoded }: Send): Records => (encoded === 0 ? records : records.slice(encoded));
+    return { sends, records: sends.length === 1 ? rest(sends[0]!) : sends.flatMap((send) => asList(rest(send))) };
   }
 
   #post(batch: Batch): void {

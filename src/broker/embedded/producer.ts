@@ -7,6 +7,7 @@ import type { Codecs } from '../../record/codecs.ts';
 import { batchBytesOf, encodeBatch } from '../../record/encode.ts';
 import { setLogAppendTime, setProducer } from '../../record/patch.ts';
 import type { ProduceRecord, TopicPartition } from '../../record/record.ts';
+import { type Records, ValueColumn } from '../../record/value-column.ts';
 import type { GroupMember, Producer, ProducerOptions, SendResult } from '../broker.ts';
 import { EmbeddedGroupMember } from './group.ts';
 import { type EncodedForStore, Lane, type Numbers } from './lane.ts';
@@ -55,7 +56,7 @@ export class EmbeddedProducer implements Producer {
     }
   }
 
-  async send(topic: string, partition: number, records: readonly ProduceRecord[]): Promise<SendResult> {
+  async send(topic: string, partition: number, records: Records): Promise<SendResult> {
     if (this.#closing !== undefined) throw closedError();
     this.#transaction?.mustBeOpen();
     const { no } = this.#parts.topics.partition(topic, partition);
@@ -133,9 +134,11 @@ export class EmbeddedProducer implements Producer {
   }
 
   /** Bytes of the records, about. Throws for the whole call before any of it is sent. */
-  #check(topic: TopicState, records: readonly ProduceRecord[]): number {
+  #check(topic: TopicState, records: Records): number {
     const maxBytes = this.#maxBytes(topic);
     const needsKeys = isCompacted(topic.config);
+    if (records instanceof ValueColumn && !needsKeys && records.longest + recordOverhead <= maxBytes)
+      return records.valueBytes + records.length * recordOverhead;
     let sum = 0;
     for (const record of records) {
       const { key, value, headers } = record;
@@ -182,7 +185,7 @@ export class EmbeddedProducer implements Producer {
     return lane;
   }
 
-  #encode(topic: string, records: readonly ProduceRecord[], { epoch, sequence }: Numbers): EncodedForStore {
+  #encode(topic: string, records: Records, { epoch, sequence }: Numbers): EncodedForStore {
     const { clock, codecs, client, producerId } = this.#parts;
     const state = this.#parts.topics.known(topic);
     const scratch = this.#scratch;

@@ -1,8 +1,8 @@
-import type { ProduceRecord } from '../../record/record.ts';
+import type { Records } from '../../record/value-column.ts';
 
 /** One call of send(). */
 export interface SendCall {
-  readonly records: readonly ProduceRecord[];
+  readonly records: Records;
   readonly deadlineMs: number;
   /** Index of the first record that is in no batch yet. */
   next: number;
@@ -13,7 +13,7 @@ export interface SendCall {
   isDone: boolean;
 }
 
-export function sendCall(records: readonly ProduceRecord[], deadlineMs: number): SendCall {
+export function sendCall(records: Records, deadlineMs: number): SendCall {
   return { records, deadlineMs, next: 0, stored: 0, baseOffset: -1, lastOffset: -1, isDone: false };
 }
 
@@ -30,7 +30,7 @@ export interface Part {
 }
 
 export class Batch {
-  readonly records: readonly ProduceRecord[];
+  readonly records: Records;
   readonly from: number;
   readonly count: number;
   /** Timestamp of records that have none. */
@@ -48,7 +48,7 @@ export class Batch {
   wasRaised = false;
 
   constructor(
-    records: readonly ProduceRecord[],
+    records: Records,
     from: number,
     timeMs: number,
     parts: readonly Part[],

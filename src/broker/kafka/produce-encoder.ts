@@ -2,7 +2,7 @@ import { TributaryError } from '../../base/errors.ts';
 import { BatchBuffer } from '../../record/batch-buffer.ts';
 import type { Codecs, CompressionName } from '../../record/codecs.ts';
 import { batchBytesOf, encodeBatch } from '../../record/encode.ts';
-import type { ProduceRecord } from '../../record/record.ts';
+import { asList, type Records, ValueColumn } from '../../record/value-column.ts';
 import type { Batch, Identity } from './produce-batch.ts';
 import type { FitRequest } from './produce-state.ts';
 
@@ -12,6 +12,8 @@ export interface EncoderSettings {
   readonly isTransactional: boolean;
 }
 
+/** More than a value's batch takes beside the value. */
+const recordOverhead = 128;
 /** More than that is given back to the system after it was needed once. */
 const keptBytes = 8 * 1024 * 1024;
 
@@ -60,7 +62,7 @@ export class ProduceEncoder {
   }
 
   #encode(
-    records: readonly ProduceRecord[],
+    records: Records,
     from: number,
     maxBytes: number,
     nowMs: number,
@@ -79,9 +81,10 @@ export class ProduceEncoder {
 }
 
 /** Size of the first record, from `from` on, that fits into no batch. */
-function misfitOf(records: readonly ProduceRecord[], from: number, maxBytes: number): number | undefined {
-  for (let index = from; index < records.length; index++) {
-    const size = batchBytesOf(records[index]!);
+function misfitOf(records: Records, from: number, maxBytes: number): number | undefined {
+  if (records instanceof ValueColumn && records.longest + recordOverhead <= maxBytes) return undefined;
+  for (const record of asList(from === 0 ? records : records.slice(from))) {
+    const size = batchBytesOf(record);
     if (size > maxBytes) return size;
   }
   return undefined;

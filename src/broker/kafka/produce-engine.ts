@@ -1,8 +1,9 @@
 import { backoffMs } from '../../base/backoff.ts';
 import { describeError, isError, isRetriable, TributaryError } from '../../base/errors.ts';
 import { batchBytesOf } from '../../record/encode.ts';
-import type { ProduceRecord, TopicPartition } from '../../record/record.ts';
+import type { TopicPartition } from '../../record/record.ts';
 import { partitionKey } from '../../record/record.ts';
+import type { Records } from '../../record/value-column.ts';
 import type { CompressionName, RetryEvent, SendResult } from '../broker.ts';
 import type { ProduceAnswer, ProducedPartition } from './api/produce.ts';
 import { describeConfig } from './api/topics.ts';
@@ -94,7 +95,7 @@ export class ProduceEngine {
     };
   }
 
-  send(topic: string, partition: number, records: readonly ProduceRecord[]): Promise<SendResult> {
+  send(topic: string, partition: number, records: Records): Promise<SendResult> {
     const call = sendCall(records, this.#nowMs() + this.#settings.deliveryTimeoutMs);
     const sender = this.#sender(topic, partition);
     return new Promise((resolve, reject) => {

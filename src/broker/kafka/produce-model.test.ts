@@ -96,7 +96,7 @@ function run(script: readonly Step[], timeoutMs: number): void {
   const unknown = new Set<number>();
   let nextId = 0;
   let nowMs = 0;
-  const idsOf = (call: SendCall): number[] => call.records.map((record) => ids.get(record)!);
+  const idsOf = (call: SendCall): number[] => [...call.records].map((record) => ids.get(record)!);
   const state = new PartitionState(
     {
       name: 'p',
@@ -125,7 +125,7 @@ function run(script: readonly Step[], timeoutMs: number): void {
       }));
       if (batch === undefined) return;
       const { identity, sequence } = batch;
-      const records = batch.records.slice(batch.from, batch.from + batch.count);
+      const records = [...batch.records.slice(batch.from, batch.from + batch.count)];
       const sent = { batch, ...identity, sequence, ids: records.map((record) => ids.get(record)!) };
       out.push({ sent, fate });
     }

@@ -15,7 +15,7 @@
  * One machine with one state, so one file, though a long one.
  */
 import { describeError, TributaryError } from '../../base/errors.ts';
-import type { ProduceRecord } from '../../record/record.ts';
+import { asList, type Records } from '../../record/value-column.ts';
 import { Batch, type Identity, type Part, type SendCall, sequenceAfter } from './produce-batch.ts';
 
 /** What became of an attempt. */
@@ -39,7 +39,7 @@ export interface PartitionEvents {
 
 /** What the next batch may hold, and the numbers it gets. */
 export interface FitRequest {
-  readonly records: readonly ProduceRecord[];
+  readonly records: Records;
   readonly from: number;
   /** True where nothing of these records was sent yet. */
   readonly isFirst: boolean;
@@ -265,7 +265,7 @@ export class PartitionState {
   #take(calls: readonly SendCall[], identity: Identity, fit: Fit): Batch {
     const [first] = calls as [SendCall, ...SendCall[]];
     const isAlone = calls.length === 1;
-    const records = isAlone ? first.records : calls.flatMap((call) => call.records.slice(call.next));
+    const records = isAlone ? first.records : calls.flatMap((call) => asList(call.records.slice(call.next)));
     const from = isAlone ? first.next : 0;
     const sequence = this.#nextSequence;
     const { count, timeMs } = fit({ records, from, isFirst: from === 0, identity, sequence });

@@ -1,5 +1,6 @@
 import { TributaryError } from '../../base/errors.ts';
-import type { ProduceRecord, TopicPartition } from '../../record/record.ts';
+import type { TopicPartition } from '../../record/record.ts';
+import type { Records } from '../../record/value-column.ts';
 import type { CallOptions, GroupMember, Producer, ProducerOptions, RetryEvent, SendResult } from '../broker.ts';
 import type { GroupIdentity } from './api/groups.ts';
 import { initProducerId } from './api/transactions.ts';
@@ -81,7 +82,7 @@ export class KafkaProducer implements Producer {
     return new KafkaProducer(client, hooks, engine, transactions);
   }
 
-  async send(topic: string, partition: number, records: readonly ProduceRecord[]): Promise<SendResult> {
+  async send(topic: string, partition: number, records: Records): Promise<SendResult> {
     this.#throwIfClosed('send');
     this.#transactions?.checkSend();
     if (records.length === 0) throw new TributaryError('USAGE', 'Cannot send: no records were given');

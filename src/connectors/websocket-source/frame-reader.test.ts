@@ -3,8 +3,9 @@ import { describe, test } from 'node:test';
 import { constants, deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import { encodeServerFrame, fragments } from '../../../test/support/ws-frames.ts';
+import { ColumnWriter } from '../../record/column-writer.ts';
 import { FrameFault } from './frame-fault.ts';
-import { FrameReader } from './frame-reader.ts';
+import { FrameReader, type TextHandler } from './frame-reader.ts';
 import { createInflater } from './inflater.ts';
 
 interface Seen {
@@ -18,18 +19,40 @@ interface Reading {
   readonly deflate?: boolean;
   /** Messages after which the handler takes no more until it is asked again. */
   readonly stopEvery?: number;
+  /** The handler takes the texts of a chunk together. */
+  readonly together?: boolean;
 }
 
 /** Reads chunks and tells what came, in the order in which it came. */
 function readAll(
   chunks: readonly Uint8Array[],
-  { maxBytes = 1_000_000, deflate = false, stopEvery }: Reading = {},
+  { maxBytes = 1_000_000, deflate = false, stopEvery, together = false }: Reading = {},
 ): Seen {
   const calls: string[] = [];
   const inflater = deflate ? createInflater({ noContextTakeover: true, windowBits: 15 }) : null;
   let messages = 0;
+  const room = (): number => (stopEvery === undefined ? 1000 : stopEvery - (messages % stopEvery));
+  const columns = new ColumnWriter();
+  let isFull = false;
+  const texts: TextHandler = {
+    get records() {
+      return room();
+    },
+    bytes: 1e6,
+    get isFull() {
+      return isFull;
+    },
+    take(chunk, spans, count) {
+      isFull = count === room();
+      if (!columns.appendTexts(chunk, spans, count)) return false;
+      for (const { value } of columns.take()) calls.push(`text ${Buffer.from(value!).toString('latin1')}`);
+      messages += count;
+      return true;
+    },
+  };
   const reader = new FrameReader(
     {
+      ...(together ? { texts } : {}),
       message(payload, binary) {
         calls.push(`${binary ? 'binary' : 'text'} ${Buffer.from(payload).toString('latin1')}`);
         messages++;
@@ -102,7 +125,8 @@ test('messages, fragments and control frames come in the order in which they wer
 
 test('it does not matter where the bytes are cut', () => {
   for (let cut = 0; cut <= stream.length; cut++) {
-    deepEqual(readAll([stream.subarray(0, cut), stream.subarray(cut)]).calls, expected);
+    for (const together of [false, true])
+      deepEqual(readAll([stream.subarray(0, cut), stream.subarray(cut)], { together }).calls, expected);
   }
   deepEqual(readAll(Array.from(stream, (byte) => Uint8Array.of(byte))).calls, expected);
 });
@@ -112,13 +136,57 @@ test('whatever the cuts and wherever the handler stops, the messages are the sam
     fc.property(
       fc.array(fc.nat(stream.length), { maxLength: 12 }),
       fc.integer({ min: 1, max: 3 }),
-      (positions, stopEvery) => {
+      fc.boolean(),
+      (positions, stopEvery, together) => {
         const cuts = [0, ...positions.sort((a, b) => a - b), stream.length];
         const chunks = cuts.slice(1).map((cut, index) => stream.subarray(cuts[index], cut));
-        deepEqual(readAll(chunks, { stopEvery }).calls, expected);
+        deepEqual(readAll(chunks, { stopEvery, together }).calls, expected);
       },
     ),
   );
+});
+
+test('a handler of texts is asked to take no more than it has room for', () => {
+  const chunk = Buffer.concat(['a', 'b', 'c', 'd', 'e'].map(text));
+  const runs: number[] = [];
+  let left = 2;
+  const texts: TextHandler = {
+    get records() {
+      return left;
+    },
+    bytes: 100,
+    get isFull() {
+      return left === 0;
+    },
+    take(_chunk, _spans, count) {
+      runs.push(count);
+      left -= count;
+      return true;
+    },
+  };
+  const never = (): never => fail('nothing else came');
+  const reader = new FrameReader(
+    { texts, message: never, ping: never, pong: never, close: never },
+    { maxBytes: 10, inflater: null },
+  );
+  reader.push(chunk);
+  equal(reader.hasUnread, true);
+  left = 2;
+  reader.resume();
+  equal(reader.hasUnread, true);
+  left = 2;
+  reader.resume();
+  equal(reader.hasUnread, false);
+  deepEqual(runs, [2, 2, 1]);
+});
+
+test('texts before one that is not UTF-8 are given, whether alone or together', () => {
+  const letter = Buffer.from('é');
+  const torn = [letter.subarray(0, 1), letter.subarray(1)].map((payload) => encodeServerFrame({ opcode: 1, payload }));
+  for (const together of [false, true]) {
+    const seen = readAll([Buffer.concat([text('1'), text('2'), ...torn, text('3')])], { together });
+    deepEqual([seen.calls, seen.fault], [['text 1', 'text 2'], 'utf8 1007']);
+  }
 });
 
 test('long messages come whole out of many chunks', () => {

@@ -15,10 +15,26 @@ export interface FrameHandler {
    * the reader keeps the rest of the chunk until `resume`.
    */
   message(payload: Uint8Array, binary: boolean): boolean;
+  /** Where it is given, whole text messages that come in one chunk go here together. */
+  readonly texts?: TextHandler;
   ping(payload: Uint8Array): void;
   pong(): void;
   /** The server's close frame; nothing after it is read. 1005: it had no code. */
   close(code: number, reason: string): void;
+}
+
+export interface TextHandler {
+  /** Messages that `take` takes now; 0: each comes alone, by `message`. */
+  readonly records: number;
+  /** Bytes that it takes; the last message may go beyond. */
+  readonly bytes: number;
+  /** True: take no more, as where `message` gives false. */
+  readonly isFull: boolean;
+  /**
+   * Takes messages that stand in the chunk, `spans` being begin and end of each by turns. False: one of them is not
+   * UTF-8, and none was taken.
+   */
+  take(chunk: Uint8Array, spans: Int32Array, count: number): boolean;
 }
 
 export interface FrameReaderOptions {
@@ -35,6 +51,8 @@ const ping = 0x9;
 const pong = 0xa;
 /** First byte of a whole, uncompressed text message: nearly all of them. */
 const wholeText = 0x81;
+/** Messages that are given together at most. */
+const mostTexts = 1024;
 
 export class FrameReader {
   readonly #handler: FrameHandler;
@@ -50,6 +68,8 @@ export class FrameReader {
   #messageOpcode = 0;
   #messageCompressed = false;
   #over = false;
+  /** For the handler of texts. */
+  #spans: Int32Array | undefined;
 
   constructor(handler: FrameHandler, { maxBytes, inflater }: FrameReaderOptions) {
     this.#handler = handler;
@@ -106,6 +126,15 @@ export class FrameReader {
     let at = this.#at;
     while (at < end && !this.#over) {
       const first = chunk[at]!;
+      if (first === wholeText && this.#messageOpcode === 0 && handler.texts !== undefined) {
+        const next = this.#readTexts(handler.texts, chunk, at, end);
+        if (next > at) {
+          at = next;
+          if (!handler.texts.isFull) continue;
+          this.#at = at;
+          return at === end;
+        }
+      }
       const short = chunk[at + 1]!;
       if (first === wholeText && short < 127 && this.#messageOpcode === 0 && end - at >= 4) {
         const from = short < 126 ? at + 2 : at + 4;
@@ -132,6 +161,32 @@ export class FrameReader {
     }
     if (at < end && !this.#over) this.#frame.append(chunk, at, end);
     return true;
+  }
+
+  /** Gives the whole text messages from here on together, as many as there is room for. Gives the position behind them. */
+  #readTexts(texts: TextHandler, chunk: Uint8Array, from: number, end: number): number {
+    const most = Math.min(texts.records, mostTexts);
+    if (most === 0) return from;
+    const maxBytes = this.#maxBytes;
+    this.#spans ??= new Int32Array(mostTexts * 2);
+    const spans = this.#spans;
+    let room = texts.bytes;
+    let count = 0;
+    let at = from;
+    while (count < most && room > 0 && end - at >= 2 && chunk[at] === wholeText) {
+      const short = chunk[at + 1]!;
+      if (short > 126) break; // longer, or masked
+      const begin = short < 126 ? at + 2 : at + 4;
+      const length = short < 126 ? short : (chunk[at + 2]! << 8) | chunk[at + 3]!;
+      if (begin + length > end || length > maxBytes) break;
+      at = begin + length;
+      spans[count * 2] = begin;
+      spans[count * 2 + 1] = at;
+      count++;
+      room -= length;
+    }
+    // Where one of them is not UTF-8, reading them one by one gives those before it, and says so.
+    return count > 0 && texts.take(chunk, spans, count) ? at : from;
   }
 
   /** Finishes the frame that the chunk before left incomplete. True: it is through, and more may be read. */

@@ -1,13 +1,19 @@
 /**
- * Makes records of messages and keeps them until the worker takes them. What is counted per message are plain fields;
- * counters, warnings and the one who waits are looked after once per chunk, in `settle`.
+ * Keeps messages until the worker takes them. What is counted per message are plain fields; counters, warnings and the one
+ * who waits are looked after once per chunk, in `settle`.
+ *
+ * Text that nobody looks into, of a queue that drops nothing, is kept as bytes side by side. Everything else is a record of
+ * its own, and so is text behind such a record, until the records were taken: the order is that of the arrival.
  */
 import { isUtf8 } from 'node:buffer';
+import { ColumnQueue } from '../../record/column-queue.ts';
 import { RecordQueue } from '../../record/record-queue.ts';
 import { BYTES, type Schema, STRING } from '../../record/schema.ts';
-import { noSourceHeaders, type SourceRecord } from '../../record/source-record.ts';
+import { noSourceHeaders, type SourceColumn, type SourceRecord } from '../../record/source-record.ts';
+import type { ValueColumn } from '../../record/value-column.ts';
 import { BoundedLog } from '../../telemetry/bounded-log.ts';
 import type { Log } from '../../telemetry/log.ts';
+import type { TextHandler } from './frame-reader.ts';
 import { readPointer } from './json-pointer.ts';
 import { type DropReason, dropReasons, type Meters } from './meters.ts';
 import { unpack } from './payload.ts';
@@ -28,6 +34,11 @@ export interface IntakeOptions {
   readonly onRecords: () => void;
 }
 
+/** What was taken: a column, or records one by one. */
+export type Taken =
+  | { readonly column: SourceColumn; readonly receivedAtMs: number }
+  | { readonly records: readonly SourceRecord[]; readonly receivedAtMs: number };
+
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #topic: string;
@@ -37,7 +48,11 @@ export class Intake {
   readonly #dropsOldest: boolean;
   /** Text messages go straight into the queue. */
   readonly #plainText: boolean;
-  readonly #queue = new RecordQueue();
+  /** What is here came before what is in the queue of records. */
+  readonly #columns = new ColumnQueue();
+  readonly #queue = new RecordQueue(({ value }) => (value as Uint8Array).length);
+  /** Takes the text messages of a chunk together. */
+  readonly texts: TextHandler;
   readonly #drops: Record<DropReason, number> = {
     drop_oldest: 0,
     drop_newest: 0,
@@ -71,18 +86,24 @@ export class Intake {
       dropReasons.map((reason) => [reason, new BoundedLog(log, 'message_dropped')]),
     ) as Record<DropReason, BoundedLog>;
     this.#utilizationLog = new BoundedLog(log, 'queue_high_utilization');
+    this.texts = this.#textHandler();
   }
 
   get length(): number {
-    return this.#queue.length;
+    return this.#columns.length + this.#queue.length;
   }
 
   get bytes(): number {
-    return this.#queue.bytes;
+    return this.#columns.bytes + this.#queue.bytes;
   }
 
   get isFull(): boolean {
-    return this.#blocks && (this.#queue.length >= this.#maxRecords || this.#queue.bytes >= this.#maxBytes);
+    return this.#blocks && (this.length >= this.#maxRecords || this.bytes >= this.#maxBytes);
+  }
+
+  /** Text becomes part of a column. */
+  get #asColumn(): boolean {
+    return this.#plainText && this.#blocks && this.#queue.length === 0;
   }
 
   /** What follows arrives now. */
@@ -95,6 +116,10 @@ export class Intake {
     this.#received++;
     this.#receivedBytes += payload.length;
     if (binary) return this.#onBinary(payload);
+    if (this.#asColumn) {
+      this.#columns.push(payload, this.#chunkAtMs);
+      return !this.isFull;
+    }
     return this.#plainText ? this.#enqueue(payload, STRING, null) : this.#onText(payload);
   }
 
@@ -115,14 +140,25 @@ export class Intake {
       this.#dropLogs[reason].add(count, this.#chunkAtMs, dropFields(reason));
     }
     this.#warnWhenHigh();
-    if (this.#queue.length > 0) this.#options.onRecords();
+    if (this.length > 0) this.#options.onRecords();
   }
 
-  /** Everything that is queued, with the time at which the oldest came. */
-  take(): { readonly records: readonly SourceRecord[]; readonly receivedAtMs: number } {
+  /** What is queued, in one kind, with the time at which the oldest of it came. */
+  take(): Taken {
+    const column = this.#columns.take();
+    if (column !== undefined) {
+      const { values, receivedAtMs } = column;
+      this.#options.meters().produced.value += values.length;
+      return { column: { topic: this.#topic, schema: STRING, values }, receivedAtMs };
+    }
     const records = this.#queue.takeAll();
     if (records.length > 0) this.#options.meters().produced.value += records.length;
     return { records, receivedAtMs: this.#oldestAtMs };
+  }
+
+  /** Nobody looks at a column that was taken any more. */
+  giveBack(values: ValueColumn): void {
+    this.#columns.giveBack(values);
   }
 
   /** A new connection: the warning may come again. */
@@ -132,8 +168,9 @@ export class Intake {
 
   /** Nobody will take what is left; says what has not been said. */
   end(nowMs: number): void {
-    const left = this.#queue.takeAll().length;
-    this.#drops.abandoned += left;
+    this.#drops.abandoned += this.length;
+    while (this.#columns.take() !== undefined);
+    this.#queue.takeAll();
     this.#chunkAtMs = nowMs;
     this.settle();
     for (const reason of dropReasons) this.#dropLogs[reason].flush(nowMs, dropFields(reason));
@@ -187,7 +224,29 @@ export class Intake {
       },
       bytes,
     );
-    return !this.#blocks || (queue.length < this.#maxRecords && queue.bytes < this.#maxBytes);
+    return !this.isFull;
+  }
+
+  #textHandler(): TextHandler {
+    const intake = this;
+    return {
+      get records() {
+        return intake.#asColumn ? Math.max(intake.#maxRecords - intake.length, 0) : 0;
+      },
+      get bytes() {
+        return Math.max(intake.#maxBytes - intake.bytes, 0);
+      },
+      get isFull() {
+        return intake.isFull;
+      },
+      take(chunk, spans, count) {
+        const before = intake.#columns.bytes;
+        if (!intake.#columns.pushTexts(chunk, spans, count, intake.#chunkAtMs)) return false;
+        intake.#received += count;
+        intake.#receivedBytes += intake.#columns.bytes - before;
+        return true;
+      },
+    };
   }
 
   #makeRoom(bytes: number): void {
@@ -200,12 +259,12 @@ export class Intake {
 
   /** Once when the queue is 80 % full; again when it has been less full meanwhile, or after a reconnect. */
   #warnWhenHigh(): void {
-    const utilization = Math.max(this.#queue.length / this.#maxRecords, this.#queue.bytes / this.#maxBytes);
+    const utilization = Math.max(this.length / this.#maxRecords, this.bytes / this.#maxBytes);
     if (utilization < highUtilization) this.#warned = false;
     else if (!this.#warned) {
       this.#warned = true;
       this.#utilizationLog.add(1, this.#chunkAtMs, {
-        queue_size: this.#queue.length,
+        queue_size: this.length,
         queue_capacity: this.#maxRecords,
         queue_utilization_percent: Math.round(utilization * 100),
       });

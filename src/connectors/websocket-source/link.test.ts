@@ -45,7 +45,11 @@ function linkOver(socket: Duplex) {
       paused: () => events.push('paused'),
     },
   });
-  const take = (): string[] => intake.take().records.map(({ value }) => Buffer.from(value as Uint8Array).toString());
+  const take = (): string[] => {
+    const taken = intake.take();
+    const records = 'records' in taken ? taken.records : [...taken.column.values];
+    return records.map(({ value }) => Buffer.from(value as Uint8Array).toString());
+  };
   return { link, events, take };
 }
 

@@ -57,6 +57,7 @@ export class Link {
     this.#reader = new FrameReader(
       {
         message: (payload, binary) => intake.message(payload, binary),
+        texts: intake.texts,
         ping: (payload) => this.#send(opcodes.pong, payload),
         pong: () => {},
         close: (code, reason) => events.closeReceived(code, reason),

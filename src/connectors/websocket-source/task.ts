@@ -8,6 +8,7 @@ import { TributaryError } from '../../base/errors.ts';
 import type { Cause } from '../../net/cause.ts';
 import { maskUrl, sameEndpoint } from '../../net/endpoint.ts';
 import { TlsTrust } from '../../net/tls-trust.ts';
+import { ColumnBatch } from '../../record/column-batch.ts';
 import { masker, preview } from '../../telemetry/mask.ts';
 import type { ConnectorContext, SourceBatch, SourceMap } from '../contract.ts';
 import { type Dial, dial } from './dial.ts';
@@ -108,11 +109,16 @@ export class WebSocketTask {
   }
 
   #take(): SourceBatch {
-    const { records, receivedAtMs } = this.#intake.take();
-    this.#sequence += records.length;
+    const taken = this.#intake.take();
+    const { receivedAtMs } = taken;
+    this.#sequence += 'column' in taken ? taken.column.values.length : taken.records.length;
     const offset = { session_id: this.#sessionId, sequence: this.#sequence };
     this.#link?.resume();
-    return { records, partition: this.#partition, offset, receivedAtMs };
+    const partition = this.#partition;
+    if ('records' in taken) return { records: taken.records, partition, offset, receivedAtMs };
+    const { column } = taken;
+    const onRelease = (): void => this.#intake.giveBack(column.values);
+    return new ColumnBatch({ column, partition, offset, receivedAtMs, onRelease });
   }
 
   #notify(): void {

@@ -5,7 +5,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../base/clock.ts';
 import { LimitedWarning } from '../../telemetry/limited-log.ts';
-import type { Log } from '../../telemetry/log.ts';
+import { auditLogger, type Log } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { errorBody, statusError } from '../../wire/connect/error-body.ts';
 import { listenerOf } from '../listen.ts';
@@ -39,7 +39,7 @@ export interface AccessParts {
 export function guardAccess(server: FastifyInstance, rules: AccessRules, { log, metrics, clock }: AccessParts): void {
   const authenticator = new Authenticator(rules.accounts, clock);
   const needsLogin = rules.accounts.users.length + rules.accounts.tokens.length > 0;
-  const audit = log.child({}, 'tributary.rest.audit');
+  const audit = log.child({}, auditLogger);
   const failedLogins = new LimitedWarning(log, 'rest_login_failed', clock);
   const callers = new WeakMap<FastifyRequest, Caller>();
   const refused = (reason: string) =>

@@ -1,0 +1,466 @@
+/**
+ * Runs one stream: tells the state machine what happens, does what it says, and hands out what the intake holds. Long
+ * because every event and every effect of state.ts has its few lines here, and nothing else has.
+ */
+import type { IncomingMessage } from 'node:http';
+import { unreachable } from '../../base/assert.ts';
+import { describeError, isError, TributaryError } from '../../base/errors.ts';
+import { type Cause, causeOf } from '../../net/cause.ts';
+import { type HeaderPair, maskUrl, sameEndpoint } from '../../net/endpoint.ts';
+import { httpTarget } from '../../net/http-url.ts';
+import { type AccessToken, TokenSource } from '../../net/oauth2.ts';
+import type { Route } from '../../net/open-request.ts';
+import { TlsTrust } from '../../net/tls-trust.ts';
+import { masker } from '../../telemetry/mask.ts';
+import type { ConnectorContext, SourceBatch, SourceMap } from '../contract.ts';
+import { type Ask, ask, contentEncoding } from './ask.ts';
+import { Body } from './body.ts';
+import { headerOf, idOf, offsetOf, partition } from './event-id.ts';
+import { Intake } from './intake.ts';
+import { declareMeters, type Meters, type Readings } from './meters.ts';
+import type { Answer } from './policy.ts';
+import { RequestSpacing } from './request-spacing.ts';
+import type { Settings } from './settings.ts';
+import { type Effect, type Event, next, type State, wakeAtMs } from './state.ts';
+import type { StreamSlots } from './stream-slots.ts';
+import { taskMetrics } from './task-metrics.ts';
+
+/** Timers beyond this would fire at once. */
+const longestTimerMs = 2 ** 31 - 1;
+const metricsLogMs = 60_000;
+
+export class SseTask {
+  readonly #settings: Settings;
+  readonly #context: ConnectorContext;
+  readonly #slots: StreamSlots;
+  readonly #spacing: RequestSpacing;
+  readonly #route: Route;
+  readonly #tokens: TokenSource | undefined;
+  readonly #meters: Meters;
+  readonly #readings: Readings;
+  readonly #intake: Intake;
+  #mask: (text: string) => string;
+  #state: State = { kind: 'idle' };
+  /** Of the last event that came, from whichever connection. */
+  #lastEventId: Uint8Array | null;
+  #retryMs: number | null = null;
+  /** Ends what goes on before there is a body. */
+  #attempt = new AbortController();
+  #ask: Ask | undefined;
+  #body: Body | undefined;
+  #leaveSlot: (() => void) | undefined;
+  #openedAtMs: number | undefined;
+  #reconnectedAtMs: number | undefined;
+  #reconnects = 0;
+  #trouble: Cause | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #metricsTimer: NodeJS.Timeout | undefined;
+  #wake: (() => void) | undefined;
+  #shownOffset: { readonly id: Uint8Array | null; readonly offset: SourceMap } | undefined;
+
+  constructor(settings: Settings, context: ConnectorContext, resumeOffset: SourceMap | undefined, slots: StreamSlots) {
+    this.#settings = settings;
+    this.#context = context;
+    this.#slots = slots;
+    this.#mask = masker(settings.secrets);
+    const tls = new TlsTrust(settings.tls);
+    if (settings.target.secure) tls.optionsFor(settings.target.host);
+    this.#route = { proxy: settings.proxy, tls, outbound: context.outbound };
+    const monotonicMs = (): number => this.#nowMs();
+    this.#spacing = new RequestSpacing(settings.limits.requestsPerSecond, monotonicMs);
+    if (settings.oauth2 !== null) this.#tokens = new TokenSource(settings.oauth2, this.#route, monotonicMs);
+    const stored = settings.resumes ? idOf(resumeOffset) : null;
+    this.#lastEventId =
+      stored ?? (settings.firstEventId === null ? null : Buffer.from(settings.firstEventId, 'latin1'));
+    this.#intake = new Intake({
+      topic: settings.topic,
+      queue: settings.queue,
+      events: settings.events,
+      meters: () => this.#meters,
+      log: context.log,
+      onRecords: () => this.#notify(),
+      onRetry: (ms) => {
+        this.#retryMs = ms;
+      },
+      onOversize: () => this.#goesOnAfterOversize(),
+    });
+    if (stored !== null) this.#intake.gaps.reconnected(stored);
+    this.#readings = this.#readingsOf();
+    this.#meters = declareMeters(context.metrics, this.#readings);
+    const { log } = context;
+    log.info('task_starting', { url: this.#url, topic: settings.topic, resumes: stored !== null });
+    if (settings.tls.insecure) log.warn('tls_insecure', { url: this.#url });
+  }
+
+  start(): void {
+    const { signal } = this.#context;
+    this.#context.setStatus('connecting');
+    this.#metricsTimer = setInterval(() => this.#logMetrics(), metricsLogMs).unref();
+    if (signal.aborted) this.#stop();
+    else {
+      signal.addEventListener('abort', this.#stop, { once: true });
+      this.#raise({ kind: 'start' });
+    }
+  }
+
+  /** Everything that arrived since the last call, as soon as there is something. undefined: stopped, nothing is left. */
+  async nextBatch(): Promise<SourceBatch | undefined> {
+    for (;;) {
+      if (this.#intake.length > 0) return this.#take();
+      if (this.#body?.isPaused) this.#body.resume();
+      if (this.#intake.length > 0) continue;
+      if (this.#state.kind === 'failed') throw this.#failure(this.#state.reason);
+      if (this.#state.kind === 'stopped') return undefined;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+
+  /** Nobody takes any more. Resolves when the connection is gone. */
+  async close(): Promise<void> {
+    this.#context.signal.removeEventListener('abort', this.#stop);
+    this.#body?.abandon();
+    this.#raise({ kind: 'stop' });
+    while (this.#state.kind !== 'stopped' && this.#state.kind !== 'failed') {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    clearTimeout(this.#timer);
+    clearInterval(this.#metricsTimer);
+    this.#intake.end(this.#nowMs());
+    this.#logMetrics();
+    this.#context.log.info('task_stopped');
+  }
+
+  get #url(): string {
+    return maskUrl(this.#settings.target.url);
+  }
+
+  #take(): SourceBatch {
+    const { records, receivedAtMs } = this.#intake.take();
+    const offset = this.#settings.resumes ? this.#offset() : offsetOf(null);
+    this.#body?.resume();
+    return { records, partition, offset, receivedAtMs };
+  }
+
+  /** Made anew only when the id has changed. */
+  #offset(): SourceMap {
+    const id = this.#body?.lastEventId ?? this.#lastEventId;
+    if (this.#shownOffset === undefined || this.#shownOffset.id !== id)
+      this.#shownOffset = { id, offset: offsetOf(id) };
+    return this.#shownOffset.offset;
+  }
+
+  #notify(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+
+  readonly #stop = (): void => {
+    this.#context.log.info('draining_started', { queue_size: this.#intake.length });
+    this.#raise({ kind: 'stop' });
+  };
+
+  /** One transition. Effects may raise events in turn; they come after the state has changed, so the order is kept. */
+  #raise(event: Event): void {
+    const before = this.#state;
+    const moment = { nowMs: this.#nowMs(), random: this.#context.random, retryMs: this.#retryMs };
+    const [state, effects] = next(before, event, moment, this.#settings.policy);
+    this.#state = state;
+    if (state.kind !== before.kind) this.#context.log.debug('state_changed', { from: before.kind, to: state.kind });
+    for (const effect of effects) this.#obey(effect);
+    if (this.#state === state && state !== before) this.#arm();
+    if (state.kind !== before.kind) this.#onChange(before, state);
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const atMs = wakeAtMs(this.#state);
+    if (atMs === Infinity) return;
+    const delayMs = Math.min(Math.max(atMs - this.#nowMs(), 0), longestTimerMs);
+    this.#timer = setTimeout(() => this.#tick(), Math.ceil(delayMs));
+  }
+
+  #tick(): void {
+    const before = this.#state;
+    const openedAtMs = this.#openedAtMs ?? 0;
+    this.#raise({
+      kind: 'tick',
+      seen: {
+        heardAtMs: this.#body?.heardAtMs ?? 0,
+        eventAtMs: Math.max(this.#intake.eventAtMs ?? 0, openedAtMs),
+        paused: this.#body?.isPaused ?? false,
+      },
+    });
+    if (this.#state === before) this.#arm();
+  }
+
+  #onChange(before: State, state: State): void {
+    const { log, setStatus } = this.#context;
+    if (before.kind === 'open') this.#openedAtMs = undefined;
+    switch (state.kind) {
+      case 'failed':
+        log.error('reconnect_failed', { reason: this.#mask(state.reason) });
+        setStatus(undefined);
+        break;
+      case 'finished':
+        log.warn('sse_finished', { reason: 'the server answered with 204: it wants no more requests' });
+        setStatus('ended by the server: it answered with 204 No Content. Restart the connector to ask again');
+        break;
+      case 'stopped':
+        log.info('sse_client_stopped', { queue_size: this.#intake.length });
+        break;
+    }
+    if (state.kind === 'failed' || state.kind === 'stopped') this.#notify();
+  }
+
+  #obey(effect: Effect): void {
+    switch (effect.kind) {
+      case 'admit':
+        this.#begin(effect.attempt, effect.url);
+        break;
+      case 'read':
+        this.#body?.read();
+        break;
+      case 'destroy':
+        this.#attempt.abort();
+        this.#ask?.destroy();
+        this.#body?.destroy();
+        break;
+      case 'forget':
+        this.#forget(effect.what, effect.cause);
+        break;
+      case 'scheduled': {
+        const { attempt, delayMs, cause } = effect;
+        const reason = this.#mask(cause.text);
+        this.#trouble = { label: cause.label, text: reason };
+        this.#reconnects++;
+        this.#meters.reconnects(cause.label).value++;
+        this.#context.log.warn('reconnect_scheduled', { attempt, backoff_ms: Math.round(delayMs), reason });
+        this.#context.setStatus(`reconnecting: ${reason} (attempt ${attempt} in ${(delayMs / 1000).toFixed(1)} s)`);
+        break;
+      }
+      case 'redirected':
+        this.#context.log.info('sse_redirected', { url: maskUrl(effect.url) });
+        break;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #forget(what: 'last-event-id' | 'token', cause: Cause): void {
+    const reason = this.#mask(cause.text);
+    if (what === 'token') {
+      this.#tokens?.forget();
+      this.#context.log.info('token_refused', { reason });
+      return;
+    }
+    this.#lastEventId = null;
+    this.#meters.resumeRefused.value++;
+    this.#meters.gaps.value++;
+    this.#context.log.warn('resume_refused', { reason, detail: 'the stream is read from where the server starts it' });
+  }
+
+  #begin(attempt: number, redirect: string | undefined): void {
+    if (attempt > 0) {
+      this.#reconnectedAtMs = this.#nowMs();
+      this.#context.log.info('reconnect_executing', { attempt });
+    }
+    this.#attempt = new AbortController();
+    const { signal } = this.#attempt;
+    this.#connect(redirect, signal).catch((error: unknown) => {
+      if (signal.aborted) return this.#end({ label: 'stopped', text: 'stopped' });
+      this.#meters.failures.value++;
+      const reason = this.#mask(describeError(error));
+      this.#context.log.warn('sse_failure', { error_message: reason, response_code: 'N/A' });
+      if (isError(error, 'AUTHENTICATION_FAILED')) this.#raise({ kind: 'hopeless', reason: error.message });
+      this.#end(isError(error) ? { label: labelOf(error), text: error.message } : causeOf(error, false));
+    });
+  }
+
+  /** Waits for what a request needs, and sends it. Throws what keeps it from being sent. */
+  async #connect(redirect: string | undefined, signal: AbortSignal): Promise<void> {
+    const settings = this.#settings;
+    const context = this.#context;
+    const target = redirect === undefined ? settings.target : httpTarget(redirect, 'a redirect to');
+    await this.#waitForTurn(new URL(target.url).origin, signal);
+    const isOurs = sameEndpoint(settings.target, target);
+    const headers: HeaderPair[] = isOurs ? [...settings.headers] : settings.headers.filter(([name]) => mayLeave(name));
+    const token = isOurs && !signal.aborted ? await this.#accessToken(signal) : undefined;
+    if (token !== undefined) headers.push(['Authorization', `Bearer ${token.value}`]);
+    const resumeId = headerOf(this.#lastEventId);
+    if (resumeId !== null) headers.push(['Last-Event-ID', resumeId]);
+    else if (this.#lastEventId !== null && this.#lastEventId.length > 0) {
+      context.log.warn('resume_impossible', { reason: 'the last id holds characters that no header can carry' });
+    }
+    await this.#spacing.turn(signal);
+    if (signal.aborted) return this.#end({ label: 'stopped', text: 'stopped' });
+    this.#meters.attempts.value++;
+    context.setStatus(this.#trouble === undefined ? 'connecting' : `reconnecting: ${this.#trouble.text}`);
+    context.log.info('sse_connecting', { url: maskUrl(target.url), resumes: resumeId !== null });
+    this.#raise({ kind: 'admitted' });
+    this.#ask = ask({
+      target,
+      headers,
+      route: this.#route,
+      nowMs: () => context.clock.nowMs(),
+      events: {
+        connected: () => this.#raise({ kind: 'connected' }),
+        answered: (head, response) => {
+          this.#ask = undefined;
+          this.#onAnswer({ ...head, resumed: resumeId !== null, usedToken: token?.used ?? false }, response);
+        },
+        ended: (cause) => {
+          this.#ask = undefined;
+          this.#meters.failures.value++;
+          if (this.#state.kind !== 'closing') this.#logFailure(cause.text, undefined);
+          this.#end(cause);
+        },
+      },
+    });
+  }
+
+  async #waitForTurn(origin: string, signal: AbortSignal): Promise<void> {
+    const { maxConcurrent } = this.#settings.limits;
+    const isLate = this.#spacing.waitMs > 0;
+    if (isLate) this.#context.setStatus('waiting for its turn under rate.limit.requests.per.second');
+    if (maxConcurrent === null) {
+      if (isLate) this.#meters.limited.value++;
+      return;
+    }
+    const hasRoom = this.#slots.hasRoom(origin, maxConcurrent);
+    if (isLate || !hasRoom) this.#meters.limited.value++;
+    if (!hasRoom) {
+      this.#context.setStatus(`waiting for its turn: ${maxConcurrent} streams to ${origin} are open`);
+      this.#context.log.info('sse_waiting', { reason: 'rate.limit.max.concurrent', open: maxConcurrent });
+    }
+    this.#leaveSlot = await this.#slots.enter(origin, maxConcurrent, signal);
+  }
+
+  async #accessToken(signal: AbortSignal): Promise<AccessToken | undefined> {
+    const tokens = this.#tokens;
+    if (tokens === undefined) return undefined;
+    if (!tokens.isReady) await this.#spacing.turn(signal);
+    const token = await tokens.get(signal);
+    if (!token.used) {
+      this.#meters.tokens.value++;
+      this.#mask = masker([...this.#settings.secrets, token.value]);
+    }
+    return token;
+  }
+
+  #onAnswer(answer: Answer, response: IncomingMessage): void {
+    const settings = this.#settings;
+    const context = this.#context;
+    this.#body = new Body({
+      response,
+      intake: this.#intake,
+      maxEventBytes: settings.events.maxBytes,
+      lastEventId: this.#lastEventId,
+      monotonicMs: () => this.#nowMs(),
+      events: {
+        paused: () => {
+          this.#meters.pauses.value++;
+        },
+        ended: (cause, withinEvent) => {
+          if (withinEvent) this.#meters.partial.value++;
+          this.#lastEventId = this.#body?.lastEventId ?? this.#lastEventId;
+          this.#body = undefined;
+          if (this.#state.kind === 'open') context.log.info('sse_closed', { reason: this.#mask(cause.text) });
+          this.#end(cause);
+        },
+      },
+    });
+    const { status } = answer;
+    this.#raise({ kind: 'answered', answer });
+    if (this.#state.kind !== 'open') {
+      if (answer.location === undefined && status !== 204) {
+        this.#meters.failures.value++;
+        this.#logFailure(`server answered with ${status} ${answer.statusText} (${answer.contentType})`, status);
+      }
+      return;
+    }
+    this.#openedAtMs = this.#nowMs();
+    this.#trouble = undefined;
+    this.#meters.opens.value++;
+    if (answer.resumed) this.#meters.resumed.value++;
+    this.#intake.rearm();
+    if (this.#meters.opens.value > 1) this.#intake.gaps.reconnected();
+    const encoding = contentEncoding(response);
+    context.log.info('sse_opened', { response_code: status, resumed: answer.resumed, content_encoding: encoding });
+    context.setStatus(undefined);
+  }
+
+  #goesOnAfterOversize(): boolean {
+    const { failsOnOversize, maxBytes } = this.#settings.events;
+    if (!failsOnOversize) return true;
+    this.#raise({ kind: 'hopeless', reason: `an event is longer than sse.event.max.bytes (${maxBytes})` });
+    this.#body?.abandon();
+    return false;
+  }
+
+  /** What `admit` began is over. */
+  #end(cause: Cause): void {
+    this.#leaveSlot?.();
+    this.#leaveSlot = undefined;
+    this.#raise({ kind: 'ended', cause });
+  }
+
+  #failure(reason: string): TributaryError {
+    const text = `Cannot read the event stream "${this.#url}": ${this.#mask(reason)}`;
+    return new TributaryError('CONNECTION_REFUSED_FOR_GOOD', text);
+  }
+
+  #logFailure(message: string, status: number | undefined): void {
+    this.#context.log.warn('sse_failure', { error_message: this.#mask(message), response_code: status ?? 'N/A' });
+  }
+
+  #nowMs(): number {
+    return this.#context.clock.monotonicMs();
+  }
+
+  #readingsOf(): Readings {
+    const { queue, tls } = this.#settings;
+    const secondsSince = (atMs: number): number => Math.max(this.#nowMs() - atMs, 0) / 1000;
+    return {
+      queueRecords: () => this.#intake.length,
+      queueBytes: () => this.#intake.bytes,
+      queueCapacity: queue.maxRecords,
+      queueCapacityBytes: queue.maxBytes,
+      isConnected: () => this.#state.kind === 'open',
+      isPaused: () => this.#body?.isPaused ?? false,
+      isFinished: () => this.#state.kind === 'finished',
+      secondsSinceLastEvent: () => {
+        const atMs = this.#intake.eventAtMs;
+        return atMs === undefined ? -1 : secondsSince(atMs);
+      },
+      uptimeSeconds: () => (this.#openedAtMs === undefined ? 0 : secondsSince(this.#openedAtMs)),
+      secondsSinceLastReconnect: () => (this.#reconnectedAtMs === undefined ? -1 : secondsSince(this.#reconnectedAtMs)),
+      tlsInsecure: tls.insecure,
+    };
+  }
+
+  #logMetrics(): void {
+    taskMetrics(this.#context.log, {
+      meters: this.#meters,
+      readings: this.#readings,
+      state: this.#state.kind,
+      url: this.#url,
+      reconnects: this.#reconnects,
+      trouble: this.#trouble,
+      isStopped: this.#state.kind === 'stopped',
+    });
+  }
+}
+
+/** Headers that a server may see to which a redirect led: those that name neither us nor a secret. */
+function mayLeave(name: string): boolean {
+  return /^(accept|accept-encoding|accept-language|cache-control|user-agent)$/i.test(name);
+}
+
+function labelOf({ code }: TributaryError): string {
+  return code === 'OUTBOUND_FORBIDDEN' ? 'forbidden' : 'token_failed';
+}

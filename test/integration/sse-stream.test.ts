@@ -1,0 +1,214 @@
+/** The SSE source against a server that says what a test wants: what becomes of a stream. */
+import { deepEqual, equal, match } from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { eventsOf, runSse, textOf } from '../support/sse-run.ts';
+import { startSseServer } from '../support/sse-server.ts';
+
+test('events become structures of event, id and data', async () => {
+  await using server = await startSseServer((x) =>
+    x.open().write('event: tick\nid: 1\ndata: {"n":1}\n\ndata: two\n\n: comment\n\nid: 3\ndata: a\ndata: b\n\n'),
+  );
+  await using run = runSse(server.origin);
+  const records = await run.take(3);
+  deepEqual(eventsOf(records), [
+    { event: 'tick', id: '1', data: '{"n":1}' },
+    { event: 'unknown', id: null, data: 'two' },
+    { event: 'unknown', id: '3', data: 'a\nb' },
+  ]);
+  const [{ topic, partition, key, keySchema, headers, timestampMs, valueSchema }] = records as [(typeof records)[0]];
+  deepEqual([topic, partition, key, keySchema, headers, timestampMs], ['t', null, null, null, [], null]);
+  equal(valueSchema?.name, 'com.github.cjmatta.kafka.connect.sse.ServerSentEvent');
+});
+
+test('the position of a batch is the id of its last event, before the first id it is empty', async () => {
+  await using server = await startSseServer((x) => x.open().write('data: a\n\n'));
+  await using run = runSse(server.origin);
+  await run.take(1);
+  deepEqual([run.batches[0]!.partition, run.batches[0]!.offset], [{}, {}]);
+  server.exchanges[0]!.write('id: ü7\ndata: b\n\ndata: c\n\n');
+  await run.take(3);
+  deepEqual(run.batches.at(-1)!.offset, { last_event_id: 'ü7' });
+});
+
+describe('values, keys and headers', () => {
+  const stream = 'event: tick\nid: 1\ndata: x\n\ndata: y\n\n';
+  test('the value can be the data alone', async () => {
+    await using server = await startSseServer((x) => x.open().write(stream));
+    await using run = runSse(server.origin, { 'sse.value': 'data' });
+    const records = await run.take(2);
+    deepEqual(
+      records.map(({ value, valueSchema }) => [textOf(value as Uint8Array), valueSchema?.type]),
+      [
+        ['x', 'string'],
+        ['y', 'string'],
+      ],
+    );
+  });
+  for (const [key, wanted] of [
+    ['id', ['1', null]],
+    ['event', ['tick', 'message']],
+    ['origin', ['origin', 'origin']],
+  ] as const) {
+    test(`the key can be the ${key}`, async () => {
+      await using server = await startSseServer((x) => x.open().write(stream));
+      await using run = runSse(server.origin, { 'sse.key': key, 'sse.event.default.name': 'message' });
+      const keys = (await run.take(2)).map((record) => (record.key === null ? null : textOf(record.key as Uint8Array)));
+      deepEqual(
+        keys,
+        wanted.map((text) => (text === 'origin' ? server.origin : text)),
+      );
+    });
+  }
+  test('id, event and origin can be headers; an id that is not there is none', async () => {
+    await using server = await startSseServer((x) => x.open().write(stream));
+    await using run = runSse(server.origin, { 'sse.headers': 'id,event,origin' });
+    const shown = (await run.take(2)).map(({ headers }) => headers.map((h) => [h.key, textOf(h.value as Uint8Array)]));
+    deepEqual(shown, [
+      [
+        ['sse.id', '1'],
+        ['sse.event', 'tick'],
+        ['sse.origin', server.origin],
+      ],
+      [
+        ['sse.event', 'unknown'],
+        ['sse.origin', server.origin],
+      ],
+    ]);
+  });
+});
+
+describe('filters', () => {
+  const stream = ['a', 'b.1', 'b.2', '', 'c'].map((name, n) => `event: ${name}\nid: ${n}\ndata: ${n}\n\n`).join('');
+  for (const [config, wanted, left] of [
+    [{ 'sse.events': 'a,b.*' }, ['0', '1', '2'], '4'],
+    [{ 'sse.events.exclude': 'b.*' }, ['0', '3', '4'], '4'],
+    [{ 'sse.events': 'b.*,unknown', 'sse.events.exclude': 'b.1' }, ['2', '3'], '4'],
+  ] as const) {
+    test(`${JSON.stringify(config)} keeps ${wanted}`, async () => {
+      await using server = await startSseServer((x) => x.open().write(stream));
+      await using run = runSse(server.origin, config);
+      deepEqual(
+        eventsOf(await run.take(wanted.length)).map(({ data }) => data),
+        wanted,
+      );
+      equal(run.metric('events_dropped_total', { reason: 'filtered' }), 5 - wanted.length);
+      deepEqual(run.batches.at(-1)!.offset, { last_event_id: left });
+    });
+  }
+});
+
+test('chunks cut at every byte give the same events', async () => {
+  const stream = Buffer.from('\ufeffevent: é\r\nid: 1\r\ndata: 世\r\n\r\ndata: b\r\rdata: c\n\n');
+  await using server = await startSseServer(async (x) => {
+    x.open();
+    for (const byte of stream) {
+      x.write(Uint8Array.of(byte));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  });
+  await using run = runSse(server.origin);
+  deepEqual(eventsOf(await run.take(3)), [
+    { event: 'é', id: '1', data: '世' },
+    { event: 'unknown', id: null, data: 'b' },
+    { event: 'unknown', id: null, data: 'c' },
+  ]);
+});
+
+describe('compression', () => {
+  const stream = Buffer.from(Array.from({ length: 500 }, (_, n) => `id: ${n}\ndata: event number ${n}\n\n`).join(''));
+  for (const [encoding, packed] of [
+    ['gzip', gzipSync(stream)],
+    ['deflate', deflateSync(stream)],
+    ['deflate', deflateRawSync(stream)],
+    ['br', brotliCompressSync(stream)],
+    ['zstd', zstdCompressSync(stream)],
+    ['GZIP', gzipSync(stream)],
+  ] as const) {
+    test(`${encoding} is unpacked, in pieces and with the end missing`, async () => {
+      await using server = await startSseServer((x) => {
+        x.open({ 'content-encoding': encoding });
+        for (let at = 0; at < packed.length; at += 100) x.write(packed.subarray(at, at + 100));
+        if (x.number > 0) x.end();
+      });
+      await using run = runSse(server.origin);
+      const records = await run.take(500);
+      equal(eventsOf(records)[499]!.data, 'event number 499');
+      equal(server.exchanges[0]!.headers['accept-encoding'], 'gzip, deflate, br, zstd');
+    });
+  }
+  test('an event comes as soon as the server has flushed it', async () => {
+    const { createGzip } = await import('node:zlib');
+    const gzip = createGzip();
+    await using server = await startSseServer((x) => {
+      x.open({ 'content-encoding': 'gzip' });
+      gzip.on('data', (chunk: Buffer) => x.write(chunk));
+      gzip.write('data: first\n\n');
+      gzip.flush();
+    });
+    await using run = runSse(server.origin);
+    equal(eventsOf(await run.take(1))[0]!.data, 'first');
+    gzip.write('data: second\n\n');
+    gzip.flush();
+    equal(eventsOf(await run.take(2))[1]!.data, 'second');
+    gzip.destroy();
+  });
+  test('what cannot be unpacked ends the connection with its reason', async () => {
+    await using server = await startSseServer((x) => {
+      if (x.number === 0) x.open({ 'content-encoding': 'gzip' }).write('this is not gzip, not at all');
+      else x.open().write('data: plain\n\n');
+    });
+    await using run = runSse(server.origin);
+    await run.take(1);
+    equal(run.metric('reconnects_total', { reason: 'content_encoding' }), 1);
+  });
+  test('an encoding that is not known is told', async () => {
+    await using server = await startSseServer((x) => x.open({ 'content-encoding': 'compress' }));
+    await using run = runSse(server.origin, { 'retry.max.attempts': '1' });
+    match((await run.failure()).message, /content encoding "compress"/);
+  });
+  test('without it, nothing is asked for', async () => {
+    await using server = await startSseServer((x) => x.open().write('data: x\n\n'));
+    await using run = runSse(server.origin, { 'compression.enabled': 'false' });
+    await run.take(1);
+    equal(server.exchanges[0]!.headers['accept-encoding'], 'identity');
+  });
+});
+
+describe('events that are too long', () => {
+  const stream = `id: 1\ndata: ${'x'.repeat(2000)}\n\nid: 2\ndata: y\n\n`;
+  test('are passed over and counted', async () => {
+    await using server = await startSseServer((x) => x.open().write(stream));
+    await using run = runSse(server.origin, { 'sse.event.max.bytes': '1000' });
+    deepEqual(eventsOf(await run.take(1)), [{ event: 'unknown', id: '2', data: 'y' }]);
+    equal(run.metric('events_dropped_total', { reason: 'oversize' }), 1);
+  });
+  test('or fail the task, and what came before is not lost', async () => {
+    await using server = await startSseServer((x) => x.open().write(`data: a\n\n${stream}`));
+    await using run = runSse(server.origin, { 'sse.event.max.bytes': '1000', 'sse.event.oversize': 'fail' });
+    match((await run.failure()).message, /an event is longer than sse\.event\.max\.bytes \(1000\)/);
+    deepEqual(
+      eventsOf(run.records).map(({ data }) => data),
+      ['a'],
+    );
+    equal(server.exchanges.length, 1);
+  });
+});
+
+test('ten megabytes of data in one event arrive', async () => {
+  const data = 'abcdefghij'.repeat(1_000_000);
+  await using server = await startSseServer((x) => x.open().write(`data: ${data}\n\n`));
+  await using run = runSse(server.origin);
+  equal(eventsOf(await run.take(1))[0]!.data === data, true);
+});
+
+test('names are counted; names without end are counted together', async () => {
+  const stream = Array.from({ length: 150 }, (_, n) => `event: n${n}\ndata: x\n\n`).join('');
+  await using server = await startSseServer((x) => x.open().write(stream).write('event: n1\ndata: x\n\n'));
+  await using run = runSse(server.origin);
+  await run.take(151);
+  equal(run.metric('events_by_name_total', { event: 'n1' }), 2);
+  equal(run.metric('events_by_name_total', { event: '(others)' }), 50);
+  equal(run.metric('events_by_name_total'), 151);
+  equal(run.metric('events_received_total'), 151);
+});
