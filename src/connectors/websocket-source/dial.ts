@@ -1,10 +1,11 @@
 /** Makes one connection up to the answer to the upgrade request (RFC 6455, section 4.1). */
 import { createHash, randomBytes } from 'node:crypto';
-import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Cause, causeOf } from '../../net/cause.ts';
 import { type HeaderPair, hostHeader } from '../../net/endpoint.ts';
 import { beginRequest, prepareRequest, type Route, whenConnected } from '../../net/open-request.ts';
+import { ReusedRead } from '../../net/reused-read.ts';
 import { deflateOffer, readExtensions } from './compression.ts';
 import type { InflaterOptions } from './inflater.ts';
 import type { Refusal } from './policy.ts';
@@ -37,6 +38,8 @@ export interface DialEvents {
 
 export interface Upgraded {
   readonly socket: Socket;
+  /** How its bytes may be had without the stream; a proxy's connection has only that. */
+  readonly read: ReusedRead | null;
   readonly head: Buffer;
   readonly deflate: InflaterOptions | null;
   readonly subprotocol: string;
@@ -79,7 +82,12 @@ export function dial(options: DialOptions): Dial {
     const prepared = await prepareRequest(target, line, route, abort.signal);
     throughProxy = prepared.throughProxy;
     if (abort.signal.aborted) return end();
-    request = beginRequest(prepared);
+    const read = throughProxy ? null : new ReusedRead();
+    request = beginRequest(
+      read === null
+        ? prepared
+        : { ...prepared, options: { ...prepared.options, onread: read.onread } as RequestOptions },
+    );
     request.on('proxyConnect', ({ statusCode, statusText }: { statusCode: number; statusText: string }) => {
       if (statusCode === 200) return;
       answered = true;
@@ -87,6 +95,7 @@ export function dial(options: DialOptions): Dial {
     });
     request.on('socket', (made) => {
       socket = made;
+      if (read !== null) read.socket = made;
       made.on('error', fail);
       whenConnected(made, () => {
         if (!over && !answered) events.connected();
@@ -113,7 +122,7 @@ export function dial(options: DialOptions): Dial {
       }
       over = true;
       upgraded.removeListener('error', fail);
-      events.upgraded({ socket: upgraded, head, ...checked });
+      events.upgraded({ socket: upgraded, read, head, ...checked });
     });
     request.end();
   };

@@ -101,6 +101,11 @@ export class Intake {
     return this.#blocks && (this.length >= this.#maxRecords || this.bytes >= this.#maxBytes);
   }
 
+  /** True where messages are kept as views of the chunks they came in. */
+  get keepsViews(): boolean {
+    return !(this.#plainText && this.#blocks);
+  }
+
   /** Text becomes part of a column. */
   get #asColumn(): boolean {
     return this.#plainText && this.#blocks && this.#queue.length === 0;
@@ -217,7 +222,7 @@ export class Intake {
         partition: null,
         key,
         keySchema: key === null ? null : STRING,
-        value,
+        value: this.keepsViews ? value : Buffer.from(value),
         valueSchema,
         headers: noSourceHeaders,
         timestampMs: null,

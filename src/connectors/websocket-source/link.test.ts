@@ -33,6 +33,7 @@ function linkOver(socket: Duplex) {
   });
   const link = new Link({
     socket: Object.assign(socket, { setNoDelay() {}, setKeepAlive() {} }) as unknown as Socket,
+    read: null,
     head: new Uint8Array(0),
     deflate: null,
     maxMessageBytes: 100,

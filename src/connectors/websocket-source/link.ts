@@ -1,6 +1,7 @@
 /** An open connection: feeds the reader, answers pings, holds the socket back when the intake is full. */
 import type { Socket } from 'node:net';
 import type { Cause } from '../../net/cause.ts';
+import type { ReusedRead } from '../../net/reused-read.ts';
 import { FrameFault } from './frame-fault.ts';
 import { FrameReader } from './frame-reader.ts';
 import { encodeClose, encodeFrame, opcodes } from './frame-writer.ts';
@@ -20,6 +21,8 @@ export interface LinkEvents {
 
 export interface LinkOptions {
   readonly socket: Socket;
+  /** Where the bytes can be had without the socket's stream. */
+  readonly read: ReusedRead | null;
   /** Bytes that came together with the answer to the upgrade. */
   readonly head: Uint8Array;
   readonly deflate: InflaterOptions | null;
@@ -47,7 +50,7 @@ export class Link {
   #reportedEnd = false;
   #error: Error | undefined;
 
-  constructor({ socket, head, deflate, maxMessageBytes, intake, monotonicMs, events }: LinkOptions) {
+  constructor({ socket, read, head, deflate, maxMessageBytes, intake, monotonicMs, events }: LinkOptions) {
     this.#socket = socket;
     this.#intake = intake;
     this.#monotonicMs = monotonicMs;
@@ -70,8 +73,10 @@ export class Link {
       this.#error = error;
     });
     socket.once('close', () => this.#onGone());
-    if (head.length > 0) socket.unshift(head);
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    if (read === null) {
+      if (head.length > 0) socket.unshift(head);
+      socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    } else this.#divert(read, head);
   }
 
   get isPaused(): boolean {
@@ -132,6 +137,16 @@ export class Link {
     this.#paused = false;
     if (this.#gone !== undefined) this.#reportEnd();
     else if (now) this.destroy();
+  }
+
+  /** The bytes come in memory that is used again; who keeps views of them gets a copy. */
+  #divert(read: ReusedRead, head: Uint8Array): void {
+    const keepsViews = this.#intake.keepsViews;
+    const rest = read.divert(this.#socket, (bytes) => this.#onData(keepsViews ? Buffer.from(bytes) : bytes));
+    const first = Buffer.concat([head, rest]);
+    // Later, as from a stream: whoever has made this link has yet to hear of it. Nothing is read from the socket before.
+    if (first.length > 0) process.nextTick(() => this.#onData(first));
+    this.#socket.resume();
   }
 
   #onData(chunk: Uint8Array): void {

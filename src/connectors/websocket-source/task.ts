@@ -252,10 +252,11 @@ export class WebSocketTask {
           if (this.#state.kind !== 'closing') this.#logFailure(cause.text, undefined);
           this.#raise({ kind: 'ended', cause });
         },
-        upgraded: ({ socket, head, deflate, subprotocol }) => {
+        upgraded: ({ socket, read, head, deflate, subprotocol }) => {
           this.#dial = undefined;
           this.#link = new Link({
             socket,
+            read,
             head,
             deflate,
             maxMessageBytes: settings.maxMessageBytes,
