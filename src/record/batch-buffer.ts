@@ -7,8 +7,9 @@ export class BatchBuffer {
   /** Bytes in use. */
   length = 0;
 
-  constructor(initialBytes = 64 * 1024) {
-    this.bytes = Buffer.allocUnsafeSlow(initialBytes);
+  /** Begins with so many bytes, or with that memory. */
+  constructor(begin: number | ArrayBuffer = 64 * 1024) {
+    this.bytes = typeof begin === 'number' ? Buffer.allocUnsafeSlow(begin) : Buffer.from(begin);
   }
 
   clear(): void {

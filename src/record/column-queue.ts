@@ -7,8 +7,11 @@ export interface QueuedColumn {
   readonly receivedAtMs: number;
 }
 
-/** A column is closed at that size, so that its memory does not grow with the queue. */
-const columnBytes = 4 * 1024 * 1024;
+/**
+ * A column is closed at that size: it makes one batch, and its memory does not grow with the queue. Pieces of one size are
+ * used again without holes between them.
+ */
+const columnBytes = 480 * 1024;
 
 /** Messages as bytes side by side, in order of arrival; bounds are the caller's. The first column is taken as a whole. */
 export class ColumnQueue {

@@ -12,8 +12,8 @@ import { type AppendAnswer, errorOf } from './store-client.ts';
 
 export interface LaneParts {
   readonly clock: Clock;
-  /** Encodes what fits of the records, under these numbers. */
-  readonly encode: (records: Records, numbers: Numbers) => EncodedForStore;
+  /** Encodes what fits of the records, about so many bytes, under these numbers. */
+  readonly encode: (records: Records, numbers: Numbers, bytes: number) => EncodedForStore;
   /** Gives encoded bytes other numbers. */
   readonly renumber: (buffer: ArrayBuffer, length: number, numbers: Numbers) => void;
   readonly append: (buffer: ArrayBuffer, length: number) => Promise<AppendAnswer>;
@@ -161,10 +161,10 @@ export class Lane {
   }
 
   #nextBatch(): Batch | undefined {
-    const { sends, records } = this.#merged();
+    const { sends, records, bytes } = this.#merged();
     let encoded: EncodedForStore;
     try {
-      encoded = this.#parts.encode(records, { epoch: this.#epoch, sequence: this.#sequence });
+      encoded = this.#parts.encode(records, { epoch: this.#epoch, sequence: this.#sequence }, bytes);
     } catch (error) {
       this.#waiting.splice(this.#waiting.indexOf(sends[0]!), 1);
       end(sends[0]!, internal(error));
@@ -189,7 +189,7 @@ export class Lane {
   }
 
   /** The first sends that wait, as many as make a good batch, and their records that are still to be encoded. */
-  #merged(): { readonly sends: readonly Send[]; readonly records: Records } {
+  #merged(): { readonly sends: readonly Send[]; readonly records: Records; readonly bytes: number } {
     const sends: Send[] = [];
     let bytes = 0;
     for (const send of this.#waiting) {
@@ -198,7 +198,8 @@ export class Lane {
       bytes += send.bytes;
     }
     const rest = ({ records, encoded }: Send): Records => (encoded === 0 ? records : records.slice(encoded));
-    return { sends, records: sends.length === 1 ? rest(sends[0]!) : sends.flatMap((send) => asList(rest(send))) };
+    const records = sends.length === 1 ? rest(sends[0]!) : sends.flatMap((send) => asList(rest(send)));
+    return { sends, records, bytes };
   }
 
   #post(batch: Batch): void {

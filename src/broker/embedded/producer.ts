@@ -7,12 +7,12 @@ import type { Codecs } from '../../record/codecs.ts';
 import { batchBytesOf, encodeBatch } from '../../record/encode.ts';
 import { setLogAppendTime, setProducer } from '../../record/patch.ts';
 import type { ProduceRecord, TopicPartition } from '../../record/record.ts';
-import { type Records, ValueColumn } from '../../record/value-column.ts';
+import { asList, type Records, ValueColumn } from '../../record/value-column.ts';
 import type { GroupMember, Producer, ProducerOptions, SendResult } from '../broker.ts';
 import { EmbeddedGroupMember } from './group.ts';
 import { type EncodedForStore, Lane, type Numbers } from './lane.ts';
 import type { GroupOffset, TopicState } from './protocol.ts';
-import { closedError, type StoreClient } from './store-client.ts';
+import { appendBufferBytes, closedError, type StoreClient } from './store-client.ts';
 import { isCompacted } from './topic-config.ts';
 import type { TopicTable } from './topic-table.ts';
 import { Transaction } from './transaction.ts';
@@ -30,6 +30,8 @@ export interface ProducerParts {
 
 const defaultMaxBatchBytes = 1_000_000;
 const defaultMaxMessageBytes = 1_048_588;
+/** Smaller batches travel in memory of their own size; larger ones in a buffer of the store, which also bounds them. */
+const minPooledBytes = 32 * 1024;
 const defaultDeliveryTimeoutMs = 30_000;
 /** More than the fields of a record beside key, value and headers take, the batch's header included. */
 const recordOverhead = 128;
@@ -37,7 +39,7 @@ const recordOverhead = 128;
 export class EmbeddedProducer implements Producer {
   readonly #parts: ProducerParts;
   readonly #options: ProducerOptions;
-  /** What is encoded next. A large batch travels in this memory, and it gets other memory then. */
+  /** Where small batches are encoded. */
   readonly #scratch = new BatchBuffer(0);
   /** By the partition's number in the store: a topic that is made again starts anew. */
   readonly #lanes = new Map<number, Lane>();
@@ -166,7 +168,7 @@ export class EmbeddedProducer implements Producer {
     const { clock, client, codecs, producerId } = this.#parts;
     const lane = new Lane(0, {
       clock,
-      encode: (records, numbers) => this.#encode(topic, records, numbers),
+      encode: (records, numbers, bytes) => this.#encode(topic, records, numbers, bytes),
       renumber: (buffer, length, { epoch, sequence }) => {
         const numbers = { producerId, producerEpoch: epoch, baseSequence: sequence };
         setProducer(Buffer.from(buffer, 0, length), 0, numbers, codecs);
@@ -185,15 +187,19 @@ export class EmbeddedProducer implements Producer {
     return lane;
   }
 
-  #encode(topic: string, records: Records, { epoch, sequence }: Numbers): EncodedForStore {
+  #encode(topic: string, records: Records, { epoch, sequence }: Numbers, bytes: number): EncodedForStore {
     const { clock, codecs, client, producerId } = this.#parts;
     const state = this.#parts.topics.known(topic);
-    const scratch = this.#scratch;
-    scratch.clear();
+    const isSmall = bytes < minPooledBytes;
+    const into = isSmall ? this.#scratch : new BatchBuffer(client.takeBuffer());
+    into.clear();
     const nowMs = clock.nowMs();
-    const { count } = encodeBatch(records, 0, scratch, {
+    const { count } = encodeBatch(records, 0, into, {
       codecs,
-      maxBytes: this.#maxBytes(state),
+      maxBytes: Math.min(
+        this.#maxBytes(state),
+        Math.max(appendBufferBytes, batchBytesOf(asList(records.slice(0, 1))[0]!)),
+      ),
       nowMs,
       compression: this.#options.compression ?? 'none',
       producerId,
@@ -201,13 +207,11 @@ export class EmbeddedProducer implements Producer {
       baseSequence: sequence,
       isTransactional: this.#transaction !== undefined,
     });
-    if (state.config['message.timestamp.type'] === 'LogAppendTime') setLogAppendTime(scratch.bytes, 0, nowMs, codecs);
-    const { length } = scratch;
-    const memory = scratch.bytes.buffer as ArrayBuffer;
-    // A small batch does not hold large memory on its way.
-    if (length * 2 < memory.byteLength) return { buffer: memory.slice(0, length), length, count };
-    scratch.bytes = Buffer.from(client.takeBuffer(memory.byteLength));
-    return { buffer: memory, length, count };
+    if (state.config['message.timestamp.type'] === 'LogAppendTime') setLogAppendTime(into.bytes, 0, nowMs, codecs);
+    const { length } = into;
+    const memory = into.bytes.buffer as ArrayBuffer;
+    // Small batches are encoded in one place, and each travels in memory of its own size.
+    return { buffer: isSmall ? memory.slice(0, length) : memory, length, count };
   }
 }
 

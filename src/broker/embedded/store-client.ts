@@ -28,9 +28,9 @@ interface Waiting {
 
 /** Bytes of appends that may wait for the disk, all producers together. More would only be memory. */
 const maxUnansweredBytes = 8 * 1024 * 1024;
-/** Buffers kept for the next appends, and from which size on that pays. */
+/** What `takeBuffer` gives: of one size, so that each can be used again for any batch. */
+export const appendBufferBytes = 512 * 1024;
 const maxSpareBuffers = 6;
-const minSpareBytes = 128 * 1024;
 
 export class StoreClient {
   readonly #thread: Worker;
@@ -114,15 +114,14 @@ export class StoreClient {
     this.#forRoom.push(callback);
   }
 
-  /** A buffer to encode into: an old one of at least `bytes`, or a new one. */
-  takeBuffer(bytes: number): ArrayBuffer {
-    const index = this.#spare.findIndex((spare) => spare.byteLength >= bytes);
-    return index === -1 ? new ArrayBuffer(bytes) : this.#spare.splice(index, 1)[0]!;
+  /** A buffer to encode into: one that came back, or a new one. */
+  takeBuffer(): ArrayBuffer {
+    return this.#spare.pop() ?? new ArrayBuffer(appendBufferBytes);
   }
 
   /** Gives a buffer back that is no longer needed. */
   releaseBuffer(buffer: ArrayBuffer): void {
-    if (buffer.byteLength >= minSpareBytes && this.#spare.length < maxSpareBuffers) this.#spare.push(buffer);
+    if (buffer.byteLength === appendBufferBytes && this.#spare.length < maxSpareBuffers) this.#spare.push(buffer);
   }
 
   /** The buffer is away until the answer. Rejects only where the thread has ended: BROKER_CLOSED, INTERNAL. */
