@@ -1,7 +1,17 @@
 import type { Command } from './command.ts';
 import { connect } from './connect.ts';
+import { apply } from './connectors/apply.ts';
+import { describe } from './connectors/describe.ts';
+import { get } from './connectors/get.ts';
+import { pause, remove, resume, stop } from './connectors/lifecycle.ts';
+import { loggersGet, loggersSet } from './connectors/loggers.ts';
+import { offsetsGet, offsetsReset, offsetsSet } from './connectors/offsets.ts';
+import { patch } from './connectors/patch.ts';
+import { plugins } from './connectors/plugins.ts';
+import { restart } from './connectors/restart.ts';
 import { copy } from './copy.ts';
 import { dryRun } from './dry-run.ts';
+import { hashPassword } from './hash-password.ts';
 import { produce } from './produce.ts';
 import { start } from './start.ts';
 import { tap } from './tap.ts';
@@ -25,5 +35,21 @@ export const commands: readonly Command[] = [
   topicsDescribe,
   topicsDelete,
   copy,
+  get,
+  describe,
+  apply,
+  patch,
+  restart,
+  pause,
+  resume,
+  stop,
+  remove,
+  offsetsGet,
+  offsetsSet,
+  offsetsReset,
+  loggersGet,
+  loggersSet,
+  plugins,
+  hashPassword,
   version,
 ];

@@ -5,7 +5,16 @@ import type { TapOptions, TapRecord, TopicAccess, TopicDetails, TopicSummary } f
 import type { ErrorCode } from '../base/errors.ts';
 import { describeError, TributaryError } from '../base/errors.ts';
 
-export function remoteAccess(url: string): TopicAccess {
+type Credentials = Readonly<Record<string, string>>;
+type Init = Omit<RequestInit, 'headers'> & {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly duplex?: 'half';
+};
+type Call = (url: string, init?: Init) => Promise<Response>;
+
+/** `credentials` are headers of every request: who calls. */
+export function remoteAccess(url: string, credentials: Credentials = {}): TopicAccess {
+  const call: Call = (path, init) => request(path, init, credentials);
   const topicUrl = (topic: string): string => `${url}/topics/${encodeURIComponent(topic)}`;
   return {
     via: url,
@@ -15,7 +24,7 @@ export function remoteAccess(url: string): TopicAccess {
     async delete(topic) {
       await call(topicUrl(topic), { method: 'DELETE' });
     },
-    tap: (topic, options, signal, onReady) => tap(url, topic, options, signal, onReady),
+    tap: (topic, options, signal, onReady) => tap(call, url, topic, options, signal, onReady),
     async produce(topic, records) {
       const answer = await call(`${url}/produce/${encodeURIComponent(topic)}`, {
         method: 'POST',
@@ -30,16 +39,17 @@ export function remoteAccess(url: string): TopicAccess {
 }
 
 /** True where a Tributary answers; false where nothing listens. Anything else that listens there is an error. */
-export async function isRunning(url: string): Promise<boolean> {
+export async function isRunning(url: string, credentials: Credentials = {}): Promise<boolean> {
   let answer: Response;
   try {
-    answer = await fetch(`${url}/topics`, { signal: AbortSignal.timeout(5000) });
+    answer = await fetch(`${url}/topics`, { headers: credentials, signal: AbortSignal.timeout(5000) });
   } catch (error) {
     if (hasCode(error, 'ECONNREFUSED')) return false;
     throw new TributaryError('CONNECTION_FAILED', `Cannot reach ${url}: ${describeError(error)}`);
   }
   await answer.body?.cancel();
   if (answer.ok) return true;
+  if (answer.status === 401 || answer.status === 403) throw refusal(answer.status, undefined, url);
   throw new TributaryError(
     'CONNECTION_FAILED',
     `What answers at ${url} is no Tributary (HTTP ${answer.status} for /topics). Name the right one with --url, or a broker with --broker.`,
@@ -47,6 +57,7 @@ export async function isRunning(url: string): Promise<boolean> {
 }
 
 async function* tap(
+  call: Call,
   url: string,
   topic: string,
   options: TapOptions,
@@ -86,28 +97,34 @@ async function* lines(batches: AsyncIterable<readonly object[]>): AsyncGenerator
   for await (const batch of batches) yield Buffer.from(batch.map((record) => `${JSON.stringify(record)}\n`).join(''));
 }
 
-function json(method: string, body: unknown): RequestInit {
+function json(method: string, body: unknown): Init {
   return { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
 }
 
 /** An answer that is none of success becomes the error that the process gave. */
-async function call(url: string, init: RequestInit & { readonly duplex?: 'half' } = {}): Promise<Response> {
+async function request(url: string, init: Init = {}, credentials: Credentials = {}): Promise<Response> {
   let answer: Response;
   try {
-    answer = await fetch(url, init);
+    answer = await fetch(url, { ...init, headers: { ...credentials, ...init.headers } });
   } catch (error) {
     if (init.signal?.aborted) throw error;
     throw new TributaryError('CONNECTION_FAILED', `Cannot reach ${new URL(url).origin}: ${describeError(error)}`);
   }
   if (answer.ok) return answer;
   const text = await answer.text();
-  throw new TributaryError(
-    codeOf(answer.status),
-    messageOf(text) ?? `${new URL(url).origin} answered HTTP ${answer.status}`,
-  );
+  throw refusal(answer.status, messageOf(text), url);
+}
+
+function refusal(status: number, message: string | undefined, url: string): TributaryError {
+  const text = message ?? `${new URL(url).origin} answered HTTP ${status}`;
+  const hint =
+    status === 401 ? '. Give --user NAME:PASSWORD or --token TOKEN, or set TRIBUTARY_USER or TRIBUTARY_TOKEN' : '';
+  return new TributaryError(codeOf(status), text + hint);
 }
 
 function codeOf(status: number): ErrorCode {
+  if (status === 401) return 'AUTHENTICATION_FAILED';
+  if (status === 403) return 'AUTHORIZATION_FAILED';
   if (status === 404) return 'NOT_FOUND';
   if (status === 409) return 'CONFLICT';
   return status < 500 ? 'BROKER_REJECTED' : 'CONNECTION_FAILED';

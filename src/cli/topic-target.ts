@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { TopicAccess } from '../app/topics/topic-access.ts';
 import { isError, TributaryError } from '../base/errors.ts';
 import type { Values } from './command.ts';
+import { credentialOptions, credentialsOf } from './credentials.ts';
 
 export const defaultUrl = 'http://127.0.0.1:8083';
 const defaultFolder = './data';
@@ -12,6 +13,7 @@ export const targetOptions = {
   url: { kind: 'text', value: 'URL', doc: `REST address of a running Tributary (default ${defaultUrl})` },
   broker: { kind: 'text', value: 'ADDRESS', doc: 'Broker to open instead: embedded:DIR or kafka://HOST:PORT' },
   config: { kind: 'text', value: 'FILE', doc: 'YAML file whose broker (with its SASL and TLS) is opened instead' },
+  ...credentialOptions,
 } as const;
 
 export const outputOption = {
@@ -23,7 +25,8 @@ export async function openTopics(options: Values<typeof targetOptions>, env: Nod
   if (broker !== undefined || config !== undefined) return openBroker(broker, config, env);
   const wanted = (url ?? env['TRIBUTARY_URL'] ?? defaultUrl).replace(/\/+$/, '');
   const { isRunning, remoteAccess } = await import('./remote-access.ts');
-  if (await isRunning(wanted)) return remoteAccess(wanted);
+  const headers = await credentialsOf(options, env);
+  if (await isRunning(wanted, headers)) return remoteAccess(wanted, headers);
   if (url !== undefined) throw new TributaryError('CONNECTION_FAILED', `Nothing listens at ${wanted}.`);
   if (existsSync(join(defaultFolder, 'tributary.db'))) return openBroker(`embedded:${defaultFolder}`, undefined, env);
   throw new TributaryError(

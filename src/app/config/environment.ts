@@ -4,7 +4,15 @@ import type { ConfigProblem } from './problem.ts';
 
 const prefix = 'TRIBUTARY_';
 /** Variables that are not configuration: what the tests and the command line look at. */
-const others = new Set(['TRIBUTARY_FEEDS', 'TRIBUTARY_URL', 'TRIBUTARY_DEBUG', 'TRIBUTARY_TETHER']);
+const others = new Set([
+  'TRIBUTARY_FEEDS',
+  'TRIBUTARY_URL',
+  'TRIBUTARY_USER',
+  'TRIBUTARY_TOKEN',
+  'TRIBUTARY_CACERT',
+  'TRIBUTARY_DEBUG',
+  'TRIBUTARY_TETHER',
+]);
 
 export interface EnvironmentKeys {
   /** Key of the configuration to the variable that sets it. */
