@@ -219,7 +219,7 @@ test('a transaction that stays open too long is aborted, and the producer goes o
   await using folder = temporary();
   await using broker = await open(folder.path);
   await broker.createTopic({ name: 't' });
-  const producer = await broker.producer({ transactionalId: 'x', transactionTimeoutMs: 20 });
+  const producer = await broker.producer({ transactionalId: 'x', transactionTimeoutMs: 1_000 });
   await producer.begin();
   await producer.send('t', 0, [record('late')]);
   await send(broker, 't', 0, ['behind']);
