@@ -15,38 +15,39 @@ const divisible: ReadonlySet<ErrorCode> = new Set(['RECORD_TOO_LARGE', 'BROKER_R
 const whole: ReadonlySet<ErrorCode> = new Set(['AUTHORIZATION_FAILED', 'UNKNOWN_TOPIC', 'UNKNOWN_PARTITION']);
 
 export class BatchDispatch {
-  readonly #producer: Producer;
   readonly #failures: RecordFailures;
   readonly #deadLetters: DeadLetters | undefined;
+  readonly #tolerates: boolean;
 
-  constructor(producer: Producer, failures: RecordFailures, deadLetters: DeadLetters | undefined) {
-    this.#producer = producer;
+  /** In a transaction a send that was refused ends the transaction: there it is never tolerated. */
+  constructor(failures: RecordFailures, deadLetters: DeadLetters | undefined, inTransactions: boolean) {
     this.#failures = failures;
     this.#deadLetters = deadLetters;
+    this.#tolerates = failures.policy.tolerance === 'all' && !inTransactions;
   }
 
   /** Resolves when everything is stored: records where they belong, failed ones as dead letters. */
-  send(batch: PreparedBatch): Promise<unknown> {
-    const sent = batch.sends.map((send) => this.#send(send, batch));
-    if (batch.letters.length > 0) sent.push(this.#deadLetters!.send(this.#producer, batch.letters));
+  send(producer: Producer, batch: PreparedBatch): Promise<unknown> {
+    const sent = batch.sends.map((send) => this.#send(producer, send, batch));
+    if (batch.letters.length > 0) sent.push(this.#deadLetters!.send(producer, batch.letters));
     return sent.length === 1 ? sent[0]! : Promise.all(sent);
   }
 
-  #send(send: RecordSend, batch: PreparedBatch): Promise<unknown> {
-    const sent = this.#producer.send(send.topic, send.partition, send.records);
-    if (this.#failures.policy.tolerance === 'none') return sent;
-    return sent.catch((error: unknown) => this.#refused(send, batch, error));
+  #send(producer: Producer, send: RecordSend, batch: PreparedBatch): Promise<unknown> {
+    const sent = producer.send(send.topic, send.partition, send.records);
+    if (!this.#tolerates) return sent;
+    return sent.catch((error: unknown) => this.#refused(producer, send, batch, error));
   }
 
-  async #refused(send: RecordSend, batch: PreparedBatch, error: unknown): Promise<unknown> {
+  async #refused(producer: Producer, send: RecordSend, batch: PreparedBatch, error: unknown): Promise<unknown> {
     const { topic, partition, asCame } = send;
     // Checked by columnSend: bytes that go out unchanged.
     const records = asCame === undefined ? send.records : (asCame() as unknown as readonly ProduceRecord[]);
     if (!isError(error) || isRetriable(error)) throw error;
     if (divisible.has(error.code) && records.length > 1) {
       const middle = records.length >> 1;
-      await this.#send({ topic, partition, records: records.slice(0, middle) }, batch);
-      return this.#send({ topic, partition, records: records.slice(middle) }, batch);
+      await this.#send(producer, { topic, partition, records: records.slice(0, middle) }, batch);
+      return this.#send(producer, { topic, partition, records: records.slice(middle) }, batch);
     }
     if (!divisible.has(error.code) && !whole.has(error.code)) throw error;
     const letters: ProduceRecord[] = [];
@@ -59,6 +60,6 @@ export class BatchDispatch {
       batch.bytes -= (record.key?.length ?? 0) + (record.value?.length ?? 0);
       if (this.#deadLetters !== undefined) letters.push(this.#deadLetters.ofSource({ ...input, topic }, failure));
     }
-    return letters.length === 0 ? undefined : this.#deadLetters!.send(this.#producer, letters);
+    return letters.length === 0 ? undefined : this.#deadLetters!.send(producer, letters);
   }
 }

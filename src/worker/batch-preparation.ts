@@ -223,6 +223,8 @@ function cutSends(
   return sends.flatMap((send) => {
     const { maxBytes } = boundsOf(send.topic);
     if (maxBytes >= maxBatchBytes) return [send];
-    return cut(asList(send.records), maxBytes).map((records) => ({ ...send, records }));
+    const { topic, partition, asCame } = send;
+    const records = asCame === undefined ? asList(send.records) : (asCame() as unknown as readonly ProduceRecord[]);
+    return cut(records, maxBytes).map((part) => ({ topic, partition, records: part }));
   });
 }

@@ -22,6 +22,7 @@ import type { State, Status } from './status-table.ts';
 import type { StatusWriter } from './status-writer.ts';
 import { TaskRunner } from './task-runner.ts';
 import { ensureDeadLetterTopic, ensureTopic, topicGroups } from './topic-creation.ts';
+import { transactionBoundaryOf } from './transaction-boundary.ts';
 import { checkConnectorConfig } from './validation.ts';
 import { defaultGracefulStopMs, type WorkerOptions } from './worker-options.ts';
 
@@ -219,6 +220,15 @@ export class ConnectorRunner {
       ensureDeadLetters: (target) => ensureDeadLetterTopic(broker, target, log),
       errors,
       offsetFlushIntervalMs: flushMs,
+      offsetFlushTimeoutMs: options.offsetFlushTimeoutMs ?? 5_000,
+      ...(options.exactlyOnceSources === true
+        ? {
+            exactlyOnce: {
+              transactionalId: `${options.groupId ?? 'tributary'}-${this.name}-${task}`,
+              boundary: transactionBoundaryOf(config, flushMs),
+            },
+          }
+        : {}),
       gracefulStopMs: options.gracefulStopMs ?? defaultGracefulStopMs,
     });
   }

@@ -1,5 +1,5 @@
 /** Source offsets on their way into the table: those behind acknowledged records, the newest of each source partition. */
-import { sleep } from '../base/abort.ts';
+import { sleep, withTimeout } from '../base/abort.ts';
 import { describeError } from '../base/errors.ts';
 import type { SourceBatch, SourceMap } from '../connectors/contract.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -12,6 +12,8 @@ export interface OffsetCommitsOptions {
   readonly commits: Counter;
   readonly failures: Counter;
   readonly log: Log;
+  /** How long one write may take: offsets are as old as that at most, and a table that hangs shows. */
+  readonly timeoutMs: number;
 }
 
 export class OffsetCommits {
@@ -44,7 +46,9 @@ export class OffsetCommits {
     const taken = this.#waiting;
     this.#waiting = new Map();
     try {
-      await this.#options.offsets.put(this.#options.connector, [...taken.values()]);
+      const { offsets, connector, timeoutMs } = this.#options;
+      // A write that took too long may still take place: it stands before the next one, which is newer.
+      await withTimeout(offsets.put(connector, [...taken.values()]), timeoutMs, 'Storing the offsets');
       this.#options.commits.value++;
     } catch (error) {
       this.#options.failures.value++;

@@ -2,22 +2,30 @@
  * Positions in the sources, in the topic, keys and values that Kafka Connect uses: key `["<connector>",{partition}]`, value
  * `{offset}`, null for a deleted one.
  */
+import type { Producer } from '../broker/broker.ts';
 import type { SourceMap } from '../connectors/contract.ts';
 import { canonicalJson, parseObject } from './json.ts';
-import type { Table } from './table.ts';
+import type { Table, TableEntry } from './table.ts';
 
 export interface SourceOffset {
   readonly partition: SourceMap;
   readonly offset: SourceMap;
 }
 
+export interface OffsetEntry {
+  readonly partition: SourceMap;
+  /** null forgets it. */
+  readonly offset: SourceMap | null;
+}
+
 export interface OffsetTable {
   get(connector: string, partition: SourceMap): SourceMap | undefined;
   all(connector: string): readonly SourceOffset[];
-  put(
-    connector: string,
-    offsets: readonly { readonly partition: SourceMap; readonly offset: SourceMap | null }[],
-  ): Promise<void>;
+  put(connector: string, offsets: readonly OffsetEntry[]): Promise<void>;
+  /** Writes with the caller's producer, in its transaction; the table shows them once it is committed. */
+  send(producer: Producer, connector: string, offsets: readonly OffsetEntry[]): Promise<void>;
+  /** Resolves when the table shows all that was written before, transactions that were still open included. */
+  caughtUp(signal?: AbortSignal): Promise<void>;
 }
 
 export function offsetTable(table: Table): OffsetTable {
@@ -31,6 +39,12 @@ export function offsetTable(table: Table): OffsetTable {
     return canonical;
   };
 
+  const entriesOf = (connector: string, offsets: readonly OffsetEntry[]): readonly TableEntry[] =>
+    offsets.map(({ partition, offset }) => [
+      keyOf(connector, partition),
+      offset === null ? null : JSON.stringify(offset),
+    ]);
+
   return {
     get: (connector, partition) => parseObject(table.entries.get(keyOf(connector, partition))),
     all(connector) {
@@ -43,14 +57,9 @@ export function offsetTable(table: Table): OffsetTable {
       }
       return found;
     },
-    async put(connector, offsets) {
-      await table.put(
-        offsets.map(({ partition, offset }) => [
-          keyOf(connector, partition),
-          offset === null ? null : JSON.stringify(offset),
-        ]),
-      );
-    },
+    put: (connector, offsets) => table.put(entriesOf(connector, offsets)),
+    send: (producer, connector, offsets) => table.send(producer, entriesOf(connector, offsets)),
+    caughtUp: (signal) => table.caughtUp(signal),
   };
 }
 

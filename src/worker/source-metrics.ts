@@ -1,5 +1,6 @@
 import type { Counter, Histogram, Metrics } from '../telemetry/metrics.ts';
 import { type ErrorMetrics, errorMetrics } from './error-metrics.ts';
+import type { ExactlyOnceMetrics } from './exactly-once.ts';
 
 /** Series of one source task; names of Kafka Connect where it has them. */
 export interface SourceMetrics {
@@ -13,6 +14,7 @@ export interface SourceMetrics {
   /** Dead letters that have the beginning of their value only. */
   readonly cutLetters: Counter;
   readonly retries: Counter;
+  readonly transactions: ExactlyOnceMetrics;
   readonly offsetCommits: Counter;
   readonly offsetCommitFailures: Counter;
   readonly uncleanStarts: Counter;
@@ -36,15 +38,24 @@ export function sourceMetrics(metrics: Metrics): SourceMetrics {
     'Records that a transform has dropped on purpose',
   );
   const errors = errorMetrics(metrics);
+  const transactions = {
+    committed: metrics.counter('tributary_source_transactions_total', 'Transactions that were committed'),
+    aborted: metrics.counter('tributary_source_transactions_aborted_total', 'Transactions that were aborted'),
+    abortedRecords: metrics.counter(
+      'tributary_source_records_aborted_total',
+      'Records in transactions that the connector had aborted',
+    ),
+  };
   metrics.gauge(
     'kafka_connect_source_task_source_record_active_count',
     'Records taken from the source and not yet acknowledged',
-    () => polled.value - written.value - errors.skipped.value - filtered.value,
+    () => polled.value - written.value - errors.skipped.value - filtered.value - transactions.abortedRecords.value,
   );
   return {
     polled,
     written,
     filtered,
+    transactions,
     errors,
     cutLetters: metrics.counter(
       'tributary_dead_letters_cut_total',

@@ -43,6 +43,7 @@ async function setup(change: Partial<SourceTaskOptions> = {}) {
     ensureDeadLetters: async () => {},
     errors: errorPolicyOf({}),
     offsetFlushIntervalMs: 60_000,
+    offsetFlushTimeoutMs: 5_000,
     gracefulStopMs: 2_000,
     previousEndUnclean: false,
     metrics: registry.root(),

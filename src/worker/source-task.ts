@@ -13,18 +13,21 @@ import { LimitedWarning } from '../telemetry/limited-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Chain } from '../transform/chain.ts';
+import { AtLeastOnce } from './at-least-once.ts';
 import { BatchDispatch } from './batch-dispatch.ts';
-import { BatchPreparation, type ConverterNames, type PreparedBatch } from './batch-preparation.ts';
+import { BatchPreparation, type ConverterNames } from './batch-preparation.ts';
 import { DeadLetters } from './dead-letter-topic.ts';
+import type { Delivered, Delivery } from './delivery.ts';
 import type { DeadLetterTopic, ErrorPolicy } from './error-policy.ts';
+import { ExactlyOnce } from './exactly-once.ts';
 import { OffsetCommits } from './offset-commits.ts';
 import type { OffsetTable } from './offset-table.ts';
-import { Pipeline } from './pipeline.ts';
 import { RecordFailures } from './record-failures.ts';
 import type { Converters } from './record-sends.ts';
 import type { RunningTask } from './running-task.ts';
 import { type SourceMetrics, sourceMetrics } from './source-metrics.ts';
 import { SourceTopics } from './source-topics.ts';
+import type { TransactionBoundary } from './transaction-boundary.ts';
 
 export interface SourceTaskOptions {
   readonly connector: SourceConnector;
@@ -45,6 +48,10 @@ export interface SourceTaskOptions {
   readonly onTopic?: (topic: string) => void;
   readonly errors: ErrorPolicy;
   readonly offsetFlushIntervalMs: number;
+  /** How long one write of offsets may take before it counts as failed and is made again. */
+  readonly offsetFlushTimeoutMs: number;
+  /** Records and offsets in transactions; absent: at least once. */
+  readonly exactlyOnce?: { readonly transactionalId: string; readonly boundary: TransactionBoundary };
   readonly gracefulStopMs: number;
   /** The run before this one ended without a clean stop. */
   readonly previousEndUnclean: boolean;
@@ -57,6 +64,7 @@ export interface SourceTaskOptions {
 }
 
 const defaultMaxBatchBytes = 1_000_000;
+const defaultTransactionTimeoutMs = 60_000;
 /** For each step after the last batch: closing the source, the producer, storing offsets. */
 const wrapUpMs = 1_000;
 /** The same where the time for a stop is over already. */
@@ -67,23 +75,16 @@ export function startSourceTask(options: SourceTaskOptions): RunningTask {
   return { ended: new Run(options, stop.signal).run(), stop: () => stop.abort() };
 }
 
-interface InFlight {
-  readonly batch: SourceBatch;
-  readonly prepared: PreparedBatch;
-}
-
 /** What a run has once its producer is there. */
 interface Way {
   readonly preparation: BatchPreparation;
-  readonly dispatch: BatchDispatch;
+  readonly delivery: Delivery;
 }
 
 class Run {
   readonly #options: SourceTaskOptions;
   readonly #stop: AbortSignal;
   readonly #metrics: SourceMetrics;
-  readonly #pipeline: Pipeline<InFlight>;
-  readonly #commits: OffsetCommits;
   readonly #failures: RecordFailures;
   readonly #retryWarning: LimitedWarning;
   readonly #maxBatchBytes: number;
@@ -101,13 +102,6 @@ class Run {
     this.#stop = stop;
     this.#maxBatchBytes = options.producer.maxBatchBytes ?? defaultMaxBatchBytes;
     this.#metrics = sourceMetrics(options.metrics);
-    this.#commits = new OffsetCommits({
-      connector: options.name,
-      offsets: options.offsets,
-      commits: this.#metrics.offsetCommits,
-      failures: this.#metrics.offsetCommitFailures,
-      log: options.log,
-    });
     this.#failures = new RecordFailures({
       policy: options.errors,
       metrics: this.#metrics.errors,
@@ -116,46 +110,28 @@ class Run {
       random: options.random,
     });
     this.#retryWarning = new LimitedWarning(options.log, 'broker_retry', options.clock);
-    this.#pipeline = new Pipeline<InFlight>((item) => this.#acknowledged(item));
   }
 
   async run(): Promise<boolean> {
-    const { broker, connector, config, log } = this.#options;
+    const { connector, config, log } = this.#options;
     if (this.#options.previousEndUnclean) this.#warnUncleanEnd();
-    let producer: Producer;
-    try {
-      producer = await broker.producer({
-        deliveryTimeoutMs: Number.POSITIVE_INFINITY,
-        ...this.#options.producer,
-        signal: this.#stop,
-        onRetry: (event) => this.#retried(event),
-      });
-    } catch (error) {
-      if (this.#stop.aborted && isError(error, 'ABORTED')) return true; // nothing was received yet
+    const way = await this.#openWay().catch((error: unknown) => {
+      if (this.#stop.aborted && isError(error, 'ABORTED')) return undefined; // nothing was received yet
       throw error;
-    }
-    const flushing = new AbortController();
-    const flushed = this.#commits.storeRegularly(this.#options.offsetFlushIntervalMs, flushing.signal);
+    });
+    if (way === undefined) return true;
+    const { delivery } = way;
     let clean = false;
     try {
-      const way = await this.#prepareWay(producer).catch((error: unknown) => {
-        if (this.#stop.aborted && isError(error, 'ABORTED')) return undefined;
-        throw error;
-      });
-      if (way === undefined) {
-        clean = true;
-        return clean;
-      }
       const batches = connector.open(config, this.#context())[Symbol.asyncIterator]();
       clean = await this.#untilStopped(batches, way);
       return clean;
     } finally {
-      flushing.abort();
       // Bounded, because neither the broker nor the table ever gives up; what is acknowledged meanwhile still counts.
       const ms = this.#cancel.signal.aborted ? lateWrapUpMs : wrapUpMs;
-      await this.#wrapUp('producer_not_closed', ms, () => producer.close());
-      await this.#wrapUp('offset_commit_failed', ms, () => flushed.then(() => this.#commits.store()));
-      this.#countLeft();
+      await this.#wrapUp('producer_not_closed', ms, () => delivery.closeProducer());
+      await this.#wrapUp('offset_commit_failed', ms, () => delivery.storeOffsets());
+      this.#countLeft(delivery);
       this.#cancel.abort();
       log.info('task_stopped', { clean });
     }
@@ -168,8 +144,8 @@ class Run {
   }
 
   /** What is neither stored nor going to be: the end of the task is the last that can tell of it. */
-  #countLeft(): void {
-    const left = this.#pipeline.unstored.reduce((sum, { prepared }) => sum + prepared.records, this.#left);
+  #countLeft(delivery: Delivery): void {
+    const left = delivery.unstored() + this.#left;
     if (left === 0) return;
     this.#metrics.leftAtStop.value += left;
     this.#options.log.warn('records_left', { left, detail: 'received, and not acknowledged when the task ended' });
@@ -194,27 +170,19 @@ class Run {
     };
   }
 
-  async #prepareWay(producer: Producer): Promise<Way> {
-    const { broker, transforms, converters, converterNames, ensureTopic, clock, name, task, errors } = this.#options;
+  async #openWay(): Promise<Way> {
+    const { errors, transforms: chain, converters, converterNames, clock, broker, ensureTopic } = this.#options;
     const { signal } = this.#cancel; // not the stop's: what was received before it still goes out
     const maxBatchBytes = this.#maxBatchBytes;
-    const topics = new SourceTopics({ broker, producer, maxBatchBytes, ensure: ensureTopic, signal });
     const deadLetters =
       errors.deadLetters === undefined || errors.tolerance === 'none'
         ? undefined
-        : await DeadLetters.open({
-            broker,
-            target: errors.deadLetters,
-            connector: name,
-            task,
-            maxBatchBytes,
-            metrics: this.#metrics.errors,
-            cutLetters: this.#metrics.cutLetters,
-            ensure: this.#options.ensureDeadLetters,
-            signal: this.#stop,
-          });
+        : await this.#openDeadLetters(errors.deadLetters);
+    const delivery = await this.#openDelivery(deadLetters);
+    const producer = (): Producer => delivery.producer;
+    const topics = new SourceTopics({ broker, producer, maxBatchBytes, ensure: ensureTopic, signal });
     const preparation = new BatchPreparation({
-      chain: transforms,
+      chain,
       converters,
       converterNames,
       failures: this.#failures,
@@ -225,7 +193,64 @@ class Run {
       clock,
       signal,
     });
-    return { preparation, dispatch: new BatchDispatch(producer, this.#failures, deadLetters) };
+    return { preparation, delivery };
+  }
+
+  #openDeadLetters(target: DeadLetterTopic): Promise<DeadLetters> {
+    const { broker, name, task, ensureDeadLetters } = this.#options;
+    return DeadLetters.open({
+      broker,
+      target,
+      connector: name,
+      task,
+      maxBatchBytes: this.#maxBatchBytes,
+      metrics: this.#metrics.errors,
+      cutLetters: this.#metrics.cutLetters,
+      ensure: ensureDeadLetters,
+      signal: this.#stop,
+    });
+  }
+
+  async #openDelivery(deadLetters: DeadLetters | undefined): Promise<Delivery> {
+    const { broker, exactlyOnce, offsets, name: connector, log, clock, random, offsetFlushTimeoutMs } = this.#options;
+    const onDelivered = (item: Delivered): void => this.#delivered(item);
+    const dispatch = new BatchDispatch(this.#failures, deadLetters, exactlyOnce !== undefined);
+    const producerOptions: ProducerOptions = {
+      deliveryTimeoutMs: Number.POSITIVE_INFINITY,
+      ...this.#options.producer,
+      onRetry: (event) => this.#retried(event),
+    };
+    if (exactlyOnce === undefined) {
+      const producer = await broker.producer({ ...producerOptions, signal: this.#stop });
+      const { offsetCommits, offsetCommitFailures } = this.#metrics;
+      const counters = { commits: offsetCommits, failures: offsetCommitFailures };
+      const commits = new OffsetCommits({ connector, offsets, ...counters, log, timeoutMs: offsetFlushTimeoutMs });
+      const flushIntervalMs = this.#options.offsetFlushIntervalMs;
+      return new AtLeastOnce({ producer, dispatch, commits, flushIntervalMs, onDelivered });
+    }
+    const { transactionalId, boundary } = exactlyOnce;
+    const transactionTimeoutMs = producerOptions.transactionTimeoutMs ?? defaultTransactionTimeoutMs;
+    let signal = this.#stop;
+    const open = (): Promise<Producer> =>
+      broker.producer({ ...producerOptions, transactionalId, transactionTimeoutMs, signal });
+    const delivery = await ExactlyOnce.start({
+      connector,
+      transactionalId,
+      open,
+      dispatch,
+      offsets,
+      boundary,
+      transactionTimeoutMs,
+      metrics: this.#metrics.transactions,
+      log,
+      clock,
+      random,
+      startSignal: this.#stop,
+      signal: this.#cancel.signal,
+      onDelivered,
+    });
+    signal = this.#cancel.signal; // what was received before a stop still goes out
+    return delivery;
   }
 
   /** The loop, and the bound on its end. True if all that was received is written. */
@@ -246,7 +271,7 @@ class Run {
   async #pump(batches: AsyncIterator<SourceBatch>, way: Way): Promise<void> {
     try {
       for (;;) {
-        const next = await batches.next();
+        const next = await this.#next(batches, way.delivery);
         if (next.done === true) break;
         if (this.#cancel.signal.aborted) return; // what comes too late is the connector's to count
         await this.#submit(next.value, way);
@@ -257,31 +282,42 @@ class Run {
       });
       throw error;
     }
-    await this.#pipeline.drain();
+    await way.delivery.drain();
   }
 
-  async #submit(batch: SourceBatch, { preparation, dispatch }: Way): Promise<void> {
+  /** The next batch; meanwhile what is due by time is done. */
+  async #next(batches: AsyncIterator<SourceBatch>, delivery: Delivery): Promise<IteratorResult<SourceBatch>> {
+    const next = batches.next();
+    if (delivery.dueInMs() !== undefined) next.catch(() => {}); // where what is due fails, nobody waits for it any more
+    for (let dueMs = delivery.dueInMs(); dueMs !== undefined; dueMs = delivery.dueInMs()) {
+      const over = new AbortController();
+      const due = sleep(dueMs, over.signal).then(() => undefined);
+      const first = await Promise.race([next, due]).finally(() => over.abort());
+      if (first !== undefined) return first;
+      await delivery.onDue();
+    }
+    return next;
+  }
+
+  async #submit(batch: SourceBatch, { preparation, delivery }: Way): Promise<void> {
     this.#metrics.polled.value += batch.column?.values.length ?? batch.records.length;
     this.#metrics.batches.value++;
     const prepared = await preparation.prepare(batch);
     this.#metrics.filtered.value += prepared.filtered;
     this.#left += prepared.left;
-    if (prepared.sends.length > 0 || prepared.letters.length > 0)
-      await this.#pipeline.submit({ batch, prepared }, dispatch.send(prepared));
+    await delivery.submit({ batch, prepared });
     if (prepared.failure === undefined) return;
-    await this.#pipeline.drain(); // what came before the record that failed the task counts
+    await delivery.drain(); // what came before the record that failed the task counts
     throw prepared.failure.error;
   }
 
-  #acknowledged({ batch, prepared }: InFlight): void {
-    const { records, bytes, sends, letters, failure } = prepared;
+  #delivered({ batch, prepared }: Delivered): void {
+    const { records, bytes, sends } = prepared;
     this.#metrics.written.value += records;
     this.#metrics.bytes.value += bytes;
     if (this.#trouble !== undefined) this.#setTrouble(undefined);
     this.#metrics.receiveToAck.observe((this.#options.clock.monotonicMs() - batch.receivedAtMs) / 1000, records);
     if (records > 0) for (const { topic } of sends) if (!this.#topics.has(topic)) this.#report(topic);
-    // A record that was skipped or filtered does not move the offset by itself (as Kafka Connect has it); a dead letter does.
-    if (failure === undefined && (records > 0 || letters.length > 0)) this.#commits.acknowledged(batch);
     batch.release?.();
   }
 

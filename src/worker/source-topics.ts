@@ -5,7 +5,7 @@ import type { TopicBounds } from './record-sends.ts';
 
 export interface SourceTopicsOptions {
   readonly broker: Broker;
-  readonly producer: Producer;
+  readonly producer: () => Producer;
   readonly maxBatchBytes: number;
   /** Makes a topic that is missing; throws UNKNOWN_TOPIC where it may not. */
   readonly ensure: (topic: string) => Promise<void>;
@@ -36,7 +36,7 @@ export class SourceTopics {
       if (this.#bounds.has(topic)) continue;
       await ensure(topic);
       const limit = await batchLimitOf(broker, topic, signal);
-      const partitions = await producer.partitionCount(topic, { signal });
+      const partitions = await producer().partitionCount(topic, { signal });
       this.#bounds.set(topic, { partitions, maxBytes: Math.min(limit ?? maxBatchBytes, maxBatchBytes) });
     }
   }

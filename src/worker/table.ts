@@ -2,6 +2,7 @@
  * A compacted topic as a map: the only database there is. It is read to its end once, then followed, so that what another
  * worker writes appears here, too. Keys and values are text (JSON, as Kafka Connect writes it); null deletes.
  */
+import { abortable } from '../base/abort.ts';
 import { isError, TributaryError } from '../base/errors.ts';
 import type { Broker, Producer } from '../broker/broker.ts';
 import { partitionForKey } from '../record/partitioner.ts';
@@ -32,6 +33,10 @@ export interface Table extends AsyncDisposable {
    * Throws what the broker says, or BROKER_UNAVAILABLE once the topic can no longer be followed.
    */
   put(entries: readonly TableEntry[]): Promise<void>;
+  /** Writes entries with the caller's producer, in its transaction; they show once it is committed. */
+  send(producer: Producer, entries: readonly TableEntry[]): Promise<void>;
+  /** Resolves when `entries` shows all that the topic held before the call, transactions that were still open included. */
+  caughtUp(signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -71,6 +76,10 @@ export async function openTable(options: TableOptions): Promise<Table> {
     },
     entries,
     put: (changes) => write(producer, topic, followers, changes),
+    send: async (caller, changes) => {
+      await Promise.all(changes.map((change) => sendEntry(caller, topic, followers.length, change)));
+    },
+    caughtUp: (signal) => untilRead(broker, topic, followers, signal),
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -160,13 +169,39 @@ async function write(
   changes: readonly TableEntry[],
 ): Promise<void> {
   await Promise.all(
-    changes.map(async ([key, value]) => {
-      const keyBytes = Buffer.from(key);
-      const partition = partitionForKey(keyBytes, followers.length);
-      const valueBytes = value === null ? null : Buffer.from(value);
-      const record = { key: keyBytes, value: valueBytes, headers: noHeaders, timestampMs: null };
-      const { lastOffset } = await producer.send(topic, partition, [record]);
+    changes.map(async (change) => {
+      const { partition, lastOffset } = await sendEntry(producer, topic, followers.length, change);
       await followers[partition]!.passed(lastOffset);
+    }),
+  );
+}
+
+async function sendEntry(
+  producer: Producer,
+  topic: string,
+  partitions: number,
+  [key, value]: TableEntry,
+): Promise<{ readonly partition: number; readonly lastOffset: number }> {
+  const keyBytes = Buffer.from(key);
+  const partition = partitionForKey(keyBytes, partitions);
+  const valueBytes = value === null ? null : Buffer.from(value);
+  const record = { key: keyBytes, value: valueBytes, headers: noHeaders, timestampMs: null };
+  const { lastOffset } = await producer.send(topic, partition, [record]);
+  return { partition, lastOffset };
+}
+
+async function untilRead(
+  broker: Broker,
+  topic: string,
+  followers: readonly Follower[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  await Promise.all(
+    followers.map(async (follower) => {
+      // The very end, open transactions included: a reader of what is committed waits before them, and so do we.
+      const options = { signal, isolation: 'read-uncommitted' } as const;
+      const end = await broker.offset(topic, follower.partition, 'latest', options);
+      await abortable(follower.passed(end - 1), signal, 'Reading a table');
     }),
   );
 }

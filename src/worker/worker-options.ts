@@ -30,6 +30,12 @@ export interface WorkerOptions {
   readonly producer?: ProducerOptions;
   /** Default 5 000 ms; Kafka Connect's is 60 000. */
   readonly offsetFlushIntervalMs?: number;
+  /** How long one write of source offsets may take before it counts as failed. Default 5 000 ms. */
+  readonly offsetFlushTimeoutMs?: number;
+  /** Records and offsets of sources in transactions (Kafka Connect's `exactly.once.source.support`). Default false. */
+  readonly exactlyOnceSources?: boolean;
+  /** Name of the group of workers, for transactional ids. Default `tributary`. */
+  readonly groupId?: string;
   /** How long a task may take to write what it has received when it is stopped. Default 5 000 ms. */
   readonly gracefulStopMs?: number;
   /** Off: failed tasks stay failed, as in Kafka Connect. Default on; connectors may set `errors.restart.*`. */
