@@ -101,6 +101,9 @@ async function openWorker(
       topicCreation: { autoCreate: config.autoCreate, partitions: 1 },
       producer,
       offsetFlushIntervalMs: settings.offsetFlushIntervalMs,
+      offsetFlushTimeoutMs: settings.offsetFlushTimeoutMs,
+      exactlyOnceSources: settings.exactlyOnceSources,
+      groupId: settings.groupId,
       gracefulStopMs: settings.gracefulTimeoutMs,
       resolve: (raw) => {
         const resolved = resolveConfig(raw, providers);

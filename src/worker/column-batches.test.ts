@@ -63,6 +63,7 @@ async function runOver(
     ensureDeadLetters: async () => {},
     errors: errorPolicyOf(config),
     offsetFlushIntervalMs: 60_000,
+    offsetFlushTimeoutMs: 5_000,
     gracefulStopMs: 2_000,
     previousEndUnclean: false,
     metrics: registry.root(),

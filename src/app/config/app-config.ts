@@ -77,6 +77,8 @@ export interface ListenerTls {
 export interface WorkerSettings {
   readonly groupId: string;
   readonly offsetFlushIntervalMs: number;
+  readonly offsetFlushTimeoutMs: number;
+  readonly exactlyOnceSources: boolean;
   readonly gracefulTimeoutMs: number;
   /** Worker-level defaults of connectors: converters with their options. */
   readonly defaults: RawConfig;

@@ -73,7 +73,7 @@ const wrong: readonly (readonly [name: string, text: string, problem: RegExp])[]
     'offset.flush.interval.ms=often',
     /^worker\.properties:4: offset\.flush\.interval\.ms: cannot use "often"/,
   ],
-  ['exactly-once, which would silently be less', 'exactly.once.source.support=enabled', /exactly-once/],
+  ['a word that exactly-once does not have', 'exactly.once.source.support=yes', /must be disabled, preparing, enabled/],
   [
     'a reference without a value',
     `group.id=\${env:NOT_THERE}`,

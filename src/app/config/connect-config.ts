@@ -56,15 +56,11 @@ export function readConnectConfig(
   });
   requireConverters(reader);
   const producer = producerOf(reader);
-  if (reader.text('exactly.once.source.support')?.toLowerCase() === 'enabled') {
-    reader.problem(
-      'exactly.once.source.support',
-      'this version has no exactly-once sources yet: leave it out, or set it to "preparing"',
-    );
-  }
   const worker: AppConfig['worker'] = {
     groupId: reader.text('group.id') ?? standaloneGroup(file, options.hostname),
     offsetFlushIntervalMs: reader.number('offset.flush.interval.ms', 1000),
+    offsetFlushTimeoutMs: reader.number('offset.flush.timeout.ms', 5000),
+    exactlyOnceSources: exactlyOnceOf(reader),
     gracefulTimeoutMs: reader.number('task.shutdown.graceful.timeout.ms', 4000),
     defaults: converterDefaults(reader.values),
     tables: tablesOfFile(reader, file, options.hostname),
@@ -203,6 +199,14 @@ function brokerOf(reader: WorkerFile): string | undefined {
   const wrong = hosts.find((host) => !/^(\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$/.test(host));
   if (wrong !== undefined) reader.problem('bootstrap.servers', `cannot use "${wrong}": must be HOST:PORT`);
   return `kafka://${hosts.join(',')}`;
+}
+
+function exactlyOnceOf(reader: WorkerFile): boolean {
+  const key = 'exactly.once.source.support';
+  const text = reader.text(key)?.toLowerCase() ?? 'disabled';
+  const words = ['disabled', 'preparing', 'enabled'];
+  if (!words.includes(text)) reader.problem(key, `cannot use "${text}": must be ${words.join(', ')}`);
+  return text === 'enabled';
 }
 
 function requireConverters(reader: WorkerFile): void {

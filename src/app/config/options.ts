@@ -27,6 +27,16 @@ export const appOptions = define({
     doc: 'Workers with the same group share the connectors of a Kafka',
   }),
   'worker.offset.flush.interval.ms': int({ default: 1000, min: 10, doc: 'How often source offsets are committed' }),
+  'worker.offset.flush.timeout.ms': int({
+    default: 5000,
+    min: 10,
+    doc: 'How long one write of source offsets may take before it counts as failed and is made again',
+  }),
+  'worker.exactly.once.source.support': string({
+    default: 'disabled',
+    validate: oneOf(['disabled', 'preparing', 'enabled'], { ignoreCase: true }),
+    doc: 'enabled: sources write their records and offsets in transactions, so that restarts double nothing',
+  }),
   'worker.task.shutdown.graceful.timeout.ms': int({
     default: 4000,
     min: 0,

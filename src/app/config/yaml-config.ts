@@ -170,6 +170,8 @@ function appConfig(values: AppOptions, rest: RestSettings, tree: YamlTree, folde
     worker: {
       groupId: values['worker.group.id'],
       offsetFlushIntervalMs: values['worker.offset.flush.interval.ms'],
+      offsetFlushTimeoutMs: values['worker.offset.flush.timeout.ms'],
+      exactlyOnceSources: values['worker.exactly.once.source.support'].toLowerCase() === 'enabled',
       gracefulTimeoutMs: values['worker.task.shutdown.graceful.timeout.ms'],
       defaults: {},
       tables: tablesOf(values['worker.group.id']),
