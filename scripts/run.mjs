@@ -14,6 +14,7 @@ const commands = {
   check,
   test: () => test({}),
   'test:long': () => test({ TEST_LONG: '1' }),
+  conformance: () => run(['test/conformance/run.ts', ...args]),
   bench: () => run(['bench/run.ts', ...args]),
   build,
 };

@@ -31,7 +31,11 @@ const cases = readFileSync(new URL('connect/records-websocket.jsonl', import.met
   .filter(({ input }) => input?.opcode === 'text');
 
 test('there are recorded cases for each converter', () => {
-  for (const name of Object.keys(converters)) ok(cases.some(({ case: id }) => id.includes(`/${name}/`)), name);
+  for (const name of Object.keys(converters))
+    ok(
+      cases.some(({ case: id }) => id.includes(`/${name}/`)),
+      name,
+    );
 });
 
 for (const { case: id, input, records } of cases) {

@@ -26,7 +26,13 @@ function javaRecord(i: number) {
   return {
     key: i % 3 === 0 ? null : `k${i}`,
     value: i % 5 === 4 ? null : i % 7 === 6 ? '' : `value-${i} `.repeat(3),
-    headers: i % 2 === 1 ? [[`h${i}`, `x${i}`], ['n', null]] : [],
+    headers:
+      i % 2 === 1
+        ? [
+            [`h${i}`, `x${i}`],
+            ['n', null],
+          ]
+        : [],
     timestampMs: 1_700_000_000_000 + i * 10,
   };
 }
@@ -41,14 +47,17 @@ function shown({ key, value, headers, timestampMs }: ConsumedRecord) {
   };
 }
 
-function batchesOf({ bytes }: Segment): { readonly header: BatchHeader; readonly records: readonly ConsumedRecord[] }[] {
+function batchesOf({
+  bytes,
+}: Segment): { readonly header: BatchHeader; readonly records: readonly ConsumedRecord[] }[] {
   return [...readBatchHeaders(bytes)].map((header) => ({ header, records: decodeRecords(bytes, header, { codecs }) }));
 }
 
 test('there are segments of both writers in every compression', () => {
   const topics = segments.map(({ topic }) => topic);
   for (const writer of ['java', 'kcat']) {
-    for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd']) ok(topics.includes(`${writer}-${compression}`));
+    for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd'])
+      ok(topics.includes(`${writer}-${compression}`));
   }
 });
 
@@ -83,7 +92,10 @@ for (const segment of segments) {
   } else if (segment.topic !== 'java-append-time') {
     test(`${segment.topic} holds what Java was given`, () => {
       const records = data.flatMap(({ records: found }) => found);
-      deepEqual(records.map(shown), records.map((_, i) => javaRecord(i % 12)));
+      deepEqual(
+        records.map(shown),
+        records.map((_, i) => javaRecord(i % 12)),
+      );
       equal(records.length % 12, 0);
     });
   }
@@ -120,7 +132,10 @@ test('a broker that sets the time sets it for every record', () => {
 test('the markers of a commit and of an abort are told apart', () => {
   const segment = segments.find(({ topic }) => topic === 'java-transactions')!;
   const markers = batchesOf(segment).filter(({ header }) => header.isControl);
-  deepEqual(markers.map(({ header }) => readControlType(segment.bytes, header, codecs)), ['commit', 'abort']);
+  deepEqual(
+    markers.map(({ header }) => readControlType(segment.bytes, header, codecs)),
+    ['commit', 'abort'],
+  );
   for (const { header } of batchesOf(segment)) equal(header.isTransactional, true);
 });
 

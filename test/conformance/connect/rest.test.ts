@@ -1,0 +1,71 @@
+/** The recorded conversation with a real Kafka Connect, scene by scene, against a worker on the embedded broker. */
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { recordingLog } from '../../../src/telemetry/log.ts';
+import { type Deviations, readDeviations } from '../runners/connect/deviations.ts';
+import { type Exchange, readExchanges, sceneOf } from '../runners/connect/exchange.ts';
+import { type FreshWorker, startFreshWorker } from '../runners/connect/fresh-worker.ts';
+import { play } from '../runners/connect/play.ts';
+import { type StandIns, startStandIns } from '../runners/connect/stand-ins.ts';
+
+const file = fileURLToPath(new URL('rest.jsonl', import.meta.url));
+/** Scenes that need what is still being built. */
+const notYet: readonly string[] = [
+  'plugins',
+  'validate',
+  'connector-start-fails',
+  'transforms-chain',
+  'errors-none',
+  'errors-all',
+  'unknown-predicate',
+];
+/** On a machine under load an answer may take long to come to fit. */
+const patienceMs = 30_000;
+const longestWaitMs = process.env['TEST_LONG'] === '1' ? Number.POSITIVE_INFINITY : 1000;
+
+let standIns: StandIns;
+let worker: FreshWorker;
+let deviations: Deviations;
+let exchanges: readonly Exchange[] = [];
+const deviating: string[] = [];
+
+before(async () => {
+  standIns = await startStandIns('any');
+  worker = await startFreshWorker(undefined, recordingLog([]));
+  deviations = readDeviations();
+  exchanges = readExchanges(file, standIns.addresses);
+});
+
+after(async () => {
+  await worker?.[Symbol.asyncDispose]();
+  await standIns?.[Symbol.asyncDispose]();
+});
+
+const scenes = [...new Set(readExchanges(file, new Map()).map(sceneOf))];
+
+test('the conversation is there', () => ok(scenes.length > 30));
+
+for (const scene of scenes) {
+  test(`${scene} is answered as recorded`, { skip: notYet.includes(scene) }, async () => {
+    const wrong: string[] = [];
+    const own = exchanges.filter((exchange) => sceneOf(exchange) === scene);
+    const shortened = own.map((exchange) => ({
+      ...exchange,
+      wait_ms: Math.min(exchange.wait_ms ?? 0, longestWaitMs),
+    }));
+    for await (const played of play(worker.url, shortened, patienceMs)) {
+      if (played.difference === undefined) continue;
+      if (deviations.reasonFor(played) === undefined) wrong.push(`${played.exchange.case}: ${played.difference}`);
+      else deviating.push(played.exchange.case);
+    }
+    deepEqual(wrong, []);
+  });
+}
+
+test('every listed deviation is one, and they are at most 3 % of the exchanges', () => {
+  const listed = deviations.all.map((deviation) => deviation.case);
+  deepEqual(deviating.sort(), [...listed].sort());
+  ok(listed.length <= exchanges.length * 0.03);
+  equal(new Set(listed).size, listed.length);
+});
