@@ -1,4 +1,4 @@
-import type { AnyOption, ValidatedValue } from './config-def.ts';
+import type { AnyOption } from './config-def.ts';
 import { showValue } from './parse-value.ts';
 
 /** JSON of Kafka Connect's validation answer (`PUT /connector-plugins/{p}/config/validate`). */
@@ -37,11 +37,21 @@ export interface ConfigValueInfo {
   readonly visible: boolean;
 }
 
+/** A validated value, or one that no option stands for. */
+export interface ShownValue {
+  readonly name: string;
+  readonly option: AnyOption | null;
+  readonly value: unknown;
+  readonly errors: readonly string[];
+  /** False where a form has no use for it. Default true. */
+  readonly visible?: boolean;
+}
+
 /** The answer for a class: `error_count` counts messages, groups are those of the options in order of appearance. */
-export function configInfos(className: string, values: readonly ValidatedValue[]): ConfigInfos {
+export function configInfos(className: string, values: readonly ShownValue[]): ConfigInfos {
   const current = Object.fromEntries(values.map(({ name, value }) => [name, value]));
   const groups = new Set<string>();
-  for (const { option } of values) if (option.group !== null) groups.add(option.group);
+  for (const { option } of values) if (option !== null && option.group !== null) groups.add(option.group);
   return {
     name: className,
     error_count: values.reduce((count, { errors }) => count + errors.length, 0),
@@ -67,17 +77,17 @@ export function configKeyInfo(name: string, option: AnyOption): ConfigKeyInfo {
 }
 
 function configInfo(
-  { name, option, value, errors }: ValidatedValue,
+  { name, option, value, errors, visible = true }: ShownValue,
   current: Readonly<Record<string, unknown>>,
 ): ConfigInfo {
   return {
-    definition: configKeyInfo(name, option),
+    definition: option === null ? null : configKeyInfo(name, option),
     value: {
       name,
-      value: showValue(option.type, value),
-      recommended_values: option.recommend?.(current) ?? [],
+      value: showValue(option?.type ?? 'STRING', value),
+      recommended_values: option?.recommend?.(current) ?? [],
       errors,
-      visible: true,
+      visible,
     },
   };
 }

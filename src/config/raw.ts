@@ -15,3 +15,9 @@ export function withoutPrefix(config: RawConfig, prefix: string): RawConfig {
     if (key.startsWith(prefix)) found[key.slice(prefix.length)] = value;
   return found;
 }
+
+export function withoutNulls(config: RawConfigWithNulls): RawConfig {
+  const values = Object.values(config);
+  if (!values.includes(null)) return config as RawConfig;
+  return Object.fromEntries(Object.entries(config).filter((entry): entry is [string, string] => entry[1] !== null));
+}

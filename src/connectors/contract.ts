@@ -87,6 +87,14 @@ export interface SourceConnector extends ConnectorBase {
   exactlyOnceSupport?(config: RawConfig): boolean;
   /** Whether its batches say where transactions end (`transaction.boundary=connector`). Absent: they do not. */
   definesTransactions?(config: RawConfig): boolean;
+  /**
+   * Told before a person changes stored offsets of a stopped connector (null deletes one). Throws CONFIG_INVALID where the
+   * source could not go on from one of them. True: it has done all that is to be done, nothing is kept elsewhere.
+   */
+  checkOffsets?(
+    config: RawConfig,
+    changes: readonly { readonly partition: SourceMap; readonly offset: SourceMap | null }[],
+  ): boolean;
   /** Checks a configuration by connecting (the command `dry-run`): the first message, or the reason why there is none. */
   probe?(config: RawConfig, context: ConnectorContext): Promise<ProbeResult>;
 }

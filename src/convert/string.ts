@@ -6,39 +6,53 @@ import type { Converter } from './converter.ts';
 import { displayText } from './display-text.ts';
 import { utf8Text } from './utf8.ts';
 
-/** Names of encodings as Java and Node call them; others cannot be written here. */
-const encodings: Readonly<Record<string, BufferEncoding>> = {
-  'utf-8': 'utf8',
-  utf8: 'utf8',
-  'us-ascii': 'latin1',
-  ascii: 'latin1',
-  'iso-8859-1': 'latin1',
-  'utf-16le': 'utf16le',
+/** Character sets by their names in Java. What one cannot write becomes a question mark, as there. */
+const encoders: Readonly<Record<string, (text: string) => Buffer>> = {
+  'utf-8': (text) => Buffer.from(text, 'utf8'),
+  utf8: (text) => Buffer.from(text, 'utf8'),
+  'us-ascii': (text) => singleBytes(text, /[^\0-\x7f]/gu),
+  ascii: (text) => singleBytes(text, /[^\0-\x7f]/gu),
+  'iso-8859-1': (text) => singleBytes(text, /[^\0-\xff]/gu),
+  'utf-16le': (text) => Buffer.from(text, 'utf16le'),
+  'utf-16be': (text) => Buffer.from(text, 'utf16le').swap16(),
+  'utf-16': (text) => Buffer.from(`\ufeff${text}`, 'utf16le').swap16(),
 };
 
 export const stringConverterConfig = define({
   'converter.encoding': string({
     default: 'UTF-8',
-    doc: 'Character set of the bytes that are written: UTF-8, ISO-8859-1, US-ASCII or UTF-16LE',
-    validate: (value) =>
-      value !== null && value.toLowerCase() in encodings
-        ? undefined
-        : `Encoding must be one of UTF-8, ISO-8859-1, US-ASCII, UTF-16LE`,
+    doc: 'Character set of the bytes that are written: UTF-8, ISO-8859-1, US-ASCII, UTF-16, UTF-16BE or UTF-16LE',
     importance: 'high',
+    width: 'medium',
+    displayName: 'Encoding',
   }),
 });
 
+function encoderOf(name: string): (text: string) => Buffer {
+  const found = encoders[name.toLowerCase()];
+  if (found !== undefined) return found;
+  throw new TributaryError(
+    'CONFIG_INVALID',
+    `Invalid value ${name} for configuration converter.encoding: must be one of ${Object.keys(encoders).join(', ')}`,
+  );
+}
+
+function singleBytes(text: string, others: RegExp): Buffer {
+  return Buffer.from(text.replace(others, '?'), 'latin1');
+}
+
 /** StringConverter: the text of a value. Structures get the text form that Java gives them. */
 export function stringConverter(config: RawConfig): Converter {
-  const encoding = encodings[parse(stringConverterConfig, config)['converter.encoding'].toLowerCase()]!;
+  const encode = encoderOf(parse(stringConverterConfig, config)['converter.encoding']);
+  const isUtf8 = encode === encoders['utf-8'] || encode === encoders['utf8'];
   return {
-    passes: (schema) => encoding === 'utf8' && schema?.type === 'string',
+    passes: (schema) => isUtf8 && schema?.type === 'string',
     toBytes(topic, schema, value) {
       if (value === null || value === undefined) return null;
       if (schema?.type === 'string' && value instanceof Uint8Array) {
-        return encoding === 'utf8' ? value : Buffer.from(utf8Text(value), encoding);
+        return isUtf8 ? value : encode(utf8Text(value));
       }
-      return Buffer.from(textOf(topic, schema, value), encoding);
+      return encode(textOf(topic, schema, value));
     },
   };
 }

@@ -91,7 +91,7 @@ function validateKind(
     const group = `${kind.title}: ${alias}`;
     const type = typeOption(kind, alias, group, classes);
     const version = versionOption(kind, alias, group, found?.version ?? null);
-    const own = found === undefined ? [] : Object.entries({ ...found.config.options, ...kind.more });
+    const own = found === undefined ? [] : sortedOptions({ ...found.config.options, ...kind.more });
     return [
       validateType(`${prefix}type`, type, raw, classes, otherClasses, kind),
       ...validate(define({ [`${prefix}plugin.version`]: version }), raw),
@@ -99,6 +99,17 @@ function validateKind(
     ];
   });
 }
+
+/** As Kafka orders the options of an embedded definition: required ones first, then by importance, then by name. */
+function sortedOptions(options: Readonly<Record<string, AnyOption>>): readonly (readonly [string, AnyOption])[] {
+  const rank = ({ default: fallback, importance }: AnyOption): number =>
+    (fallback === undefined ? 0 : 10) + importances.indexOf(importance);
+  return Object.entries(options).sort(
+    ([a, one], [b, other]) => one.order - other.order || rank(one) - rank(other) || (a < b ? -1 : 1),
+  );
+}
+
+const importances = ['HIGH', 'MEDIUM', 'LOW'];
 
 /**
  * One option under a prefix. What the option's own check says names the key without the prefix, all else the whole key, as

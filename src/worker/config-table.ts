@@ -7,7 +7,7 @@
  *   commit-<c>         {"tasks":N}
  *   target-state-<c>   {"state":"STARTED|PAUSED","state.v2":"STARTED|PAUSED|STOPPED"}
  */
-import type { RawConfig } from '../config/raw.ts';
+import { type RawConfig, type RawConfigWithNulls, withoutNulls } from '../config/raw.ts';
 import { parseObject } from './json.ts';
 import type { Table, TableEntry } from './table.ts';
 
@@ -15,19 +15,22 @@ export type TargetState = 'STARTED' | 'PAUSED' | 'STOPPED';
 
 export interface ConfigTable {
   connectors(): readonly string[];
+  /** Without the keys that were given a null. */
   connector(name: string): RawConfig | undefined;
+  /** As it was given, nulls included: Connect stores them, and no connector starts with one. */
+  asGiven(name: string): RawConfigWithNulls | undefined;
   targetState(name: string): TargetState;
   /** Configurations of the tasks as last committed; none while the connector is stopped. */
   tasks(name: string): readonly RawConfig[];
-  putConnector(name: string, config: RawConfig, target?: TargetState): Promise<void>;
+  putConnector(name: string, config: RawConfigWithNulls, target?: TargetState): Promise<void>;
   putTargetState(name: string, target: TargetState): Promise<void>;
   putTasks(name: string, configs: readonly RawConfig[]): Promise<void>;
   remove(name: string): Promise<void>;
 }
 
 export function configTable(table: Table): ConfigTable {
-  const properties = (key: string): RawConfig | undefined =>
-    parseObject(table.entries.get(key))?.['properties'] as RawConfig | undefined;
+  const properties = (key: string): RawConfigWithNulls | undefined =>
+    parseObject(table.entries.get(key))?.['properties'] as RawConfigWithNulls | undefined;
 
   const taskCount = (name: string): number => {
     const count = parseObject(table.entries.get(`commit-${name}`))?.['tasks'];
@@ -41,7 +44,11 @@ export function configTable(table: Table): ConfigTable {
         if (key.startsWith('connector-')) names.push(key.slice('connector-'.length));
       return names.sort();
     },
-    connector: (name) => properties(`connector-${name}`),
+    connector(name) {
+      const config = properties(`connector-${name}`);
+      return config && withoutNulls(config);
+    },
+    asGiven: (name) => properties(`connector-${name}`),
     targetState(name) {
       const entry = parseObject(table.entries.get(`target-state-${name}`));
       const state = entry?.['state.v2'] ?? entry?.['state'];
@@ -51,7 +58,7 @@ export function configTable(table: Table): ConfigTable {
       const configs: RawConfig[] = [];
       for (let task = 0; task < taskCount(name); task++) {
         const config = properties(`task-${name}-${task}`);
-        if (config !== undefined) configs.push(config);
+        if (config !== undefined) configs.push(withoutNulls(config));
       }
       return configs;
     },

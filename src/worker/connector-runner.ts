@@ -1,7 +1,7 @@
 /** One connector as configured: its tasks, their states, and the changes between running, paused and stopped. */
 import { isDeepStrictEqual } from 'node:util';
 import { describeError, TributaryError } from '../base/errors.ts';
-import { parse, type RawConfig, unknownKeys } from '../config/config-def.ts';
+import { parse, type RawConfig, type RawConfigWithNulls, unknownKeys } from '../config/config-def.ts';
 import type { Connector } from '../connectors/contract.ts';
 import { unrestricted } from '../net/outbound-policy.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -37,7 +37,7 @@ export interface RunnerContext {
   readonly configs: ConfigTable;
   readonly offsets: OffsetTable;
   readonly statuses: StatusWriter;
-  /** Told of each topic that a task has written to, once in each run of the task. */
+  /** Told of the topics that a task has written to, again and again: it must be cheap. */
   readonly onTopic?: (connector: string, task: number, topic: string) => void;
 }
 
@@ -84,6 +84,7 @@ export class ConnectorRunner {
     if (stored === undefined) return;
     let made: { readonly connector: Connector; readonly taskConfigs: readonly RawConfig[] };
     try {
+      requireTexts(configs.asGiven(this.name) ?? stored);
       made = this.#make(stored);
     } catch (error) {
       this.#forgetTasks(0);
@@ -132,7 +133,7 @@ export class ConnectorRunner {
   #make(stored: RawConfig): { connector: Connector; taskConfigs: readonly RawConfig[] } {
     const { options } = this.#context;
     const config = options.resolve?.(stored) ?? stored;
-    checkConnectorConfig(this.name, stored, config, options.connectors);
+    checkConnectorConfig(this.name, stored, config, options);
     const connector = findConnector(options.connectors, config['connector.class'] ?? '');
     const prefixes = [...frameworkPrefixes, ...(connector.prefixes ?? [])];
     for (const { key, hint } of unknownKeys(connectorOptions(connector.config), config, prefixes)) {
@@ -256,6 +257,16 @@ export class ConnectorRunner {
 
 function same(text: string): string {
   return text;
+}
+
+/** Connect stores a null and fails at the start; what it would mean nobody can tell. */
+function requireTexts(config: RawConfigWithNulls): void {
+  const key = Object.keys(config).find((name) => config[name] === null);
+  if (key === undefined) return;
+  throw new TributaryError(
+    'CONFIG_INVALID',
+    `Cannot start with null as the value of "${key}": give it a text, or leave it out`,
+  );
 }
 
 /** A source's task is named as Kafka Connect's connectors name theirs; nothing here reads it, clients show it. */

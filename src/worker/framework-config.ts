@@ -1,13 +1,14 @@
-/** Options that the worker reads in every source connector's configuration, in the order and groups of Kafka Connect. */
+/** Options that the worker reads in every connector's configuration, in the order and groups of Kafka Connect. */
 import { type ConfigDef, define } from '../config/config-def.ts';
-import { boolean, className, int, long, oneOf, range, string } from '../config/option.ts';
+import { boolean, className, int, list, long, oneOf, range, short, string } from '../config/option.ts';
 import { aliasOptions } from '../transform/chain-config.ts';
 import { isConverter, isHeaderConverter } from './converter-selection.ts';
 
 const common = 'Common';
 const errors = 'Error Handling';
+const exactlyOnce = 'Exactly Once Support';
 
-export const frameworkConfig = define({
+const common1 = define({
   name: string({
     doc: 'Name of the connector, unique on this worker',
     importance: 'high',
@@ -15,11 +16,7 @@ export const frameworkConfig = define({
     order: 1,
     width: 'medium',
     displayName: 'Connector name',
-    validate: (value) => {
-      if (value === null || value.trim() === '') return 'String may not be empty';
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
-      return /[\u0000-\u001f\u007f]/.test(value) ? 'name may not contain control characters' : undefined;
-    },
+    validate: connectorName,
   }),
   'connector.class': string({
     doc: 'Connector to run: its short name (websocket), or the class name of the Kafka Connect connector it stands for',
@@ -29,6 +26,7 @@ export const frameworkConfig = define({
     width: 'long',
     displayName: 'Connector class',
   }),
+  'connector.plugin.version': versionOption(3, 'Connector version', 'medium', 'the connector'),
   'tasks.max': int({
     default: 1,
     min: 1,
@@ -48,22 +46,22 @@ export const frameworkConfig = define({
     width: 'short',
     displayName: 'Enforce tasks max',
   }),
-  'key.converter': converterOption(6, 'Key converter class', "Converter of keys. Without it the worker's own is used"),
-  'value.converter': converterOption(
-    8,
-    'Value converter class',
-    "Converter of values. Without it the worker's own is used",
-  ),
-  'header.converter': converterOption(
-    10,
-    'Header converter class',
-    "Converter of headers. Without it the worker's own is used",
-  ),
+  'key.converter': converterOption(6, 'Key converter class', 'keys', isConverter),
+  'key.converter.plugin.version': versionOption(7, 'Key converter version', 'low', 'the key converter'),
+  'value.converter': converterOption(8, 'Value converter class', 'values', isConverter),
+  'value.converter.plugin.version': versionOption(9, 'Value converter version', 'low', 'the value converter'),
+  'header.converter': converterOption(10, 'Header converter class', 'headers', isHeaderConverter),
+  'header.converter.plugin.version': versionOption(11, 'Header converter version', 'low', 'the header converter'),
+});
+
+/** What every connector has, of whatever kind. */
+export const connectorCommon = define({
+  ...common1.options,
   ...aliasOptions.options,
   'config.action.reload': string({
     default: 'restart',
     doc: 'What happens when a value of a configuration provider changes: none, or restart',
-    validate: oneOf(['NONE', 'RESTART'], { ignoreCase: true }),
+    validate: oneOf(['none', 'restart']),
     importance: 'low',
     group: common,
     order: 14,
@@ -103,6 +101,18 @@ export const frameworkConfig = define({
     width: 'short',
     displayName: 'Log Errors',
   }),
+  'errors.log.include.messages': boolean({
+    default: false,
+    doc: 'Whether the log of an error also says where the record came from and where it should go',
+    group: errors,
+    order: 5,
+    width: 'short',
+    displayName: 'Log Error Details',
+  }),
+});
+
+/** Our own, beside those of Kafka Connect. */
+export const restartOptions = define({
   'errors.restart.enabled': boolean({
     default: true,
     doc: 'Whether a failed task is started again by itself',
@@ -120,6 +130,119 @@ export const frameworkConfig = define({
     doc: 'Longest pause before a failed task is started again',
     importance: 'low',
   }),
+});
+
+export const sourceOptions = define({
+  'topic.creation.groups': list({
+    default: [],
+    doc: 'Names of groups of topics whose settings "topic.creation.<group>.…" gives when they are made',
+    importance: 'low',
+    group: 'Topic Creation',
+    order: 1,
+    width: 'long',
+    displayName: 'Topic Creation Groups',
+    validate: (value) =>
+      value !== null && new Set(value).size !== value.length ? 'Duplicate alias provided.' : undefined,
+  }),
+  'exactly.once.support': string({
+    default: 'requested',
+    doc: 'required: the connector is refused unless it can give each record exactly once. requested: that is not checked',
+    validate: oneOf(['REQUIRED', 'REQUESTED'], { ignoreCase: true }),
+    group: exactlyOnce,
+    order: 2,
+    width: 'short',
+    displayName: 'Exactly once support',
+  }),
+  'transaction.boundary': string({
+    default: 'poll',
+    doc: 'Where a transaction ends: poll (with each batch), interval (after a time), connector (where the source says)',
+    validate: oneOf(['INTERVAL', 'POLL', 'CONNECTOR'], { ignoreCase: true }),
+    group: exactlyOnce,
+    order: 3,
+    width: 'short',
+    displayName: 'Transaction Boundary',
+  }),
+  'transaction.boundary.interval.ms': long({
+    default: null,
+    doc: "Milliseconds between the ends of transactions with transaction.boundary=interval; the offsets' interval if none",
+    validate: (value) => (value !== null && value < 0 ? 'Value must be at least 0' : undefined),
+    importance: 'low',
+    group: exactlyOnce,
+    order: 4,
+    width: 'short',
+    displayName: 'Transaction boundary interval',
+  }),
+  'offsets.storage.topic': string({
+    default: null,
+    doc: "Topic for this connector's source offsets, in place of the worker's",
+    validate: (value) => (value !== null && value.trim() === '' ? 'String must be non-empty' : undefined),
+    importance: 'low',
+    group: 'offsets.topic',
+    order: 1,
+    width: 'long',
+    displayName: 'Offsets topic',
+  }),
+});
+
+/**
+ * Dead letters. Kafka Connect knows these keys in sinks only and passes over them in sources, whatever they hold; ours
+ * read them in sources, too, when they start, so that a configuration that Connect accepts is not refused.
+ */
+export const deadLetterOptions = define({
+  'errors.deadletterqueue.topic.name': string({
+    default: '',
+    doc: 'Topic for records that could not be handled; empty: there is none',
+    group: errors,
+    order: 6,
+    width: 'medium',
+    displayName: 'Dead Letter Queue Topic Name',
+  }),
+  'errors.deadletterqueue.topic.replication.factor': short({
+    default: 3,
+    doc: 'Replication factor of that topic where it has to be made',
+    group: errors,
+    order: 7,
+    width: 'medium',
+    displayName: 'Dead Letter Queue Topic Replication Factor',
+  }),
+  'errors.deadletterqueue.context.headers.enable': boolean({
+    default: false,
+    doc: 'Whether headers tell where a dead letter came from and why it is one',
+    group: errors,
+    order: 8,
+    width: 'medium',
+    displayName: 'Enable Error Context Headers',
+  }),
+});
+
+export const sinkOptions = define({
+  topics: list({
+    default: [],
+    doc: 'Topics to read',
+    importance: 'high',
+    group: common,
+    order: 4,
+    width: 'long',
+    displayName: 'Topics',
+  }),
+  'topics.regex': string({
+    default: '',
+    doc: 'Regular expression of the topics to read, in place of a list',
+    importance: 'high',
+    group: common,
+    order: 4,
+    width: 'long',
+    displayName: 'Topics regex',
+    validate: (value) => (value === null || isRegex(value) ? undefined : 'Invalid regex'),
+  }),
+  ...deadLetterOptions.options,
+});
+
+/** All that the worker itself reads of a source. */
+export const frameworkConfig = define({
+  ...connectorCommon.options,
+  ...restartOptions.options,
+  ...sourceOptions.options,
 });
 
 /** Keys that belong to the framework by their beginning. */
@@ -142,18 +265,48 @@ export function connectorOptions(connector: ConfigDef): ConfigDef {
   return { options: { ...frameworkConfig.options, ...Object.fromEntries(own) } };
 }
 
-function converterOption(order: number, displayName: string, doc: string) {
+function connectorName(value: string | null): string | undefined {
+  if (value === null) return undefined; // missing is an error already
+  if (value === '') return 'String may not be empty';
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
+  const found = [...new Set(value.match(/[\u0000-\u001f\u007f]/g) ?? [])];
+  return found.length === 0
+    ? undefined
+    : `String may not contain control sequences but had the following ASCII chars: ${found
+        .map((char) => (char.codePointAt(0) ?? 0).toString(16).padStart(2, '0'))
+        .join(', ')}`;
+}
+
+function converterOption(order: number, displayName: string, what: string, isKnown: (name: string) => boolean) {
   return className({
     default: null,
-    doc,
+    doc: `Converter of ${what}. Without it the worker's own is used, with the worker's options`,
     importance: 'low',
     group: common,
     order,
     width: 'short',
     displayName,
-    validate: (value) =>
-      value === null || isConverter(value) || isHeaderConverter(value)
-        ? undefined
-        : `Class ${value} could not be found.`,
+    validate: (value) => (value === null || isKnown(value) ? undefined : `Class ${value} could not be found.`),
   });
+}
+
+function versionOption(order: number, displayName: string, importance: 'low' | 'medium', what: string) {
+  return string({
+    default: null,
+    doc: `Version of ${what} that is wanted, or a range of versions: [1.0,2.0). There is one of each`,
+    importance,
+    group: common,
+    order,
+    width: importance === 'medium' ? 'medium' : 'short',
+    displayName,
+  });
+}
+
+function isRegex(text: string): boolean {
+  try {
+    new RegExp(text);
+    return true;
+  } catch {
+    return false; // the caller says so
+  }
 }

@@ -20,7 +20,7 @@ export function findConnector(connectors: readonly Connector[], className: strin
   );
 }
 
-function namesOf({ name, classNames }: Connector): string[] {
+export function namesOf({ name, classNames }: Connector): string[] {
   return [
     name,
     ...classNames.flatMap((className) => {

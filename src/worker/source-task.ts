@@ -44,7 +44,7 @@ export interface SourceTaskOptions {
   readonly ensureTopic: (topic: string) => Promise<void>;
   /** Makes the dead-letter topic where it is missing. */
   readonly ensureDeadLetters: (target: DeadLetterTopic) => Promise<void>;
-  /** Told of each topic once, when its first record is stored. */
+  /** Told of the topic of each send that is stored: it must be cheap. */
   readonly onTopic?: (topic: string) => void;
   readonly errors: ErrorPolicy;
   readonly offsetFlushIntervalMs: number;
@@ -88,8 +88,6 @@ class Run {
   readonly #failures: RecordFailures;
   readonly #retryWarning: LimitedWarning;
   readonly #maxBatchBytes: number;
-  /** Topics that were told of. */
-  readonly #topics = new Set<string>();
   /** Aborted when the time for a graceful stop is over. */
   readonly #cancel = new AbortController();
   #trouble: string | undefined;
@@ -317,13 +315,8 @@ class Run {
     this.#metrics.bytes.value += bytes;
     if (this.#trouble !== undefined) this.#setTrouble(undefined);
     this.#metrics.receiveToAck.observe((this.#options.clock.monotonicMs() - batch.receivedAtMs) / 1000, records);
-    if (records > 0) for (const { topic } of sends) if (!this.#topics.has(topic)) this.#report(topic);
+    if (records > 0) for (const { topic } of sends) this.#options.onTopic?.(topic);
     batch.release?.();
-  }
-
-  #report(topic: string): void {
-    this.#topics.add(topic);
-    this.#options.onTopic?.(topic);
   }
 
   /** Resolves when the time for a graceful stop has passed, or when the loop is `over`. */

@@ -6,7 +6,7 @@ import { checkConnectorConfig } from './validation.ts';
 
 function check(config: RawConfig): void {
   const whole = { name: 'c', 'connector.class': 'scripted', topic: 't', ...config };
-  checkConnectorConfig('c', whole, whole, [scriptedSource()]);
+  checkConnectorConfig('c', whole, whole, { connectors: [scriptedSource()] });
 }
 
 test('every problem is in the text, counted', () => {

@@ -40,8 +40,12 @@ export interface WorkerOptions {
   readonly gracefulStopMs?: number;
   /** Off: failed tasks stay failed, as in Kafka Connect. Default on; connectors may set `errors.restart.*`. */
   readonly autoRestart?: boolean;
-  /** Replaces references to configuration providers (`${env:NAME}`), just before a connector starts. */
-  readonly resolve?: (config: RawConfig) => RawConfig;
+  /**
+   * Replaces references to configuration providers (`${env:NAME}`), just before a connector starts. One that stands for
+   * nothing is an error (CONFIG_INVALID), or stays as it is with `keep`, as Kafka Connect leaves it; what cannot be read
+   * is an error (INVALID_CONFIG) then, too.
+   */
+  readonly resolve?: (config: RawConfig, missing?: 'fail' | 'keep') => RawConfig;
   /** Where a connector with this configuration (as it is stored) may connect to. Default: everywhere. */
   readonly outbound?: (connector: string, config: RawConfig) => OutboundPolicy;
   /** Takes known secrets out of what errors and connectors say of themselves, before it stands in a status. */

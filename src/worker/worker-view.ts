@@ -1,11 +1,12 @@
 /** What the worker tells of its connectors. */
-import type { RawConfig } from '../config/raw.ts';
+import type { RawConfig, RawConfigWithNulls } from '../config/raw.ts';
 import type { State } from './status-table.ts';
 
 export interface ConnectorView {
   readonly name: string;
   readonly type: ConnectorType;
-  readonly config: RawConfig;
+  /** As it was given. */
+  readonly config: RawConfigWithNulls;
   readonly tasks: readonly RawConfig[];
 }
 

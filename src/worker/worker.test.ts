@@ -266,7 +266,11 @@ test('a configuration that is put replaces the running one', async () => {
 });
 
 const invalid: readonly (readonly [name: string, config: RawConfig, message: RegExp])[] = [
-  ['no class', { name: 'a', token: 'canary' }, /^Connector config \{name=a\} contains no connector type$/],
+  [
+    'no class',
+    { name: 'a', token: 'canary' },
+    /^Connector config \{name=a, token=\[hidden\]\} contains no connector type$/,
+  ],
   [
     'an unknown class',
     { ...config, 'connector.class': 'org.example.Nope' },

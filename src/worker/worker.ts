@@ -5,17 +5,22 @@
  */
 import { withTimeout } from '../base/abort.ts';
 import { describeError, TributaryError } from '../base/errors.ts';
-import type { RawConfig } from '../config/raw.ts';
+import type { ConfigInfos, ConfigKeyInfo } from '../config/config-infos.ts';
+import { type RawConfig, type RawConfigWithNulls, withoutNulls } from '../config/raw.ts';
 import type { Connector } from '../connectors/contract.ts';
+import { type ActiveTopics, activeTopics } from './active-topics.ts';
+import { connectorProducer } from './client-overrides.ts';
 import { type ConfigTable, configTable, type TargetState } from './config-table.ts';
 import { ConnectorRunner, type RunnerContext } from './connector-runner.ts';
 import { connectorOptions } from './framework-config.ts';
+import { changeOffsets, groupOf, type OffsetChange, type OffsetChangeTarget, resetOffsets } from './offset-changes.ts';
 import { offsetTable, type SourceOffset } from './offset-table.ts';
+import { type Plugin, pluginOptions, pluginsOf } from './plugin-catalogue.ts';
 import { findConnector } from './plugins.ts';
 import { statusTable } from './status-table.ts';
 import { statusWriter } from './status-writer.ts';
 import { openTable, type Table } from './table.ts';
-import { checkConnectorConfig } from './validation.ts';
+import { checkConnectorConfig, connectorValues, validationAnswer } from './validation.ts';
 import { defaultGracefulStopMs, defaultTables, type WorkerOptions } from './worker-options.ts';
 import type { ConnectorStatus, ConnectorType, ConnectorView, PartStatus, RestartOptions } from './worker-view.ts';
 
@@ -35,12 +40,15 @@ export async function startWorker(
     [topics.config, topics.offset, topics.status].map((table) => openTable({ ...table, broker, log })),
   );
   const [config, offset, status] = opened as [Table, Table, Table];
-  const worker = new Worker(options, opened, {
+  const topicsWritten = activeTopics(status, options.clock, log);
+  const context: RunnerContext = {
     options,
     configs: configTable(config),
     offsets: offsetTable(offset),
     statuses: statusWriter(statusTable(status), log),
-  });
+    onTopic: topicsWritten.note,
+  };
+  const worker = new Worker(options, opened, context, topicsWritten);
   try {
     await worker.start(fromFile);
   } catch (error) {
@@ -57,13 +65,15 @@ export class Worker implements AsyncDisposable {
   readonly #tables: readonly Table[];
   readonly #context: RunnerContext;
   readonly #configs: ConfigTable;
+  readonly #topics: ActiveTopics;
   readonly #runners = new Map<string, ConnectorRunner>();
   /** The change of each connector that is under way; the next one waits for it. */
   readonly #changes = new Map<string, Promise<unknown>>();
   #state: 'starting' | 'healthy' | 'stopping' = 'starting';
 
-  constructor(options: WorkerOptions, tables: readonly Table[], context: RunnerContext) {
+  constructor(options: WorkerOptions, tables: readonly Table[], context: RunnerContext, topics: ActiveTopics) {
     this.#options = options;
+    this.#topics = topics;
     this.#tables = tables;
     this.#context = context;
     this.#configs = context.configs;
@@ -96,7 +106,7 @@ export class Worker implements AsyncDisposable {
   }
 
   connector(name: string): ConnectorView | undefined {
-    const config = this.#configs.connector(name);
+    const config = this.#configs.asGiven(name);
     if (config === undefined) return undefined;
     const taskConfigs = this.#configs.tasks(name);
     return { name, type: this.#typeOf(config), config, tasks: taskConfigs };
@@ -119,20 +129,56 @@ export class Worker implements AsyncDisposable {
   async offsets(name: string): Promise<readonly SourceOffset[]> {
     const config = this.#known(name);
     if (this.#typeOf(config) !== 'sink') return this.#context.offsets.all(name);
-    const committed = await this.#options.broker.committedOffsets(`connect-${name}`);
+    const committed = await this.#options.broker.committedOffsets(groupOf(name));
     return committed.map(({ topic, partition, offset }) => ({
       partition: { kafka_topic: topic, kafka_partition: partition },
       offset: { kafka_offset: offset },
     }));
   }
 
-  secretKeys(config: RawConfig): ReadonlySet<string> {
+  /** Changes stored offsets. True where the connector confirms it. CONFLICT unless it is stopped. */
+  alterOffsets(name: string, changes: readonly OffsetChange[]): Promise<boolean> {
+    return this.#whileStopped(name, (target) => changeOffsets(target, changes));
+  }
+
+  resetOffsets(name: string): Promise<boolean> {
+    return this.#whileStopped(name, resetOffsets);
+  }
+
+  /** Topics that the connector has written to since they were last forgotten; none of one that there is not. */
+  topics(name: string): readonly string[] {
+    return this.#topics.of(name);
+  }
+
+  async resetTopics(name: string): Promise<void> {
+    await this.#topics.reset(name);
+  }
+
+  plugins(): readonly Plugin[] {
+    return pluginsOf(this.#options);
+  }
+
+  pluginConfig(name: string): readonly ConfigKeyInfo[] | undefined {
+    return pluginOptions(name, this.#options);
+  }
+
+  /** What Kafka Connect would say to a configuration. CONFIG_INVALID, INVALID_CONFIG: see connectorValues. */
+  validate(config: RawConfigWithNulls): ConfigInfos {
+    const resolved = this.#resolved(config);
+    return validationAnswer(resolved['connector.class'] ?? '', connectorValues(config, resolved, this.#options));
+  }
+
+  secretKeys(config: RawConfigWithNulls): ReadonlySet<string> {
     const definition = this.#definitionOf(config);
     const secret = Object.entries(definition?.options ?? {}).filter(([, option]) => option.type === 'PASSWORD');
     return new Set(secret.map(([key]) => key));
   }
 
-  async create(name: string, config: RawConfig, initialState: 'RUNNING' | 'PAUSED' | 'STOPPED'): Promise<void> {
+  async create(
+    name: string,
+    config: RawConfigWithNulls,
+    initialState: 'RUNNING' | 'PAUSED' | 'STOPPED',
+  ): Promise<void> {
     this.#requireOpen();
     this.#check(name, config);
     await this.#change(name, async () => {
@@ -144,7 +190,20 @@ export class Worker implements AsyncDisposable {
     this.#applyInBackground(name);
   }
 
-  async put(name: string, config: RawConfig): Promise<'created' | 'updated'> {
+  /** Replaces the configuration by what `change` makes of it. NOT_FOUND, CONFIG_INVALID. */
+  async patch(name: string, change: (config: RawConfigWithNulls) => RawConfigWithNulls): Promise<void> {
+    this.#requireOpen();
+    this.#known(name);
+    await this.#change(name, async () => {
+      this.#known(name);
+      const config = change(this.#configs.asGiven(name) ?? {});
+      this.#check(name, config);
+      await this.#configs.putConnector(name, config);
+    });
+    this.#applyInBackground(name);
+  }
+
+  async put(name: string, config: RawConfigWithNulls): Promise<'created' | 'updated'> {
     this.#requireOpen();
     this.#check(name, config);
     const existed = await this.#change(name, async () => {
@@ -164,6 +223,7 @@ export class Worker implements AsyncDisposable {
       this.#runners.delete(name);
       await this.#configs.remove(name);
       this.#context.statuses.remove(name);
+      await this.#topics.reset(name);
     });
   }
 
@@ -212,6 +272,13 @@ export class Worker implements AsyncDisposable {
   async restartTask(name: string, task: number): Promise<void> {
     this.#requireOpen();
     this.#known(name);
+    if (this.#configs.targetState(name) === 'STOPPED') {
+      // Connect looks for the worker that runs the task, and says this when it finds none.
+      throw new TributaryError(
+        'CONFLICT',
+        'Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway.',
+      );
+    }
     await this.#change(name, async () => {
       const runner = this.#runners.get(name);
       if (runner === undefined) throw new TributaryError('NOT_FOUND', `Unknown task: ${name}-${task}`);
@@ -302,12 +369,37 @@ export class Worker implements AsyncDisposable {
     return config;
   }
 
-  #check(name: string, config: RawConfig): void {
-    const { resolve, connectors } = this.#options;
-    checkConnectorConfig(name, config, resolve?.(config) ?? config, connectors);
+  #check(name: string, config: RawConfigWithNulls): void {
+    checkConnectorConfig(name, config, this.#resolved(config), this.#options);
   }
 
-  #classOf(config: RawConfig): Connector | undefined {
+  /** References that stand for nothing stay as they are: whether that matters is seen when the connector starts. */
+  #resolved(config: RawConfigWithNulls): RawConfigWithNulls {
+    const { resolve } = this.#options;
+    return resolve === undefined ? config : { ...config, ...resolve(withoutNulls(config), 'keep') };
+  }
+
+  async #whileStopped<T>(name: string, work: (target: OffsetChangeTarget) => Promise<T>): Promise<T> {
+    this.#requireOpen();
+    this.#known(name);
+    return this.#change(name, async () => {
+      const config = this.#known(name);
+      if (this.#configs.targetState(name) !== 'STOPPED') {
+        throw new TributaryError(
+          'USAGE',
+          'Connectors must be in the STOPPED state before their offsets can be modified. This can be done for the ' +
+            `specified connector by issuing a 'PUT' request to the '/connectors/${name}/stop' endpoint`,
+        );
+      }
+      const { broker, connectors, resolve } = this.#options;
+      const connector = findConnector(connectors, config['connector.class'] ?? '');
+      const resolved = resolve?.(config) ?? config;
+      requireProducer(resolved);
+      return work({ name, connector, config: resolved, offsets: this.#context.offsets, broker });
+    });
+  }
+
+  #classOf(config: RawConfigWithNulls): Connector | undefined {
     try {
       return findConnector(this.#options.connectors, config['connector.class'] ?? '');
     } catch {
@@ -315,17 +407,26 @@ export class Worker implements AsyncDisposable {
     }
   }
 
-  #typeOf(config: RawConfig): ConnectorType {
+  #typeOf(config: RawConfigWithNulls): ConnectorType {
     return this.#classOf(config)?.kind ?? 'unknown';
   }
 
-  #definitionOf(config: RawConfig): ReturnType<typeof connectorOptions> | undefined {
+  #definitionOf(config: RawConfigWithNulls): ReturnType<typeof connectorOptions> | undefined {
     const connector = this.#classOf(config);
     return connector === undefined ? undefined : connectorOptions(connector.config);
   }
 
   #unassigned(): PartStatus {
     return { state: 'UNASSIGNED', workerId: this.#options.workerId, version: null, trace: null };
+  }
+}
+
+/** Kafka Connect makes a producer with the connector's overrides to write its offsets, and fails where that cannot be made. */
+function requireProducer(config: RawConfig): void {
+  try {
+    connectorProducer(config);
+  } catch (error) {
+    throw new TributaryError('INTERNAL', `Failed to perform offset change: ${describeError(error)}`, { cause: error });
   }
 }
 

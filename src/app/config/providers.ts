@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
-import { describeError, TributaryError } from '../../base/errors.ts';
+import { describeError, isError, TributaryError } from '../../base/errors.ts';
 import { parseProperties } from '../../config/properties.ts';
 import type { RawConfig } from '../../config/raw.ts';
 
@@ -16,6 +16,8 @@ export interface ProviderOptions {
   readonly folder: string;
   /** Told of each value that a reference stood for. */
   readonly onResolved?: (key: string, value: string) => void;
+  /** `keep`: a reference that stands for nothing stays as it is, as Kafka Connect leaves it. Default: it is an error. */
+  readonly missing?: 'fail' | 'keep';
 }
 
 /** CONFIG_INVALID names the key and the reference that has no value; never a value. */
@@ -27,16 +29,17 @@ export function resolveValue(key: string, value: string, options: ProviderOption
   // Text without a reference is by far the most frequent.
   if (!value.includes('${')) return value;
   return value.replace(reference, (whole, provider: string, path: string, name: string | undefined) => {
-    const found = lookUp(
-      provider,
-      path,
-      name,
-      options,
-      (problem, cause) =>
-        new TributaryError('CONFIG_INVALID', `Cannot resolve "${whole}" for "${key}": ${problem}`, { cause }),
-    );
-    options.onResolved?.(key, found);
-    return found;
+    const failed = (problem: string, cause?: unknown): TributaryError =>
+      new TributaryError('CONFIG_INVALID', `Cannot resolve "${whole}" for "${key}": ${problem}`, { cause });
+    try {
+      const found = lookUp(provider, path, name, options, failed);
+      options.onResolved?.(key, found);
+      return found;
+    } catch (error) {
+      if (options.missing !== 'keep') throw error;
+      if (provider !== 'file' || !isError(error) || error.cause === undefined) return whole;
+      throw new TributaryError('INVALID_CONFIG', `Could not read properties from file ${path}`, { cause: error });
+    }
   });
 }
 
@@ -72,6 +75,6 @@ function read(path: string, failed: (problem: string, cause?: unknown) => Tribut
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
-    throw failed(describeError(error));
+    throw failed(describeError(error), error);
   }
 }
