@@ -105,8 +105,8 @@ async function openWorker(
       exactlyOnceSources: settings.exactlyOnceSources,
       groupId: settings.groupId,
       gracefulStopMs: settings.gracefulTimeoutMs,
-      resolve: (raw) => {
-        const resolved = resolveConfig(raw, providers);
+      resolve: (raw, missing) => {
+        const resolved = resolveConfig(raw, { ...providers, missing });
         secrets.add(resolved, connectors);
         return resolved;
       },
@@ -128,7 +128,7 @@ async function openWorker(
 }
 
 async function openRest(
-  { config, log, metrics, secrets }: AppParts,
+  { config, log, loggers, metrics, secrets }: AppParts,
   broker: Broker,
   worker: Worker,
   listeners: readonly ListenerSettings[],
@@ -151,7 +151,10 @@ async function openRest(
     version: packageVersion(),
     log: log.child({}, 'tributary.rest'),
     maskSecrets: rest.maskSecrets,
-    redact: (text) => secrets.text(text),
+    statusDetail: rest.statusDetail,
+    // Where secrets are shown in clear, an error that quotes what was sent needs no mask.
+    ...(rest.maskSecrets ? { redact: (text: string) => secrets.text(text) } : {}),
+    loggers,
     access: { rules: rest.access, clock: systemClock },
   });
   opened.defer(async () => {

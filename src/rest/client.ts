@@ -101,9 +101,9 @@ export function connectClient(url: string, options: ClientOptions = {}): Connect
     info: () => get('/'),
     health: () => get('/health'),
     names: () => get('/connectors'),
-    connectors: () => get('/connectors?expand=status&expand=info'),
+    connectors: () => get('/connectors?expand=status&expand=info&detail=true'),
     connector: (name) => get(at(name)),
-    status: (name) => get(at(name, '/status')),
+    status: (name) => get(at(name, '/status?detail=true')),
     tasks: (name) => get(at(name, '/tasks')),
     topics: async (name) => (await get<Record<string, { topics: string[] }>>(at(name, '/topics')))[name]?.topics ?? [],
     create: async (name, config, state) =>

@@ -1,6 +1,6 @@
 /** `/connectors/{c}/config`. */
 import type { FastifyInstance } from 'fastify';
-import { parseConfigMap } from '../wire/connect/connector-config.ts';
+import { parseConfigMap, patchedConfig } from '../wire/connect/connector-config.ts';
 import { unmasked } from './masking.ts';
 import { unreadable } from './refusal.ts';
 import {
@@ -18,6 +18,18 @@ export function configRoutes(server: FastifyInstance, context: RestContext): voi
 
   server.get<NameParams>('/connectors/:name/config', async ({ params }) => {
     return shownConfig(context, requireConnector(context, params.name).config);
+  });
+
+  server.patch<NameParams>('/connectors/:name/config', async ({ params, body }) => {
+    const { name } = params;
+    const parsed = parseConfigMap(body);
+    if (!parsed.ok) throw unreadable(parsed.problem);
+    requireConnector(context, name);
+    await worker.patch(name, (current) => {
+      const patched = patchedConfig(current, parsed.config);
+      return context.maskSecrets ? unmasked(patched, current, worker) : patched;
+    });
+    return connectorInfo(context, requireConnector(context, name));
   });
 
   server.put<NameParams>('/connectors/:name/config', async (request, reply) => {

@@ -8,12 +8,18 @@ import { unreadable } from './refusal.ts';
 import {
   connectorInfo,
   connectorLocation,
+  type DetailQuery,
   type NameParams,
   namedConfig,
   type RestContext,
   requireConnector,
+  wantsDetail,
 } from './rest-context.ts';
 import { connectorStateInfo } from './status.ts';
+
+interface ExpandQuery extends DetailQuery {
+  readonly Querystring: DetailQuery['Querystring'] & { readonly expand?: string | string[] };
+}
 
 interface Expanded {
   info?: ConnectorInfo;
@@ -23,8 +29,9 @@ interface Expanded {
 export function connectorRoutes(server: FastifyInstance, context: RestContext): void {
   const { worker } = context;
 
-  server.get<{ Querystring: { readonly expand?: string | string[] } }>('/connectors', async ({ query }) => {
-    return query.expand === undefined ? worker.connectorNames() : expanded(context, [query.expand].flat());
+  server.get<ExpandQuery>('/connectors', async ({ query }) => {
+    if (query.expand === undefined) return worker.connectorNames();
+    return expanded(context, [query.expand].flat(), wantsDetail(context, query));
   });
 
   server.post('/connectors', async (request, reply) => {
@@ -51,7 +58,11 @@ export function connectorRoutes(server: FastifyInstance, context: RestContext): 
 }
 
 /** `{"a":{"status":…,"info":…}}`; what is not known to expand is passed over, as Connect does. */
-function expanded(context: RestContext, wanted: readonly string[]): Readonly<Record<string, Expanded>> {
+function expanded(
+  context: RestContext,
+  wanted: readonly string[],
+  withDetail: boolean,
+): Readonly<Record<string, Expanded>> {
   const { worker } = context;
   const answer: [string, Expanded][] = [];
   for (const name of worker.connectorNames()) {
@@ -59,7 +70,7 @@ function expanded(context: RestContext, wanted: readonly string[]): Readonly<Rec
     const view = worker.connector(name);
     const status = worker.status(name);
     if (wanted.includes('info') && view !== undefined) entry.info = connectorInfo(context, view);
-    if (wanted.includes('status') && status !== undefined) entry.status = connectorStateInfo(status);
+    if (wanted.includes('status') && status !== undefined) entry.status = connectorStateInfo(status, withDetail);
     answer.push([name, entry]);
   }
   return Object.fromEntries(answer);

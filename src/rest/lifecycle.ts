@@ -8,7 +8,8 @@ interface RestartParams extends NameParams {
   readonly Querystring: { readonly includeTasks?: string; readonly onlyFailed?: string };
 }
 
-export function lifecycleRoutes(server: FastifyInstance, { worker }: RestContext): void {
+export function lifecycleRoutes(server: FastifyInstance, context: RestContext): void {
+  const { worker } = context;
   const steps = [
     ['pause', 202],
     ['resume', 202],
@@ -29,7 +30,7 @@ export function lifecycleRoutes(server: FastifyInstance, { worker }: RestContext
     const onlyFailed = isTrue(query.onlyFailed);
     const status = await worker.restart(params.name, { includeTasks, onlyFailed });
     if (!includeTasks && !onlyFailed) return reply.code(204).send();
-    return reply.code(202).send(connectorStateInfo(status));
+    return reply.code(202).send(connectorStateInfo(status, context.statusDetail));
   });
 }
 

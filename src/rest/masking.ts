@@ -1,25 +1,44 @@
 /** Secrets in what REST shows and takes back (`rest.mask.secrets`). */
-import type { RawConfig } from '../config/raw.ts';
+import type { ConfigInfos } from '../config/config-infos.ts';
+import { type RawConfigWithNulls, withoutNulls } from '../config/raw.ts';
 import { mask, masked as maskedConfig, maskedValue, unmasked as unmaskedConfig } from '../config/secrets.ts';
 import { Refusal } from './refusal.ts';
 import type { OffsetView, RestWorker } from './rest-worker.ts';
 
-export function masked(config: RawConfig, worker: RestWorker): RawConfig {
-  return maskedConfig(config, worker.secretKeys(config));
+export function masked(config: RawConfigWithNulls, worker: RestWorker): RawConfigWithNulls {
+  return { ...config, ...maskedConfig(withoutNulls(config), worker.secretKeys(config)) };
 }
 
 /**
  * What a client meant that got masks and sends them back: the values that it could not see, as they were. A key that was a
  * password of the class before counts, too: else a mask would be stored in its place.
  */
-export function unmasked(config: RawConfig, previous: RawConfig | undefined, worker: RestWorker): RawConfig {
+export function unmasked(
+  config: RawConfigWithNulls,
+  previous: RawConfigWithNulls | undefined,
+  worker: RestWorker,
+): RawConfigWithNulls {
   const before = previous === undefined ? [] : worker.secretKeys(previous);
-  const result = unmaskedConfig(config, previous, new Set([...worker.secretKeys(config), ...before]));
-  if (result.ok) return result.config;
+  const secretKeys = new Set([...worker.secretKeys(config), ...before]);
+  const result = unmaskedConfig(withoutNulls(config), previous && withoutNulls(previous), secretKeys);
+  if (result.ok) return { ...config, ...result.config };
   throw new Refusal(
     400,
     `Invalid value ${mask} for configuration ${result.key}: it stands for a value that is kept, and there is none yet`,
   );
+}
+
+/** A validation answer in which a reference stands as it was written, not as what it refers to. */
+export function hideResolved(answer: ConfigInfos, config: RawConfigWithNulls): ConfigInfos {
+  const configs = answer.configs.map((entry) => {
+    const written = config[entry.value.name];
+    if (!written?.includes('${') || entry.definition?.type === 'PASSWORD') return entry;
+    const errors = entry.value.errors.map(
+      () => `Invalid value ${written} for configuration ${entry.value.name}: what it refers to is not valid`,
+    );
+    return { ...entry, value: { ...entry.value, value: written, errors } };
+  });
+  return { ...answer, configs };
 }
 
 type SourceMap = OffsetView['partition'];

@@ -1,4 +1,4 @@
-import type { RawConfig } from '../config/raw.ts';
+import type { RawConfigWithNulls } from '../config/raw.ts';
 import type { ConfigMap } from '../wire/connect/connector-config.ts';
 import { type ConnectorInfo, taskIds } from '../wire/connect/connector-info.ts';
 import { masked } from './masking.ts';
@@ -9,11 +9,26 @@ import type { ConnectorView, RestWorker } from './rest-worker.ts';
 export interface RestContext {
   readonly worker: RestWorker;
   readonly maskSecrets: boolean;
+  /** Whether statuses say what a task says of itself, where nobody asks for it. */
+  readonly statusDetail: boolean;
+  /** Whether `/connectors/{c}/topics` answers, and its reset (`topic.tracking.enable`, `topic.tracking.allow.reset`). */
+  readonly topicTracking: TopicTracking;
 }
+
+export type TopicTracking = 'on' | 'without-reset' | 'off';
 
 /** Parameters of `/connectors/:name/…`. */
 export interface NameParams {
   readonly Params: { readonly name: string };
+}
+
+/** `?detail=true` asks a status for what a task says of itself. */
+export interface DetailQuery {
+  readonly Querystring: { readonly detail?: string | string[] };
+}
+
+export function wantsDetail({ statusDetail }: RestContext, { detail }: DetailQuery['Querystring']): boolean {
+  return detail === undefined ? statusDetail : String(detail).toLowerCase() === 'true';
 }
 
 export function requireConnector({ worker }: RestContext, name: string): ConnectorView {
@@ -22,7 +37,7 @@ export function requireConnector({ worker }: RestContext, name: string): Connect
   return found;
 }
 
-export function shownConfig({ worker, maskSecrets }: RestContext, config: RawConfig): RawConfig {
+export function shownConfig({ worker, maskSecrets }: RestContext, config: RawConfigWithNulls): RawConfigWithNulls {
   return maskSecrets ? masked(config, worker) : config;
 }
 
@@ -31,15 +46,8 @@ export function connectorInfo(context: RestContext, { name, config, tasks, type 
 }
 
 /** The configuration of a request under the name that the request gives, which the configuration may repeat. */
-export function namedConfig(config: ConfigMap, name: string): RawConfig {
-  const withoutValue = Object.keys(config).find((key) => config[key] === null);
-  if (withoutValue !== undefined) {
-    throw new Refusal(
-      400,
-      `Invalid value null for configuration ${withoutValue}: Null value can not be supplied as the configuration value.`,
-    );
-  }
-  const named = { name, ...(config as RawConfig) };
+export function namedConfig(config: ConfigMap, name: string): RawConfigWithNulls {
+  const named = { ...config, name: config['name'] ?? name };
   if (named.name !== name) {
     throw new Refusal(
       400,

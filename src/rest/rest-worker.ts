@@ -1,5 +1,6 @@
 /** What the REST interface asks of the worker. Names of connectors are texts as people wrote them. */
-import type { RawConfig } from '../config/raw.ts';
+import type { ConfigInfos, ConfigKeyInfo } from '../config/config-infos.ts';
+import type { RawConfig, RawConfigWithNulls } from '../config/raw.ts';
 
 export interface RestWorker {
   clusterId(): Promise<string>;
@@ -12,15 +13,33 @@ export interface RestWorker {
   /** Offsets committed so far: of a source those stored, of a sink those of its consumer group. NOT_FOUND. */
   offsets(name: string): Promise<readonly OffsetView[]>;
   /** Options of this configuration whose values nobody may see; empty where its class is unknown. */
-  secretKeys(config: RawConfig): ReadonlySet<string>;
+  secretKeys(config: RawConfigWithNulls): ReadonlySet<string>;
+  /** Topics written to since they were last forgotten; none of a connector that there is not. */
+  topics(name: string): readonly string[];
+  resetTopics(name: string): Promise<void>;
+  /** Everything that a configuration may name. */
+  plugins(): readonly PluginView[];
+  /** A plugin's own options; undefined where nothing has that name. */
+  pluginConfig(name: string): readonly ConfigKeyInfo[] | undefined;
+  /** CONFIG_INVALID where no connector can be told by it, INVALID_CONFIG where it cannot be read. */
+  validate(config: RawConfigWithNulls): ConfigInfos;
 
   /**
    * Resolves when the configuration is stored; its tasks start by themselves. CONFIG_INVALID with every problem in its
    * text (checked first), ALREADY_EXISTS.
    */
-  create(name: string, config: RawConfig, initialState: 'RUNNING' | 'PAUSED' | 'STOPPED'): Promise<void>;
+  create(name: string, config: RawConfigWithNulls, initialState: 'RUNNING' | 'PAUSED' | 'STOPPED'): Promise<void>;
   /** Replaces the configuration, or creates the connector where there is none. CONFIG_INVALID. */
-  put(name: string, config: RawConfig): Promise<'created' | 'updated'>;
+  put(name: string, config: RawConfigWithNulls): Promise<'created' | 'updated'>;
+  /** Replaces the configuration by what `change` makes of it. NOT_FOUND, CONFIG_INVALID. */
+  patch(name: string, change: (config: RawConfigWithNulls) => RawConfigWithNulls): Promise<void>;
+  /**
+   * Changes stored offsets of a stopped connector; null deletes one. True where the connector confirms that nothing else is
+   * to be done. NOT_FOUND, USAGE where it is not stopped, CONFIG_INVALID where the connector refuses them.
+   */
+  alterOffsets(name: string, changes: readonly OffsetChangeView[]): Promise<boolean>;
+  /** Deletes them all; as alterOffsets. */
+  resetOffsets(name: string): Promise<boolean>;
   /** Offsets stay. NOT_FOUND, as all that follow. */
   delete(name: string): Promise<void>;
   pause(name: string): Promise<void>;
@@ -44,7 +63,7 @@ export interface ConnectorView {
   readonly name: string;
   readonly type: 'source' | 'sink' | 'unknown';
   /** As it was written, `name` included; references to secrets are not resolved. */
-  readonly config: RawConfig;
+  readonly config: RawConfigWithNulls;
   /** Configurations of the tasks, `task.class` included; none while the connector is stopped. */
   readonly tasks: readonly RawConfig[];
 }
@@ -74,6 +93,19 @@ export interface ConnectorStatus {
 export interface OffsetView {
   readonly partition: Readonly<Record<string, unknown>>;
   readonly offset: Readonly<Record<string, unknown>>;
+}
+
+export interface OffsetChangeView {
+  readonly partition: Readonly<Record<string, unknown>> | null;
+  readonly offset: Readonly<Record<string, unknown>> | null;
+}
+
+export interface PluginView {
+  readonly className: string;
+  readonly kind: 'source' | 'sink' | 'transformation' | 'predicate' | 'converter' | 'header_converter';
+  readonly version: string;
+  /** Every name it answers to. */
+  readonly names: readonly string[];
 }
 
 export interface RestartOptions {

@@ -5,21 +5,26 @@
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Loggers } from '../telemetry/loggers.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
 import { statusError } from '../wire/connect/error-body.ts';
 import { type AccessRules, guardAccess } from './access/access.ts';
 import { configRoutes } from './config.ts';
 import { connectorRoutes } from './connectors.ts';
+import { internalRoutes } from './internal.ts';
 import { lifecycleRoutes } from './lifecycle.ts';
+import { loggerRoutes } from './loggers.ts';
 import { metricRoutes } from './metrics.ts';
 import { offsetRoutes } from './offsets.ts';
+import { pluginRoutes } from './plugins.ts';
 import { errorHandler } from './refusal.ts';
 import { acceptJsonBodies, answerUnknownPaths, requireJsonAccepted } from './request-format.ts';
-import type { RestContext } from './rest-context.ts';
+import type { RestContext, TopicTracking } from './rest-context.ts';
 import type { RestWorker } from './rest-worker.ts';
 import { rootRoutes } from './root.ts';
 import { statusRoutes } from './status.ts';
 import { taskRoutes } from './tasks.ts';
+import { topicRoutes } from './topics.ts';
 
 export interface RestServerOptions {
   readonly worker: RestWorker;
@@ -32,6 +37,15 @@ export interface RestServerOptions {
   readonly access?: { readonly rules: AccessRules; readonly clock: Clock };
   /** Takes known secrets out of what errors say. */
   readonly redact?: (text: string) => string;
+  /**
+   * Statuses say what a task says of itself (`detail`), which Kafka Connect's do not. Default true; without it whoever asks
+   * with `?detail=true` is told.
+   */
+  readonly statusDetail?: boolean;
+  /** What `/admin/loggers` shows and changes; there is no such path without it. */
+  readonly loggers?: Loggers;
+  /** Default: on. */
+  readonly topicTracking?: TopicTracking;
   readonly log: Log;
 }
 
@@ -39,7 +53,17 @@ export interface RestServerOptions {
 const maxParamLength = 1000;
 
 export function buildRestServer(options: RestServerOptions): FastifyInstance {
-  const { worker, registry, version, maskSecrets, access, log } = options;
+  const {
+    worker,
+    registry,
+    version,
+    maskSecrets,
+    statusDetail = true,
+    access,
+    loggers,
+    topicTracking = 'on',
+    log,
+  } = options;
   const server = fastify({
     // Connections that only wait (a browser's, a scraper's) must not hold up the end of the process.
     forceCloseConnections: 'idle',
@@ -53,7 +77,7 @@ export function buildRestServer(options: RestServerOptions): FastifyInstance {
   acceptJsonBodies(server);
   metricRoutes(server, registry);
 
-  const context: RestContext = { worker, maskSecrets };
+  const context: RestContext = { worker, maskSecrets, statusDetail, topicTracking };
   void server.register(async (scope) => {
     scope.addHook('onRequest', requireJsonAccepted);
     rootRoutes(scope, context, version);
@@ -63,6 +87,10 @@ export function buildRestServer(options: RestServerOptions): FastifyInstance {
     taskRoutes(scope, context);
     lifecycleRoutes(scope, context);
     offsetRoutes(scope, context);
+    topicRoutes(scope, context);
+    pluginRoutes(scope, context);
+    internalRoutes(scope);
+    if (loggers !== undefined) loggerRoutes(scope, loggers);
   });
   return server;
 }

@@ -1,31 +1,45 @@
 /** `/connectors/{c}/status` and `/connectors/{c}/tasks/{n}/status`. */
 import type { FastifyInstance } from 'fastify';
-import { type ConnectorStateInfo, stateInfo, taskStateInfo } from '../wire/connect/connector-state-info.ts';
+import {
+  type ConnectorStateInfo,
+  stateInfo,
+  type TaskStateInfo,
+  taskStateInfo,
+} from '../wire/connect/connector-state-info.ts';
 import { Refusal } from './refusal.ts';
-import type { NameParams, RestContext } from './rest-context.ts';
-import type { ConnectorStatus } from './rest-worker.ts';
+import { type DetailQuery, type NameParams, type RestContext, wantsDetail } from './rest-context.ts';
+import type { ConnectorStatus, TaskStatus } from './rest-worker.ts';
 import { type TaskParams, taskNumber } from './tasks.ts';
 
-export function statusRoutes(server: FastifyInstance, { worker }: RestContext): void {
-  server.get<NameParams>('/connectors/:name/status', async ({ params }) => {
+export function statusRoutes(server: FastifyInstance, context: RestContext): void {
+  const { worker } = context;
+
+  server.get<NameParams & DetailQuery>('/connectors/:name/status', async ({ params, query }) => {
     const status = worker.status(params.name);
     if (status === undefined) throw new Refusal(404, `No status found for connector ${params.name}`);
-    return connectorStateInfo(status);
+    return connectorStateInfo(status, wantsDetail(context, query));
   });
 
-  server.get<TaskParams>('/connectors/:name/tasks/:task/status', async ({ params }) => {
+  server.get<TaskParams & DetailQuery>('/connectors/:name/tasks/:task/status', async ({ params, query }) => {
     const number = taskNumber(params.task);
     const status = worker.status(params.name)?.tasks.find(({ task }) => task === number);
     if (status === undefined) throw new Refusal(404, `No status found for task ${params.name}-${number}`);
-    return taskStateInfo(number, status);
+    return taskInfo(status, wantsDetail(context, query));
   });
 }
 
-export function connectorStateInfo({ name, connector, tasks, type }: ConnectorStatus): ConnectorStateInfo {
+export function connectorStateInfo(
+  { name, connector, tasks, type }: ConnectorStatus,
+  withDetail: boolean,
+): ConnectorStateInfo {
   return {
     name,
     connector: stateInfo(connector),
-    tasks: tasks.map((status) => taskStateInfo(status.task, status)),
+    tasks: tasks.map((status) => taskInfo(status, withDetail)),
     type,
   };
+}
+
+function taskInfo(status: TaskStatus, withDetail: boolean): TaskStateInfo {
+  return taskStateInfo(status.task, withDetail ? status : { ...status, detail: undefined });
 }

@@ -25,7 +25,9 @@ export function taskRoutes(server: FastifyInstance, context: RestContext): void 
     const task = taskNumber(params.task);
     const view = worker.connector(name);
     if (view === undefined) throw new Refusal(404, `Unknown connector: ${name}`);
-    if (task < 0 || task >= view.tasks.length) throw new Refusal(404, `Unknown task: ${name}-${task}`);
+    // A stopped connector has no tasks now and may have had: the worker answers for them.
+    const isStopped = worker.status(name)?.connector.state === 'STOPPED';
+    if (task < 0 || (task >= view.tasks.length && !isStopped)) throw new Refusal(404, `Unknown task: ${name}-${task}`);
     await worker.restartTask(name, task);
     return reply.code(204).send();
   });

@@ -52,6 +52,8 @@ export interface RestSettings {
   /** HOST:PORT that others shall know the worker by. */
   readonly advertised: string | undefined;
   readonly maskSecrets: boolean;
+  /** Statuses say what a task says of itself, a member that Kafka Connect's answers do not have. */
+  readonly statusDetail: boolean;
   readonly access: AccessRules;
   /** Listens where anybody comes, and asks nobody who they are. */
   readonly isAnonymous: boolean;

@@ -51,6 +51,7 @@ export function readConnectConfig(
     listen: options.listen,
     portOption: `"listeners" in ${file}`,
     maskSecrets: reader.text('rest.mask.secrets')?.toLowerCase() === 'true',
+    statusDetail: false,
     line: (key, value) => `${key}=${value}`,
     tls: () => listenerTlsOf(reader.values, (key, message) => reader.problem(key, message)),
   });

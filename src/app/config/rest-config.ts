@@ -22,6 +22,7 @@ export interface RestForm {
   readonly listen: string | undefined;
   readonly portOption: string;
   readonly maskSecrets: boolean;
+  readonly statusDetail: boolean;
   /** How a line of this file is written. */
   readonly line: (key: string, value: string) => string;
   /** Certificate and key of https:// listeners; undefined where it has said what is wrong. */
@@ -50,6 +51,7 @@ export function restSettingsOf(keys: RestKeys, form: RestForm): RestSettings | u
     listeners,
     advertised: advertisedOf(keys, listeners),
     maskSecrets: form.maskSecrets,
+    statusDetail: form.statusDetail,
     isAnonymous: anybody !== undefined,
     portOption: form.portOption,
     access: {

@@ -130,6 +130,7 @@ function restOf(
     listen: undefined,
     portOption: '--listen (or "worker.listen" in the file)',
     maskSecrets: values['rest.mask.secrets'],
+    statusDetail: true,
     line: (key, value) => `${key}: ${value}`,
     tls: () => tlsOf(keys, values['rest.tls.client.auth']),
   });

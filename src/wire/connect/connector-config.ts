@@ -24,6 +24,12 @@ export function parseConfigMap(body: unknown): ConfigResult {
   return { ok: true, config: Object.fromEntries(entries) };
 }
 
+/** A JSON merge patch (RFC 7396) of a flat map: a null takes a key away. */
+export function patchedConfig(config: ConfigMap, patch: ConfigMap): ConfigMap {
+  const entries = Object.entries({ ...config, ...patch });
+  return Object.fromEntries(entries.filter(([key]) => patch[key] !== null));
+}
+
 export function kindOf(value: unknown): string {
   if (value === null || value === undefined) return 'null';
   if (Array.isArray(value)) return 'an array';
