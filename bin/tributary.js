@@ -6,6 +6,17 @@ if (found[0] < wanted[0] || (found[0] === wanted[0] && found[1] < wanted[1])) {
   console.error(`tributary needs Node ${wanted.join('.')} or newer; this is Node ${process.versions.node}.`);
   process.exit(2);
 }
+// Where records are objects, V8 would let the young part of the heap grow to 128 MB for nothing: with 8 MB a semi-space a feed
+// costs the same time and 100 MB less. V8 takes it only at its start, so a long-running command begins anew in this process.
+const heap = '--max-semi-space-size=8';
+const isSet = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some((word) => word.includes('semi-space-size'));
+if (['start', 'connect', 'copy'].includes(process.argv[2]) && !isSet && process.execve !== undefined) {
+  process.execve(
+    process.execPath,
+    [process.execPath, heap, ...process.execArgv, ...process.argv.slice(1)],
+    process.env,
+  );
+}
 // In a checkout the sources run as they are; what is published holds only what the build made of them.
 const { existsSync } = await import('node:fs');
 const { enableCompileCache } = await import('node:module');

@@ -10,7 +10,12 @@ const root = join(import.meta.dirname, '..');
 const [command = '', ...args] = process.argv.slice(2);
 
 const commands = {
-  start: () => run(['bin/tributary.js', 'start', ...(namesFile(args) ? [] : ['--demo']), ...args], process.cwd()),
+  // As bin/tributary.js would have it; begun anew there, it would lose the tether of run-child.mjs.
+  start: () =>
+    run(
+      ['--max-semi-space-size=8', 'bin/tributary.js', 'start', ...(namesFile(args) ? [] : ['--demo']), ...args],
+      process.cwd(),
+    ),
   check,
   test: () => test({}),
   'test:long': () => test({ TEST_LONG: '1' }),

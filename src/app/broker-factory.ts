@@ -3,6 +3,7 @@ import { TributaryError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { KafkaBrokerOptions } from '../broker/kafka/kafka.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import type { KafkaSecurity, TlsFiles } from './config/app-config.ts';
 import { type ProviderOptions, resolveValue } from './config/providers.ts';
 import { pemOrFile } from './pem-or-file.ts';
@@ -13,16 +14,18 @@ export interface BrokerSettings {
   readonly kafka: KafkaSecurity;
   readonly providers: ProviderOptions;
   readonly log: Log;
+  readonly metrics: Metrics;
 }
 
-export async function openBroker({ address, kafka, providers, log }: BrokerSettings): Promise<Broker> {
+export async function openBroker({ address, kafka, providers, log, metrics }: BrokerSettings): Promise<Broker> {
   const { codecs } = await import('./codecs.ts');
   if (address.startsWith('embedded:')) {
     const { openEmbeddedBroker } = await import('../broker/embedded/embedded.ts');
+    const { embeddedEvents } = await import('./embedded-events.ts');
     return openEmbeddedBroker({
       directory: address.slice('embedded:'.length),
       codecs,
-      onEvent: ({ kind, ...fields }) => log.warn(`broker_${kind.replaceAll('-', '_')}`, fields),
+      onEvent: embeddedEvents(log, metrics),
     });
   }
   const bootstrap = address.slice('kafka://'.length).replace(/\/$/, '').split(',');

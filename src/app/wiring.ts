@@ -54,7 +54,13 @@ export async function openApp(parts: AppParts): Promise<App> {
   await using opened = new AsyncDisposableStack();
 
   const [broker, exchange] = await allOrNone(
-    openBroker({ address: config.broker, kafka: config.kafka, providers, log: log.child({}, 'tributary.broker') }),
+    openBroker({
+      address: config.broker,
+      kafka: config.kafka,
+      providers,
+      log: log.child({}, 'tributary.broker'),
+      metrics: parts.metrics.root(),
+    }),
     parts.demo ? openExchange() : Promise.resolve(undefined),
   );
   opened.use(broker);

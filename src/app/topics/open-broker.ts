@@ -1,5 +1,6 @@
 import { TributaryError } from '../../base/errors.ts';
 import { silentLog } from '../../telemetry/log.ts';
+import { MetricRegistry } from '../../telemetry/metrics.ts';
 import { checkBrokerAddress, openBroker } from '../broker-factory.ts';
 import { configError } from '../config/problem.ts';
 import { localAccess } from './local-access.ts';
@@ -19,6 +20,7 @@ export async function openTopicsOfBroker(
     kafka: config?.kafka ?? {},
     providers: { env, folder: config?.folder ?? '.' },
     log: silentLog,
+    metrics: new MetricRegistry().root(),
   });
   return localAccess(broker, () => broker.close());
 }
