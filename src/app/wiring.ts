@@ -14,6 +14,7 @@ import { type ProviderOptions, resolveConfig } from './config/providers.ts';
 import type { DemoExchange } from './demo-exchange.ts';
 import type { KnownSecrets } from './known-secrets.ts';
 import { listenerTls } from './listener-tls.ts';
+import { outboundPolicies } from './outbound.ts';
 import { freeAddress } from './port.ts';
 import { withoutTables } from './topics/without-tables.ts';
 import { packageVersion } from './version.ts';
@@ -68,7 +69,7 @@ export async function openApp(parts: AppParts): Promise<App> {
   const connectors = exchange === undefined ? config.connectors : [...config.connectors, demoConnector(exchange.url)];
   if (exchange !== undefined) await createDemoTopic(broker);
 
-  const worker = opened.use(await openWorker(parts, broker, connectors, listeners[0]));
+  const worker = opened.use(await openWorker(parts, broker, connectors, listeners));
   const url =
     listeners.length === 0 ? undefined : await openRest(parts, broker, worker, listeners, stopping.signal, opened);
 
@@ -89,8 +90,9 @@ async function openWorker(
   parts: AppParts,
   broker: Broker,
   named: readonly NamedConnector[],
-  listen: ListenerSettings | undefined,
+  listeners: readonly ListenerSettings[],
 ): Promise<Worker> {
+  const [listen] = listeners;
   const { config, connectors, log, metrics, secrets } = parts;
   const { startWorker } = await import('../worker/worker.ts');
   const providers = providersOf(parts);
@@ -116,6 +118,7 @@ async function openWorker(
         secrets.add(resolved, connectors);
         return resolved;
       },
+      outbound: outboundPolicies(config.outbound, listeners, named),
       redact: (text) => secrets.text(text),
       log: log.child({}, 'tributary.worker'),
       metrics: metrics.root(),

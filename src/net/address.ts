@@ -96,6 +96,12 @@ export function hostEntryProblem(entry: string): string | undefined {
     : wanted;
 }
 
+/** The first wrong one of several, for an option's check. */
+export function hostEntriesProblem(entries: readonly string[] | null): string | undefined {
+  const wrong = entries?.find((entry) => hostEntryProblem(entry) !== undefined);
+  return wrong === undefined ? undefined : `"${wrong}" ${hostEntryProblem(wrong)}`;
+}
+
 /** Of entries that `hostEntryProblem` finds right. */
 export function namedHosts(entries: readonly string[]): NamedHosts {
   const addresses = new BlockList();

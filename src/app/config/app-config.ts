@@ -13,6 +13,7 @@ export interface AppConfig {
   /** undefined: no REST interface (`tributary copy`). */
   readonly rest: RestSettings | undefined;
   readonly worker: WorkerSettings;
+  readonly outbound: OutboundSettings;
   readonly connectors: readonly NamedConnector[];
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** Folder that relative paths of the file start from. */
@@ -74,6 +75,14 @@ export interface ListenerTls {
   readonly pfx?: string;
   readonly passphrase?: string;
   readonly clientAuth: 'none' | 'requested' | 'required';
+}
+
+/** Where connectors that came over REST may connect to. */
+export interface OutboundSettings {
+  /** `auto`: public addresses alone where a listener is not on loopback, everything where all are. */
+  readonly policy: 'auto' | 'public';
+  /** Addresses, networks, hosts and domains that are allowed besides. */
+  readonly allow: readonly string[];
 }
 
 export interface WorkerSettings {

@@ -4,6 +4,7 @@ import { isError } from '../../base/errors.ts';
 import { nearestName } from '../../base/nearest.ts';
 import { parseProperties } from '../../config/properties.ts';
 import { type RawConfig, withoutPrefix } from '../../config/raw.ts';
+import { hostEntriesProblem } from '../../net/address.ts';
 import { producerOverrides } from '../../worker/client-overrides.ts';
 import { type AppConfig, type NamedConnector, type ProducerSettings, tablesOf } from './app-config.ts';
 import { idleKeys, knownPrefixes, usedKeys } from './connect-keys.ts';
@@ -66,6 +67,7 @@ export function readConnectConfig(
     defaults: converterDefaults(reader.values),
     tables: tablesOfFile(reader, file, options.hostname),
   };
+  const outbound = outboundOf(reader);
   const { problems, warnings } = reader;
   if (problems.length > 0 || broker === undefined || rest === undefined || !security.ok) {
     return { config: undefined, problems, warnings };
@@ -77,6 +79,7 @@ export function readConnectConfig(
     producer,
     rest,
     worker,
+    outbound,
     connectors,
     logLevel: 'info',
     folder: dirname(file),
@@ -208,6 +211,18 @@ function exactlyOnceOf(reader: WorkerFile): boolean {
   const words = ['disabled', 'preparing', 'enabled'];
   if (!words.includes(text)) reader.problem(key, `cannot use "${text}": must be ${words.join(', ')}`);
   return text === 'enabled';
+}
+
+function outboundOf(reader: WorkerFile): AppConfig['outbound'] {
+  const policy = reader.text('outbound.policy') ?? 'auto';
+  if (policy !== 'auto' && policy !== 'public') {
+    reader.problem('outbound.policy', `cannot use "${policy}": must be auto or public`);
+  }
+  const allow = (reader.text('outbound.allow') ?? '').split(',').map((entry) => entry.trim());
+  const entries = allow.filter((entry) => entry !== '');
+  const problem = hostEntriesProblem(entries);
+  if (problem !== undefined) reader.problem('outbound.allow', problem);
+  return { policy: policy === 'public' ? 'public' : 'auto', allow: entries };
 }
 
 function requireConverters(reader: WorkerFile): void {

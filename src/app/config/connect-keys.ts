@@ -7,6 +7,8 @@ export const usedKeys: readonly string[] = [
   'listeners',
   'rest.anonymous',
   'rest.mask.secrets',
+  'outbound.policy',
+  'outbound.allow',
   'rest.public.paths',
   'rest.allowed.hosts',
   'rest.advertised.host.name',

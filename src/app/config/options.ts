@@ -1,6 +1,7 @@
 /** Every key of our own configuration file but the connectors'. Nested maps of YAML are joined by dots. */
 import { type Config, define } from '../../config/config-def.ts';
-import { boolean, int, oneOf, password, string } from '../../config/option.ts';
+import { boolean, int, list, oneOf, password, string } from '../../config/option.ts';
+import { hostEntriesProblem } from '../../net/address.ts';
 
 export const appOptions = define({
   broker: string({
@@ -80,6 +81,17 @@ export const appOptions = define({
   'response.http.headers.config': string({
     default: null,
     doc: 'Headers of every answer: "set X-Frame-Options: DENY", by commas',
+  }),
+
+  'outbound.policy': string({
+    default: 'auto',
+    validate: oneOf(['auto', 'public']),
+    doc: 'Where connectors that came over REST may connect to. public: to public addresses alone. auto: the same where a listener is not on loopback, everywhere otherwise. Connectors of this file may connect everywhere',
+  }),
+  'outbound.allow': list({
+    default: [],
+    validate: hostEntriesProblem,
+    doc: 'What is allowed besides: addresses, networks (10.0.0.0/8), host names and *.DOMAIN, by commas',
   }),
 
   'kafka.sasl.mechanism': string({

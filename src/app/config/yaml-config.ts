@@ -177,6 +177,10 @@ function appConfig(values: AppOptions, rest: RestSettings, tree: YamlTree, folde
       defaults: {},
       tables: tablesOf(values['worker.group.id']),
     },
+    outbound: {
+      policy: values['outbound.policy'] as AppConfig['outbound']['policy'],
+      allow: values['outbound.allow'],
+    },
     connectors: [...tree.connectors].map(([name, { entries }]) => ({
       name,
       config: Object.fromEntries([...entries].map(([key, { value }]): [string, string] => [key, value])) as RawConfig,
