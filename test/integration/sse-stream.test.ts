@@ -212,3 +212,32 @@ test('names are counted; names without end are counted together', async () => {
   equal(run.metric('events_by_name_total'), 151);
   equal(run.metric('events_received_total'), 151);
 });
+
+test('a stream in the form of Wikimedia is complete although it is cut again and again', async () => {
+  const count = 2000;
+  const idOf = (n: number): string =>
+    JSON.stringify([
+      { topic: 'eqiad.mediawiki.recentchange', partition: 0, offset: 5_000_000 + n },
+      { topic: 'codfw.mediawiki.recentchange', partition: 0, offset: -1 },
+    ]);
+  const dataOf = (n: number): string =>
+    JSON.stringify({ n, title: `Straße ${n} – 日本 🚲`, comment: 'x'.repeat(n % 500 === 0 ? 60_000 : n % 300) });
+  await using server = await startSseServer((x) => {
+    const last = x.headers['last-event-id'];
+    const decoded = last === undefined ? undefined : Buffer.from(last as string, 'latin1').toString('utf8');
+    const from = decoded === undefined ? 0 : JSON.parse(decoded)[0].offset - 5_000_000 + 1;
+    x.open({ 'content-type': 'text/event-stream; charset=utf-8' }).write(':ok\n\n');
+    const to = Math.min(from + 150 + ((x.number * 37) % 200), count);
+    for (let n = from; n < to; n++) x.write(`event: message\nid: ${idOf(n)}\ndata: ${dataOf(n)}\n\n`);
+    // Cut in the midst of an event whose beginning the client has; the last connection stays.
+    if (to < count) x.write(`event: message\nid: ${idOf(to)}\ndata: ${dataOf(to).slice(0, 40)}`).end();
+  });
+  await using run = runSse(server.origin, { 'retry.backoff.initial.ms': '1', 'retry.backoff.max.ms': '5' });
+  const events = eventsOf(await run.take(count));
+  deepEqual(
+    events.map(({ event, id, data }) => [event, id, data]),
+    Array.from({ length: count }, (_, n) => ['message', idOf(n), dataOf(n)]),
+  );
+  deepEqual(run.batches.at(-1)!.offset, { last_event_id: idOf(count - 1) });
+  equal(run.metric('partial_events_total'), server.exchanges.length - 1);
+});

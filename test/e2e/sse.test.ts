@@ -1,0 +1,86 @@
+/** Event streams as a user runs them: real servers, whole processes, kills. */
+import { deepEqual, equal, match } from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { nchanMissing, startNchan } from '../support/nchan.ts';
+import { type SseExchange, startSseServer } from '../support/sse-server.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { startTributary, tributary, until } from './support/run.ts';
+import { startWorker } from './support/worker.ts';
+
+const numbers = (from: number, to: number): string[] =>
+  Array.from({ length: to - from + 1 }, (_, n) => `message ${from + n}`);
+
+test('nchan is killed and comes back, we are killed and come back: each event is there once', {
+  skip: nchanMissing(),
+  timeout: 120_000,
+}, async () => {
+  await using folder = await tempFolder('nchan');
+  await using nchan = await startNchan(folder.path);
+  const config = join(folder.path, 'sse.yaml');
+  await writeFile(
+    config,
+    [
+      'worker: { offset.flush.interval.ms: 50 }',
+      'connectors:',
+      `  events: { connector.class: sse, sse.uri: "${nchan.url}", topic: events, retry.backoff.initial.ms: 100 }`,
+    ].join('\n'),
+  );
+  await nchan.publish(numbers(1, 100));
+  let worker = await startWorker(['start', config], { cwd: folder.path });
+  try {
+    await worker.holds('events', 100);
+    await nchan.kill();
+    await nchan.start();
+    await nchan.publish(numbers(101, 200));
+    await worker.holds('events', 200);
+    await nchan.publish(numbers(201, 300));
+    await worker.holds('events', 300);
+    // What is behind the stored offset would come again after a kill: wait until nothing is.
+    await until('the offset of the last event is stored', async () => {
+      const answer = await fetch(`${worker.url}/connectors/events/offsets`);
+      const { offsets } = (await answer.json()) as { offsets: { offset: { last_event_id?: string } }[] };
+      const last = (await worker.records('events')).at(-1)!.value!;
+      return (JSON.parse(last) as { id: string }).id === offsets[0]?.offset.last_event_id;
+    });
+    await worker.stop('SIGKILL');
+    await nchan.publish(numbers(301, 400));
+    worker = await startWorker(['start', config], { cwd: folder.path });
+    await worker.holds('events', 400);
+    const values = (await worker.records('events')).map(({ value }) => (JSON.parse(value!) as { data: string }).data);
+    deepEqual(values, numbers(1, 400));
+    equal((await worker.stop()).code, 0);
+  } finally {
+    await worker[Symbol.asyncDispose]();
+  }
+});
+
+test('tributary copy writes the data of a stream, and goes on where it was', { timeout: 60_000 }, async () => {
+  await using server = await startSseServer((x: SseExchange) => {
+    const from = Number(x.headers['last-event-id'] ?? 0);
+    x.open();
+    for (let n = from + 1; n <= from + 3; n++) x.write(`event: tick\nid: ${n}\ndata: {"n":${n}}\n\n`);
+    x.end();
+  });
+  await using folder = await tempFolder('copy');
+  const args = ['copy', `${server.origin}/s?x=1`, 'ticks', '--header', 'X-Test: a:b'];
+  for (let run = 0; run < 2; run++) {
+    await using copy = startTributary([...args, '--set', 'retry.backoff.initial.ms=60000'], { cwd: folder.path });
+    // The end of a stream is told when all of it has been read.
+    await copy.waitFor('reconnect_scheduled');
+    equal((await copy.stop()).code, 0);
+  }
+  const [first, second] = server.exchanges as [SseExchange, SseExchange];
+  deepEqual([first.path, first.headers['x-test'], first.headers['last-event-id']], ['/s?x=1', 'a:b', undefined]);
+  equal(second.headers['last-event-id'], '3');
+  const { stdout } = await tributary(['tap', 'ticks', '--no-follow', '-o', 'value'], { cwd: folder.path });
+  equal(stdout, '{"n":1}\n{"n":2}\n{"n":3}\n{"n":4}\n{"n":5}\n{"n":6}\n');
+});
+
+test('a message cannot be sent to an event stream', async () => {
+  await using folder = await tempFolder('copy');
+  const { code, stderr } = await tributary(['copy', 'http://127.0.0.1:1/', 't', '--send', 'x'], { cwd: folder.path });
+  equal(code, 2);
+  match(stderr, /Cannot use "--send" with "http:\/\/127\.0\.0\.1:1\/": nothing can be sent to an event stream/);
+});
