@@ -2,6 +2,7 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { test } from 'node:test';
+import { startSseServer } from '../support/sse-server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { startFeed } from './support/feed.ts';
 import { root, tributary } from './support/run.ts';
@@ -99,4 +100,16 @@ test('copy writes a WebSocket to a topic until Ctrl-C', async () => {
     cwd: folder.path,
   });
   equal(tapped.stdout, [0, 1, 2].map((n) => `{"n":${n},"product_id":"BTC-USD"}\n`).join(''));
+});
+
+test('edits.yaml writes the data of the stream to the topic', async () => {
+  await using folder = await tempFolder('example');
+  await using server = await startSseServer((x) => x.open().write('event: message\nid: [1]\ndata: {"title":"x"}\n\n'));
+  const text = await readFile(join(root, 'examples/sse/edits.yaml'), 'utf8');
+  await writeFile(join(folder.path, 'edits.yaml'), text.replace('https://stream.wikimedia.org', server.origin));
+  await using worker = await startWorker(['start', 'edits.yaml'], { cwd: folder.path });
+  await worker.holds('edits', 1);
+  equal((await worker.records('edits'))[0]!.value, '{"title":"x"}');
+  match(server.exchanges[0]!.headers['user-agent']!, /^my-program/);
+  equal(server.exchanges[0]!.path, '/v2/stream/recentchange');
 });

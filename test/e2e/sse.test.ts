@@ -84,3 +84,43 @@ test('a message cannot be sent to an event stream', async () => {
   equal(code, 2);
   match(stderr, /Cannot use "--send" with "http:\/\/127\.0\.0\.1:1\/": nothing can be sent to an event stream/);
 });
+
+test('killed again and again under load, exactly-once: the topic holds each event once', {
+  timeout: 180_000,
+}, async () => {
+  const count = 3000;
+  await using server = await startSseServer((x: SseExchange) => {
+    let next = Number(x.headers['last-event-id'] ?? -1) + 1;
+    x.open();
+    const timer = setInterval(() => {
+      for (let n = 0; n < 20 && next < count; n++, next++) x.write(`id: ${next}\ndata: ${next}\n\n`);
+    }, 20);
+    void x.gone.then(() => clearInterval(timer));
+  });
+  await using folder = await tempFolder('exactly-once');
+  const config = join(folder.path, 'sse.yaml');
+  await writeFile(
+    config,
+    [
+      'worker: { exactly.once.source.support: enabled }',
+      'connectors:',
+      `  events: { connector.class: sse, sse.uri: "${server.origin}", topic: events, sse.value: data, exactly.once.support: required }`,
+    ].join('\n'),
+  );
+  for (const kills of [500, 1100, 1700]) {
+    await using worker = await startWorker(['start', config], { cwd: folder.path });
+    await worker.holds('events', kills);
+    await worker.stop('SIGKILL');
+  }
+  await using worker = await startWorker(['start', config], { cwd: folder.path });
+  let values: number[] = [];
+  await until('the last event', async () => {
+    values = (await worker.records('events')).map(({ value }) => Number(value));
+    return values.at(-1) === count - 1;
+  });
+  deepEqual(
+    values,
+    Array.from({ length: count }, (_, n) => n),
+  );
+  equal((await worker.stop()).code, 0);
+});
