@@ -6,6 +6,7 @@
  * Format: the SQLite file format document, section "The Write-Ahead Log".
  */
 import { closeSync, openSync, readSync } from 'node:fs';
+import { pageBytes } from './schema.ts';
 
 const headerBytes = 32;
 const frameHeaderBytes = 24;
@@ -31,14 +32,15 @@ export function lostLogFrames(path: string): number {
 function countLost(file: number): number {
   const header = Buffer.alloc(headerBytes);
   if (readSync(file, header, 0, headerBytes, 0) < headerBytes) return 0;
-  const magic = header.readUInt32BE(0);
-  if (magic !== magicBigEndian && magic !== magicLittleEndian) return 0;
-  const isBigEndian = magic === magicBigEndian;
-  const pageBytes = header.readUInt32BE(8);
+  const isBigEndian = header.readUInt32BE(0) === magicBigEndian;
+  let sum = checksum(header.subarray(0, 24), [0, 0], isBigEndian);
+  // SQLite writes the header whole before any frame, so a wrong one is damage: then it passes over all that follows.
+  let isDamaged =
+    !isMagic(header.readUInt32BE(0)) || header.readUInt32BE(24) !== sum[0] || header.readUInt32BE(28) !== sum[1];
+  const frame = Buffer.alloc(frameHeaderBytes + (isDamaged ? pageBytes : header.readUInt32BE(8)));
   const salt = header.subarray(16, 24);
-  const frame = Buffer.alloc(frameHeaderBytes + pageBytes);
-  let sum: Sum = [header.readUInt32BE(24), header.readUInt32BE(28)];
-  let isDamaged = false;
+  // The first frame is of the same log as the header.
+  if (isDamaged && readSync(file, salt, 0, 8, headerBytes + 8) < 8) return 0;
   let behind = 0;
   let lost = 0;
   for (let at = headerBytes; readSync(file, frame, 0, frame.length, at) === frame.length; at += frame.length) {
@@ -57,6 +59,10 @@ function countLost(file: number): number {
     if (frame.readUInt32BE(4) !== 0) lost = behind;
   }
   return lost;
+}
+
+function isMagic(value: number): boolean {
+  return value === magicBigEndian || value === magicLittleEndian;
 }
 
 type Sum = readonly [number, number];

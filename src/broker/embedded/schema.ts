@@ -99,7 +99,7 @@ function create(db: DatabaseSync): void {
 
 function checkSmallTables(db: DatabaseSync, path: string): void {
   for (const table of smallTables) {
-    const first = db.prepare(`PRAGMA quick_check('${table}')`).get()?.['quick_check'];
+    const first = db.prepare(`PRAGMA integrity_check('${table}')`).get()?.['integrity_check'];
     if (first !== 'ok') {
       throw new TributaryError(
         'BROKER_CORRUPT',

@@ -1,6 +1,6 @@
 /** Batches of partitions: appended, read, and taken away. Runs inside the store's transaction. */
 import { readBatchHeader } from '../../record/batch-header.ts';
-import { batchHeaderBytes, layout, lengthFieldEnd, readInt64 } from '../../record/layout.ts';
+import { attributeBits, batchHeaderBytes, layout, lengthFieldEnd, readInt64 } from '../../record/layout.ts';
 import { setBaseOffset } from '../../record/patch.ts';
 import type { Appended, CompactedBatch, Fetched, PartitionSize, StoredBatch, StoreRead } from './protocol.ts';
 import { isCorruption } from './sqlite-errors.ts';
@@ -65,6 +65,11 @@ export class StoreLog {
     let nextOffset = offset;
     for (const row of this.#rowsFrom(partition, offset)) {
       if (row.base >= limit) break;
+      const missing = this.#missing(partition, nextOffset, row.base);
+      if (missing !== undefined) {
+        if (batches.length > 0) return { batches, nextOffset, damaged: [] };
+        return { batches, nextOffset: row.base, damaged: [missing] };
+      }
       if (batches.length > 0 && bytes + row.size > maxBytes) return { batches, nextOffset, damaged: [] };
       const body = this.#body(row);
       if (typeof body === 'string') {
@@ -78,7 +83,16 @@ export class StoreLog {
       const isAborted = this.#memory.aborted.has(row.txn);
       batches.push({ base, last, time, horizon, isControl: row.control === 1, isAborted, bytes: body });
     }
-    return { batches, nextOffset: Math.max(nextOffset, limit), damaged: [] };
+    const missing = this.#missing(partition, nextOffset, limit);
+    if (missing !== undefined && batches.length > 0) return { batches, nextOffset, damaged: [] };
+    return { batches, nextOffset: Math.max(nextOffset, limit), damaged: missing === undefined ? [] : [missing] };
+  }
+
+  /** What should stand between two offsets and does not, where nothing was ever taken out from between. */
+  #missing(no: number, from: number, to: number): Fetched['damaged'][number] | undefined {
+    const partition = this.#memory.partitions.get(no);
+    if (from >= to || partition === undefined || from < partition.first || !this.#memory.isDense(partition)) return;
+    return { base: from, last: to - 1, reason: 'its entry in the index is missing' };
   }
 
   /** Base offset of the first batch that holds a record at or after the time, or undefined. */
@@ -154,6 +168,7 @@ export class StoreLog {
       partition.bytes += size - row.size;
     }
     this.#sql.setCompacted.run(compactedTo, partition.no);
+    partition.compacted = compactedTo;
     this.save(partition);
   }
 
@@ -189,14 +204,22 @@ export class StoreLog {
   }
 
   /** The batch's bytes, or why there are none to use. The checksum is looked at by whoever decodes them. */
-  #body({ base, size, body }: BatchRow): Uint8Array<ArrayBuffer> | string {
+  #body({ base, last, size, body, txn, control }: BatchRow): Uint8Array<ArrayBuffer> | string {
     try {
       const bytes = this.#sql.body.get(body)?.['bytes'] as Uint8Array<ArrayBuffer> | undefined;
       if (bytes === undefined) return 'its bytes are missing';
       const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
       if (view.length !== size || size < batchHeaderBytes) return `it has ${view.length} bytes instead of ${size}`;
       if (view.readInt32BE(layout.length) + lengthFieldEnd !== size) return 'its length field is wrong';
-      return readInt64(view, layout.baseOffset) === base ? bytes : 'its first offset is wrong';
+      if (readInt64(view, layout.baseOffset) !== base) return 'its first offset is wrong';
+      const attributes = view.readInt16BE(layout.attributes);
+      const isControl = (attributes & attributeBits.control) !== 0;
+      const isTransactional = (attributes & attributeBits.transactional) !== 0;
+      const isAsIndexed =
+        base + view.readInt32BE(layout.lastOffsetDelta) === last &&
+        isControl === (control === 1) &&
+        (isControl || isTransactional === (txn !== 0)); // a marker stands for the end of a transaction
+      return isAsIndexed ? bytes : 'it is not the batch that the index describes';
     } catch (error) {
       if (isCorruption(error)) return 'the file is damaged where its bytes are';
       throw error;

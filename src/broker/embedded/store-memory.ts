@@ -15,6 +15,8 @@ export interface Partition {
   maxBytes: number;
   /** First offsets of transactions that are open here, by transaction. */
   readonly open: Map<number, number>;
+  /** How far it was compacted; 0: never, so that there are no holes in it. */
+  compacted: number;
   /** Batches appended since the row of the partition was written. */
   unsaved: number;
 }
@@ -70,13 +72,18 @@ export class StoreMemory {
   addPartition(no: number, topicNo: number, partition: number): Partition {
     const topic = this.topics.get(topicNo);
     const made: Partition = {
-      ...{ no, topic: topicNo, partition, first: 0, next: 0, bytes: 0, unsaved: 0 },
+      ...{ no, topic: topicNo, partition, first: 0, next: 0, bytes: 0, compacted: 0, unsaved: 0 },
       maxBytes: this.maxBytesOf(topic?.config ?? {}),
       open: new Map(),
     };
     this.partitions.set(no, made);
     if (topic !== undefined) topic.partitions[partition] = no;
     return made;
+  }
+
+  /** True where every offset from the first to the last belongs to a batch. */
+  isDense({ topic, compacted }: Partition): boolean {
+    return compacted === 0 && !(this.topics.get(topic)?.config['cleanup.policy'] ?? '').includes('compact');
   }
 
   maxBytesOf(config: Readonly<Record<string, string>>): number {
@@ -98,11 +105,20 @@ export class StoreMemory {
 
   #readPartition(
     sql: StoreSql,
-    row: { no: number; topic: number; partition: number; first: number; next: number; bytes: number },
+    row: {
+      no: number;
+      topic: number;
+      partition: number;
+      first: number;
+      next: number;
+      bytes: number;
+      compacted: number;
+    },
   ): void {
     const partition = this.addPartition(row.no, row.topic, row.partition);
     const appended = sql.appendedFrom.get(row.no, row.next);
     partition.first = row.first;
+    partition.compacted = row.compacted;
     partition.next = Math.max(row.next, Number(appended?.['last'] ?? -1) + 1);
     partition.bytes = row.bytes + Number(appended?.['bytes'] ?? 0);
     const oldest = sql.firstBatch.get(row.no);

@@ -32,7 +32,9 @@ export function prepareAll(db: DatabaseSync) {
     setTopicConfig: sql('UPDATE topics SET config = ? WHERE no = ?'),
     deleteTopic: sql('DELETE FROM topics WHERE no = ?'),
 
-    allPartitions: sql('SELECT no, topic, partition, first, next, bytes FROM partitions ORDER BY topic, partition'),
+    allPartitions: sql(
+      'SELECT no, topic, partition, first, next, bytes, compacted FROM partitions ORDER BY topic, partition',
+    ),
     insertPartition: sql('INSERT INTO partitions (topic, partition) VALUES (?, ?)'),
     savePartition: sql('UPDATE partitions SET first = ?, next = ?, bytes = ? WHERE no = ?'),
     deletePartition: sql('DELETE FROM partitions WHERE no = ?'),
