@@ -1,14 +1,13 @@
 import { deepEqual, ok, rejects } from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'node:test';
 import { isError } from '../../src/base/errors.ts';
 import { type EmbeddedEvent, openEmbeddedBroker } from '../../src/broker/embedded/embedded.ts';
 import type { Codecs } from '../../src/record/codecs.ts';
 import { crc32c } from '../../src/record/crc32c.ts';
+import { seeded, testSeed } from '../support/random.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 
 const codecs: Codecs = { crc32c, compress: (_name, bytes) => bytes, decompress: (_name, bytes) => bytes };
 const kills = Number(process.env['TRIBUTARY_KILLS'] ?? (process.env['TEST_LONG'] === '1' ? 50 : 8));
@@ -42,8 +41,10 @@ const isLockedBy =
   (error: unknown): boolean =>
     isError(error, 'BROKER_LOCKED') && error.message.includes(`pid ${pid}`);
 
-test(`killed with kill -9 at ${kills} moments under load: all that was acknowledged is there, once, in order`, async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'embedded-kill-'));
+test(`killed with kill -9 at ${kills} moments under load: all that was acknowledged is there, once, in order (TEST_SEED=${testSeed})`, async () => {
+  const random = seeded(testSeed);
+  await using folder = await tempFolder('embedded-kill');
+  const directory = folder.path;
   let child: ReturnType<typeof spawn> | undefined;
   try {
     let acknowledged = -1;
@@ -53,7 +54,7 @@ test(`killed with kill -9 at ${kills} moments under load: all that was acknowled
       });
       const exited = once(child, 'exit');
       // Moments of the store's own time: after some number of answers, not of milliseconds.
-      let answers = 1 + Math.floor(Math.random() * 200);
+      let answers = 1 + Math.floor(random() * 200);
       let rest = '';
       for await (const chunk of child.stdout!) {
         const lines = (rest + String(chunk)).split('\n');
@@ -81,6 +82,5 @@ test(`killed with kill -9 at ${kills} moments under load: all that was acknowled
     deepEqual(events, []);
   } finally {
     child?.kill('SIGKILL');
-    rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   }
 });

@@ -1,12 +1,13 @@
 /** Listeners with passwords and certificates, and what is said when they do not fit. */
-import { deepEqual, equal, match, rejects } from 'node:assert/strict';
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
+import { inspect } from 'node:util';
 import { codecs } from '../../src/app/codecs.ts';
-import { isError } from '../../src/base/errors.ts';
+import { describeError, type ErrorCode, isError } from '../../src/base/errors.ts';
 import { type KafkaBrokerOptions, openKafkaBroker } from '../../src/broker/kafka/kafka.ts';
 import { record, topicName, valuesOf } from '../contract/broker/fixture.ts';
+import { makeCertificates } from '../support/certificates.ts';
 import { freePorts } from '../support/free-ports.ts';
 import { kafkaMissing, startKafka } from '../support/kafka.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -14,7 +15,15 @@ import { tempFolder } from '../support/temp-folder.ts';
 const skip = await kafkaMissing();
 const secret = 'canary-secret-77';
 const folder = await tempFolder('security');
-const [sasl, tls, controller, plain] = (await freePorts(4)) as [number, number, number, number];
+const [sasl, tls, saslTls, mutual, controller, plain] = (await freePorts(6)) as [
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+];
+const certificates = skip === false ? await makeCertificates(folder.path) : undefined;
 const kafka = skip === false ? await startSecured() : undefined;
 after(async () => {
   await kafka?.[Symbol.asyncDispose]();
@@ -22,84 +31,38 @@ after(async () => {
 });
 
 async function startSecured() {
-  const key = `${folder.path}/server.p12`;
-  const openssl = (...args: readonly string[]) => execFileSync('openssl', args, { cwd: folder.path, stdio: 'pipe' });
-  const days = ['-days', '2', '-nodes', '-newkey', 'rsa:2048'];
-  openssl(
-    'req',
-    '-x509',
-    ...days,
-    '-keyout',
-    'ca.key',
-    '-out',
-    'ca.pem',
-    '-subj',
-    '/CN=test-ca',
-    '-addext',
-    'basicConstraints=critical,CA:TRUE',
-  );
-  openssl(
-    'req',
-    '-nodes',
-    '-newkey',
-    'rsa:2048',
-    '-keyout',
-    'server.key',
-    '-out',
-    'server.csr',
-    '-subj',
-    '/CN=localhost',
-    '-addext',
-    'subjectAltName=IP:127.0.0.1,DNS:localhost',
-  );
-  openssl(
-    'x509',
-    '-req',
-    '-in',
-    'server.csr',
-    '-CA',
-    'ca.pem',
-    '-CAkey',
-    'ca.key',
-    '-days',
-    '2',
-    '-out',
-    'server.pem',
-    '-copy_extensions',
-    'copy',
-  );
-  openssl(
-    'pkcs12',
-    '-export',
-    '-in',
-    'server.pem',
-    '-inkey',
-    'server.key',
-    '-certfile',
-    'ca.pem',
-    '-out',
-    key,
-    '-passout',
-    'pass:changeit',
-  );
-  const listeners = `SASL://127.0.0.1:${sasl},TLS://127.0.0.1:${tls},PLAINTEXT://127.0.0.1:${plain},CONTROLLER://127.0.0.1:${controller}`;
+  execFileSync('openssl', [
+    ...['pkcs12', '-export', '-in', `${folder.path}/server.pem`, '-inkey', `${folder.path}/server.key`],
+    ...['-certfile', `${folder.path}/ca.pem`, '-out', `${folder.path}/server.p12`, '-passout', 'pass:changeit'],
+  ]);
+  const names = { SASL: sasl, TLS: tls, SASLTLS: saslTls, MUTUAL: mutual, PLAINTEXT: plain, CONTROLLER: controller };
+  const listeners = Object.entries(names)
+    .map(([name, port]) => `${name}://127.0.0.1:${port}`)
+    .join();
   const login = 'org.apache.kafka.common.security.plain.PlainLoginModule';
   const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule';
+  const logins = ['sasl', 'sasltls'].flatMap((name) => [
+    [`listener.name.${name}.plain.sasl.jaas.config`, `${login} required user_alice="${secret}";`],
+    [`listener.name.${name}.scram-sha-256.sasl.jaas.config`, `${scram} required;`],
+    [`listener.name.${name}.scram-sha-512.sasl.jaas.config`, `${scram} required;`],
+  ]);
   return startKafka(
     {
       listeners,
       'advertised.listeners': listeners,
       'controller.quorum.bootstrap.servers': `127.0.0.1:${controller}`,
       'inter.broker.listener.name': 'PLAINTEXT',
-      'listener.security.protocol.map': 'SASL:SASL_PLAINTEXT,TLS:SSL,PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+      'listener.security.protocol.map':
+        'SASL:SASL_PLAINTEXT,TLS:SSL,SASLTLS:SASL_SSL,MUTUAL:SSL,PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
       'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
-      'listener.name.sasl.plain.sasl.jaas.config': `${login} required user_alice="${secret}";`,
-      'listener.name.sasl.scram-sha-256.sasl.jaas.config': `${scram} required;`,
-      'listener.name.sasl.scram-sha-512.sasl.jaas.config': `${scram} required;`,
+      ...Object.fromEntries(logins),
       'ssl.keystore.type': 'PKCS12',
-      'ssl.keystore.location': key,
+      'ssl.keystore.location': `${folder.path}/server.p12`,
       'ssl.keystore.password': 'changeit',
       'ssl.key.password': 'changeit',
+      'listener.name.mutual.ssl.client.auth': 'required',
+      'ssl.truststore.type': 'PEM',
+      'ssl.truststore.location': `${folder.path}/ca.pem`,
     },
     {
       readyPort: plain,
@@ -117,38 +80,96 @@ async function roundTrip(options: Omit<KafkaBrokerOptions, 'codecs'>): Promise<v
   deepEqual(await valuesOf(broker, topic), ['x']);
 }
 
+/** What is said when it does not fit: the wanted words, and no password. */
+async function isRefused(
+  options: Omit<KafkaBrokerOptions, 'codecs'>,
+  words: RegExp,
+  code: ErrorCode = 'AUTHENTICATION_FAILED',
+): Promise<void> {
+  await rejects(roundTrip(options), (error) => {
+    equal(isError(error) ? error.code : undefined, code, String(error));
+    match(describeError(error), words);
+    const all = `${inspect(error, { depth: 10, showHidden: true })} ${(error as Error).stack}`;
+    for (const canary of [secret, wrong, 'PRIVATE KEY']) ok(!all.includes(canary), `${canary} is in the error`);
+    return true;
+  });
+}
+
+const wrong = 'wrong-canary-78';
 const logins = [
   ['plain', 'alice'],
   ['scram-sha-256', 'bob'],
   ['scram-sha-512', 'bob'],
 ] as const;
 
-for (const [mechanism, username] of logins) {
-  test(`SASL ${mechanism} lets the right password in`, { skip }, () =>
-    roundTrip({ bootstrap: [`127.0.0.1:${sasl}`], sasl: { mechanism, username, password: secret } }),
-  );
+for (const [over, port, tlsOf] of [
+  ['plain text', sasl, () => undefined],
+  ['TLS', saslTls, () => ({ ca: certificates!.ca })],
+] as const) {
+  for (const [mechanism, username] of logins) {
+    const bootstrap = [`127.0.0.1:${port}`];
 
-  test(`SASL ${mechanism} says that a wrong password is wrong, and not which it was`, { skip }, async () => {
-    const wrong = 'wrong-canary-78';
-    await rejects(
-      roundTrip({ bootstrap: [`127.0.0.1:${sasl}`], sasl: { mechanism, username, password: wrong } }),
-      (error) => {
-        equal(isError(error, 'AUTHENTICATION_FAILED'), true, String(error));
-        match(String(error), new RegExp(username));
-        equal(String((error as Error).stack).includes(wrong), false);
-        return true;
-      },
+    test(`SASL ${mechanism} over ${over} lets the right password in`, { skip }, () =>
+      roundTrip({ bootstrap, sasl: { mechanism, username, password: secret }, tls: tlsOf() }),
     );
-  });
+
+    test(`SASL ${mechanism} over ${over} says that a wrong password is wrong, and not which it was`, { skip }, () =>
+      isRefused({ bootstrap, sasl: { mechanism, username, password: wrong }, tls: tlsOf() }, new RegExp(username)),
+    );
+  }
 }
 
-test('TLS with the right authority lets in', { skip }, () =>
-  roundTrip({ bootstrap: [`127.0.0.1:${tls}`], tls: { ca: readFileSync(`${folder.path}/ca.pem`, 'utf8') } }),
+test('SASL over TLS with an unknown authority sends no password', { skip }, () =>
+  isRefused(
+    {
+      bootstrap: [`127.0.0.1:${saslTls}`],
+      sasl: { mechanism: 'plain', username: 'alice', password: secret },
+      tls: {},
+    },
+    /unknown authority: give that one as ca/,
+  ),
 );
 
-test('TLS with an unknown authority is a named error', { skip }, async () => {
-  await rejects(roundTrip({ bootstrap: [`127.0.0.1:${tls}`], tls: {} }), (error) => {
-    match(String(error), /certificate|authority/i);
-    return true;
-  });
+test('plain text on a port of SASL over TLS is said', { skip }, () =>
+  isRefused(
+    { bootstrap: [`127.0.0.1:${saslTls}`], sasl: { mechanism: 'plain', username: 'alice', password: secret } },
+    /tls/i,
+    'BROKER_UNAVAILABLE',
+  ),
+);
+
+test('TLS with the right authority lets in', { skip }, () =>
+  roundTrip({ bootstrap: [`127.0.0.1:${tls}`], tls: { ca: certificates!.ca } }),
+);
+
+test('TLS with an unknown authority is a named error', { skip }, () =>
+  isRefused({ bootstrap: [`127.0.0.1:${tls}`], tls: {} }, /unknown authority: give that one as ca/),
+);
+
+const mutualBootstrap = [`127.0.0.1:${mutual}`];
+
+test('a client certificate of the right authority lets in, also with an encrypted key', { skip }, async () => {
+  const { ca, client, clientEncryptedKey } = certificates!;
+  await roundTrip({ bootstrap: mutualBootstrap, tls: { ca, ...client } });
+  const { cert } = client;
+  await roundTrip({ bootstrap: mutualBootstrap, tls: { ca, cert, key: clientEncryptedKey, passphrase: 'let me in' } });
+});
+
+test('a client certificate of another authority is refused, and that is said', { skip }, async () => {
+  await using elsewhere = await tempFolder('security-other');
+  const { client } = await makeCertificates(elsewhere.path);
+  await isRefused({ bootstrap: mutualBootstrap, tls: { ca: certificates!.ca, ...client } }, /client certificate/);
+});
+
+test('no client certificate where one is wanted is said', { skip }, () =>
+  isRefused({ bootstrap: mutualBootstrap, tls: { ca: certificates!.ca } }, /client certificate/),
+);
+
+test('a wrong passphrase of the client’s key is said before anything is tried', { skip }, () => {
+  const { ca, client, clientEncryptedKey } = certificates!;
+  return isRefused(
+    { bootstrap: mutualBootstrap, tls: { ca, cert: client.cert, key: clientEncryptedKey, passphrase: wrong } },
+    /passphrase of the key is wrong/,
+    'INVALID_CONFIG',
+  );
 });
