@@ -145,6 +145,6 @@ export function oneOf(words: readonly string[], options: { readonly ignoreCase?:
   return (value) => {
     if (value !== null && known.has(options.ignoreCase ? value.toUpperCase() : value)) return undefined;
     const kind = options.ignoreCase ? 'String must be one of (case insensitive)' : 'String must be one of';
-    return `${kind}: ${words.join(', ')}`;
+    return `${kind}: ${[...known].join(', ')}`;
   };
 }

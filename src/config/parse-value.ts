@@ -43,8 +43,26 @@ export function showValue(type: OptionType, value: unknown): string | null {
   if (value === null || value === undefined) return null;
   if (type === 'PASSWORD') return '[hidden]';
   if (type === 'LIST') return (value as readonly string[]).join(',');
-  if (type === 'DOUBLE' && Number.isInteger(value)) return `${value}.0`;
+  if (type === 'DOUBLE') return showDouble(value as number);
+  if (type === 'LONG') return showLong(value as number);
   return String(value);
+}
+
+/** As Double.toString of Java: with a fraction, and with an exponent beyond 10^-3 and 10^7. */
+function showDouble(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  if (size === 0 || (size >= 1e-3 && size < 1e7)) {
+    const text = Object.is(value, -0) ? '-0' : String(value);
+    return text.includes('.') ? text : `${text}.0`;
+  }
+  const [digits = '', exponent = ''] = value.toExponential().split('e');
+  return `${digits.includes('.') ? digits : `${digits}.0`}E${exponent.replace('+', '')}`;
+}
+
+/** Long.MAX_VALUE, a usual default of Kafka's, is no number of ours: the next one stands for it. */
+function showLong(value: number): string {
+  return value >= 2 ** 63 ? '9223372036854775807' : BigInt(value).toString();
 }
 
 function integer(text: string, type: OptionType, min: bigint, max: bigint): Parsed {
