@@ -69,6 +69,7 @@ const { expression } = fc.letrec<{ expression: Expression }>((tie) => {
   return { expression: fc.oneof({ depthSize: 'small', withCrossShrink: true }, ...leaves, ...trees.slice(7)) };
 });
 
+const condition = fc.record({ at, value: expression });
 const duration = fc.record({ kind: fc.constant('interval' as const), at, ms });
 const window = fc.record({ kind: name, arguments: fc.array(expression, { maxLength: 3 }) });
 const source = (mayHaveWindow: boolean): fc.Arbitrary<Source> =>
@@ -76,7 +77,7 @@ const source = (mayHaveWindow: boolean): fc.Arbitrary<Source> =>
 const leaf: fc.Arbitrary<PatternLeaf> = fc.record({
   name: optional(name),
   stream: name,
-  condition: optional(expression),
+  condition: optional(condition),
 });
 const element = fc.oneof(
   fc.record({ kind: fc.constant('leaf' as const), leaf }),
@@ -101,7 +102,7 @@ const from = fc.oneof(
     type: fc.constantFrom('inner' as const, 'left' as const, 'right' as const, 'full' as const),
     left: source(true),
     right: source(true),
-    on: expression,
+    on: condition,
   }),
   pattern,
 );
@@ -121,12 +122,12 @@ const query = fc
     distinct: fc.boolean(),
     items: fc.array(item, { minLength: 1, maxLength: 3 }),
     from,
-    where: optional(expression),
+    where: optional(condition),
     whereFirst: fc.boolean(),
     // Of a single source the parser keeps the window in the source, so the query itself has one only behind WHERE.
     window: optional(window),
     groupBy: fc.array(expression, { maxLength: 2 }),
-    having: optional(expression),
+    having: optional(condition),
     orderBy: fc.array(orderKey, { maxLength: 2 }),
     orderAt: at,
     limit: optional(fc.record({ at, count: fc.nat() })),

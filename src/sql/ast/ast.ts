@@ -42,12 +42,12 @@ export interface Query {
   readonly distinct: boolean;
   readonly items: readonly SelectItem[];
   readonly from: From;
-  readonly where?: Expression;
+  readonly where?: Condition;
   /** True where WHERE stands before WINDOW: then the window sees only rows that passed. */
   readonly whereFirst: boolean;
   readonly window?: Window;
   readonly groupBy: readonly Expression[];
-  readonly having?: Expression;
+  readonly having?: Condition;
   readonly orderBy: readonly OrderKey[];
   readonly orderAt: number;
   readonly limit?: Count;
@@ -55,6 +55,12 @@ export interface Query {
   readonly output?: OutputRate;
   /** Without a target rows go to `OutputStream`. */
   readonly target?: Name;
+}
+
+export interface Condition {
+  /** Its first character, parentheses included. */
+  readonly at: number;
+  readonly value: Expression;
 }
 
 export interface Count {
@@ -94,7 +100,7 @@ export interface Join {
   readonly type: 'inner' | 'left' | 'right' | 'full';
   readonly left: Source;
   readonly right: Source;
-  readonly on: Expression;
+  readonly on: Condition;
 }
 
 export interface Pattern {
@@ -114,7 +120,7 @@ export type PatternElement =
 export interface PatternLeaf {
   readonly name?: Name;
   readonly stream: Name;
-  readonly condition?: Expression;
+  readonly condition?: Condition;
 }
 
 export interface Window {

@@ -46,14 +46,14 @@ function printColumn({ name, type, primaryKey, notNull }: ColumnDefinition): str
 }
 
 export function printQuery(query: Query): string {
-  const where = query.where === undefined ? '' : ` WHERE ${printExpression(query.where)}`;
+  const where = query.where === undefined ? '' : ` WHERE ${printExpression(query.where.value)}`;
   const window = query.window === undefined ? '' : ` ${printWindow(query.window)}`;
   const clauses = [
     query.target === undefined ? '' : `INSERT INTO ${printName(query.target.text)} `,
     `SELECT ${query.distinct ? 'DISTINCT ' : ''}${query.items.map(printItem).join(', ')} FROM ${printFrom(query.from)}`,
     query.whereFirst ? where + window : window + where,
     query.groupBy.length === 0 ? '' : ` GROUP BY ${query.groupBy.map(printExpression).join(', ')}`,
-    query.having === undefined ? '' : ` HAVING ${printExpression(query.having)}`,
+    query.having === undefined ? '' : ` HAVING ${printExpression(query.having.value)}`,
     query.orderBy.length === 0 ? '' : ` ORDER BY ${query.orderBy.map(printOrderKey).join(', ')}`,
     query.limit === undefined ? '' : ` LIMIT ${query.limit.count}`,
     query.offset === undefined ? '' : ` OFFSET ${query.offset.count}`,
@@ -76,7 +76,7 @@ function printFrom(from: From): string {
   if (from.kind === 'source') return printSource(from.source);
   if (from.kind === 'pattern') return printPattern(from);
   const join = `${from.type.toUpperCase()} JOIN`;
-  return `${printSource(from.left)} ${join} ${printSource(from.right)} ON ${printExpression(from.on)}`;
+  return `${printSource(from.left)} ${join} ${printSource(from.right)} ON ${printExpression(from.on.value)}`;
 }
 
 function printSource({ name, alias, window }: Source): string {
@@ -101,7 +101,7 @@ function printElement(element: PatternElement): string {
 
 function printLeaf({ name, stream, condition }: PatternLeaf): string {
   const prefix = name === undefined ? '' : `${printName(name.text)} = `;
-  return `${prefix}${printName(stream.text)}${condition === undefined ? '' : `[${printExpression(condition)}]`}`;
+  return `${prefix}${printName(stream.text)}${condition === undefined ? '' : `[${printExpression(condition.value)}]`}`;
 }
 
 export function printWindow({ kind, arguments: list }: Window): string {

@@ -1,4 +1,4 @@
-import type { ArithmeticOperator, ComparisonOperator, Expression } from '../ast/ast.ts';
+import type { ArithmeticOperator, ComparisonOperator, Condition, Expression } from '../ast/ast.ts';
 import type { Cursor } from './cursor.ts';
 import { parsePrimary } from './primary.ts';
 
@@ -17,6 +17,10 @@ const comparisons: Readonly<Record<string, ComparisonOperator>> = {
 
 export function parseExpression(cursor: Cursor): Expression {
   return parseFrom(cursor, power.or);
+}
+
+export function parseCondition(cursor: Cursor): Condition {
+  return { at: cursor.token.at, value: parseExpression(cursor) };
 }
 
 /** An operand of a comparison. */

@@ -1,7 +1,7 @@
 import type { Duration, Pattern, PatternElement, PatternLeaf } from '../ast/ast.ts';
 import type { Cursor } from './cursor.ts';
 import { parseDuration, startsDuration } from './duration.ts';
-import { parseExpression } from './expression.ts';
+import { parseCondition } from './expression.ts';
 
 /** `PATTERN (EVERY (a -> b)) WITHIN 5 sec AS name`; the cursor stands at PATTERN or SEQUENCE. */
 export function parsePattern(cursor: Cursor): Pattern {
@@ -77,7 +77,7 @@ function parseLeaf(cursor: Cursor): PatternLeaf {
   const stream = cursor.expectName('the name of a stream');
   let condition: PatternLeaf['condition'];
   if (cursor.takeSymbol('[') !== undefined) {
-    condition = parseExpression(cursor);
+    condition = parseCondition(cursor);
     cursor.expectSymbol(']');
   }
   for (const count of ['{', '<', '*', '+', '?']) {

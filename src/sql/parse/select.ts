@@ -1,4 +1,5 @@
 import type {
+  Condition,
   Count,
   Expression,
   From,
@@ -12,7 +13,7 @@ import type {
 } from '../ast/ast.ts';
 import type { Cursor } from './cursor.ts';
 import { parseDuration, startsDuration } from './duration.ts';
-import { parseExpression } from './expression.ts';
+import { parseCondition, parseExpression } from './expression.ts';
 import { parsePattern } from './pattern.ts';
 
 /** A SELECT; the cursor stands at it. `target` comes from an INSERT INTO in front. */
@@ -31,7 +32,7 @@ export function parseSelect(cursor: Cursor, target?: Name): Query {
   const whereFirst = where !== undefined && window !== undefined;
   where ??= parseWhere(cursor);
   const groupBy = takeWords(cursor, 'GROUP', 'BY') === undefined ? [] : parseList(cursor, parseExpression);
-  const having = cursor.takeWord('HAVING') === undefined ? undefined : parseExpression(cursor);
+  const having = cursor.takeWord('HAVING') === undefined ? undefined : parseCondition(cursor);
   const orderAt = takeWords(cursor, 'ORDER', 'BY');
   const orderBy = orderAt === undefined ? [] : parseList(cursor, parseOrderKey);
   const limit = parseCount(cursor, 'LIMIT');
@@ -96,7 +97,7 @@ function parseFrom(cursor: Cursor): From {
   if (join === undefined) return { kind: 'source', source: left };
   const right = parseSource(cursor);
   cursor.expectWord('ON');
-  const on = parseExpression(cursor);
+  const on = parseCondition(cursor);
   const { at } = cursor.token;
   if (takeJoin(cursor) !== undefined) cursor.refuse('E_UNSUPPORTED', 'a second JOIN in one query is not offered', at);
   return { kind: 'join', ...join, left, right, on };
@@ -154,8 +155,8 @@ function parseArgument(cursor: Cursor): Expression {
   return startsDuration(cursor) ? parseDuration(cursor, 'E_WINDOW_ARG') : parseExpression(cursor);
 }
 
-function parseWhere(cursor: Cursor): Expression | undefined {
-  return cursor.takeWord('WHERE') === undefined ? undefined : parseExpression(cursor);
+function parseWhere(cursor: Cursor): Condition | undefined {
+  return cursor.takeWord('WHERE') === undefined ? undefined : parseCondition(cursor);
 }
 
 function parseOrderKey(cursor: Cursor): OrderKey {

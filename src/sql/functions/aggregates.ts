@@ -1,0 +1,71 @@
+import { type ExpressionType, isInteger, isNumeric, type Type } from '../values/type.ts';
+import {
+  type Accumulator,
+  Average,
+  Count,
+  Extreme,
+  First,
+  Last,
+  SumDouble,
+  SumLong,
+  Variance,
+} from './accumulators.ts';
+import { plainName } from './functions.ts';
+
+export interface AggregateFunction {
+  readonly names: readonly string[];
+  /** What it takes: any value, numbers, or numbers and text. */
+  readonly takes: 'any' | 'number' | 'number or STRING';
+  readonly type: (argument: ExpressionType) => Type;
+  readonly create: (argument: ExpressionType) => Accumulator;
+  /** Never reset, nor do rows leave it. */
+  readonly forever?: boolean;
+  /** The same whether equal values count once or often. */
+  readonly ignoresDistinct?: boolean;
+  readonly alwaysDistinct?: boolean;
+}
+
+const same = (argument: ExpressionType): Type => (argument === 'NULL' ? 'STRING' : argument);
+const long = (): Type => 'LONG';
+const double = (): Type => 'DOUBLE';
+
+function extreme(names: string[], sign: 1 | -1, forever = false): AggregateFunction {
+  const create = (argument: ExpressionType): Accumulator => new Extreme(sign, argument);
+  return { names, takes: 'number or STRING', type: same, create, ignoresDistinct: true, forever };
+}
+
+function spread(names: string[], sample: boolean, root: boolean): AggregateFunction {
+  return { names, takes: 'number', type: double, create: () => new Variance(sample, root) };
+}
+
+export const aggregateFunctions: readonly AggregateFunction[] = [
+  { names: ['COUNT'], takes: 'any', type: long, create: () => new Count() },
+  { names: ['DISTINCT_COUNT'], takes: 'any', type: long, create: () => new Count(), alwaysDistinct: true },
+  {
+    names: ['SUM'],
+    takes: 'number',
+    type: (argument) => (isInteger(argument) ? 'LONG' : 'DOUBLE'),
+    create: (argument) => (isInteger(argument) ? new SumLong() : new SumDouble()),
+  },
+  { names: ['AVG'], takes: 'number', type: double, create: (argument) => new Average(isInteger(argument)) },
+  spread(['STDDEV', 'STDDEV_POP'], false, true),
+  spread(['STDDEV_SAMP'], true, true),
+  spread(['VARIANCE', 'VAR_POP'], false, false),
+  spread(['VAR_SAMP'], true, false),
+  extreme(['MIN'], -1),
+  extreme(['MAX'], 1),
+  extreme(['MIN_FOREVER'], -1, true),
+  extreme(['MAX_FOREVER'], 1, true),
+  { names: ['FIRST'], takes: 'any', type: same, create: () => new First(), ignoresDistinct: true },
+  { names: ['LAST'], takes: 'any', type: same, create: () => new Last(), ignoresDistinct: true },
+];
+
+const byName = new Map(aggregateFunctions.flatMap((fn) => fn.names.map((name) => [plainName(name), fn] as const)));
+
+export function aggregateFunction(name: string): AggregateFunction | undefined {
+  return byName.get(plainName(name));
+}
+
+export function takesType({ takes }: AggregateFunction, type: ExpressionType): boolean {
+  return takes === 'any' || type === 'NULL' || isNumeric(type) || (takes === 'number or STRING' && type === 'STRING');
+}
