@@ -1,0 +1,82 @@
+import type { AggregatePlan } from '../check/context.ts';
+import { type Accumulator, Distinct } from '../functions/accumulators.ts';
+import { mapKey, mapKeyOfAll } from '../values/compare.ts';
+import type { Evaluate, Frame, Value } from '../values/value.ts';
+
+/** The states of a query's aggregates over some rows, one for each aggregate. */
+export type States = readonly Accumulator[];
+
+/**
+ * How a query groups and aggregates. States of aggregates that never reset (MIN_FOREVER) belong to the group itself and
+ * are shared by all its windows: they are added to, but never merged.
+ */
+export class Aggregation {
+  readonly keys: readonly Evaluate[];
+  private readonly plans: readonly AggregatePlan[];
+  private readonly forever = new Map<unknown, States>();
+  private readonly hasForever: boolean;
+
+  constructor(keys: readonly Evaluate[], plans: readonly AggregatePlan[]) {
+    this.keys = keys;
+    this.plans = plans;
+    this.hasForever = plans.some(({ forever }) => forever);
+  }
+
+  keyOf(frame: Frame): unknown {
+    const [only] = this.keys;
+    if (only === undefined) return null;
+    if (this.keys.length === 1) return mapKey(only(frame));
+    return mapKeyOfAll(this.keyValues(frame));
+  }
+
+  keyValues(frame: Frame): Value[] {
+    return this.keys.map((evaluate) => evaluate(frame));
+  }
+
+  create(key: unknown): States {
+    if (!this.hasForever) return this.plans.map(({ create }) => create());
+    let shared = this.forever.get(key);
+    if (shared === undefined) {
+      shared = this.plans.map(({ create }) => create());
+      this.forever.set(key, shared);
+    }
+    const states = shared;
+    return this.plans.map(({ forever, create }, index) => (forever ? states[index]! : create()));
+  }
+
+  add(states: States, frame: Frame, order: number): void {
+    const { plans } = this;
+    for (let i = 0; i < plans.length; i++) {
+      const { argument } = plans[i]!;
+      states[i]!.add(argument === undefined ? true : argument(frame), order);
+    }
+  }
+
+  merge(into: States, from: States): void {
+    const { plans } = this;
+    for (let i = 0; i < plans.length; i++) {
+      if (!plans[i]!.forever) into[i]!.merge(from[i]!);
+    }
+  }
+
+  /** Takes out what was merged; only aggregates over distinct values know how. */
+  removeDistinct(into: States, from: States): void {
+    for (let i = 0; i < this.plans.length; i++) {
+      const state = into[i]!;
+      if (state instanceof Distinct) state.remove(from[i] as Distinct);
+    }
+  }
+
+  /** Merges the aggregates over distinct values, or all the others. */
+  mergeOnly(distinct: boolean, into: States, from: States): void {
+    const { plans } = this;
+    for (let i = 0; i < plans.length; i++) {
+      const plan = plans[i]!;
+      if (!plan.forever && plan.distinct === distinct) into[i]!.merge(from[i]!);
+    }
+  }
+
+  results(states: States): Value[] {
+    return states.map((state) => state.result());
+  }
+}

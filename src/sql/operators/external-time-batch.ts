@@ -1,0 +1,42 @@
+import type { Evaluate, Frame, Row } from '../values/value.ts';
+import { GridWindow } from './grid-window.ts';
+import type { Operator, StateBudget } from './operator.ts';
+import { Scheduler } from './scheduler.ts';
+import type { WindowContent } from './window-content.ts';
+
+interface Options {
+  readonly time: Evaluate;
+  readonly sizeMs: number;
+  readonly frame: Frame;
+  readonly newContent: () => WindowContent;
+  readonly budget: StateBudget;
+}
+
+/** TIMEBATCH over a column: a row at or behind a window's end closes it, and nothing else does. */
+export class ExternalTimeBatch implements Operator {
+  private readonly options: Options;
+  private readonly scheduler = new Scheduler();
+  private readonly grid: GridWindow;
+  private greatest = Number.NEGATIVE_INFINITY;
+
+  constructor(options: Options) {
+    this.options = options;
+    const clock = { ...this.scheduler.clockFor(0, 0), closedUpTo: () => this.greatest };
+    this.grid = new GridWindow({ ...options, clock });
+  }
+
+  push(row: Row): void {
+    const { frame, time, budget } = this.options;
+    frame.values = row.values;
+    frame.timestamp = row.timestamp;
+    const value = time(frame);
+    if (value === null) {
+      budget.late++; // no time, no window
+      return;
+    }
+    const timeMs = Number(value);
+    this.scheduler.advance(timeMs);
+    this.greatest = Math.max(this.greatest, timeMs);
+    this.grid.pushAt(row, timeMs);
+  }
+}

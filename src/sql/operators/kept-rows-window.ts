@@ -1,0 +1,133 @@
+import type { SortKey } from '../check/window.ts';
+import { mapKey } from '../values/compare.ts';
+import type { Evaluate, Row, Value } from '../values/value.ts';
+import { Aggregation } from './aggregation.ts';
+import type { Operator, Output } from './operator.ts';
+import { fill, type RowParts } from './row-window.ts';
+
+interface Entry {
+  readonly row: Row;
+  readonly order: number;
+  readonly group: unknown;
+}
+
+/** Aggregates over rows that leave in no order: each row's values are summed anew, over the rows kept in its group. */
+abstract class KeptRows implements Operator {
+  protected readonly parts: RowParts;
+  private readonly aggregation: Aggregation;
+  private readonly forever: Aggregation;
+  private order = 0;
+
+  constructor(parts: RowParts) {
+    this.parts = parts;
+    const { keys, aggregates } = parts.plan;
+    this.aggregation = new Aggregation(
+      keys,
+      aggregates.map((plan) => ({ ...plan, forever: false })),
+    );
+    this.forever = new Aggregation(keys, aggregates);
+  }
+
+  protected abstract keep(entry: Entry): void;
+  protected abstract kept(): Iterable<Entry>;
+
+  push(row: Row): void {
+    const { frame, plan, projection } = this.parts;
+    fill(frame, row);
+    const group = this.aggregation.keyOf(frame);
+    const forever = this.forever.create(group);
+    this.forever.add(forever, frame, this.order);
+    this.keep({ row, order: this.order++, group });
+    const states = this.aggregation.create(group);
+    for (const entry of this.kept()) {
+      if (entry.group !== group) continue;
+      fill(frame, entry.row);
+      this.aggregation.add(states, frame, entry.order);
+    }
+    fill(frame, row);
+    frame.aggregates = plan.aggregates.map((aggregate, index) =>
+      (aggregate.forever ? forever : states)[index]!.result(),
+    );
+    projection.push(frame);
+  }
+}
+
+/** UNIQUE: the newest row of each key. */
+export class UniqueWindow extends KeptRows {
+  private readonly key: Evaluate;
+  private readonly newest = new Map<unknown, Entry>();
+
+  constructor(parts: RowParts, key: Evaluate) {
+    super(parts);
+    this.key = key;
+  }
+
+  protected keep(entry: Entry): void {
+    const key = mapKey(this.key(this.parts.frame));
+    if (!this.newest.delete(key) && !this.parts.budget.take()) return;
+    this.newest.set(key, entry);
+  }
+
+  protected kept(): Iterable<Entry> {
+    return this.newest.values();
+  }
+}
+
+/** SORT: the n best rows; of equal ones the earlier. */
+export class SortWindow extends KeptRows {
+  private readonly count: number;
+  private readonly keys: readonly SortKey[];
+  private readonly best: { readonly entry: Entry; readonly values: readonly Value[] }[] = [];
+
+  constructor(parts: RowParts, count: number, keys: readonly SortKey[]) {
+    super(parts);
+    this.count = count;
+    this.keys = keys;
+  }
+
+  protected keep(entry: Entry): void {
+    const values = this.keys.map(({ evaluate }) => evaluate(this.parts.frame));
+    let index = this.best.length;
+    while (index > 0 && this.compare(values, this.best[index - 1]!.values) < 0) index--;
+    if (index >= this.count || (this.best.length < this.count && !this.parts.budget.take())) return;
+    this.best.splice(index, 0, { entry, values });
+    if (this.best.length > this.count) this.best.pop();
+  }
+
+  private compare(a: readonly Value[], b: readonly Value[]): number {
+    for (const [index, { compare, descending }] of this.keys.entries()) {
+      const [left, right] = [a[index]!, b[index]!];
+      // NULL is the greatest.
+      const order =
+        left === null || right === null ? Number(left === null) - Number(right === null) : (compare(left, right) ?? 0);
+      if (order !== 0) return descending ? -order : order;
+    }
+    return 0;
+  }
+
+  protected kept(): Iterable<Entry> {
+    return this.best.map(({ entry }) => entry);
+  }
+}
+
+/** FIRSTUNIQUE: lets the first row of each key through. */
+export class FirstUnique implements Operator {
+  private readonly parts: Pick<RowParts, 'frame' | 'budget'>;
+  private readonly key: Evaluate;
+  private readonly output: Output;
+  private readonly seen = new Set<unknown>();
+
+  constructor(parts: Pick<RowParts, 'frame' | 'budget'>, key: Evaluate, output: Output) {
+    this.parts = parts;
+    this.key = key;
+    this.output = output;
+  }
+
+  push(row: Row): void {
+    fill(this.parts.frame, row);
+    const key = mapKey(this.key(this.parts.frame));
+    if (this.seen.has(key) || !this.parts.budget.take()) return;
+    this.seen.add(key);
+    this.output.push(row);
+  }
+}

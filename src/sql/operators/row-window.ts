@@ -1,0 +1,134 @@
+import type { QueryPlan } from '../check/query-plan.ts';
+import type { Evaluate, Frame, Row } from '../values/value.ts';
+import { Aggregation, type States } from './aggregation.ts';
+import type { Operator, StateBudget } from './operator.ts';
+import type { Projection } from './project.ts';
+import { SlidingStates } from './sliding-states.ts';
+
+export interface RowParts {
+  readonly plan: QueryPlan;
+  readonly frame: Frame;
+  readonly projection: Projection;
+  readonly budget: StateBudget;
+}
+
+export function fill(frame: Frame, row: Row): void {
+  frame.values = row.values;
+  frame.timestamp = row.timestamp;
+}
+
+/** Without aggregates a row passes as it comes; windows that emit for each row make no difference then. */
+export class PassRows implements Operator {
+  private readonly parts: RowParts;
+
+  constructor(parts: RowParts) {
+    this.parts = parts;
+  }
+
+  push(row: Row): void {
+    const { plan, frame, projection } = this.parts;
+    fill(frame, row);
+    if (plan.lateFilter === undefined || plan.lateFilter(frame) === true) projection.push(frame);
+  }
+}
+
+/** Aggregates without a window: each row gives the values of its group so far. */
+export class RunningGroups implements Operator {
+  private readonly parts: RowParts;
+  private readonly aggregation: Aggregation;
+  private readonly groups = new Map<unknown, States>();
+  private order = 0;
+
+  constructor(parts: RowParts) {
+    this.parts = parts;
+    this.aggregation = new Aggregation(parts.plan.keys, parts.plan.aggregates);
+  }
+
+  push(row: Row): void {
+    const { frame, projection, budget } = this.parts;
+    fill(frame, row);
+    const key = this.aggregation.keyOf(frame);
+    let states = this.groups.get(key);
+    if (states === undefined) {
+      if (!budget.take()) return;
+      states = this.aggregation.create(key);
+      this.groups.set(key, states);
+    }
+    this.aggregation.add(states, frame, this.order++);
+    frame.aggregates = this.aggregation.results(states);
+    projection.push(frame);
+  }
+}
+
+interface Group {
+  readonly key: unknown;
+  readonly sliding: SlidingStates;
+}
+
+/** The groups of a window that rows leave in the order in which they came. */
+export class SlidingGroups {
+  readonly aggregation: Aggregation;
+  private readonly groups = new Map<unknown, Group>();
+
+  constructor(aggregation: Aggregation) {
+    this.aggregation = aggregation;
+  }
+
+  /** Adds the row in the frame; returns its group, which `shift` wants when the row leaves. */
+  push(frame: Frame, order: number): Group {
+    const key = this.aggregation.keyOf(frame);
+    let group = this.groups.get(key);
+    if (group === undefined) {
+      group = { key, sliding: new SlidingStates(this.aggregation, key) };
+      this.groups.set(key, group);
+    }
+    const states = this.aggregation.create(key);
+    this.aggregation.add(states, frame, order);
+    group.sliding.push(states);
+    return group;
+  }
+
+  shift(group: Group): void {
+    group.sliding.shift();
+    if (group.sliding.length === 0) this.groups.delete(group.key);
+  }
+
+  results(group: Group): ReturnType<Aggregation['results']> {
+    return this.aggregation.results(group.sliding.total());
+  }
+}
+
+/** LENGTH(n) with aggregates: the last n rows of the stream, each in its group. */
+export class LengthWindow implements Operator {
+  private readonly parts: RowParts;
+  private readonly count: number;
+  private readonly lateFilter?: Evaluate;
+  private readonly groups: SlidingGroups;
+  /** A ring; null is a row that counts but was not selected. */
+  private readonly ring: (Group | null)[] = [];
+  private next = 0;
+  private order = 0;
+
+  constructor(parts: RowParts, count: number) {
+    this.parts = parts;
+    this.count = count;
+    this.lateFilter = parts.plan.lateFilter;
+    this.groups = new SlidingGroups(new Aggregation(parts.plan.keys, parts.plan.aggregates));
+  }
+
+  push(row: Row): void {
+    const { frame, projection, budget } = this.parts;
+    fill(frame, row);
+    const isFull = this.ring.length === this.count;
+    if (!isFull && !budget.take()) return;
+    const oldest = isFull ? this.ring[this.next] : undefined;
+    const isSelected = this.lateFilter === undefined || this.lateFilter(frame) === true;
+    const group = isSelected ? this.groups.push(frame, this.order++) : null;
+    this.ring[this.next] = group;
+    this.next = (this.next + 1) % this.count;
+    if (oldest !== undefined && oldest !== null) this.groups.shift(oldest);
+    if (group === null) return;
+    frame.aggregates = this.groups.results(group);
+    projection.push(frame);
+  }
+}

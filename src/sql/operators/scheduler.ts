@@ -1,0 +1,79 @@
+import type { WindowClock } from './operator.ts';
+
+interface Timer {
+  readonly due: number;
+  /** Queries upstream have lower ranks. */
+  readonly rank: number;
+  /** Instances of one query, in first-seen order of their keys. */
+  readonly instance: number;
+  readonly start: number;
+  readonly sequence: number;
+  readonly fire: (due: number) => void;
+}
+
+/** Timers in the order in which they fire: a binary heap. Time is whatever `advance` is told. */
+export class Scheduler {
+  private readonly heap: Timer[] = [];
+  private sequence = 0;
+  private isAdvancing = false;
+  private target = Number.NEGATIVE_INFINITY;
+
+  clockFor(rank: number, instance: number): Pick<WindowClock, 'at'> {
+    return { at: (due, start, fire) => this.add({ due, rank, instance, start, sequence: this.sequence++, fire }) };
+  }
+
+  get nextDue(): number | undefined {
+    return this.heap[0]?.due;
+  }
+
+  /** Fires everything that is due. What a timer adds fires too; a call from inside a timer only moves the goal. */
+  advance(to: number, beforeFire?: (due: number) => void): void {
+    this.target = Math.max(this.target, to);
+    if (this.isAdvancing) return;
+    this.isAdvancing = true;
+    try {
+      for (let timer = this.heap[0]; timer !== undefined && timer.due <= this.target; timer = this.heap[0]) {
+        this.removeFirst();
+        beforeFire?.(timer.due);
+        timer.fire(timer.due);
+      }
+    } finally {
+      this.isAdvancing = false;
+    }
+  }
+
+  private add(timer: Timer): void {
+    const { heap } = this;
+    let index = heap.push(timer) - 1;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      if (!isBefore(timer, heap[parent]!)) break;
+      heap[index] = heap[parent]!;
+      index = parent;
+    }
+    heap[index] = timer;
+  }
+
+  private removeFirst(): void {
+    const { heap } = this;
+    const last = heap.pop()!;
+    if (heap.length === 0) return;
+    let index = 0;
+    for (;;) {
+      let child = 2 * index + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child++;
+      if (!isBefore(heap[child]!, last)) break;
+      heap[index] = heap[child]!;
+      index = child;
+    }
+    heap[index] = last;
+  }
+}
+
+function isBefore(a: Timer, b: Timer): boolean {
+  if (a.due !== b.due) return a.due < b.due;
+  if (a.rank !== b.rank) return a.rank < b.rank;
+  if (a.instance !== b.instance) return a.instance < b.instance;
+  return a.start !== b.start ? a.start < b.start : a.sequence < b.sequence;
+}

@@ -1,0 +1,262 @@
+import { TributaryError } from '../../base/errors.ts';
+import { suggest } from '../../base/nearest.ts';
+import { check, type ScriptPlan } from '../check/check.ts';
+import type { StreamPlan } from '../check/stream-plan.ts';
+import type { WindowClock } from '../operators/operator.ts';
+import { StateBudget } from '../operators/operator.ts';
+import { Scheduler } from '../operators/scheduler.ts';
+import { Table } from '../operators/table.ts';
+import { mapKey } from '../values/compare.ts';
+import type { Row, Values } from '../values/value.ts';
+import { EventDomain, EventSource } from './event-time.ts';
+import { eventSourcesOf, ranksOf, streamsRead } from './graph.ts';
+import { QueryRunner } from './query-runner.ts';
+
+export interface ApplicationOptions {
+  /** In [0, 1); for UUID(). */
+  readonly random: () => number;
+  /** Rows, groups and partial matches that each query, and each table, may keep. */
+  readonly maxState?: number;
+}
+
+/** A row that a circle of queries has carried on so often goes no further, and is counted. */
+const maxDepth = 100;
+
+interface StreamNode {
+  readonly plan: StreamPlan;
+  readonly source?: EventSource;
+  readonly table?: Table;
+  readonly budget: StateBudget;
+  readonly readers: QueryRunner[];
+  readonly observers: ((row: Row) => void)[];
+  rows: number;
+  dropped: number;
+}
+
+/**
+ * A script at work, without any I/O: rows come in by `push`, time by `advance`, and what streams carry goes to those who
+ * `subscribe`. Everything that a call causes has happened when it returns.
+ */
+export class Application {
+  readonly plan: ScriptPlan;
+  private readonly streams = new Map<string, StreamNode>();
+  private readonly runners: readonly QueryRunner[];
+  private readonly clock = new Scheduler();
+  private readonly domains: readonly EventDomain[];
+  private readonly sources: readonly EventSource[];
+  private nowMs = 0;
+  private depth = 0;
+  /** Rows that had gone in a circle too often. */
+  looped = 0;
+
+  constructor(script: string, { random, maxState = 1_000_000 }: ApplicationOptions) {
+    const now = (): number => this.nowMs;
+    this.plan = check(script, { now, random });
+    for (const plan of this.plan.streams.values()) {
+      const budget = new StateBudget(maxState);
+      this.streams.set(plan.name, {
+        plan,
+        source: plan.eventTime === undefined ? undefined : new EventSource(plan.eventTime),
+        table: plan.isTable ? new Table(plan.primaryKey, budget) : undefined,
+        budget,
+        readers: [],
+        observers: [],
+        rows: 0,
+        dropped: 0,
+      });
+    }
+    const domainOf = this.makeDomains();
+    this.domains = [...new Set(domainOf.values())].sort((a, b) => a.sources.length - b.sources.length);
+    this.sources = [...this.streams.values()].flatMap(({ source }) => (source === undefined ? [] : [source]));
+    this.runners = this.makeRunners(maxState, domainOf);
+  }
+
+  private makeDomains(): ReadonlyMap<string, EventDomain> {
+    const domains = new Map<string, EventDomain>();
+    for (const names of eventSourcesOf(this.plan).values()) {
+      const key = [...names].sort().join('\0');
+      if (key !== '' && !domains.has(key))
+        domains.set(key, new EventDomain([...names].map((name) => this.node(name).source!)));
+    }
+    return domains;
+  }
+
+  private makeRunners(maxState: number, domains: ReadonlyMap<string, EventDomain>): readonly QueryRunner[] {
+    const ranks = ranksOf(this.plan.queries);
+    const sources = eventSourcesOf(this.plan);
+    const currentKeys: unknown[] = this.plan.partitions.map(() => undefined);
+    const processingTime = (rank: number, instance: number): WindowClock => ({
+      ...this.clock.clockFor(rank, instance),
+      closedUpTo: () => Number.NEGATIVE_INFINITY,
+    });
+    const all = new Map(domains);
+    return this.plan.queries.map((plan, index) => {
+      const names = new Set(streamsRead(plan).flatMap((name) => [...sources.get(name)!]));
+      const key = [...names].sort().join('\0');
+      const domain = names.size === 0 ? undefined : all.get(key);
+      const target = this.node(plan.target);
+      const rank = ranks[index]!;
+      const runner = new QueryRunner({
+        plan,
+        budget: new StateBudget(maxState),
+        output: { push: (row) => this.deliver(target, row) },
+        clockFor: (instance) => domain?.clockFor(rank, instance) ?? processingTime(rank, instance),
+        delaysFor: (instance) => this.clock.clockFor(rank, instance),
+        now: () => this.nowMs,
+        table: (name) => this.node(name).table!,
+        currentKeys,
+        mapKey,
+      });
+      for (const name of streamsRead(plan)) this.node(name).readers.push(runner);
+      return runner;
+    });
+  }
+
+  get now(): number {
+    return this.nowMs;
+  }
+
+  /** A typed row enters a stream, at the present time. */
+  push(stream: string, values: Values): void {
+    this.deliver(this.node(stream), { values, timestamp: this.nowMs });
+  }
+
+  /** Moves the clock; it never goes back. Timers fire on the way, each at its own time. */
+  advance(toMs: number): void {
+    if (toMs < this.nowMs) return;
+    this.watchIdle();
+    this.clock.advance(toMs, (due) => {
+      this.nowMs = Math.max(this.nowMs, due);
+    });
+    this.nowMs = toMs;
+    this.moveIdle();
+  }
+
+  /** An orderly stop: what only a rate holds back goes out; open windows do not. */
+  end(): void {
+    for (const runner of this.runners) runner.end();
+  }
+
+  /** Calls back for each row of a stream from now on. */
+  subscribe(stream: string, observer: (row: Row) => void): void {
+    this.node(stream).observers.push(observer);
+  }
+
+  /** A message that its source's mapper could not make a row of. */
+  countDropped(stream: string, count = 1): void {
+    this.node(stream).dropped += count;
+  }
+
+  dropped(stream: string): number {
+    return this.node(stream).dropped;
+  }
+
+  /** What metrics show: sizes with their limits, and everything that was left out. */
+  statistics(): ApplicationStatistics {
+    return {
+      streams: [...this.streams.values()].map(({ plan, rows, dropped, table, budget }) => ({
+        stream: plan.name,
+        rows,
+        dropped,
+        ...(table === undefined ? {} : { state: budget.size, stateLimit: budget.limit, refused: budget.refused }),
+      })),
+      queries: this.runners.map((runner) => runner.statistics()),
+      looped: this.looped,
+    };
+  }
+
+  private node(name: string): StreamNode {
+    const node = this.streams.get(name);
+    if (node === undefined)
+      throw new TributaryError(
+        'NOT_FOUND',
+        `No stream "${name}" in the application.${suggest(name, this.streams.keys())}`,
+      );
+    return node;
+  }
+
+  private deliver(node: StreamNode, row: Row): void {
+    if (this.depth >= maxDepth) {
+      this.looped++;
+      return;
+    }
+    const { plan, source } = node;
+    if (plan.columns.some(({ notNull }, index) => notNull === true && row.values[index] === null)) {
+      node.dropped++;
+      return;
+    }
+    let timed = row;
+    if (source !== undefined) {
+      const value = row.values[source.eventTime.column]!;
+      if (value === null) {
+        node.dropped++;
+        return;
+      }
+      timed = { values: row.values, timestamp: Number(value) };
+    }
+    if (node.table !== undefined && !node.table.insert(row.values)) return;
+    node.rows++;
+    this.depth++;
+    try {
+      if (source?.isIdle(this.nowMs)) this.moveIdle();
+      for (const observer of node.observers) observer(timed);
+      for (const reader of node.readers) reader.push(plan.name, timed);
+    } finally {
+      this.depth--;
+    }
+    if (source !== undefined) {
+      source.saw(timed.timestamp, this.nowMs);
+      this.moveDomains(source);
+    }
+  }
+
+  private moveDomains(source: EventSource): void {
+    for (const domain of this.domains) {
+      if (domain.sources.includes(source)) domain.advance();
+    }
+  }
+
+  /** Brings the watermarks of sources without rows up to the clock. */
+  private moveIdle(): void {
+    for (const source of this.sources) {
+      if (!source.isIdle(this.nowMs)) continue;
+      source.idle(this.nowMs);
+      this.moveDomains(source);
+    }
+  }
+
+  private idleTimer = Number.POSITIVE_INFINITY;
+
+  /** Sets a timer for the next window that only the clock can close. */
+  private watchIdle(): void {
+    let next = Number.POSITIVE_INFINITY;
+    for (const source of this.sources) {
+      for (const domain of this.domains) {
+        const due = domain.nextDue;
+        if (due === undefined || due <= source.watermark || !domain.sources.includes(source)) continue;
+        next = Math.min(next, source.reaches(due) ?? next);
+      }
+    }
+    if (next >= this.idleTimer || next === Number.POSITIVE_INFINITY) return;
+    this.idleTimer = next;
+    // Watermarks move in front of everything else that is due at the same time.
+    this.clock.clockFor(-1, 0).at(next, next, () => {
+      if (this.idleTimer === next) this.idleTimer = Number.POSITIVE_INFINITY;
+      this.moveIdle();
+      this.watchIdle();
+    });
+  }
+}
+
+export interface ApplicationStatistics {
+  readonly streams: readonly {
+    readonly stream: string;
+    readonly rows: number;
+    readonly dropped: number;
+    readonly state?: number;
+    readonly stateLimit?: number;
+    readonly refused?: number;
+  }[];
+  readonly queries: readonly ReturnType<QueryRunner['statistics']>[];
+  readonly looped: number;
+}

@@ -1,0 +1,72 @@
+import type { EventTime } from '../check/stream-plan.ts';
+import type { WindowClock } from '../operators/operator.ts';
+import { Scheduler } from '../operators/scheduler.ts';
+
+/** A stream whose rows carry their time. */
+export class EventSource {
+  readonly eventTime: EventTime;
+  watermark = Number.NEGATIVE_INFINITY;
+  private greatest = Number.NEGATIVE_INFINITY;
+  private arrivedAt = 0;
+
+  constructor(eventTime: EventTime) {
+    this.eventTime = eventTime;
+  }
+
+  /** A row has been processed. */
+  saw(timestamp: number, now: number): void {
+    this.greatest = Math.max(this.greatest, timestamp);
+    this.arrivedAt = now;
+    this.watermark = Math.max(this.watermark, this.greatest - this.eventTime.delayMs);
+  }
+
+  /** Whether no row has come for so long that the clock moves the watermark. */
+  isIdle(now: number): boolean {
+    const { idleMs } = this.eventTime;
+    return idleMs !== undefined && this.greatest !== Number.NEGATIVE_INFINITY && now - this.arrivedAt >= idleMs;
+  }
+
+  idle(now: number): void {
+    if (this.isIdle(now))
+      this.watermark = Math.max(this.watermark, this.greatest - this.eventTime.delayMs + (now - this.arrivedAt));
+  }
+
+  /** When the clock will bring the watermark to a time, if no row comes; undefined where it never does. */
+  reaches(timestamp: number): number | undefined {
+    const { idleMs, delayMs } = this.eventTime;
+    if (idleMs === undefined || this.greatest === Number.NEGATIVE_INFINITY) return undefined;
+    return Math.max(this.arrivedAt + idleMs, this.arrivedAt + timestamp - (this.greatest - delayMs));
+  }
+}
+
+/**
+ * The time of all windows that depend on the same sources of event time: the least of their watermarks. Windows close in
+ * the order of their ends, upstream first, exactly as timers of the clock fire.
+ */
+export class EventDomain {
+  readonly sources: readonly EventSource[];
+  private readonly scheduler = new Scheduler();
+  private closed = Number.NEGATIVE_INFINITY;
+
+  constructor(sources: readonly EventSource[]) {
+    this.sources = sources;
+  }
+
+  clockFor(rank: number, instance: number): WindowClock {
+    return { ...this.scheduler.clockFor(rank, instance), closedUpTo: () => this.closed };
+  }
+
+  get nextDue(): number | undefined {
+    return this.scheduler.nextDue;
+  }
+
+  advance(): void {
+    const watermark = Math.min(...this.sources.map((source) => source.watermark));
+    if (watermark <= this.closed) return;
+    // While windows of one end close, those downstream with the same end are still open.
+    this.scheduler.advance(watermark, (due) => {
+      this.closed = Math.max(this.closed, due - 1);
+    });
+    this.closed = Math.max(this.closed, watermark);
+  }
+}
