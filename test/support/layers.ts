@@ -136,7 +136,7 @@ export function importsOf(text: string): string[] {
   const code = withoutComments(text);
   const found: string[] = [];
   for (const pattern of [
-    /\bfrom\s*['"]([^'"]+)['"]/g,
+    /(?<![.\w])from\s*['"]([^'"]+)['"]/g,
     /\bimport\s*['"]([^'"]+)['"]/g,
     /\bimport\(\s*['"]([^'"]+)['"]/g,
   ]) {
