@@ -16,17 +16,38 @@ test('the cases have been found', () => ok(cases.length >= 300, `${cases.length}
 const script = 'CREATE STREAM In (a LONG); INSERT INTO Out SELECT a FROM In;';
 const right: SqlCase = {
   id: 'right',
-  events: [{ stream: 'In', ts: 5, row: { a: 1 } }, { stream: 'In', row: { a: 2 } }],
-  expect: [{ stream: 'Out', row: { a: 1 }, ts: 5 }, { stream: 'Out', row: { a: 2 } }],
+  events: [
+    { stream: 'In', ts: 5, row: { a: 1 } },
+    { stream: 'In', row: { a: 2 } },
+  ],
+  expect: [
+    { stream: 'Out', row: { a: 1 }, ts: 5 },
+    { stream: 'Out', row: { a: 2 } },
+  ],
 };
 const wrong: Readonly<Record<string, Partial<SqlCase>>> = {
-  'a value': { expect: [{ stream: 'Out', row: { a: 1 } }, { stream: 'Out', row: { a: 3 } }] },
-  'a kind of value': { expect: [{ stream: 'Out', row: { a: true } }, { stream: 'Out', row: { a: 2 } }] },
+  'a value': {
+    expect: [
+      { stream: 'Out', row: { a: 1 } },
+      { stream: 'Out', row: { a: 3 } },
+    ],
+  },
+  'a kind of value': {
+    expect: [
+      { stream: 'Out', row: { a: true } },
+      { stream: 'Out', row: { a: 2 } },
+    ],
+  },
   'a row too few': { expect: [{ stream: 'Out', row: { a: 1 } }] },
   'a row too many': { expect: [1, 2, 3].map((a) => ({ stream: 'Out', row: { a } })) },
   'the order': { expect: [2, 1].map((a) => ({ stream: 'Out', row: { a } })) },
   'a row too many in any order': { order: 'any', expect: [2, 1, 1].map((a) => ({ stream: 'Out', row: { a } })) },
-  'a time': { expect: [{ stream: 'Out', row: { a: 1 }, ts: 6 }, { stream: 'Out', row: { a: 2 } }] },
+  'a time': {
+    expect: [
+      { stream: 'Out', row: { a: 1 }, ts: 6 },
+      { stream: 'Out', row: { a: 2 } },
+    ],
+  },
   'a column': { expect: [1, 2].map((a) => ({ stream: 'Out', row: { a, b: null } })) },
   'a type': { schema: { Out: { a: 'INT' } } },
   'a message': { expect_messages: [{ stream: 'Out', text: '{}' }] },

@@ -14,7 +14,9 @@ import { canonical } from './scope.ts';
 
 /** Checks an expression and makes one closure of it. Throws SqlProblem at the first thing that is wrong. */
 export function bind(expression: Expression, context: Context): Bound {
-  const key = context.keys?.get(canonical(context.scope, expression));
+  // Inside an aggregate a key is an ordinary column of each row.
+  const keys = context.insideAggregate === undefined ? context.keys : undefined;
+  const key = keys?.get(canonical(context.scope, expression));
   if (key !== undefined) return { type: key.type, evaluate: (frame) => frame.keys[key.index]! };
   switch (expression.kind) {
     case 'null':

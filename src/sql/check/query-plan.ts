@@ -1,3 +1,4 @@
+import type { Query } from '../ast/ast.ts';
 import type { Evaluate, Value } from '../values/value.ts';
 import type { AggregatePlan } from './context.ts';
 import type { Column, Input } from './scope.ts';
@@ -7,6 +8,8 @@ import type { SortKey, WindowPlan } from './window.ts';
 export interface QueryPlan {
   /** Place among all queries of the script. */
   readonly index: number;
+  /** What it was made of, for people. */
+  readonly query: Query;
   readonly input: InputPlan;
   /** WHERE in front of the window. */
   readonly filter?: Evaluate;

@@ -76,6 +76,7 @@ export function checkQuery(
     throw new SqlProblem('E_AGG_CONTEXT', query.having.at, 'HAVING needs an aggregate or GROUP BY: use WHERE');
   return {
     index,
+    query,
     input,
     filter: isLate ? undefined : where,
     lateFilter: isLate ? where : undefined,

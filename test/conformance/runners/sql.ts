@@ -37,7 +37,11 @@ export async function run(
   args: readonly string[],
   print: (line: string) => void,
 ): Promise<{ readonly passed: number; readonly failed: number }> {
-  const { values, positionals } = parseArgs({ args: [...args], options: { only: { type: 'string' } }, allowPositionals: true });
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    options: { only: { type: 'string' } },
+    allowPositionals: true,
+  });
   const [name] = positionals;
   if (name === undefined || positionals.length > 1) throw new Error(`Usage: npm run conformance -- ${usage}`);
   const path = [process.env['INIT_CWD'] ?? '', process.cwd()].map((base) => resolve(base, name)).find(existsSync);

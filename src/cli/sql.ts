@@ -1,0 +1,68 @@
+import { command } from './command.ts';
+import { writeLine } from './io.ts';
+
+const script = { name: 'FILE', doc: 'a script of streaming SQL' };
+
+/** What is wrong with a script is shown with its line and a caret; the rest is for the caller. */
+async function withProblems(run: () => Promise<void>, stderr: Parameters<typeof writeLine>[0]): Promise<number> {
+  const { explanationOf } = await import('../app/sql-files.ts');
+  try {
+    await run();
+    return 0;
+  } catch (error) {
+    const explanation = explanationOf(error);
+    if (explanation === undefined) throw error;
+    writeLine(stderr, explanation);
+    return 1;
+  }
+}
+
+export const sqlCheck = command({
+  name: 'sql check',
+  summary: 'Checks scripts of streaming SQL: syntax, names, types and options',
+  operands: [{ ...script, many: true }],
+  options: {},
+  examples: ['tributary sql check app.sql'],
+  async run({ operands, io }) {
+    const { checkScript, readScript } = await import('../app/sql-files.ts');
+    let code = 0;
+    for (const file of operands) {
+      const one = await withProblems(async () => {
+        const { streams, queries } = checkScript(readScript(file));
+        writeLine(
+          io.stdout,
+          `${file}: nothing wrong was found in ${streams.size} streams and ${queries.length} queries.`,
+        );
+      }, io.stderr);
+      code = Math.max(code, one);
+    }
+    return code;
+  },
+});
+
+export const sqlExplain = command({
+  name: 'sql explain',
+  summary: 'Shows the streams, operators and state of a script of streaming SQL',
+  operands: [script],
+  options: {},
+  examples: ['tributary sql explain app.sql'],
+  async run({ operands, io }) {
+    const { explainFile } = await import('../app/sql-files.ts');
+    return withProblems(async () => writeLine(io.stdout, explainFile(operands[0]!)), io.stderr);
+  },
+});
+
+export const sqlTest = command({
+  name: 'sql test',
+  summary: 'Plays cases against a script of streaming SQL, without a broker or a clock',
+  operands: [script, { name: 'CASES', doc: 'JSON Lines: steps and the rows that must come of them' }],
+  options: {},
+  examples: ['tributary sql test app.sql cases.jsonl'],
+  async run({ operands, io }) {
+    const { testFile } = await import('../app/sql-files.ts');
+    const { passed, failures } = testFile(operands[0]!, operands[1]!);
+    for (const failure of failures) writeLine(io.stdout, `FAIL ${failure}`);
+    writeLine(io.stdout, `${passed} passed, ${failures.length} failed`);
+    return failures.length === 0 ? 0 : 1;
+  },
+});
