@@ -10,11 +10,13 @@ import { builtInTransforms } from '../transform/catalogue.ts';
 import { makeChain } from '../transform/chain.ts';
 import { connectorProducer, idleClientKeys } from './client-overrides.ts';
 import type { ConfigTable, TargetState } from './config-table.ts';
+import { type ConnectorOffsets, openConnectorOffsets } from './connector-offsets.ts';
 import { converterNames, selectConverters } from './converter-selection.ts';
 import { errorPolicyOf } from './error-policy.ts';
 import { connectorOptions, frameworkConfig, frameworkPrefixes } from './framework-config.ts';
 import type { OffsetTable } from './offset-table.ts';
 import { findConnector } from './plugins.ts';
+import { RestartSchedule, restartPolicyOf, restartText } from './restart-schedule.ts';
 import type { RunningTask } from './running-task.ts';
 import { startSinkTask } from './sink-task.ts';
 import { startSourceTask } from './source-task.ts';
@@ -24,12 +26,14 @@ import { TaskRunner } from './task-runner.ts';
 import { ensureDeadLetterTopic, ensureTopic, topicGroups } from './topic-creation.ts';
 import { transactionBoundaryOf } from './transaction-boundary.ts';
 import { checkConnectorConfig } from './validation.ts';
-import { defaultGracefulStopMs, type WorkerOptions } from './worker-options.ts';
+import { defaultGracefulStopMs, defaultTables, type WorkerOptions } from './worker-options.ts';
 
 export interface ConnectorState {
   readonly state: State;
   readonly trace: string | null;
   readonly version: string | null;
+  /** When it is started again, where it could not be started. */
+  readonly detail?: string;
 }
 
 export interface RunnerContext {
@@ -39,6 +43,8 @@ export interface RunnerContext {
   readonly statuses: StatusWriter;
   /** Told of the topics that a task has written to, again and again: it must be cheap. */
   readonly onTopic?: (connector: string, task: number, topic: string) => void;
+  /** Has the connector started again, in its turn among other changes to it. */
+  readonly startAgain?: (connector: string) => void;
 }
 
 interface Task {
@@ -47,6 +53,8 @@ interface Task {
   readonly metrics: Metrics;
 }
 
+const restartsName = 'tributary_connector_restarts_total';
+const restartsHelp = 'Starts of failed connectors that nobody asked for';
 /** Beyond the time for a graceful stop: for wrapping up, before a task is given up. */
 const abandonAfterMs = 3_000;
 
@@ -60,6 +68,9 @@ export class ConnectorRunner {
   #tasks: Task[] = [];
   /** How the last run of each task in this process ended; false while it runs. */
   readonly #clean = new Map<number, boolean>();
+  readonly #schedule = new RestartSchedule();
+  #ownOffsets: ConnectorOffsets | undefined;
+  #restartTimer: NodeJS.Timeout | undefined;
 
   constructor(name: string, context: RunnerContext) {
     this.name = name;
@@ -88,18 +99,22 @@ export class ConnectorRunner {
       made = this.#make(stored);
     } catch (error) {
       this.#forgetTasks(0);
-      this.#become({
-        state: 'FAILED',
-        trace: (this.#context.options.redact ?? same)(describeError(error)),
-        version: null,
-      });
+      this.#failed(stored, error, null);
       return;
     }
     const { connector, taskConfigs } = made;
+    try {
+      await this.#openOffsets(connector, stored);
+    } catch (error) {
+      this.#forgetTasks(0);
+      this.#failed(stored, error, connector.version);
+      return;
+    }
     // Tasks are made by a running connector: one that was stopped, or never ran, has none while it is paused.
     const known = configs.tasks(this.name);
     const shown = target === 'STARTED' || (target === 'PAUSED' && known.length > 0) ? taskConfigs : [];
     if (!isDeepStrictEqual(known, shown)) await configs.putTasks(this.name, shown);
+    this.#schedule.reset();
     this.#become({ state: stateOf[target], trace: null, version: connector.version });
     this.#forgetTasks(shown.length);
     if (target === 'STARTED') {
@@ -126,8 +141,48 @@ export class ConnectorRunner {
   }
 
   async stopTasks(after: State): Promise<void> {
+    clearTimeout(this.#restartTimer);
     await Promise.all(this.#tasks.map(({ runner }) => runner.stop(after)));
     for (const { metrics } of this.#tasks) metrics.remove();
+  }
+
+  /** Where the connector's offsets are: a table of its own stays open in every state, as they may be asked for. */
+  get offsets(): OffsetTable {
+    return this.#ownOffsets ?? this.#context.offsets;
+  }
+
+  /** Behind the last of its tasks. */
+  async closeOffsets(): Promise<void> {
+    const own = this.#ownOffsets;
+    this.#ownOffsets = undefined;
+    await own?.close();
+  }
+
+  async #openOffsets(connector: Connector, stored: RawConfig): Promise<void> {
+    const { options, offsets } = this.#context;
+    const wanted = (options.resolve?.(stored) ?? stored)['offsets.storage.topic']?.trim();
+    const workers = (options.tables ?? defaultTables).offset;
+    const topic = connector.kind === 'source' && wanted !== workers.topic ? wanted : undefined;
+    if (this.#ownOffsets?.topic === topic) return;
+    await this.closeOffsets();
+    if (topic === undefined) return;
+    this.#ownOffsets = await openConnectorOffsets(options.broker, { ...workers, topic }, offsets, this.#log);
+  }
+
+  /** It could not be started: it says why, and tries again later where it shall run. */
+  #failed(config: RawConfig, error: unknown, version: string | null): void {
+    const { options, configs, startAgain } = this.#context;
+    const trace = (options.redact ?? same)(describeError(error));
+    const isWanted = startAgain !== undefined && configs.targetState(this.name) === 'STARTED';
+    const planned = isWanted ? this.#schedule.next(restartPolicyOf(config, options.autoRestart ?? true), 0) : undefined;
+    const detail = planned === undefined ? {} : { detail: restartText(planned, options.clock.nowMs()) };
+    this.#become({ state: 'FAILED', trace, version, ...detail });
+    if (planned === undefined) return;
+    this.#log.info('connector_restart_scheduled', { after_ms: planned.afterMs, failures: planned.failures });
+    this.#restartTimer = setTimeout(() => {
+      options.metrics.counter(restartsName, restartsHelp, { connector: this.name }).value++;
+      startAgain?.(this.name);
+    }, planned.afterMs);
   }
 
   #make(stored: RawConfig): { connector: Connector; taskConfigs: readonly RawConfig[] } {
@@ -154,7 +209,6 @@ export class ConnectorRunner {
 
   #task(connector: Connector, config: RawConfig, task: number): Task {
     const { options, statuses } = this.#context;
-    const framework = parse(frameworkConfig, options.resolve?.(config) ?? config);
     const metrics = options.metrics.child({ connector: this.name, task: String(task) });
     const log = this.#log.child({ task }, `${taskClassOf(connector)}.${this.name}`);
     // What this process saw counts; the table tells of the process before, and is written behind our back.
@@ -165,11 +219,8 @@ export class ConnectorRunner {
       log,
       clock: options.clock,
       redact: options.redact ?? same,
-      restart: {
-        enabled: (options.autoRestart ?? true) && framework['errors.restart.enabled'],
-        delayMs: framework['errors.restart.delay.ms'],
-        maxDelayMs: framework['errors.restart.delay.max.ms'],
-      },
+      restart: restartPolicyOf(options.resolve?.(config) ?? config, options.autoRestart ?? true),
+      restarts: metrics.counter('tributary_task_restarts_total', 'Starts of failed tasks that nobody asked for'),
       stopTimeoutMs: (options.gracefulStopMs ?? defaultGracefulStopMs) + abandonAfterMs,
       onChange: ({ state, trace }, clean) => {
         this.#clean.set(task, clean);
@@ -193,7 +244,7 @@ export class ConnectorRunner {
     log: Log,
     setStatus: (detail: string | undefined) => void,
   ): Promise<RunningTask> {
-    const { options, offsets, configs } = this.#context;
+    const { options, configs } = this.#context;
     const { broker, clock, random } = options;
     const config = options.resolve?.(taskConfig) ?? taskConfig;
     const outbound = options.outbound?.(this.name, configs.connector(this.name) ?? taskConfig) ?? unrestricted;
@@ -210,7 +261,7 @@ export class ConnectorRunner {
     return startSourceTask({
       ...common,
       connector,
-      offsets,
+      offsets: this.offsets,
       previousEndUnclean,
       producer: { ...options.producer, ...connectorProducer(config).options },
       onTopic: (topic) => this.#context.onTopic?.(this.name, task, topic),

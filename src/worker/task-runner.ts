@@ -3,25 +3,23 @@ import { withTimeout } from '../base/abort.ts';
 import type { Clock } from '../base/clock.ts';
 import { describeError, TributaryError } from '../base/errors.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Counter } from '../telemetry/metrics.ts';
+import { type RestartPolicy, RestartSchedule, restartText } from './restart-schedule.ts';
 import type { RunningTask } from './running-task.ts';
 import type { State } from './status-table.ts';
-
-export interface RestartPolicy {
-  readonly enabled: boolean;
-  readonly delayMs: number;
-  readonly maxDelayMs: number;
-}
 
 export interface TaskState {
   readonly state: State;
   readonly trace: string | null;
-  /** What the connector says of itself while it runs: `reconnecting: connection refused`. */
+  /** What the connector says of itself while it runs (`reconnecting: connection refused`), or when it is started again. */
   readonly detail: string | undefined;
 }
 
 export interface TaskRunnerOptions {
   readonly start: (setDetail: (detail: string | undefined) => void) => RunningTask | Promise<RunningTask>;
   readonly restart: RestartPolicy;
+  /** Of starts that nobody asked for. */
+  readonly restarts: Counter;
   readonly redact: (text: string) => string;
   /** A task that has not ended so long after it was stopped is given up. */
   readonly stopTimeoutMs: number;
@@ -39,7 +37,7 @@ export class TaskRunner {
   /** The start and the whole run of the task there is. */
   #run: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
-  #failuresInARow = 0;
+  readonly #schedule = new RestartSchedule();
   #startedAtMs = 0;
   #endedClean = true;
 
@@ -65,7 +63,7 @@ export class TaskRunner {
   async stop(after: State): Promise<void> {
     clearTimeout(this.#timer);
     this.#wanted = false;
-    this.#failuresInARow = 0;
+    this.#schedule.reset();
     this.#running?.stop();
     const { stopTimeoutMs, log } = this.#options;
     await withTimeout(this.#run, stopTimeoutMs, 'The end of the task').catch((error: unknown) => {
@@ -99,16 +97,19 @@ export class TaskRunner {
 
   #failed(error: unknown): void {
     this.#endedClean = true; // it has told its reason; nothing of it is unknown
-    this.#become({ state: 'FAILED', trace: this.#options.redact(traceOf(error)), detail: undefined }, true);
-    this.#options.log.error('task_failed', { reason: describeError(error) });
-    const { enabled, delayMs, maxDelayMs } = this.#options.restart;
-    if (!enabled || !this.#wanted) return;
-    // A task that ran for long starts its row of failures anew.
-    if (this.#options.clock.monotonicMs() - this.#startedAtMs > maxDelayMs) this.#failuresInARow = 0;
-    const waitMs = Math.min(delayMs * 2 ** Math.min(this.#failuresInARow, 30), maxDelayMs);
-    this.#failuresInARow++;
-    this.#options.log.info('task_restart_scheduled', { after_ms: waitMs, failures: this.#failuresInARow });
-    this.#timer = setTimeout(() => void this.start(), waitMs);
+    const { restart, redact, log, clock } = this.#options;
+    const ranMs = clock.monotonicMs() - this.#startedAtMs;
+    const planned = this.#wanted ? this.#schedule.next(restart, ranMs) : undefined;
+    const detail = planned === undefined ? undefined : restartText(planned, clock.nowMs());
+    this.#become({ state: 'FAILED', trace: redact(traceOf(error)), detail }, true);
+    log.error('task_failed', { reason: describeError(error) });
+    if (planned === undefined) return;
+    log.info('task_restart_scheduled', { after_ms: planned.afterMs, failures: planned.failures });
+    this.#timer = setTimeout(() => {
+      this.#options.restarts.value++;
+      this.#become({ ...this.#state, state: 'RESTARTING' }, true);
+      void this.start();
+    }, planned.afterMs);
   }
 
   #become(state: TaskState, clean: boolean): void {

@@ -17,12 +17,12 @@ export interface PartStatus {
   readonly workerId: string;
   readonly version: string | null;
   readonly trace: string | null;
+  /** What the connector says of itself (`reconnecting: …`), or when what has failed is started again. */
+  readonly detail?: string | undefined;
 }
 
 export interface TaskStatus extends PartStatus {
   readonly task: number;
-  /** What the connector says of itself: `reconnecting: …`. */
-  readonly detail: string | undefined;
 }
 
 export interface ConnectorStatus {

@@ -1,7 +1,12 @@
-import { deepEqual, equal, match, rejects } from 'node:assert/strict';
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { type MemoryBroker, memoryBroker } from '../../test/support/memory-broker.ts';
-import { type ScriptedRun, type ScriptedSource, scriptedSource } from '../../test/support/scripted-source.ts';
+import {
+  type ScriptedRun,
+  type ScriptedSource,
+  scriptedPartition,
+  scriptedSource,
+} from '../../test/support/scripted-source.ts';
 import { systemClock } from '../base/clock.ts';
 import type { RawConfig } from '../config/raw.ts';
 import { type LogEntry, recordingLog } from '../telemetry/log.ts';
@@ -399,6 +404,44 @@ test('a restart of the connector alone leaves a failed task alone, with onlyFail
     () => states(it.worker),
   );
   await reaches(it.worker, 'RUNNING [RUNNING,RUNNING]');
+});
+
+test('a connector that cannot be started is started again by itself, says when, and a change of it comes before', async () => {
+  await using it = await bench();
+  const wrong = { ...config, 'topic.creation.default.partitions': '1', 'errors.restart.delay.ms': '1' };
+  await it.worker.create('a', wrong, 'RUNNING');
+  await until(
+    () => it.events().filter((event) => event === 'connector_restart_scheduled').length >= 3,
+    () => it.worker.status('a'),
+  );
+  const { connector } = it.worker.status('a')!;
+  match(connector.trace!, /^Missing required configuration "topic.creation.default.replication.factor" which has no/);
+  await it.worker.put('a', { ...wrong, 'errors.restart.delay.ms': '3600000' });
+  await until(
+    () => /starts again by itself at .* failures? in a row/.test(it.worker.status('a')!.connector.detail ?? ''),
+    () => it.worker.status('a'),
+  );
+  await it.worker.put('a', { ...wrong, 'topic.creation.default.replication.factor': '1' });
+  await until(
+    () => it.worker.status('a')?.connector.state === 'RUNNING',
+    () => it.worker.status('a'),
+  );
+  equal(it.worker.status('a')!.connector.detail, undefined);
+});
+
+test('offsets in a topic of their own are stored there and shown', async () => {
+  await using it = await bench();
+  await it.worker.create('a', { ...config, 'offsets.storage.topic': 'mine' }, 'RUNNING');
+  const run = await it.run(0);
+  run.give('x');
+  await it.broker.holds('t', 1);
+  await it.worker.pause('a');
+  await until(
+    () => it.worker.status('a')?.connector.state === 'PAUSED',
+    () => it.worker.status('a'),
+  );
+  deepEqual(await it.worker.offsets('a'), [{ partition: scriptedPartition, offset: { sequence: 1 } }]);
+  ok(it.broker.values('mine').includes('{"sequence":1}'));
 });
 
 test('a restart of a paused or stopped connector does not run it', async () => {

@@ -75,7 +75,7 @@ export class Worker implements AsyncDisposable {
     this.#options = options;
     this.#topics = topics;
     this.#tables = tables;
-    this.#context = context;
+    this.#context = { ...context, startAgain: (name) => this.#applyInBackground(name) };
     this.#configs = context.configs;
   }
 
@@ -128,7 +128,7 @@ export class Worker implements AsyncDisposable {
 
   async offsets(name: string): Promise<readonly SourceOffset[]> {
     const config = this.#known(name);
-    if (this.#typeOf(config) !== 'sink') return this.#context.offsets.all(name);
+    if (this.#typeOf(config) !== 'sink') return (this.#runners.get(name) ?? this.#context).offsets.all(name);
     const committed = await this.#options.broker.committedOffsets(groupOf(name));
     return committed.map(({ topic, partition, offset }) => ({
       partition: { kafka_topic: topic, kafka_partition: partition },
@@ -220,6 +220,7 @@ export class Worker implements AsyncDisposable {
     this.#known(name);
     await this.#change(name, async () => {
       await this.#runners.get(name)?.stopTasks('UNASSIGNED');
+      await this.#runners.get(name)?.closeOffsets();
       this.#runners.delete(name);
       await this.#configs.remove(name);
       this.#context.statuses.remove(name);
@@ -294,7 +295,10 @@ export class Worker implements AsyncDisposable {
       [...this.#runners.values()].map((runner) => this.#change(runner.name, () => runner.stopTasks('UNASSIGNED'))),
     );
     // A broker that is away must not hold up the end: a status that is not written shows as an unclean end later.
-    const tablesClosed = this.#context.statuses.settled().then(() => Promise.all(this.#tables.map((t) => t.close())));
+    const own = [...this.#runners.values()].map((runner) => runner.closeOffsets());
+    const tablesClosed = this.#context.statuses
+      .settled()
+      .then(() => Promise.all([...own, ...this.#tables.map((t) => t.close())]));
     await withTimeout(tablesClosed, this.#options.gracefulStopMs ?? defaultGracefulStopMs, 'Closing the tables').catch(
       (error: unknown) => this.#options.log.warn('tables_not_closed', { reason: describeError(error) }),
     );
@@ -395,7 +399,13 @@ export class Worker implements AsyncDisposable {
       const connector = findConnector(connectors, config['connector.class'] ?? '');
       const resolved = resolve?.(config) ?? config;
       requireProducer(resolved);
-      return work({ name, connector, config: resolved, offsets: this.#context.offsets, broker });
+      return work({
+        name,
+        connector,
+        config: resolved,
+        offsets: (this.#runners.get(name) ?? this.#context).offsets,
+        broker,
+      });
     });
   }
 
