@@ -23,7 +23,7 @@ export interface ValidationContext {
   readonly converters?: RawConfig;
   readonly transforms?: TransformCatalogue;
   /** Whether the worker gives sources exactly-once delivery. */
-  readonly exactlyOnceSource?: boolean;
+  readonly exactlyOnceSources?: boolean;
 }
 
 /**
@@ -53,7 +53,7 @@ export function connectorValues(
   ];
   const checked = [
     ...withMoreErrors(validate(framework, config), {
-      ...exactlyOnceErrors(connector, config, context.exactlyOnceSource ?? false),
+      ...exactlyOnceErrors(connector, config, context.exactlyOnceSources ?? false),
       ...sinkErrors(connector, config),
     }),
     ...validateChain(config, context.transforms ?? builtInTransforms, otherClasses),

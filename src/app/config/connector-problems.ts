@@ -1,20 +1,19 @@
 /** What is wrong with the configuration of a connector, with the line of each key. */
 import { isError } from '../../base/errors.ts';
-import { unknownKeys, validate } from '../../config/config-def.ts';
 import type { RawConfig } from '../../config/raw.ts';
 import { secretTexts } from '../../config/secrets.ts';
 import type { Connector } from '../../connectors/contract.ts';
 import { Redaction } from '../../telemetry/redaction.ts';
-import { connectorOptions, frameworkPrefixes } from '../../worker/framework-config.ts';
 import { findConnector } from '../../worker/plugins.ts';
+import { unknownConnectorKeys } from '../../worker/unknown-keys.ts';
+import { connectorValues, type ValidationContext } from '../../worker/validation.ts';
 import { passwordKeys } from '../known-secrets.ts';
 import type { NamedConnector } from './app-config.ts';
 import type { ConfigProblem } from './problem.ts';
 import { type ProviderOptions, resolveConfig } from './providers.ts';
 
-export interface ConnectorCheck {
+export interface ConnectorCheck extends ValidationContext {
   readonly file: string;
-  readonly connectors: readonly Connector[];
   readonly providers: ProviderOptions;
   readonly lineOf: (key: string) => number | undefined;
   /** What stands before a key in messages: `connectors.trades.` */
@@ -46,22 +45,19 @@ export function connectorProblems({ name, config }: NamedConnector, check: Conne
   }
   try {
     const connector = findConnector(check.connectors, className);
-    const definition = connectorOptions(connector.config);
-    for (const { key, hint } of unknownKeys(definition, config, [
-      ...frameworkPrefixes,
-      ...(connector.prefixes ?? []),
-    ])) {
-      (check.unknown === 'error' ? problems : warnings).push(at(key, `unknown key.${hint}`));
-    }
     const resolved = resolveConfig({ ...config, name }, check.providers);
-    for (const { name: key, errors } of validate(definition, resolved)) {
+    const values = connectorValues({ ...config, name }, resolved, check);
+    for (const { key, reason } of unknownConnectorKeys(config, connector, values)) {
+      (check.unknown === 'error' ? problems : warnings).push(at(key, reason.replace(/^nothing reads it/, 'unknown key')));
+    }
+    for (const { name: key, errors } of values) {
       for (const error of errors) {
         const message = asWritten(error, config[key], resolved[key]);
         problems.push(at(key, withoutSecrets(message, resolved, check.connectors)));
       }
     }
   } catch (error) {
-    if (!isError(error, 'CONFIG_INVALID')) throw error;
+    if (!isError(error, 'CONFIG_INVALID') && !isError(error, 'INVALID_CONFIG')) throw error;
     problems.push(at('connector.class', error.message));
   }
   return { problems, warnings };
