@@ -16,6 +16,7 @@ import { lifecycleRoutes } from './lifecycle.ts';
 import { loggerRoutes } from './loggers.ts';
 import { metricRoutes } from './metrics.ts';
 import { offsetRoutes } from './offsets.ts';
+import { openApiRoute } from './openapi.ts';
 import { pluginRoutes } from './plugins.ts';
 import { errorHandler } from './refusal.ts';
 import { acceptJsonBodies, answerUnknownPaths, requireJsonAccepted } from './request-format.ts';
@@ -90,6 +91,7 @@ export function buildRestServer(options: RestServerOptions): FastifyInstance {
     topicRoutes(scope, context);
     pluginRoutes(scope, context);
     internalRoutes(scope);
+    openApiRoute(scope, version);
     if (loggers !== undefined) loggerRoutes(scope, loggers);
   });
   return server;

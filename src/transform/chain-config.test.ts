@@ -61,6 +61,7 @@ const cases: readonly (readonly [what: string, raw: RawConfig, keys: readonly st
         'transforms.a.type': 'DropHeaders',
         'transforms.a.headers': '',
         'transforms.a.negate': 'x',
+        'transforms.a.predicate': 'p',
       },
       [
         'transforms.a.type',
@@ -72,6 +73,14 @@ const cases: readonly (readonly [what: string, raw: RawConfig, keys: readonly st
       [
         'Invalid value [] for configuration headers: Empty list',
         'Invalid value x for configuration transforms.a.negate: Expected value to be either true or false',
+      ],
+    ],
+    [
+      'nothing can be negated without a predicate',
+      { transforms: 'a', 'transforms.a.type': 'Filter', 'transforms.a.negate': 'true' },
+      ['transforms.a.type', 'transforms.a.plugin.version', 'transforms.a.negate', 'transforms.a.predicate'],
+      [
+        "Config 'transforms.a.negate' was provided but there is no config 'transforms.a.predicate' defining a predicate to be negated.",
       ],
     ],
     [

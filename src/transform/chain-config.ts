@@ -93,11 +93,23 @@ function validateKind(
     const version = versionOption(kind, alias, group, found?.version ?? null);
     const own = found === undefined ? [] : sortedOptions({ ...found.config.options, ...kind.more });
     return [
-      validateType(`${prefix}type`, type, raw, classes, otherClasses, kind),
+      withErrors(validateType(`${prefix}type`, type, raw, classes, otherClasses, kind), negationError(prefix, raw)),
       ...validate(define({ [`${prefix}plugin.version`]: version }), raw),
       ...own.map(([key, option], i) => validateEmbedded(prefix, key, { ...option, group, order: i + 2 }, raw)),
     ];
   });
+}
+
+/** Of a transform: what is to be negated must be there. */
+function negationError(prefix: string, raw: RawConfigWithNulls): string | undefined {
+  const [negate, predicate] = [`${prefix}negate`, `${prefix}predicate`];
+  if (!prefix.startsWith('transforms.') || !(negate in raw) || predicate in raw) return undefined;
+  return `Config '${negate}' was provided but there is no config '${predicate}' defining a predicate to be negated.`;
+}
+
+/** Kafka's validator stops at the first problem that it finds. */
+function withErrors(value: ValidatedValue, first: string | undefined): ValidatedValue {
+  return first === undefined || value.errors.length > 0 ? value : { ...value, errors: [first] };
 }
 
 /** As Kafka orders the options of an embedded definition: required ones first, then by importance, then by name. */

@@ -48,7 +48,9 @@ export function connectorProblems({ name, config }: NamedConnector, check: Conne
     const resolved = resolveConfig({ ...config, name }, check.providers);
     const values = connectorValues({ ...config, name }, resolved, check);
     for (const { key, reason } of unknownConnectorKeys(config, connector, values)) {
-      (check.unknown === 'error' ? problems : warnings).push(at(key, reason.replace(/^nothing reads it/, 'unknown key')));
+      (check.unknown === 'error' ? problems : warnings).push(
+        at(key, reason.replace(/^nothing reads it/, 'unknown key')),
+      );
     }
     for (const { name: key, errors } of values) {
       for (const error of errors) {

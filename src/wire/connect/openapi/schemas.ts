@@ -1,0 +1,117 @@
+/** Shapes of the OpenAPI document: JSON Schema of what requests and answers hold. */
+
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+const text: JsonSchema = { type: 'string' };
+const textOrNull: JsonSchema = { type: ['string', 'null'] };
+const whole: JsonSchema = { type: 'integer' };
+const flag: JsonSchema = { type: 'boolean' };
+const anyObject: JsonSchema = { type: 'object' };
+const state: JsonSchema = { enum: ['UNASSIGNED', 'RUNNING', 'PAUSED', 'STOPPED', 'FAILED', 'RESTARTING'] };
+const connectorType: JsonSchema = { enum: ['source', 'sink', 'unknown'] };
+const logLevel: JsonSchema = { enum: ['OFF', 'FATAL', 'ERROR', 'WARN', 'INFO', 'DEBUG', 'TRACE', 'ALL'] };
+
+export const schemas = {
+  ErrorBody: object({ error_code: whole, message: text }),
+  ServerInfo: object({ version: text, commit: text, kafka_cluster_id: text }),
+  HealthInfo: object({ status: { enum: ['healthy', 'starting', 'unhealthy'] }, message: text }),
+  Config: {
+    type: 'object',
+    additionalProperties: textOrNull,
+    description: 'Flat map of options. Numbers and booleans are taken by their text',
+  },
+  CreateRequest: object(
+    {
+      name: text,
+      config: ref('Config'),
+      initial_state: { type: ['string', 'null'], description: 'RUNNING (default), PAUSED or STOPPED, in any case' },
+    },
+    ['name', 'config'],
+  ),
+  TaskId: object({ connector: text, task: whole }),
+  ConnectorInfo: object({ name: text, config: ref('Config'), tasks: listOf(ref('TaskId')), type: connectorType }),
+  TaskInfo: object({ id: ref('TaskId'), config: ref('Config') }),
+  StateInfo: object({ state, worker_id: text, version: textOrNull, trace: text }, ['state', 'worker_id', 'version']),
+  TaskStateInfo: object(
+    {
+      id: whole,
+      state,
+      worker_id: text,
+      version: textOrNull,
+      trace: text,
+      detail: { type: 'string', description: 'What the task says of itself; not of Kafka Connect' },
+    },
+    ['id', 'state', 'worker_id', 'version'],
+  ),
+  ConnectorStateInfo: object({
+    name: text,
+    connector: ref('StateInfo'),
+    tasks: listOf(ref('TaskStateInfo')),
+    type: connectorType,
+  }),
+  Expanded: mapOf(object({ info: ref('ConnectorInfo'), status: ref('ConnectorStateInfo') }, [])),
+  ActiveTopics: mapOf(object({ topics: listOf(text) })),
+  ConnectorOffsets: object({ offsets: listOf(object({ partition: anyObject, offset: anyObject })) }),
+  OffsetChanges: object({
+    offsets: listOf(
+      object({ partition: { type: ['object', 'null'] }, offset: { type: ['object', 'null'] } }, ['partition']),
+    ),
+  }),
+  Message: object({ message: text }),
+  Plugin: object({
+    class: text,
+    type: { enum: ['source', 'sink', 'transformation', 'predicate', 'converter', 'header_converter'] },
+    version: text,
+  }),
+  ConfigKeyInfo: object({
+    name: text,
+    type: text,
+    required: flag,
+    default_value: textOrNull,
+    importance: { enum: ['HIGH', 'MEDIUM', 'LOW'] },
+    documentation: text,
+    group: textOrNull,
+    width: text,
+    display_name: text,
+    dependents: listOf(text),
+    order: whole,
+  }),
+  ConfigValueInfo: object({
+    name: text,
+    value: textOrNull,
+    recommended_values: listOf(text),
+    errors: listOf(text),
+    visible: flag,
+  }),
+  ConfigInfos: object({
+    name: text,
+    error_count: whole,
+    groups: listOf(text),
+    configs: listOf(
+      object({ definition: { anyOf: [ref('ConfigKeyInfo'), { type: 'null' }] }, value: ref('ConfigValueInfo') }),
+    ),
+  }),
+  LoggerLevel: object({ level: logLevel, last_modified: { type: ['integer', 'null'] } }),
+  Loggers: mapOf(ref('LoggerLevel')),
+  LoggerChange: object({ level: { type: 'string', description: 'A level, in any case' } }),
+  Names: listOf(text),
+} as const;
+
+export type SchemaName = keyof typeof schemas;
+
+export function ref(name: string): JsonSchema {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+export function listOf(items: JsonSchema): JsonSchema {
+  return { type: 'array', items };
+}
+
+function mapOf(additionalProperties: JsonSchema): JsonSchema {
+  return { type: 'object', additionalProperties };
+}
+
+/** Every member is required unless it is said which are. */
+function object(properties: Readonly<Record<string, JsonSchema>>, required = Object.keys(properties)): JsonSchema {
+  return { type: 'object', properties, ...(required.length === 0 ? {} : { required }) };
+}
