@@ -161,6 +161,7 @@ async function openRest(
     log: log.child({}, 'tributary.rest'),
     maskSecrets: rest.maskSecrets,
     statusDetail: rest.statusDetail,
+    topicTracking: rest.topicTracking,
     // Where secrets are shown in clear, an error that quotes what was sent needs no mask.
     ...(rest.maskSecrets ? { redact: (text: string) => secrets.text(text) } : {}),
     loggers,

@@ -55,6 +55,8 @@ export interface RestSettings {
   readonly maskSecrets: boolean;
   /** Statuses say what a task says of itself, a member that Kafka Connect's answers do not have. */
   readonly statusDetail: boolean;
+  /** Whether REST tells which topics a connector has written to, and forgets them on request. */
+  readonly topicTracking: 'on' | 'without-reset' | 'off';
   readonly access: AccessRules;
   /** Listens where anybody comes, and asks nobody who they are. */
   readonly isAnonymous: boolean;

@@ -53,6 +53,7 @@ export function readConnectConfig(
     portOption: `"listeners" in ${file}`,
     maskSecrets: reader.text('rest.mask.secrets')?.toLowerCase() === 'true',
     statusDetail: false,
+    topicTracking: topicTrackingOf(reader),
     line: (key, value) => `${key}=${value}`,
     tls: () => listenerTlsOf(reader.values, (key, message) => reader.problem(key, message)),
   });
@@ -187,6 +188,12 @@ function tablesOfFile(reader: WorkerFile, file: string, hostname: string): AppCo
     offset: table('offset', `${groupId}-offsets`, 25),
     status: table('status', `${groupId}-status`, 5),
   };
+}
+
+function topicTrackingOf(reader: WorkerFile): 'on' | 'without-reset' | 'off' {
+  const isOff = (key: string): boolean => reader.text(key)?.toLowerCase() === 'false';
+  if (isOff('topic.tracking.enable')) return 'off';
+  return isOff('topic.tracking.allow.reset') ? 'without-reset' : 'on';
 }
 
 function brokerOf(reader: WorkerFile): string | undefined {

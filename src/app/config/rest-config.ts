@@ -23,6 +23,7 @@ export interface RestForm {
   readonly portOption: string;
   readonly maskSecrets: boolean;
   readonly statusDetail: boolean;
+  readonly topicTracking: 'on' | 'without-reset' | 'off';
   /** How a line of this file is written. */
   readonly line: (key: string, value: string) => string;
   /** Certificate and key of https:// listeners; undefined where it has said what is wrong. */
@@ -52,6 +53,7 @@ export function restSettingsOf(keys: RestKeys, form: RestForm): RestSettings | u
     advertised: advertisedOf(keys, listeners),
     maskSecrets: form.maskSecrets,
     statusDetail: form.statusDetail,
+    topicTracking: form.topicTracking,
     isAnonymous: anybody !== undefined,
     portOption: form.portOption,
     access: {

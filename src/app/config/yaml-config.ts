@@ -131,6 +131,7 @@ function restOf(
     portOption: '--listen (or "worker.listen" in the file)',
     maskSecrets: values['rest.mask.secrets'],
     statusDetail: true,
+    topicTracking: 'on',
     line: (key, value) => `${key}: ${value}`,
     tls: () => tlsOf(keys, values['rest.tls.client.auth']),
   });
