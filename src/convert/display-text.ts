@@ -29,6 +29,7 @@ export function displayText(schema: Schema | null, value: unknown): string | und
     case 'number':
       return numberText(schema, value);
     case 'object':
+      if (hasOwnText(value)) return String(value);
       return schema?.type === 'struct' ? structText(schema, value) : mapText(value);
     default:
       return undefined;
@@ -62,6 +63,11 @@ function structText(schema: Schema, value: object): string {
     .map(({ name, schema: field }) => ({ name, field, item: (value as Record<string, unknown>)[name] }))
     .filter(({ item }) => item !== null && item !== undefined);
   return `Struct{${fields.map(({ name, field, item }) => `${name}=${displayText(field, item)}`).join(',')}}`;
+}
+
+/** As in Java, the text of a structure is its class's own, where a connector has made one. */
+function hasOwnText(value: object): boolean {
+  return typeof value.toString === 'function' && value.toString !== Object.prototype.toString;
 }
 
 function mapText(value: object): string {

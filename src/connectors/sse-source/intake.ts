@@ -9,9 +9,9 @@ import { BoundedLog } from '../../telemetry/bounded-log.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { EventStreamSink } from '../../wire/sse/event-stream-parser.ts';
 import { type EventName, EventNames } from './event-names.ts';
-import { eventSchema } from './event-schema.ts';
 import { GapTracker } from './gaps.ts';
 import { type DropReason, dropReasons, type Meters } from './meters.ts';
+import { eventSchema, ServerSentEvent } from './server-sent-event.ts';
 import type { EventSettings, QueueSettings } from './settings.ts';
 
 /** Share of the queue at which a warning is due. */
@@ -201,7 +201,7 @@ export class Intake implements EventStreamSink {
       partition: null,
       key: keyBytes,
       keySchema: keyBytes === null ? null : STRING,
-      value: this.#asStruct ? { event: name.bytes, id, data } : data,
+      value: this.#asStruct ? new ServerSentEvent(name.bytes, id, data) : data,
       valueSchema: this.#valueSchema,
       headers: headers.length === 0 ? noSourceHeaders : this.#headers(headers, name, id),
       timestampMs: null,
@@ -263,7 +263,7 @@ export class Intake implements EventStreamSink {
 /** What a record counts in the queue. */
 function bytesOf({ value }: SourceRecord): number {
   if (value instanceof Uint8Array) return value.length;
-  const { event, id, data } = value as { event: Uint8Array; id: Uint8Array | null; data: Uint8Array };
+  const { event, id, data } = value as ServerSentEvent;
   return event.length + (id?.length ?? 0) + data.length;
 }
 
