@@ -42,6 +42,10 @@ function find(argv: readonly string[]): { command: Command | string; args: reado
     throw new TributaryError('USAGE', `Unknown command "${first}".${suggest(first, known)} See "tributary --help".`);
   }
   const two = group.find(({ name }) => name === `${first} ${second}`);
+  // A script in place of a verb is run.
+  const run =
+    two === undefined && /\.sql$/i.test(second) ? group.find(({ name }) => name === `${first} run`) : undefined;
+  if (run !== undefined) return { command: run, args: argv.slice(1) };
   if (two !== undefined) return { command: two, args: argv.slice(2) };
   if (second === '' || second === '--help' || second === '-h') return { command: first, args: [] };
   const known = group.map(({ name }) => name.slice(first.length + 1));

@@ -13,7 +13,7 @@ import { copy } from './copy.ts';
 import { dryRun } from './dry-run.ts';
 import { hashPassword } from './hash-password.ts';
 import { produce } from './produce.ts';
-import { sqlCheck, sqlExplain, sqlTest } from './sql.ts';
+import { sqlCheck, sqlExplain, sqlRun, sqlTest } from './sql.ts';
 import { start } from './start.ts';
 import { tap } from './tap.ts';
 import { topicsCreate } from './topics-create.ts';
@@ -36,6 +36,7 @@ export const commands: readonly Command[] = [
   topicsDescribe,
   topicsDelete,
   copy,
+  sqlRun,
   sqlCheck,
   sqlExplain,
   sqlTest,

@@ -66,3 +66,32 @@ export const sqlTest = command({
     return failures.length === 0 ? 0 : 1;
   },
 });
+
+export const sqlRun = command({
+  name: 'sql run',
+  summary: 'Runs a script of streaming SQL until Ctrl-C: `tributary sql FILE` is the same',
+  operands: [script],
+  options: {
+    execute: {
+      kind: 'text',
+      short: 'e',
+      value: 'STATEMENT',
+      doc: 'One statement more; rows of a bare SELECT are shown',
+    },
+    broker: {
+      kind: 'text',
+      value: 'ADDRESS',
+      doc: 'For topics: embedded:DIR or kafka://HOST:PORT (default embedded:./data)',
+    },
+  },
+  examples: ['tributary sql app.sql', `tributary sql run app.sql -e "SELECT * FROM Trades"`],
+  async run({ options, operands, io }) {
+    const { readScript } = await import('../app/sql-files.ts');
+    const { runSql } = await import('../app/sql-run.ts');
+    let code = 0;
+    const wrong = await withProblems(async () => {
+      code = await runSql({ script: readScript(operands[0]!), ...options }, io);
+    }, io.stderr);
+    return Math.max(code, wrong);
+  },
+});

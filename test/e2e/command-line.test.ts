@@ -35,6 +35,7 @@ const commands = [
   'topics describe',
   'topics delete',
   'copy',
+  'sql run',
   'sql check',
   'sql explain',
   'sql test',

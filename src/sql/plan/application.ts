@@ -116,6 +116,12 @@ export class Application {
     return this.nowMs;
   }
 
+  /** When the next timer is due, if no row comes; undefined where there is none. */
+  get nextDue(): number | undefined {
+    this.watchIdle();
+    return this.clock.nextDue;
+  }
+
   /** A typed row enters a stream, at the present time. */
   push(stream: string, values: Values): void {
     this.deliver(this.node(stream), { values, timestamp: this.nowMs });

@@ -1,0 +1,177 @@
+import { Buffer } from 'node:buffer';
+import { sleep } from '../../base/abort.ts';
+import { backoffMs } from '../../base/backoff.ts';
+import { describeError, isError } from '../../base/errors.ts';
+import type { Broker, Producer } from '../../broker/broker.ts';
+import type { SinkTask } from '../../connectors/contract.ts';
+import { partitionForKey } from '../../record/partitioner.ts';
+import type { ProduceRecord } from '../../record/record.ts';
+import type { Log } from '../../telemetry/log.ts';
+import type { StreamPlan } from '../check/stream-plan.ts';
+import { type SinkMapper, sinkMapper } from '../mapping/sink-mapper.ts';
+import { textOf } from '../values/cast.ts';
+import type { Row, Value } from '../values/value.ts';
+
+/** Takes the messages of rows to where they go; fails when that is not possible. */
+export interface Destination {
+  write(rows: readonly Row[], messages: readonly Uint8Array[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function lineDestination(print: (line: string) => void): Destination {
+  return {
+    async write(_rows, messages) {
+      for (const message of messages) print(Buffer.from(message).toString());
+    },
+    async close() {},
+  };
+}
+
+export function connectorDestination(task: SinkTask): Destination {
+  return {
+    write: (rows, messages) =>
+      task.write(
+        messages.map((value, offset) => ({
+          topic: '',
+          partition: 0,
+          offset,
+          key: null,
+          value,
+          headers: [],
+          timestampMs: rows[offset]!.timestamp,
+        })),
+      ),
+    close: () => task.close(),
+  };
+}
+
+/** A topic; it is made where it is missing. Rows without a key take turns among the partitions, a batch at a time. */
+export async function topicDestination(broker: Broker, { options, columns }: StreamPlan): Promise<Destination> {
+  const topic = options.values.get('kafka.topic')!;
+  const key = columns.findIndex(({ name }) => name === options.values.get('kafka.key'));
+  try {
+    await broker.describeTopic(topic);
+  } catch (error) {
+    if (!isError(error, 'UNKNOWN_TOPIC')) throw error;
+    await broker.createTopic({ name: topic });
+  }
+  const producer = await broker.producer();
+  let turn = 0;
+  return {
+    async write(rows, messages) {
+      const count = await producer.partitionCount(topic);
+      const next = turn++ % count;
+      const byPartition = new Map<number, ProduceRecord[]>();
+      for (const [index, value] of messages.entries()) {
+        const { values, timestamp } = rows[index]!;
+        const bytes = key === -1 ? null : keyBytes(values[key]!);
+        const partition = bytes === null ? next : partitionForKey(bytes, count);
+        const record = { key: bytes, value, headers: [], timestampMs: Math.max(0, timestamp) };
+        const records = byPartition.get(partition);
+        if (records === undefined) byPartition.set(partition, [record]);
+        else records.push(record);
+      }
+      await Promise.all([...byPartition].map(([partition, records]) => producer.send(topic, partition, records)));
+    },
+    close: () => closeProducer(producer),
+  };
+}
+
+function keyBytes(value: Value): Uint8Array | null {
+  if (value === null || value instanceof Uint8Array) return value;
+  return Buffer.from(typeof value === 'object' ? '' : textOf(value));
+}
+
+async function closeProducer(producer: Producer): Promise<void> {
+  await producer.flush();
+  await producer.close();
+}
+
+export interface SinkEvents {
+  /** Rows that were given up, after everything the strategy says was tried. */
+  dropped(stream: string, rows: readonly Row[], messages: readonly Uint8Array[], error: unknown): void;
+  failed(error: unknown): void;
+}
+
+/** Rows of one stream on their way out: collected while the engine works, written in batches, one at a time. */
+export class Sink {
+  private readonly stream: StreamPlan;
+  private readonly destination: Destination;
+  private readonly events: SinkEvents;
+  private readonly log: Log;
+  private readonly signal: AbortSignal;
+  private readonly map: SinkMapper;
+  private rows: Row[] = [];
+  private writing: Promise<void> = Promise.resolve();
+
+  constructor(stream: StreamPlan, destination: Destination, events: SinkEvents, log: Log, signal: AbortSignal) {
+    this.stream = stream;
+    this.destination = destination;
+    this.events = events;
+    this.log = log;
+    this.signal = signal;
+    this.map = sinkMapper(stream);
+  }
+
+  push(row: Row): void {
+    this.rows.push(row);
+  }
+
+  /** Resolves when everything pushed so far has been written, or given up. */
+  flush(): Promise<void> {
+    if (this.rows.length > 0) {
+      const rows = this.rows;
+      this.rows = [];
+      this.writing = this.writing.then(() => this.write(rows));
+    }
+    return this.writing;
+  }
+
+  private async write(rows: readonly Row[]): Promise<void> {
+    const messages = rows.map((row) => {
+      const message = this.map(row);
+      return typeof message === 'string' ? Buffer.from(message) : message;
+    });
+    const { values } = this.stream.options;
+    const strategy = values.get('error.strategy') ?? 'drop';
+    const tries = strategy === 'retry' ? Math.max(1, Number(values.get('error.retry.max-attempts') ?? 3)) : 1;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.destination.write(rows, messages);
+        return;
+      } catch (error) {
+        this.log.warn('sql_sink_failed', { stream: this.stream.name, reason: describeError(error), attempt });
+        if (attempt < tries && !this.signal.aborted) {
+          await sleep(retryDelayMs(values, attempt), this.signal);
+          continue;
+        }
+        if (strategy === 'fail') this.events.failed(error);
+        else this.events.dropped(this.stream.name, rows, messages, error);
+        return;
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.flush();
+    await this.destination.close();
+  }
+}
+
+function retryDelayMs(values: ReadonlyMap<string, string>, attempt: number): number {
+  const baseMs = durationMs(values.get('error.retry.initial-delay') ?? '100ms');
+  const maxMs = durationMs(values.get('error.retry.max-delay') ?? '30s');
+  switch (values.get('error.retry.backoff')) {
+    case 'fixed':
+      return baseMs;
+    case 'linear':
+      return Math.min(baseMs * attempt, maxMs);
+    default:
+      return backoffMs(attempt, { baseMs, maxMs, jitter: 0 }, () => 0);
+  }
+}
+
+function durationMs(text: string): number {
+  const [, amount = '0', unit = 'ms'] = /^(\d+)(ms|s|m|h)?$/i.exec(text) ?? [];
+  return Number(amount) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[unit.toLowerCase() as 'ms' | 's' | 'm' | 'h'];
+}
