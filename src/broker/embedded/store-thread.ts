@@ -5,14 +5,16 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { isError, TributaryError } from '../../base/errors.ts';
 import type { Failure, StoreRead, StoreWrite } from './protocol.ts';
-import { pageBytes } from './schema.ts';
+import { logBytes, pageBytes } from './schema.ts';
 import { asFailure, storeError } from './sqlite-errors.ts';
 import { Store } from './store.ts';
 import type { StoreAnswer, StoreRequest, StoreThreadData } from './thread-messages.ts';
 
 /**
- * A checkpoint moves the write-ahead log into the file. At this much written it pays, and the log stays small. It is made
- * after the answer, so that no sender waits for it.
+ * A checkpoint moves the write-ahead log into the file, after the answer, but whoever comes meanwhile waits for it. It takes
+ * as long as there are different pages in the log: so it is made at that much in batches, which bounds each wait. Small
+ * commits write the same pages again and again; they are let go on up to the bound of the log, or checkpoints would come
+ * several times a second, and be what one commit in a hundred waits for.
  */
 const checkpointBytes = 8 * 1024 * 1024;
 /** Pages that a commit writes beside the batches themselves, about. */
@@ -24,6 +26,7 @@ if (parentPort === null) throw new TributaryError('INTERNAL', 'store-thread.ts r
 const port = parentPort;
 const options = workerData as StoreThreadData;
 let written = 0;
+let logged = 0;
 let isTrimming = false;
 
 const opened = open();
@@ -69,10 +72,12 @@ function commit(store: Store, requests: readonly StoreRequest[]): void {
   const { results, partitions } = store.commit(writes);
   const buffers = writes.flatMap((write) => (write.kind === 'append' ? [write.buffer] : []));
   answer({ kind: 'committed', ids, results, partitions, buffers }, buffers);
-  written += writes.reduce((sum, write) => sum + bytesOf(write), commitPages * pageBytes);
+  const bytes = writes.reduce((sum, write) => sum + bytesOf(write), 0);
+  written += bytes;
+  logged += bytes + commitPages * pageBytes;
   upkeep(() => {
-    if (written < checkpointBytes) return;
-    written = 0;
+    if (written < checkpointBytes && logged < logBytes) return;
+    written = logged = 0;
     store.checkpoint();
   });
 }
