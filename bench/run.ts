@@ -40,7 +40,7 @@ const [name] = positionals;
 const benchmark = name === undefined ? undefined : benchmarks[name];
 if (benchmark === undefined) {
   if (name !== undefined) console.error(`Unknown benchmark "${name}".`);
-  console.log('npm run bench -- NAME [--json] [--broker embedded|kafka] [--runs N]\n');
+  console.log('npm run bench -- NAME [--json] [--broker embedded|kafka|null] [--runs N]\n');
   for (const [known, { about }] of Object.entries(benchmarks)) console.log(`  ${known.padEnd(10)} ${about}`);
   process.exitCode = name === undefined ? 0 : 2;
 } else {

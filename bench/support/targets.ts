@@ -1,15 +1,26 @@
 /** Where a benchmark's records go, and how they are looked at afterwards. */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { codecs } from '../../src/app/codecs.ts';
 import type { Broker } from '../../src/broker/broker.ts';
 import { openEmbeddedBroker } from '../../src/broker/embedded/embedded.ts';
 import { startKafka } from '../../test/support/kafka.ts';
+import type { StandInCounts } from '../stand-in/log.ts';
+
+/** The topic of every benchmark; the stand-in discards it. */
+export const benchTopic = 'bench';
 
 export interface Target extends AsyncDisposable {
   /** For the configuration: `embedded:DIR`, `kafka://host:port`. */
   readonly address: string;
-  /** Sequence numbers of a topic's messages, in its order, once the writer has ended. */
-  sequences(topic: string): AsyncIterable<number>;
+  /** Looks for the feed's numbers 0 to `count` - 1 in a topic, once the writer has ended. */
+  check(topic: string, count: number): Promise<Losses>;
+}
+
+export interface Losses {
+  readonly lost: number;
+  readonly doubled: number;
 }
 
 export async function openTarget(kind: string, folder: string): Promise<Target> {
@@ -18,9 +29,9 @@ export async function openTarget(kind: string, folder: string): Promise<Target> 
       const directory = join(folder, 'data');
       return {
         address: `embedded:${directory}`,
-        async *sequences(topic) {
+        async check(topic, count) {
           await using broker = await openEmbeddedBroker({ directory, codecs });
-          yield* sequencesOf(broker, topic);
+          return lossesIn(sequencesOf(broker, topic), count);
         },
         async [Symbol.asyncDispose]() {},
       };
@@ -29,17 +40,53 @@ export async function openTarget(kind: string, folder: string): Promise<Target> 
       const kafka = await startKafka();
       return {
         address: `kafka://${kafka.bootstrap}`,
-        async *sequences(topic) {
+        async check(topic, count) {
           const { openKafkaBroker } = await import('../../src/broker/kafka/kafka.ts');
           await using broker = await openKafkaBroker({ bootstrap: [kafka.bootstrap], codecs });
-          yield* sequencesOf(broker, topic);
+          return lossesIn(sequencesOf(broker, topic), count);
         },
         [Symbol.asyncDispose]: () => kafka[Symbol.asyncDispose](),
       };
     }
+    case 'null':
+      return openStandIn();
     default:
-      throw new Error(`Unknown broker "${kind}": must be embedded or kafka`);
+      throw new Error(`Unknown broker "${kind}": must be embedded, kafka or null`);
   }
+}
+
+/** Beside the feed on the first core: what it costs there is less than what the feed does. */
+async function openStandIn(): Promise<Target> {
+  const child = fork(join(import.meta.dirname, '../stand-in/main.ts'), [benchTopic], {
+    execPath: 'taskset',
+    execArgv: ['-c', '0', process.execPath],
+  });
+  const [{ port }] = (await once(child, 'message')) as [{ port: number }];
+  return {
+    address: `kafka://127.0.0.1:${port}`,
+    async check(_topic, count) {
+      child.send('counts');
+      const [{ counts }] = (await once(child, 'message')) as [{ counts: StandInCounts }];
+      const { records, missing, doubled } = counts;
+      return { lost: Math.max(missing, count - records), doubled: Math.max(doubled, records - count) };
+    },
+    async [Symbol.asyncDispose]() {
+      child.disconnect();
+      if (child.exitCode === null) await once(child, 'exit');
+    },
+  };
+}
+
+async function lossesIn(sequences: AsyncIterable<number>, count: number): Promise<Losses> {
+  const seen = new Uint8Array(count);
+  let doubled = 0;
+  for await (const sequence of sequences) {
+    if (seen[sequence] === 1) doubled++;
+    seen[sequence] = 1;
+  }
+  let lost = 0;
+  for (const flag of seen) if (flag === 0) lost++;
+  return { lost, doubled };
 }
 
 /** Each message is JSON that says `"seq":   123` in its first hundred bytes. */
