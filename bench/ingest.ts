@@ -31,21 +31,26 @@ interface Run {
 const size = 200;
 const acknowledged = 'kafka_connect_source_task_source_record_write_total';
 
-export async function run(options: IngestOptions): Promise<void> {
+export function run(options: IngestOptions): Promise<void> {
+  return ingest('ingest', false, options);
+}
+
+/** `compressed`: the feed deflates each message as it sends it, at zlib's level 1. */
+export async function ingest(name: string, compressed: boolean, options: IngestOptions): Promise<void> {
   buildTools();
-  const count = options.smoke ? 20_000 : 4_000_000;
+  const count = options.smoke ? 20_000 : compressed ? 2_000_000 : 4_000_000;
   const runs = options.runs ?? (options.smoke ? 1 : 3);
   const kinds = options.broker === undefined ? (['embedded', 'null', 'kafka'] as const) : [options.broker];
   if (!options.json) {
     console.log(
-      `ingest: ${showCount(count)} text messages of ${size} B over one WebSocket, ${runs} runs each\n${machineLine()}\n`,
+      `${name}: ${showCount(count)} text messages of ${size} B over one WebSocket, ${runs} runs each\n${machineLine()}\n`,
     );
   }
   for (const kind of kinds) {
     const results: Run[] = [];
-    for (let i = 0; i < runs; i++) results.push(await once(kind, count));
+    for (let i = 0; i < runs; i++) results.push(await once(kind, count, compressed));
     const figures = {
-      benchmark: 'ingest',
+      benchmark: name,
       broker: kind,
       count,
       size,
@@ -69,13 +74,13 @@ export async function run(options: IngestOptions): Promise<void> {
   }
 }
 
-async function once(kind: string, count: number): Promise<Run> {
+async function once(kind: string, count: number, deflate: boolean): Promise<Run> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-ingest-'));
   try {
     await using target = await openTarget(kind, folder);
     // An embedded target leaves a core for each side; with a real Kafka three processes share two cores.
     const apart = kind !== 'kafka';
-    await using feed = await startFeed({ rate: 0, count, size, ...(apart ? { core: 0 } : {}) });
+    await using feed = await startFeed({ rate: 0, count, size, deflate, ...(apart ? { core: 0 } : {}) });
     await using tributary = await startTributary({
       broker: target.address,
       ...(apart ? { core: 1 } : {}),

@@ -23,6 +23,18 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: 'receive to acknowledge at 10 000 messages/s; first record after the start',
     load: () => import('./latency.ts'),
   },
+  'ingest-compressed': {
+    about: 'the same over permessage-deflate',
+    load: () => import('./ingest-compressed.ts'),
+  },
+  idle: {
+    about: 'memory and processor time of 0, 1 and 100 connectors that hear nothing',
+    load: () => import('./idle.ts'),
+  },
+  recovery: {
+    about: 'kill -9 under load: time to the next record, and what is missing',
+    load: () => import('./recovery.ts'),
+  },
   codec: { about: 'record batches: encode and decode, one core', load: () => import('./codec.ts') },
 };
 
@@ -41,7 +53,7 @@ const benchmark = name === undefined ? undefined : benchmarks[name];
 if (benchmark === undefined) {
   if (name !== undefined) console.error(`Unknown benchmark "${name}".`);
   console.log('npm run bench -- NAME [--json] [--broker embedded|kafka|null] [--runs N]\n');
-  for (const [known, { about }] of Object.entries(benchmarks)) console.log(`  ${known.padEnd(10)} ${about}`);
+  for (const [known, { about }] of Object.entries(benchmarks)) console.log(`  ${known.padEnd(18)} ${about}`);
   process.exitCode = name === undefined ? 0 : 2;
 } else {
   const { run } = await benchmark.load();

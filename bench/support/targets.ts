@@ -16,6 +16,8 @@ export interface Target extends AsyncDisposable {
   readonly address: string;
   /** Looks for the feed's numbers 0 to `count` - 1 in a topic, once the writer has ended. */
   check(topic: string, count: number): Promise<Losses>;
+  /** The feed's numbers in a topic, in its order, once the writer has ended. A target that discards has none. */
+  sequences(topic: string): AsyncIterable<number>;
 }
 
 export interface Losses {
@@ -27,24 +29,28 @@ export async function openTarget(kind: string, folder: string): Promise<Target> 
   switch (kind) {
     case 'embedded': {
       const directory = join(folder, 'data');
+      const sequences = async function* (topic: string): AsyncGenerator<number> {
+        await using broker = await openEmbeddedBroker({ directory, codecs });
+        yield* sequencesOf(broker, topic);
+      };
       return {
         address: `embedded:${directory}`,
-        async check(topic, count) {
-          await using broker = await openEmbeddedBroker({ directory, codecs });
-          return lossesIn(sequencesOf(broker, topic), count);
-        },
+        sequences,
+        check: (topic, count) => lossesIn(sequences(topic), count),
         async [Symbol.asyncDispose]() {},
       };
     }
     case 'kafka': {
       const kafka = await startKafka();
+      const sequences = async function* (topic: string): AsyncGenerator<number> {
+        const { openKafkaBroker } = await import('../../src/broker/kafka/kafka.ts');
+        await using broker = await openKafkaBroker({ bootstrap: [kafka.bootstrap], codecs });
+        yield* sequencesOf(broker, topic);
+      };
       return {
         address: `kafka://${kafka.bootstrap}`,
-        async check(topic, count) {
-          const { openKafkaBroker } = await import('../../src/broker/kafka/kafka.ts');
-          await using broker = await openKafkaBroker({ bootstrap: [kafka.bootstrap], codecs });
-          return lossesIn(sequencesOf(broker, topic), count);
-        },
+        sequences,
+        check: (topic, count) => lossesIn(sequences(topic), count),
         [Symbol.asyncDispose]: () => kafka[Symbol.asyncDispose](),
       };
     }
@@ -64,6 +70,10 @@ async function openStandIn(): Promise<Target> {
   const [{ port }] = (await once(child, 'message')) as [{ port: number }];
   return {
     address: `kafka://127.0.0.1:${port}`,
+    // biome-ignore lint/correctness/useYield: it says that there is nothing to give
+    async *sequences() {
+      throw new Error('The stand-in discards what it gets: use --broker embedded or kafka');
+    },
     async check(_topic, count) {
       child.send('counts');
       const [{ counts }] = (await once(child, 'message')) as [{ counts: StandInCounts }];

@@ -27,8 +27,12 @@ export interface Tributary extends AsyncDisposable {
   metric(name: string): Promise<number>;
   /** Buckets of a histogram, cumulated: upper bound in seconds and count. */
   buckets(name: string): Promise<Buckets>;
+  /** True once it answers. */
+  isUp(): Promise<boolean>;
   /** Ctrl-C, and the end of the process. */
   stop(): Promise<void>;
+  /** kill -9. */
+  kill(): Promise<void>;
 }
 
 export async function startTributary(options: TributaryOptions): Promise<Tributary> {
@@ -65,7 +69,9 @@ export async function startTributary(options: TributaryOptions): Promise<Tributa
     startedAtMs,
     metric: async (name) => sumOf(await scrapeOrEmpty(scrape, child), name),
     buckets: async (name) => bucketsOf(await scrape(), name),
+    isUp: async () => (await scrapeOrEmpty(scrape, child)) !== '',
     stop,
+    kill: () => end(child, 'SIGKILL'),
     async [Symbol.asyncDispose]() {
       await end(child, 'SIGKILL');
       rmSync(folder, { recursive: true, force: true });

@@ -1,0 +1,102 @@
+/**
+ * kill -9 under load. The feed goes on as a public one would: what it says while nobody listens is gone. Told are the time
+ * from the restart to the next acknowledged message; how many messages are missing from the topic between the last one
+ * stored before the kill and the first one after it, which is what the feed said meanwhile and what was received and not
+ * yet acknowledged; and holes or doubled messages anywhere else, of which there must be none.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { machineLine } from './support/machine.ts';
+import { showSpread, spread } from './support/stats.ts';
+import { startSteadyFeed } from './support/steady-feed.ts';
+import { benchTopic, openTarget } from './support/targets.ts';
+import { startTributary } from './support/tributary.ts';
+
+const acknowledged = 'kafka_connect_source_task_source_record_write_total';
+const perSecond = 20_000;
+
+export async function run(options: {
+  readonly json: boolean;
+  readonly smoke: boolean;
+  readonly broker: string | undefined;
+  readonly runs: number | undefined;
+}): Promise<void> {
+  const runs = options.runs ?? (options.smoke ? 1 : 3);
+  if (!options.json) console.log(`recovery: kill -9 at ${perSecond} messages/s, ${runs} runs each\n${machineLine()}\n`);
+  for (const kind of options.broker === undefined ? ['embedded', 'kafka'] : [options.broker]) {
+    const results = [];
+    for (let i = 0; i < runs; i++) results.push(await once(kind, options.smoke ? 5_000 : 60_000));
+    const figures = {
+      benchmark: 'recovery',
+      broker: kind,
+      restartMs: spread(results.map((r) => r.restartMs)),
+      acknowledgedLost: results.reduce((sum, r) => sum + r.acknowledgedLost, 0),
+      gapMs: spread(results.map((r) => (r.gap / perSecond) * 1000)),
+      otherHoles: results.reduce((sum, r) => sum + r.otherHoles, 0),
+      doubled: results.reduce((sum, r) => sum + r.doubled, 0),
+    };
+    if (options.json) console.log(JSON.stringify(figures));
+    else {
+      console.log(`${kind.padEnd(9)} restart to next record ${showSpread(figures.restartMs, (v) => v.toFixed(0))} ms`);
+      console.log(
+        `          feed's time that is missing ${showSpread(figures.gapMs, (v) => v.toFixed(0))} ms; acknowledged and lost ${figures.acknowledgedLost}, other holes ${figures.otherHoles}, doubled ${figures.doubled}\n`,
+      );
+    }
+    if (figures.acknowledgedLost + figures.otherHoles + figures.doubled > 0) process.exitCode = 1;
+  }
+}
+
+async function once(kind: string, count: number) {
+  const folder = mkdtempSync(join(tmpdir(), 'tributary-recovery-'));
+  try {
+    await using target = await openTarget(kind, folder);
+    await using feed = await startSteadyFeed(perSecond);
+    const options = {
+      broker: target.address,
+      connectors: { bench: { 'connector.class': 'websocket', 'websocket.url': feed.url, 'kafka.topic': benchTopic } },
+    };
+    let seen = 0;
+    {
+      await using first = await startTributary(options);
+      while (seen < count) {
+        seen = Math.max(seen, await first.metric(acknowledged));
+        await pause(20);
+      }
+      await first.kill();
+    }
+    await using second = await startTributary(options);
+    while ((await second.metric(acknowledged)) === 0) await pause(5);
+    const restartMs = performance.now() - second.startedAtMs;
+    const again = await second.metric(acknowledged);
+    while ((await second.metric(acknowledged)) < again + count / 2) await pause(20);
+    await second.stop();
+
+    let stored = 0;
+    let doubled = 0;
+    let last = -1;
+    const gaps: number[] = [];
+    for await (const sequence of target.sequences(benchTopic)) {
+      if (sequence <= last) doubled++;
+      else {
+        if (stored > 0 && sequence > last + 1) gaps.push(sequence - last - 1);
+        last = sequence;
+      }
+      stored++;
+    }
+    const total = stored - doubled;
+    return {
+      restartMs,
+      doubled,
+      gap: gaps[0] ?? 0,
+      otherHoles: Math.max(gaps.length - 1, 0),
+      acknowledgedLost: Math.max(seen + (again + count / 2) - total, 0),
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

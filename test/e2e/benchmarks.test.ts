@@ -1,0 +1,40 @@
+/** Each benchmark with tiny counts: it runs, loses nothing, and its output has its form. Nothing is timed. */
+import { equal, ok } from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { test } from 'node:test';
+import { root, watch } from './support/run.ts';
+
+const runs: readonly (readonly [string, string, readonly string[]])[] = [
+  ['ingest', 'embedded', ['perSecond', 'cpuUsPerMessage', 'peakMb']],
+  ['ingest', 'null', ['perSecond', 'cpuUsPerMessage', 'peakMb']],
+  ['ingest-compressed', 'embedded', ['perSecond', 'cpuUsPerMessage', 'peakMb']],
+  ['latency', 'embedded', ['p50Ms', 'p99Ms', 'firstRecordMs', 'residentMb']],
+  ['idle', 'embedded', ['residentMb', 'cpuPercent']],
+  ['recovery', 'embedded', ['restartMs', 'gapMs']],
+  ['codec', '', []],
+];
+
+for (const [name, broker, spreads] of runs) {
+  test(`the benchmark ${name} runs${broker === '' ? '' : ` with the broker ${broker}`} and loses nothing`, async () => {
+    const words = ['bench/run.ts', name, '--smoke', '--json', ...(broker === '' ? [] : ['--broker', broker])];
+    await using running = watch(
+      spawn(process.execPath, words, {
+        cwd: root,
+        env: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
+        stdio: ['pipe', 'pipe', 'pipe'],
+      }),
+    );
+    const { code, stdout, stderr } = await running.ended;
+    equal(code, 0, stderr);
+    const lines = stdout.trim().split('\n');
+    for (const line of lines) {
+      const figures = JSON.parse(line);
+      equal(figures.benchmark, name);
+      for (const key of spreads) {
+        const { median, min, max } = figures[key];
+        ok(min <= median && median <= max, `${key} in ${line}`);
+      }
+      for (const key of ['lost', 'doubled', 'acknowledgedLost', 'otherHoles']) equal(figures[key] ?? 0, 0, line);
+    }
+  });
+}
