@@ -1,6 +1,6 @@
-import { deepEqual, equal, throws } from 'node:assert/strict';
+import { deepEqual, throws } from 'node:assert/strict';
 import { test } from 'node:test';
-import { connectorProducer, idleClientKeys, producerOverrides, unparsableOverride } from './client-overrides.ts';
+import { connectorProducer, idleClientKeys, producerOverrides } from './client-overrides.ts';
 
 test('settings that mean something act', () => {
   const settings = {
@@ -48,14 +48,6 @@ for (const [key, value, problem] of [
     });
   });
 }
-
-test('before a connector is made only what cannot be parsed is found', () => {
-  equal(unparsableOverride({ 'producer.override.acks': 'banana' }), undefined);
-  equal(
-    unparsableOverride({ 'producer.override.acks': 'banana', 'producer.override.linger.ms': 'x' }),
-    'Invalid value x for configuration linger.ms: Not a number of type LONG',
-  );
-});
 
 test('settings of other clients are known by name', () => {
   deepEqual(idleClientKeys({ 'admin.override.x': '1', 'consumer.override.y': '2', topic: 't' }), [

@@ -7,7 +7,6 @@ import { suggest } from '../base/nearest.ts';
 import type { CompressionName, ProducerOptions } from '../broker/broker.ts';
 import { type AnyOption, define, validate } from '../config/config-def.ts';
 import { boolean, double, int, long, oneOf, range, string } from '../config/option.ts';
-import { parseValue } from '../config/parse-value.ts';
 import { type RawConfig, withoutPrefix } from '../config/raw.ts';
 
 const at = (min: number) => ({ default: null, doc: '', validate: range(min, undefined, true) });
@@ -123,16 +122,6 @@ export function connectorProducer(config: RawConfig): ProducerOverrides {
 /** Other clients that a connector may set something for: here they are the worker's own. */
 export function idleClientKeys(config: RawConfig): readonly string[] {
   return Object.keys(config).filter((key) => /^(admin|consumer)\.override\./.test(key));
-}
-
-/** What Kafka Connect finds before a connector is made: a value that cannot be parsed, ranges not looked at. */
-export function unparsableOverride(config: RawConfig): string | undefined {
-  for (const [key, raw] of Object.entries(withoutPrefix(config, 'producer.override.'))) {
-    const option = known[key];
-    const parsed = option === undefined ? undefined : parseValue(option.type, raw);
-    if (parsed?.ok === false) return `Invalid value ${raw} for configuration ${key}: ${parsed.problem}`;
-  }
-  return undefined;
 }
 
 function reasonWithout(key: string, acks: unknown, idempotence: unknown): string | undefined {

@@ -1,7 +1,7 @@
 /** One connector as configured: its tasks, their states, and the changes between running, paused and stopped. */
 import { isDeepStrictEqual } from 'node:util';
 import { describeError, TributaryError } from '../base/errors.ts';
-import { parse, type RawConfig, type RawConfigWithNulls, unknownKeys } from '../config/config-def.ts';
+import { parse, type RawConfig, type RawConfigWithNulls } from '../config/config-def.ts';
 import type { Connector } from '../connectors/contract.ts';
 import { unrestricted } from '../net/outbound-policy.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -13,18 +13,19 @@ import type { ConfigTable, TargetState } from './config-table.ts';
 import { type ConnectorOffsets, openConnectorOffsets } from './connector-offsets.ts';
 import { converterNames, selectConverters } from './converter-selection.ts';
 import { errorPolicyOf } from './error-policy.ts';
-import { connectorOptions, frameworkConfig, frameworkPrefixes } from './framework-config.ts';
+import { frameworkConfig } from './framework-config.ts';
 import type { OffsetTable } from './offset-table.ts';
 import { findConnector } from './plugins.ts';
 import { RestartSchedule, restartPolicyOf, restartText } from './restart-schedule.ts';
 import type { RunningTask } from './running-task.ts';
 import { startSinkTask } from './sink-task.ts';
-import { startSourceTask } from './source-task.ts';
+import { type SourceTaskOptions, startSourceTask } from './source-task.ts';
 import type { State, Status } from './status-table.ts';
 import type { StatusWriter } from './status-writer.ts';
 import { TaskRunner } from './task-runner.ts';
 import { ensureDeadLetterTopic, ensureTopic, topicGroups } from './topic-creation.ts';
 import { transactionBoundaryOf } from './transaction-boundary.ts';
+import { unknownConnectorKeys } from './unknown-keys.ts';
 import { checkConnectorConfig } from './validation.ts';
 import { defaultGracefulStopMs, defaultTables, type WorkerOptions } from './worker-options.ts';
 
@@ -51,6 +52,8 @@ interface Task {
   readonly config: RawConfig;
   readonly runner: TaskRunner;
   readonly metrics: Metrics;
+  /** False where its last start failed before the source was asked for anything. */
+  readonly isLoaded: () => boolean;
 }
 
 const restartsName = 'tributary_connector_restarts_total';
@@ -82,7 +85,7 @@ export class ConnectorRunner {
     return this.#state;
   }
 
-  get tasks(): readonly { readonly config: RawConfig; readonly runner: TaskRunner }[] {
+  get tasks(): readonly Omit<Task, 'metrics'>[] {
     return this.#tasks;
   }
 
@@ -160,7 +163,7 @@ export class ConnectorRunner {
 
   async #openOffsets(connector: Connector, stored: RawConfig): Promise<void> {
     const { options, offsets } = this.#context;
-    const wanted = (options.resolve?.(stored) ?? stored)['offsets.storage.topic']?.trim();
+    const wanted = (options.resolve?.(stored, 'keep') ?? stored)['offsets.storage.topic']?.trim();
     const workers = (options.tables ?? defaultTables).offset;
     const topic = connector.kind === 'source' && wanted !== workers.topic ? wanted : undefined;
     if (this.#ownOffsets?.topic === topic) return;
@@ -187,12 +190,12 @@ export class ConnectorRunner {
 
   #make(stored: RawConfig): { connector: Connector; taskConfigs: readonly RawConfig[] } {
     const { options } = this.#context;
-    const config = options.resolve?.(stored) ?? stored;
-    checkConnectorConfig(this.name, stored, config, options);
+    // A reference that stands for nothing fails the task that would use it, as in Kafka Connect: the connector is there.
+    const config = options.resolve?.(stored, 'keep') ?? stored;
+    const values = checkConnectorConfig(this.name, stored, config, options);
     const connector = findConnector(options.connectors, config['connector.class'] ?? '');
-    const prefixes = [...frameworkPrefixes, ...(connector.prefixes ?? [])];
-    for (const { key, hint } of unknownKeys(connectorOptions(connector.config), config, prefixes)) {
-      this.#log.warn('unknown_key', { key, hint: `nothing reads it.${hint}` });
+    for (const { key, reason } of unknownConnectorKeys(config, connector, values)) {
+      this.#log.warn('unknown_key', { key, hint: reason });
     }
     // Its tasks read these again: what is wrong with them is known before there are any.
     topicGroups(config);
@@ -215,27 +218,32 @@ export class ConnectorRunner {
     const unclean =
       connector.kind === 'source' && (this.#clean.get(task) ?? statuses.task(this.name, task)?.clean) === false;
     let first = true;
+    let isLoaded = true;
     const runner = new TaskRunner({
       log,
       clock: options.clock,
       redact: options.redact ?? same,
-      restart: restartPolicyOf(options.resolve?.(config) ?? config, options.autoRestart ?? true),
+      restart: restartPolicyOf(options.resolve?.(config, 'keep') ?? config, options.autoRestart ?? true),
       restarts: metrics.counter('tributary_task_restarts_total', 'Starts of failed tasks that nobody asked for'),
       stopTimeoutMs: (options.gracefulStopMs ?? defaultGracefulStopMs) + abandonAfterMs,
       onChange: ({ state, trace }, clean) => {
         this.#clean.set(task, clean);
-        statuses.putTask(this.name, task, this.#status(state, trace, connector.version, clean));
+        statuses.putTask(this.name, task, this.#status(state, trace, isLoaded ? connector.version : null, clean));
       },
       start: async (setStatus) => {
         const previousEndUnclean = unclean && first;
         first = false;
-        return this.#startTask(connector, config, task, previousEndUnclean, metrics, log, setStatus);
+        isLoaded = false;
+        const start = this.#prepareTask(connector, config, task, previousEndUnclean, metrics, log, setStatus);
+        isLoaded = true;
+        return start();
       },
     });
-    return { config, runner, metrics };
+    return { config, runner, metrics, isLoaded: () => isLoaded };
   }
 
-  async #startTask(
+  /** Everything that can be wrong with a task's configuration is found here; what it gives starts the task. */
+  #prepareTask(
     connector: Connector,
     taskConfig: RawConfig,
     task: number,
@@ -243,14 +251,14 @@ export class ConnectorRunner {
     metrics: Metrics,
     log: Log,
     setStatus: (detail: string | undefined) => void,
-  ): Promise<RunningTask> {
+  ): () => RunningTask {
     const { options, configs } = this.#context;
     const { broker, clock, random } = options;
     const config = options.resolve?.(taskConfig) ?? taskConfig;
     const outbound = options.outbound?.(this.name, configs.connector(this.name) ?? taskConfig) ?? unrestricted;
     const common = { name: this.name, task, config, broker, metrics, log, clock, random, outbound, setStatus };
     const flushMs = options.offsetFlushIntervalMs ?? 5_000;
-    if (connector.kind === 'sink') return startSinkTask({ ...common, connector, commitIntervalMs: flushMs });
+    if (connector.kind === 'sink') return () => startSinkTask({ ...common, connector, commitIntervalMs: flushMs });
     const creation = options.topicCreation ?? { autoCreate: true, partitions: 1 };
     const groups = topicGroups(config);
     const errors = errorPolicyOf(config);
@@ -258,7 +266,7 @@ export class ConnectorRunner {
       const reason = 'errors.tolerance is none: the first failed record fails the task';
       log.warn('dead_letters_unused', { topic: errors.deadLetters.topic, reason });
     }
-    return startSourceTask({
+    const sourceOptions: SourceTaskOptions = {
       ...common,
       connector,
       offsets: this.offsets,
@@ -282,7 +290,8 @@ export class ConnectorRunner {
           }
         : {}),
       gracefulStopMs: options.gracefulStopMs ?? defaultGracefulStopMs,
-    });
+    };
+    return () => startSourceTask(sourceOptions);
   }
 
   /** Statuses of tasks from this number on; their runners have been stopped. */

@@ -245,20 +245,6 @@ export const frameworkConfig = define({
   ...sourceOptions.options,
 });
 
-/** Keys that belong to the framework by their beginning. */
-export const frameworkPrefixes: readonly string[] = [
-  'key.converter.',
-  'value.converter.',
-  'header.converter.',
-  'producer.override.',
-  'consumer.override.',
-  'admin.override.',
-  'transforms.',
-  'predicates.',
-  'topic.creation.',
-  'errors.deadletterqueue.',
-];
-
 /** A connector's own options behind the framework's. */
 export function connectorOptions(connector: ConfigDef): ConfigDef {
   const own = Object.entries(connector.options).filter(([name]) => !(name in frameworkConfig.options));

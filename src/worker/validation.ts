@@ -73,7 +73,7 @@ export function validationAnswer(className: string, values: readonly ShownValue[
 }
 
 /**
- * Throws CONFIG_INVALID with every problem of a configuration. What a reference stands for is in no text: else whoever may
+ * The values of a configuration; throws CONFIG_INVALID with every problem of it. What a reference stands for is in no text: else whoever may
  * send a configuration could read every secret by sending a wrong one.
  */
 export function checkConnectorConfig(
@@ -81,13 +81,14 @@ export function checkConnectorConfig(
   raw: RawConfigWithNulls,
   config: RawConfigWithNulls,
   context: ValidationContext,
-): void {
-  const errors = connectorValues({ name, ...raw }, config, context).flatMap((value) =>
+): readonly ShownValue[] {
+  const values = connectorValues({ name, ...raw }, config, context);
+  const errors = values.flatMap((value) =>
     value.errors.length > 0 && raw[value.name] !== config[value.name]
       ? [`Invalid value ${raw[value.name]} for configuration ${value.name}: what it refers to is not valid`]
       : value.errors,
   );
-  if (errors.length === 0) return;
+  if (errors.length === 0) return values;
   throw new TributaryError(
     'CONFIG_INVALID',
     `Connector configuration is invalid and contains the following ${errors.length} error(s):\n${errors.join('\n')}\n` +

@@ -122,7 +122,12 @@ export class Worker implements AsyncDisposable {
       name,
       type: this.#typeOf(config),
       connector: { ...runner.state, workerId },
-      tasks: runner.tasks.map(({ runner: { state } }, task) => ({ task, workerId, version, ...state })),
+      tasks: runner.tasks.map(({ runner: { state }, isLoaded }, task) => ({
+        task,
+        workerId,
+        version: isLoaded() ? version : null,
+        ...state,
+      })),
     };
   }
 
@@ -397,7 +402,7 @@ export class Worker implements AsyncDisposable {
       }
       const { broker, connectors, resolve } = this.#options;
       const connector = findConnector(connectors, config['connector.class'] ?? '');
-      const resolved = resolve?.(config) ?? config;
+      const resolved = resolve?.(config, 'keep') ?? config;
       requireProducer(resolved);
       return work({
         name,

@@ -10,8 +10,6 @@ import { play } from '../runners/connect/play.ts';
 import { type StandIns, startStandIns } from '../runners/connect/stand-ins.ts';
 
 const file = fileURLToPath(new URL('rest.jsonl', import.meta.url));
-/** Scenes that need what is still being built. */
-const notYet: readonly string[] = ['connector-start-fails', 'unknown-predicate'];
 /** On a machine under load an answer may take long to come to fit. */
 const patienceMs = 30_000;
 const longestWaitMs = process.env['TEST_LONG'] === '1' ? Number.POSITIVE_INFINITY : 1000;
@@ -39,7 +37,7 @@ const scenes = [...new Set(readExchanges(file, new Map()).map(sceneOf))];
 test('the conversation is there', () => ok(scenes.length > 30));
 
 for (const scene of scenes) {
-  test(`${scene} is answered as recorded`, { skip: notYet.includes(scene) }, async () => {
+  test(`${scene} is answered as recorded`, async () => {
     const wrong: string[] = [];
     const own = exchanges.filter((exchange) => sceneOf(exchange) === scene);
     const shortened = own.map((exchange) => ({
