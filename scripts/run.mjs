@@ -1,6 +1,7 @@
 // What `npm start`, `npm test` and the others run. It must run on Node 20 with nothing installed: it installs what
 // package-lock.json asks for, then runs the command on the Node that package.json pins.
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { installIfNeeded } from './install.mjs';
 import { pinnedNode } from './pinned-node.mjs';
@@ -67,7 +68,7 @@ async function check() {
   const failed = [];
   for (const [name, words] of Object.entries(steps)) {
     const startedAt = Date.now();
-    const code = await run(words);
+    const code = await (words[0] === '--test' ? runTests(words) : run(words));
     if (code >= 128) return code; // stopped by a signal: the user wants no further step
     console.log(`${code === 0 ? 'ok' : 'FAILED'}  ${name} (${((Date.now() - startedAt) / 1000).toFixed(1)} s)`);
     if (code !== 0) failed.push(name);
@@ -86,7 +87,7 @@ async function test(more) {
   }
   const limit = more.TEST_LONG === undefined ? 600_000 : 6 * 3_600_000;
   const all = ['src', 'test'].flatMap((folder) => testFiles(folder));
-  return run(
+  return runTests(
     [
       '--test',
       '--test-reporter=spec',
@@ -95,9 +96,19 @@ async function test(more) {
       ...flags,
       ...(files.length > 0 ? files : all),
     ],
-    root,
     more,
   );
+}
+
+/** Tests get a temporary folder of their own. Whatever they leave in it is taken away, and is a failure. */
+async function runTests(words, more = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'tributary-tests-'));
+  const code = await run(words, root, { ...more, TMPDIR: folder, TMP: folder, TEMP: folder });
+  const left = readdirSync(folder);
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  if (left.length === 0 || code >= 128) return code;
+  console.error(`Tests left in the temporary folder: ${left.sort().join(', ')}`);
+  return 1;
 }
 
 function build() {

@@ -8,8 +8,11 @@ import { brokerContract } from './broker.ts';
 const folder = await tempFolder('contract');
 const broker = await openEmbeddedBroker({ directory: `${folder.path}/one`, codecs, maintenanceIntervalMs: 200 });
 after(async () => {
-  await broker.close();
-  await folder[Symbol.asyncDispose]();
+  try {
+    await broker.close();
+  } finally {
+    await folder[Symbol.asyncDispose]();
+  }
 });
 let stallable = 0;
 

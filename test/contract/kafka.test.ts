@@ -20,8 +20,11 @@ function broker(): Promise<Broker> {
 }
 
 after(async () => {
-  await (await opened)?.close();
-  await proxied?.[Symbol.asyncDispose]();
+  try {
+    await (await opened)?.close();
+  } finally {
+    await proxied?.[Symbol.asyncDispose]();
+  }
 });
 
 brokerContract(

@@ -1,6 +1,6 @@
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -82,12 +82,34 @@ test('dependencies are installed when they are missing or the lock file has chan
   equal(reasonToInstall(path), 'package-lock.json has changed');
 });
 
+test('a test that leaves something in the temporary folder fails the run, and the folder is gone', async () => {
+  await using folder = await tempFolder('leaves');
+  const file = join(folder.path, 'leaves.test.mjs');
+  const runs = async (program: string) => {
+    await writeFile(file, program);
+    const env = { ...process.env, TMPDIR: folder.path, NODE_TEST_CONTEXT: undefined };
+    const stdio: ['pipe', 'pipe', 'pipe'] = ['pipe', 'pipe', 'pipe'];
+    await using running = watch(spawn(process.execPath, [join(root, 'scripts/run.mjs'), 'test', file], { env, stdio }));
+    const { code, stderr } = await running.ended;
+    return { code, stderr, left: await readdir(folder.path) };
+  };
+  const tidy = `import { test } from 'node:test'; test('tidy', () => {});`;
+  deepEqual(await runs(tidy), { code: 0, stderr: '', left: ['leaves.test.mjs'] });
+  const untidy = `import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { test } from 'node:test';
+test('untidy', () => { mkdtempSync(tmpdir() + '/left-'); });`;
+  const { code, stderr, left } = await runs(untidy);
+  deepEqual([code, left], [1, ['leaves.test.mjs']]);
+  match(stderr, /Tests left in the temporary folder: left-\w+\n/);
+});
+
 test('an unknown command of the script names those there are', async () => {
   const child = spawn(process.execPath, [join(root, 'scripts/run.mjs'), 'strat'], { stdio: ['pipe', 'pipe', 'pipe'] });
   await using running = watch(child);
   const { code, stderr } = await running.ended;
   deepEqual(
     [code, stderr],
-    [2, 'Unknown command "strat": one of start, check, test, test:long, bench, build is wanted.\n'],
+    [2, 'Unknown command "strat": one of start, check, test, test:long, conformance, bench, build is wanted.\n'],
   );
 });

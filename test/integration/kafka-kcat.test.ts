@@ -15,8 +15,11 @@ const skip = (await kafkaMissing()) || (await kcatMissing());
 const kafka = skip === false ? await startKafka() : undefined;
 const broker = kafka === undefined ? undefined : await openKafkaBroker({ bootstrap: [kafka.bootstrap], codecs });
 after(async () => {
-  await broker?.close();
-  await kafka?.[Symbol.asyncDispose]();
+  try {
+    await broker?.close();
+  } finally {
+    await kafka?.[Symbol.asyncDispose]();
+  }
 });
 
 async function kcatMissing(): Promise<string | false> {

@@ -3,9 +3,10 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { freePorts } from './free-ports.ts';
+import { tempFolder } from './temp-folder.ts';
 import { spawnTethered, type TetheredProcess } from './tethered.ts';
 
 const run = promisify(execFile);
@@ -76,25 +77,23 @@ export async function startKafka(
   { readyPort, scram = [] }: KafkaOptions = {},
 ): Promise<KafkaServer> {
   await ensureKafka();
-  const folder = mkdtempSync(join(tmpdir(), 'tributary-kafka-'));
+  const folder = await tempFolder('kafka');
   const [free, controller] = (await freePorts(2)) as [number, number];
   const port = readyPort ?? free;
-  const file = join(folder, 'server.properties');
-  writeFileSync(file, text({ ...defaults(folder, port, controller), ...properties }));
+  const file = join(folder.path, 'server.properties');
+  writeFileSync(file, text({ ...defaults(folder.path, port, controller), ...properties }));
   const users = scram.flatMap((user) => ['--add-scram', user]);
-  await java('kafka.tools.StorageTool', [
-    'format',
-    '--standalone',
-    '-t',
-    'dHJpYnV0YXJ5LXRlc3QtMQ',
-    '-c',
-    file,
-    ...users,
-  ]);
-  let server = await launch(file, port);
+  let server: TetheredProcess;
+  try {
+    await format(file, ['--standalone', ...users]);
+    server = await launch(file, port);
+  } catch (error) {
+    await folder[Symbol.asyncDispose]();
+    throw error;
+  }
   return {
     bootstrap: `127.0.0.1:${port}`,
-    dataFolder: join(folder, 'data'),
+    dataFolder: join(folder.path, 'data'),
     get pid() {
       return server.pid;
     },
@@ -106,9 +105,8 @@ export async function startKafka(
       server = await launch(file, port);
     },
     async [Symbol.asyncDispose]() {
-      if (!server.hasExited()) process.kill(server.pid, 'SIGKILL');
-      await server.exited;
-      rmSync(folder, { recursive: true, force: true });
+      await end(server);
+      await folder[Symbol.asyncDispose]();
     },
   };
 }
@@ -124,7 +122,7 @@ export interface KafkaCluster extends AsyncDisposable {
 /** Three nodes, each broker and controller, with replication 3 and two in-sync replicas wanted. */
 export async function startKafkaCluster(): Promise<KafkaCluster> {
   await ensureKafka();
-  const folder = mkdtempSync(join(tmpdir(), 'tributary-kafka-'));
+  const folder = await tempFolder('kafka');
   const ports = await freePorts(6);
   const nodes = [1, 2, 3].map((id) => ({ id, port: ports[id - 1]!, controller: ports[id + 2]! }));
   const controllers = nodes.map(({ controller }) => `127.0.0.1:${controller}`);
@@ -132,17 +130,14 @@ export async function startKafkaCluster(): Promise<KafkaCluster> {
   const quorum = nodes.map(({ id }, i) => `${id}@${controllers[i]}:dHJpYnV0YXJ5LXRlc3QtM${'AQg'[i]}`).join(',');
   const servers: TetheredProcess[] = [];
   const stop = async (): Promise<void> => {
-    for (const server of servers) {
-      if (!server.hasExited()) process.kill(server.pid, 'SIGKILL');
-      await server.exited;
-    }
-    rmSync(folder, { recursive: true, force: true });
+    for (const server of servers) await end(server);
+    await folder[Symbol.asyncDispose]();
   };
   try {
     for (const { id, port, controller } of nodes) {
-      const file = join(folder, `server-${id}.properties`);
+      const file = join(folder.path, `server-${id}.properties`);
       const properties = {
-        ...defaults(join(folder, `node-${id}`), port, controller),
+        ...defaults(join(folder.path, `node-${id}`), port, controller),
         'node.id': `${id}`,
         'controller.quorum.bootstrap.servers': controllers.join(','),
         'default.replication.factor': '3',
@@ -154,9 +149,8 @@ export async function startKafkaCluster(): Promise<KafkaCluster> {
         'leader.imbalance.per.broker.percentage': '0',
       };
       writeFileSync(file, text(properties));
-      const format = ['format', '-t', 'dHJpYnV0YXJ5LXRlc3QtMQ', '-c', file, '--initial-controllers', quorum];
-      await java('kafka.tools.StorageTool', format);
-      servers.push(await spawnTethered('java', [...jvm, 'kafka.Kafka', file], environment()));
+      await format(file, ['--initial-controllers', quorum]);
+      servers.push(await spawnKafka(file));
     }
     for (const [i, server] of servers.entries()) await listening(server, nodes[i]!.port);
   } catch (error) {
@@ -171,8 +165,7 @@ export async function startKafkaCluster(): Promise<KafkaCluster> {
       await server.exited;
     },
     async restart(node) {
-      const file = join(folder, `server-${node}.properties`);
-      const server = await spawnTethered('java', [...jvm, 'kafka.Kafka', file], environment());
+      const server = await spawnKafka(join(folder.path, `server-${node}.properties`));
       servers[node - 1] = server;
       await listening(server, nodes[node - 1]!.port);
     },
@@ -207,9 +200,23 @@ function defaults(folder: string, port: number, controller: number): Record<stri
 }
 
 async function launch(file: string, port: number): Promise<TetheredProcess> {
-  const server = await spawnTethered('java', [...jvm, 'kafka.Kafka', file], environment());
-  await listening(server, port);
-  return server;
+  const server = await spawnKafka(file);
+  try {
+    await listening(server, port);
+    return server;
+  } catch (error) {
+    await end(server);
+    throw error;
+  }
+}
+
+function spawnKafka(file: string): Promise<TetheredProcess> {
+  return spawnTethered('java', [...jvmOf(file), 'kafka.Kafka', file], environment());
+}
+
+async function end(server: TetheredProcess): Promise<void> {
+  if (!server.hasExited()) process.kill(server.pid, 'SIGKILL');
+  await server.exited;
 }
 
 async function listening(server: TetheredProcess, port: number): Promise<void> {
@@ -221,14 +228,18 @@ async function listening(server: TetheredProcess, port: number): Promise<void> {
   throw new Error(`Kafka does not listen on ${port}: ${server.output()}`);
 }
 
-const jvm = ['-Xmx512m', '-XX:TieredStopAtLevel=1'];
+/** Killed, it would leave its performance data and unpacked libraries in the system's temporary folder. */
+function jvmOf(file: string): readonly string[] {
+  return ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData', `-Djava.io.tmpdir=${dirname(file)}`];
+}
 
 function environment(): NodeJS.ProcessEnv {
   return { ...process.env, CLASSPATH: `${kafkaJars}/*` };
 }
 
-async function java(main: string, args: readonly string[]): Promise<void> {
-  await run('java', [...jvm, main, ...args], { env: environment() });
+async function format(file: string, more: readonly string[]): Promise<void> {
+  const args = ['format', '-t', 'dHJpYnV0YXJ5LXRlc3QtMQ', '-c', file, ...more];
+  await run('java', [...jvmOf(file), 'kafka.tools.StorageTool', ...args], { env: environment() });
 }
 
 function text(properties: Readonly<Record<string, string>>): string {
