@@ -6,7 +6,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { KafkaSecurity, TlsFiles } from './config/app-config.ts';
 import { type ProviderOptions, resolveValue } from './config/providers.ts';
-import { pemOrFile } from './pem-or-file.ts';
+import { authoritiesOf, pemOrFile } from './pem-or-file.ts';
 
 export interface BrokerSettings {
   /** `embedded:DIR` or `kafka://HOST:PORT,…`. */
@@ -65,8 +65,10 @@ function tlsOf(
     const value = files[name];
     return value === undefined ? undefined : pemOrFile(`"kafka.tls.${name}"`, resolved(`tls.${name}`, value), folder);
   };
-  const { passphrase, servername, insecure, checkName } = files;
-  const parts = { ca: read('ca'), cert: read('cert'), key: read('key'), pfx: read('pfx'), servername };
+  const { passphrase, servername, insecure, checkName, caPassword } = files;
+  const store = caPassword === undefined ? undefined : resolved('tls.caPassword', caPassword);
+  const ca = store === undefined ? read('ca') : authoritiesOf('"kafka.tls.ca"', read('ca'), store);
+  const parts = { ca, cert: read('cert'), key: read('key'), pfx: read('pfx'), servername };
   return {
     ...Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)),
     ...(passphrase === undefined ? {} : { passphrase: resolved('tls.passphrase', passphrase) }),

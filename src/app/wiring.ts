@@ -46,7 +46,7 @@ export async function openApp(parts: AppParts): Promise<App> {
   const { config, log } = parts;
   const providers = providersOf(parts);
   const { rest, kafka } = config;
-  parts.secrets.redaction.add([kafka.sasl?.password ?? '', kafka.tls?.passphrase ?? '']);
+  parts.secrets.redaction.add([kafka.sasl?.password ?? '', kafka.tls?.passphrase ?? '', kafka.tls?.caPassword ?? '']);
   const listeners: ListenerSettings[] = [];
   for (const listener of rest?.listeners ?? []) {
     listeners.push({ ...listener, ...(await freeAddress(listener, rest!.portOption)) });

@@ -3,9 +3,13 @@ import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, test } from 'node:test';
 import { inspect } from 'node:util';
+import { openBroker } from '../../src/app/broker-factory.ts';
 import { codecs } from '../../src/app/codecs.ts';
+import { readConnectConfig } from '../../src/app/config/connect-config.ts';
 import { describeError, type ErrorCode, isError } from '../../src/base/errors.ts';
 import { type KafkaBrokerOptions, openKafkaBroker } from '../../src/broker/kafka/kafka.ts';
+import { silentLog } from '../../src/telemetry/log.ts';
+import { MetricRegistry } from '../../src/telemetry/metrics.ts';
 import { record, topicName, valuesOf } from '../contract/broker/fixture.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { freePorts } from '../support/free-ports.ts';
@@ -164,6 +168,45 @@ test('a client certificate of another authority is refused, and that is said', {
 test('no client certificate where one is wanted is said', { skip }, () =>
   isRefused({ bootstrap: mutualBootstrap, tls: { ca: certificates!.ca } }, /client certificate/),
 );
+
+test('a worker file of Kafka Connect with PKCS #12 stores, as keytool writes them, lets in', { skip }, async () => {
+  const at = (name: string): string => `${folder.path}/${name}`;
+  const own = ['pkcs12', '-export', '-in', at('client.pem'), '-inkey', at('client.key'), '-out', at('client.p12')];
+  execFileSync('openssl', [...own, '-passout', 'pass:own-canary']);
+  const trust = ['-importcert', '-noprompt', '-alias', 'ca', '-file', at('ca.pem'), '-keystore', at('trust.p12')];
+  execFileSync('keytool', [...trust, '-storetype', 'PKCS12', '-storepass', 'trust-canary'], { stdio: 'pipe' });
+  const open = async (trustPassword: string): Promise<void> => {
+    const file = `
+bootstrap.servers=${mutualBootstrap[0]}
+key.converter=org.apache.kafka.connect.storage.StringConverter
+value.converter=org.apache.kafka.connect.storage.StringConverter
+security.protocol=SSL
+ssl.keystore.location=${at('client.p12')}
+ssl.keystore.password=own-canary
+ssl.truststore.location=${at('trust.p12')}
+ssl.truststore.password=${trustPassword}
+`;
+    const { config, problems } = readConnectConfig('worker.properties', file, [], { env: {}, hostname: 'here' });
+    deepEqual(problems, []);
+    const { broker: address, kafka: security } = config!;
+    const providers = { env: {}, folder: folder.path };
+    await using broker = await openBroker({
+      address,
+      kafka: security,
+      providers,
+      log: silentLog,
+      metrics: new MetricRegistry().root(),
+    });
+    equal((await broker.createTopic({ name: topicName('stores') })).partitions.length, 1);
+  };
+  await open('trust-canary');
+  await rejects(open('wrong-canary'), (error) => {
+    ok(isError(error, 'CONFIG_INVALID'), String(error));
+    match(error.message, /PKCS #12 store of "kafka\.tls\.ca": its password is wrong/);
+    ok(!String(error.stack).includes('canary'));
+    return true;
+  });
+});
 
 test('a wrong passphrase of the client’s key is said before anything is tried', { skip }, () => {
   const { ca, client, clientEncryptedKey } = certificates!;

@@ -29,6 +29,8 @@ export interface KafkaSecurity {
 /** Paths of PEM files, or PEM texts; a PKCS #12 file in `pfx`. */
 export interface TlsFiles {
   readonly ca?: string;
+  /** Given: `ca` is the path of a PKCS #12 store, and this its password. */
+  readonly caPassword?: string;
   readonly cert?: string;
   readonly key?: string;
   readonly pfx?: string;
@@ -72,6 +74,8 @@ export interface ListenerSettings extends ListenAddress {
 /** Paths of files, or PEM texts. */
 export interface ListenerTls {
   readonly ca?: string;
+  /** Given: `ca` is the path of a PKCS #12 store, and this its password. */
+  readonly caPassword?: string;
   readonly cert?: string;
   readonly key?: string;
   readonly pfx?: string;

@@ -45,6 +45,13 @@ test('a PKCS #12 key store by its name', () => {
   equal(config?.kafka.tls?.passphrase, 's');
 });
 
+test('a PKCS #12 trust store', () => {
+  const { config } = read(
+    'security.protocol=SSL\nssl.truststore.location=/t.store\nssl.truststore.type=PKCS12\nssl.truststore.password=s\n',
+  );
+  deepEqual([config?.kafka.tls?.ca, config?.kafka.tls?.caPassword], ['/t.store', 's']);
+});
+
 const wrong: readonly (readonly [name: string, text: string, problem: RegExp])[] = [
   [
     'a JKS trust store',

@@ -29,18 +29,14 @@ export function listenerTlsOf(
   if (location === undefined && chain === undefined) {
     return wrong('ssl.keystore.location', 'it is missing: an https:// listener needs a certificate and its key');
   }
-  if (truststore === 'PKCS12') {
-    return wrong(
-      'ssl.truststore.location',
-      'authorities of clients are taken from PEM: "openssl pkcs12 -in STORE -nokeys -out ca.pem" makes it, then set ssl.truststore.type=PEM',
-    );
-  }
   const ca = config['ssl.truststore.certificates'] ?? config['ssl.truststore.location'];
   if (clientAuth === 'required' && ca === undefined) {
     return wrong('ssl.truststore.location', 'it is missing: the authorities whose client certificates are taken');
   }
+  const store = truststore === 'PKCS12' ? { caPassword: config['ssl.truststore.password'] ?? '' } : {};
+  const authorities = { ca, ...store, clientAuth };
   const keyPassword = config['ssl.key.password'];
   return keystore === 'PKCS12'
-    ? { pfx: location, passphrase: config['ssl.keystore.password'], ca, clientAuth }
-    : { cert: chain ?? location, key: config['ssl.keystore.key'] ?? location, passphrase: keyPassword, ca, clientAuth };
+    ? { pfx: location, passphrase: config['ssl.keystore.password'], ...authorities }
+    : { cert: chain ?? location, key: config['ssl.keystore.key'] ?? location, passphrase: keyPassword, ...authorities };
 }

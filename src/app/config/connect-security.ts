@@ -44,12 +44,6 @@ function tlsOf(config: RawConfig): TlsFiles | Bad {
   if (typeof trust === 'object') return trust;
   if (typeof key === 'object') return key;
   const location = config['ssl.truststore.location'];
-  if (trust === 'PKCS12') {
-    return bad(
-      'ssl.truststore.location',
-      `certificates alone cannot be taken from a PKCS #12 store; "openssl pkcs12 -in ${location} -nokeys -out ca.pem" makes PEM of it, then set ssl.truststore.type=PEM`,
-    );
-  }
   const keyFile = config['ssl.keystore.location'];
   const passphrase = config['ssl.key.password'] ?? config['ssl.keystore.password'];
   const own =
@@ -59,6 +53,7 @@ function tlsOf(config: RawConfig): TlsFiles | Bad {
   const algorithm = config['ssl.endpoint.identification.algorithm'];
   return {
     ca: config['ssl.truststore.certificates'] ?? location,
+    ...(trust === 'PKCS12' ? { caPassword: config['ssl.truststore.password'] ?? '' } : {}),
     ...own,
     passphrase: key === 'PKCS12' ? config['ssl.keystore.password'] : passphrase,
     insecure: false,

@@ -150,6 +150,8 @@ const tlsSettingProblems: Readonly<Record<string, string>> = {
   ERR_OSSL_BAD_PASSWORD_READ: 'the key is encrypted: give its passphrase',
   ERR_OSSL_X509_KEY_VALUES_MISMATCH: 'cert and key do not belong together',
   'mac verify failure': 'the passphrase of the PKCS #12 store is wrong',
+  ERR_CRYPTO_UNSUPPORTED_OPERATION:
+    'the PKCS #12 store is written with a cipher that is no longer used: make a new one with keytool of Java 17 or newer',
   'not enough data': 'pfx is no PKCS #12 store',
 };
 
