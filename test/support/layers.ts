@@ -136,7 +136,8 @@ export function importsOf(text: string): string[] {
   const code = withoutComments(text);
   const found: string[] = [];
   for (const pattern of [
-    /(?<![.\w])from\s*['"]([^'"]+)['"]/g,
+    // Of a statement: a text behind a variable called "from" is no import.
+    /(?:^|;)\s*(?:import|export)\b[^'";]*\bfrom\s*['"]([^'"]+)['"]/gm,
     /\bimport\s*['"]([^'"]+)['"]/g,
     /\bimport\(\s*['"]([^'"]+)['"]/g,
   ]) {

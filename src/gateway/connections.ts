@@ -1,0 +1,121 @@
+/** All open connections: how many there may be, and what concerns them all. */
+import type { Random } from '../base/clock.ts';
+import type { GatewayFault } from '../wire/gateway/codes.ts';
+import type { GatewayConnection } from './gateway-parts.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import type { GatewaySettings } from './settings.ts';
+
+export interface Refusal {
+  readonly status: number;
+  readonly fault: GatewayFault;
+}
+
+/** A place among the connections, taken before the handshake is answered. */
+export interface Place {
+  fill(connection: GatewayConnection): void;
+  /** `code` of the close; for one that was never filled none. */
+  leave(code?: number): void;
+}
+
+export class Connections {
+  readonly #limits: GatewaySettings['limits'];
+  readonly #metrics: GatewayMetrics;
+  readonly #open = new Set<GatewayConnection>();
+  readonly #byIp = new Map<string, number>();
+  readonly #byPrincipal = new Map<string, number>();
+  #places = 0;
+
+  constructor(limits: GatewaySettings['limits'], metrics: GatewayMetrics) {
+    this.#limits = limits;
+    this.#metrics = metrics;
+  }
+
+  get size(): number {
+    return this.#places;
+  }
+
+  /** Bytes that wait for all clients. */
+  get waitingBytes(): number {
+    let bytes = 0;
+    for (const connection of this.#open) bytes += connection.waitingBytes;
+    return bytes;
+  }
+
+  /** A place, or the reason why there is none. */
+  take(ip: string, principal: string | null): Place | Refusal {
+    const { connections, perIp, perPrincipal } = this.#limits;
+    if (this.#places >= connections) {
+      return {
+        status: 503,
+        fault: { code: 'limit', message: 'the gateway has no place for another connection', retryAfterMs: 5000 },
+      };
+    }
+    if ((this.#byIp.get(ip) ?? 0) >= perIp) {
+      return {
+        status: 429,
+        fault: { code: 'limit', message: 'too many connections from this address', retryAfterMs: 5000 },
+      };
+    }
+    if (principal !== null && (this.#byPrincipal.get(principal) ?? 0) >= perPrincipal) {
+      return {
+        status: 429,
+        fault: { code: 'limit', message: 'too many connections of this principal', retryAfterMs: 5000 },
+      };
+    }
+    this.#places++;
+    count(this.#byIp, ip, 1);
+    if (principal !== null) count(this.#byPrincipal, principal, 1);
+    let filled: GatewayConnection | undefined;
+    let isLeft = false;
+    return {
+      fill: (connection) => {
+        filled = connection;
+        this.#open.add(connection);
+        this.#metrics.opened(connection.protocol);
+      },
+      leave: (code = 1006) => {
+        if (isLeft) return;
+        isLeft = true;
+        this.#places--;
+        count(this.#byIp, ip, -1);
+        if (principal !== null) count(this.#byPrincipal, principal, -1);
+        if (filled === undefined) return;
+        this.#open.delete(filled);
+        this.#metrics.closed(filled.protocol, code);
+      },
+    };
+  }
+
+  tick(nowMs: number): void {
+    for (const connection of [...this.#open]) connection.tick(nowMs);
+  }
+
+  recheck(): void {
+    for (const connection of [...this.#open]) connection.recheck();
+  }
+
+  /** Farewell to all, told to come back spread over a while. */
+  drain(spreadMs: number, random: Random): void {
+    for (const connection of [...this.#open]) connection.drain(Math.round(random() * spreadMs));
+  }
+
+  /** Ends the connections for which most waits, until so many bytes are free. */
+  shed(bytes: number): void {
+    const largest = [...this.#open].sort((a, b) => b.waitingBytes - a.waitingBytes);
+    for (const connection of largest) {
+      if (bytes <= 0) return;
+      bytes -= connection.waitingBytes;
+      connection.shed();
+    }
+  }
+
+  destroy(): void {
+    for (const connection of [...this.#open]) connection.destroy();
+  }
+}
+
+function count(counts: Map<string, number>, key: string, change: number): void {
+  const now = (counts.get(key) ?? 0) + change;
+  if (now === 0) counts.delete(key);
+  else counts.set(key, now);
+}

@@ -1,0 +1,44 @@
+/** What every connection of the gateway stands on. */
+import type { Clock, Random } from '../base/clock.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { AclOptions, Rights } from './auth/acl.ts';
+import type { Identity } from './auth/identity.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import type { DeliveryParts } from './open-delivery.ts';
+import type { Publisher } from './publisher.ts';
+import type { GatewaySettings } from './settings.ts';
+
+export interface GatewayParts {
+  readonly settings: GatewaySettings;
+  readonly delivery: DeliveryParts;
+  readonly publisher: Publisher;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: GatewayMetrics;
+  /** As they are now: rules may be read anew while the gateway runs. */
+  rights(identity: Identity): Rights;
+  readonly acl: AclOptions;
+  /** Rejects with AuthError. */
+  verify(token: string): Promise<Identity>;
+  /** False while the broker does not answer. */
+  isBrokerUp(): boolean;
+}
+
+/** A connection as the server sees it, whatever its protocol. */
+export interface GatewayConnection {
+  readonly protocol: string;
+  readonly principal: string | null;
+  /** Bytes that wait for its client. */
+  readonly waitingBytes: number;
+  /** Once or more a second: heartbeats, deadlines, stalls. */
+  tick(nowMs: number): void;
+  /** Access rules have changed. */
+  recheck(): void;
+  /** Says farewell; the client should come back after so many milliseconds. */
+  drain(afterMs: number): void;
+  /** The process has no memory left for it. */
+  shed(): void;
+  /** Cuts it off. */
+  destroy(): void;
+}

@@ -1,0 +1,214 @@
+/**
+ * One subscriber's place in one partition. While it lies within the shared ring, records are taken from there; further
+ * behind, the cursor reads for itself until it has caught up. Which of the two it is, its owner does not see.
+ */
+import { sleep } from '../../base/abort.ts';
+import type { Clock } from '../../base/clock.ts';
+import { isError, isRetriable } from '../../base/errors.ts';
+import type { RetryEvent } from '../../broker/broker.ts';
+import type { IfLost } from '../../wire/gateway/frames.ts';
+import type { Gap, GapReason } from '../../wire/gateway/server-frames.ts';
+import { startAtOffset } from '../start-positions.ts';
+import { Chunk } from './chunk.ts';
+import type { Feed, FeedReader } from './feed.ts';
+import type { Hub } from './hub.ts';
+import type { ReplayPlaces } from './replay.ts';
+
+export interface CursorOptions {
+  readonly hub: Hub;
+  readonly places: ReplayPlaces;
+  readonly clock: Clock;
+  readonly topic: string;
+  readonly partition: number;
+  readonly next: number;
+  readonly ifLost: IfLost;
+  readonly wake: () => void;
+  /** The partition is gone. */
+  readonly onGone: (cursor: Cursor) => void;
+  /** Its position is not on the log any more, and `ifLost` is `fail`. */
+  readonly onLost: () => void;
+  readonly onRetry: (event: RetryEvent) => void;
+}
+
+/** After so many bytes a replay makes place for the next one that waits. */
+const bytesPerTurn = 4 * 1_048_576;
+const replayFetchBytes = 262_144;
+const retryMs = 250;
+/** How long a replay that nobody takes from keeps its place while others wait. */
+const patienceMs = 1000;
+
+export class Cursor implements FeedReader {
+  readonly topic: string;
+  readonly partition: number;
+  /** Position of the next record to take. */
+  next: number;
+  readonly #options: CursorOptions;
+  readonly #stop = new AbortController();
+  readonly #gaps: Gap[] = [];
+  #feed: Feed | undefined;
+  #replayed: Chunk | undefined;
+  #replaying = false;
+  /** Settles when the chunk of the replay was taken whole. */
+  #taken: Promise<void> = Promise.resolve();
+  #consumed: (() => void) | undefined;
+
+  constructor(options: CursorOptions) {
+    this.#options = options;
+    this.topic = options.topic;
+    this.partition = options.partition;
+    this.next = options.next;
+  }
+
+  get isLive(): boolean {
+    return this.#feed !== undefined && !this.#replaying && this.#replayed === undefined;
+  }
+
+  get isReplaying(): boolean {
+    return this.#replaying || this.#replayed !== undefined;
+  }
+
+  /** Takes part in the shared reader; resolves once that stands at the partition's end. */
+  async join(): Promise<void> {
+    const { hub } = this.#options;
+    const feed = await hub.join(this.topic, this.partition, this);
+    if (this.#stop.signal.aborted) hub.leave(feed, this);
+    else this.#feed = feed;
+  }
+
+  addGap(gap: Gap): void {
+    this.#gaps.push(gap);
+  }
+
+  takeGap(): Gap | undefined {
+    return this.#gaps.shift();
+  }
+
+  /** The chunk that holds the next record; undefined while there is none. Starts what is needed to get one. */
+  chunk(): Chunk | undefined {
+    if (this.#replayed !== undefined) {
+      if (this.next < this.#replayed.nextOffset) return this.#replayed;
+      this.#replayed = undefined;
+      this.#consumed?.();
+    }
+    if (this.#feed === undefined || this.#replaying) return undefined;
+    const { ring } = this.#feed;
+    if (this.next >= ring.head) return undefined;
+    if (this.next >= ring.start) return ring.at(this.next);
+    void this.#replay();
+    return undefined;
+  }
+
+  wake(): void {
+    this.#options.wake();
+  }
+
+  broken(reason: GapReason, from: number, to: number | null, next: number | null): void {
+    if (next === null) {
+      this.addGap({ topic: this.topic, partition: this.partition, from: this.next, to: null, reason });
+      this.#options.onGone(this);
+    } else if (reason !== 'retention' || this.next >= from) {
+      // Who is behind the shared reader meets the hole of retention by itself.
+      this.addGap({ topic: this.topic, partition: this.partition, from: this.next, to, reason });
+      this.next = next;
+    }
+    this.#options.wake();
+  }
+
+  close(): void {
+    this.#stop.abort();
+    this.#consumed?.();
+    if (this.#feed !== undefined) this.#options.hub.leave(this.#feed, this);
+    this.#feed = undefined;
+  }
+
+  /** Reads from the broker until the ring holds the next position. */
+  async #replay(): Promise<void> {
+    if (this.#replaying) return;
+    this.#replaying = true;
+    const { signal } = this.#stop;
+    try {
+      while (!signal.aborted && this.#isBehind()) {
+        await this.#replayTurn();
+        await this.#taken; // without a place: others may have it meanwhile
+      }
+    } catch (error) {
+      if (!signal.aborted && isError(error, 'UNKNOWN_TOPIC')) this.broken('deleted', this.next, null, null);
+      else if (!signal.aborted) this.#options.onGone(this);
+    } finally {
+      this.#replaying = false;
+      if (!signal.aborted) this.#options.wake();
+    }
+  }
+
+  #isBehind(): boolean {
+    return this.#feed !== undefined && this.next < this.#feed.ring.start;
+  }
+
+  async #replayTurn(): Promise<void> {
+    const { hub, places, clock, topic, partition, onRetry } = this.#options;
+    const { signal } = this.#stop;
+    const release = await places.take(signal);
+    let bytes = 0;
+    try {
+      const from = { offset: this.next };
+      let position = this.next;
+      for await (const { records, nextOffset } of hub.broker.read({
+        topic,
+        partition,
+        from,
+        signal,
+        onRetry,
+        maxBytes: replayFetchBytes,
+      })) {
+        this.#replayed = new Chunk(topic, partition, records, position, nextOffset, clock.monotonicMs());
+        position = nextOffset;
+        bytes += this.#replayed.bytes;
+        if (!(await this.#isTaken(signal)) || !this.#isBehind()) return;
+        if (bytes > bytesPerTurn && places.waiting > 0) return;
+      }
+    } catch (error) {
+      if (isError(error, 'OFFSET_OUT_OF_RANGE')) await this.#moveOntoTheLog();
+      else if (isRetriable(error)) {
+        onRetry({ what: 'replay', reason: (error as Error).message, topic, partition });
+        await sleep(retryMs, signal);
+      } else throw error;
+    } finally {
+      release();
+    }
+  }
+
+  /** True when the chunk was taken whole; false where that takes long and others wait for the place. */
+  async #isTaken(signal: AbortSignal): Promise<boolean> {
+    this.#taken = new Promise((resolve) => {
+      this.#consumed = resolve;
+    });
+    this.#options.wake();
+    for (;;) {
+      const over = new AbortController();
+      const taken = await Promise.race([
+        this.#taken.then(() => true),
+        sleep(patienceMs, over.signal).then(() => false),
+      ]);
+      over.abort();
+      if (taken || signal.aborted) return !signal.aborted;
+      if (this.#options.places.waiting > 0) return false;
+    }
+  }
+
+  async #moveOntoTheLog(): Promise<void> {
+    const { hub, topic, partition, ifLost } = this.#options;
+    const borders = {
+      earliest: await hub.border(topic, partition, 'earliest'),
+      latest: await hub.border(topic, partition, 'latest'),
+    };
+    const start = startAtOffset(topic, partition, this.next, borders, ifLost);
+    if (start.kind === 'lost') {
+      this.#options.onLost();
+      this.close();
+      return;
+    }
+    if (start.gap !== null) this.addGap(start.gap);
+    this.next = start.next;
+    this.#options.wake();
+  }
+}

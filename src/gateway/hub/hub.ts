@@ -1,0 +1,172 @@
+/**
+ * Shared readers of all partitions that somebody listens to. One reader a partition, however many subscribers; together
+ * their rings stay within `ringBytes`. A reader without subscribers stops after a while.
+ */
+import type { Clock } from '../../base/clock.ts';
+import type { Broker, RetryEvent } from '../../broker/broker.ts';
+import { partitionKey } from '../../record/record.ts';
+import { Feed, type FeedReader } from './feed.ts';
+
+export interface HubOptions {
+  readonly broker: Broker;
+  readonly clock: Clock;
+  readonly ringBytes: number;
+  /** How long a reader without subscribers goes on. */
+  readonly idleMs?: number;
+  readonly onRetry: (event: RetryEvent) => void;
+}
+
+export class Hub {
+  readonly broker: Broker;
+  readonly #options: HubOptions;
+  readonly #feeds = new Map<string, Feed>();
+  readonly #idle = new Map<Feed, NodeJS.Timeout>();
+  readonly #questions = new Map<string, SharedQuestion>();
+  #bytes = 0;
+
+  constructor(options: HubOptions) {
+    this.#options = options;
+    this.broker = options.broker;
+  }
+
+  get feedCount(): number {
+    return this.#feeds.size;
+  }
+
+  get ringBytes(): number {
+    return this.#bytes;
+  }
+
+  /** The feed of a partition, once it stands at the partition's end. Rejects where it cannot be read. */
+  async join(topic: string, partition: number, reader: FeedReader): Promise<Feed> {
+    const feed = this.#feedOf(topic, partition);
+    feed.readers.add(reader);
+    const timer = this.#idle.get(feed);
+    if (timer !== undefined) {
+      clearTimeout(timer);
+      this.#idle.delete(feed);
+    }
+    try {
+      await feed.started;
+    } catch (error) {
+      feed.readers.delete(reader);
+      throw error;
+    }
+    return feed;
+  }
+
+  leave(feed: Feed, reader: FeedReader): void {
+    feed.readers.delete(reader);
+    if (feed.readers.size > 0 || this.#idle.has(feed)) return;
+    const timer = setTimeout(() => this.#drop(feed), this.#options.idleMs ?? 30_000);
+    timer.unref();
+    this.#idle.set(feed, timer);
+  }
+
+  /**
+   * First offset of a partition, or the one that the next record will get. Calls that wait for the same one share an
+   * answer, which is never older than any of them: ten thousand clients that come back at once ask the broker twice.
+   */
+  border(topic: string, partition: number, which: 'earliest' | 'latest'): Promise<number> {
+    const key = `${which} ${partitionKey(topic, partition)}`;
+    let question = this.#questions.get(key);
+    if (question === undefined) {
+      question = new SharedQuestion(
+        () => this.broker.offset(topic, partition, which, { isolation: 'read-committed' }),
+        () => this.#questions.delete(key),
+      );
+      this.#questions.set(key, question);
+    }
+    return question.ask();
+  }
+
+  close(): void {
+    for (const feed of [...this.#feeds.values()]) this.#drop(feed);
+  }
+
+  #feedOf(topic: string, partition: number): Feed {
+    const key = partitionKey(topic, partition);
+    let feed = this.#feeds.get(key);
+    if (feed === undefined) {
+      const { broker, clock, onRetry } = this.#options;
+      feed = new Feed({
+        broker,
+        topic,
+        partition,
+        clock,
+        onRetry,
+        onChunk: () => this.#trim(),
+        onEnd: (ended) => {
+          const from = ended.ring?.head ?? 0;
+          this.#drop(ended);
+          for (const reader of [...ended.readers]) reader.broken('deleted', from, null, null);
+        },
+      });
+      this.#feeds.set(key, feed);
+    }
+    return feed;
+  }
+
+  #drop(feed: Feed): void {
+    feed.stop();
+    clearTimeout(this.#idle.get(feed));
+    this.#idle.delete(feed);
+    const key = partitionKey(feed.topic, feed.partition);
+    if (this.#feeds.get(key) === feed) this.#feeds.delete(key);
+  }
+
+  /** The oldest chunk of all goes first, so that a busy partition does not push a quiet one out by being busy. */
+  #trim(): void {
+    let total = 0;
+    for (const { ring } of this.#feeds.values()) total += ring?.bytes ?? 0;
+    while (total > this.#options.ringBytes) {
+      let oldest: Feed | undefined;
+      for (const feed of this.#feeds.values()) {
+        const age = feed.ring?.oldest?.fetchedAtMs;
+        if (age !== undefined && (oldest === undefined || age < oldest.ring.oldest!.fetchedAtMs)) oldest = feed;
+      }
+      if (oldest === undefined) break;
+      total -= oldest.ring.dropOldest();
+    }
+    this.#bytes = total;
+  }
+}
+
+/** One question at a time: who asks while one is on its way shares the next. */
+class SharedQuestion {
+  readonly #ask: () => Promise<number>;
+  readonly #done: () => void;
+  #current: Promise<number> | undefined;
+  #next: Promise<number> | undefined;
+
+  constructor(ask: () => Promise<number>, done: () => void) {
+    this.#ask = ask;
+    this.#done = done;
+  }
+
+  ask(): Promise<number> {
+    if (this.#current === undefined) {
+      this.#current = this.#run();
+      return this.#current;
+    }
+    this.#next ??= this.#current
+      .catch(() => {})
+      .then(() => {
+        this.#current = this.#next;
+        this.#next = undefined;
+        return this.#run();
+      });
+    return this.#next;
+  }
+
+  async #run(): Promise<number> {
+    try {
+      return await this.#ask();
+    } finally {
+      if (this.#next === undefined) {
+        this.#current = undefined;
+        this.#done();
+      }
+    }
+  }
+}

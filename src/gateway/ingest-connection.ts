@@ -1,0 +1,221 @@
+/** A WebSocket in front of a topic (PROTOCOL.md, section 8): every message becomes a record, unparsed and unchanged. */
+import type { WebSocket } from 'ws';
+import { type Header, noHeaders } from '../record/record.ts';
+import type { Rights } from './auth/acl.ts';
+import type { Identity } from './auth/identity.ts';
+import { asFault } from './faults.ts';
+import type { GatewayConnection, GatewayParts } from './gateway-parts.ts';
+import { valueAtPointer } from './json-pointer.ts';
+import { checkMayPublish } from './may-publish.ts';
+import type { IngestRoute } from './settings.ts';
+
+export interface IngestOptions {
+  readonly socket: WebSocket;
+  readonly route: IngestRoute;
+  readonly sessionId: string;
+  readonly identity: Identity;
+  readonly rights: Rights;
+  readonly query: URLSearchParams;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly ip: string;
+  readonly onClosed: (code: number) => void;
+}
+
+const halfOpenMs = 10_000;
+const flushMs = 5000;
+
+export class IngestConnection implements GatewayConnection {
+  readonly protocol = 'ingest';
+  readonly #parts: GatewayParts;
+  readonly #options: IngestOptions;
+  readonly #fixedKey: Buffer | null;
+  readonly #meta: readonly Header[];
+  #rights: Rights;
+  #publishing = 0;
+  /** Acknowledgements go out in the order of the messages. */
+  #answered: Promise<void> = Promise.resolve();
+  #closingSinceMs: number | undefined;
+  #heardAtMs: number;
+  #pingedAtMs = 0;
+
+  constructor(parts: GatewayParts, options: IngestOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#rights = options.rights;
+    this.#fixedKey = fixedKey(options);
+    this.#meta = options.route.meta ? metaHeaders(options) : noHeaders;
+    this.#heardAtMs = parts.clock.monotonicMs();
+    this.#listen();
+  }
+
+  get principal(): string | null {
+    return this.#options.identity.principal;
+  }
+
+  get waitingBytes(): number {
+    return this.#options.socket.bufferedAmount;
+  }
+
+  tick(nowMs: number): void {
+    const { settings, clock } = this.#parts;
+    const { socket, identity } = this.#options;
+    if (this.#closingSinceMs !== undefined) {
+      if (nowMs - this.#closingSinceMs > flushMs) socket.terminate();
+      return;
+    }
+    if (nowMs - this.#heardAtMs > settings.pingMs + halfOpenMs) {
+      socket.terminate();
+      return;
+    }
+    if (identity.expiresMs !== null && clock.nowMs() >= identity.expiresMs) {
+      this.#close(1008, 'token expired');
+      return;
+    }
+    if (nowMs - this.#heardAtMs >= settings.pingMs && nowMs - this.#pingedAtMs >= settings.pingMs) {
+      this.#pingedAtMs = nowMs;
+      socket.ping();
+    }
+  }
+
+  recheck(): void {
+    const { identity, route } = this.#options;
+    this.#rights = this.#parts.rights(identity);
+    if (this.#rights.publish(route.topic) === undefined) this.#close(1008, 'not allowed any more');
+  }
+
+  drain(): void {
+    this.#close(1012, 'shutting down');
+  }
+
+  shed(): void {
+    this.#close(1013, 'out of memory');
+  }
+
+  destroy(): void {
+    this.#options.socket.terminate();
+  }
+
+  #listen(): void {
+    const { socket } = this.#options;
+    const heard = (): void => {
+      this.#heardAtMs = this.#parts.clock.monotonicMs();
+    };
+    socket.on('message', (data, isBinary) => {
+      heard();
+      if (this.#closingSinceMs === undefined) this.#receive(data as Buffer, isBinary);
+    });
+    socket.on('pong', heard);
+    socket.on('ping', heard);
+    socket.on('error', () => {}); // `ws` closes with the right code; 'close' follows
+    socket.on('close', (code) => this.#options.onClosed(code));
+  }
+
+  #receive(message: Buffer, isBinary: boolean): void {
+    const { accept, split, validate } = this.#options.route;
+    if (accept !== 'both' && (accept === 'binary') !== isBinary) {
+      this.#close(1003, `only ${accept} is taken`);
+      return;
+    }
+    const values = split === 'lines' ? linesOf(message) : [message];
+    if (validate === 'json' && !values.every(isJson)) {
+      this.#close(1007, 'not JSON');
+      return;
+    }
+    const sent = values.map((value) => this.#publish(value));
+    this.#answered = Promise.all([this.#answered, ...sent]).then(([, ...places]) => {
+      if (!this.#options.route.ack) return;
+      for (const place of places) if (place !== undefined) this.#options.socket.send(place);
+    });
+  }
+
+  /** Resolves with the acknowledgement; undefined where the record was not stored, and then the connection closes. */
+  async #publish(value: Buffer): Promise<string | undefined> {
+    const { publisher, metrics, settings } = this.#parts;
+    const { socket, route } = this.#options;
+    const record = {
+      topic: route.topic,
+      partition: null,
+      timestampMs: null,
+      mid: null,
+      key: this.#keyOf(value),
+      value,
+      headers: noHeaders,
+    };
+    if (++this.#publishing >= settings.limits.inflight) socket.pause();
+    try {
+      checkMayPublish(this.#rights, record, metrics);
+      const { partition, offset } = await publisher.publish(record, this.principal, this.#meta);
+      const traffic = metrics.traffic('in', this.protocol, route.topic);
+      traffic.records.value++;
+      traffic.bytes.value += value.length;
+      return `{"partition":${partition},"offset":${offset}}`;
+    } catch (error) {
+      const fault = asFault(error);
+      metrics.publishError(fault.code);
+      if (fault.code === 'forbidden') this.#close(1008, 'forbidden');
+      else if (fault.code === 'too_large') this.#close(1009, 'too large');
+      else this.#close(1011, fault.message);
+      return undefined;
+    } finally {
+      if (this.#publishing-- === settings.limits.inflight) socket.resume();
+    }
+  }
+
+  #keyOf(value: Buffer): Buffer | null {
+    const { key } = this.#options.route;
+    return key.startsWith('json:') ? valueAtPointer(value, key.slice('json:'.length)) : this.#fixedKey;
+  }
+
+  #close(code: number, reason: string): void {
+    if (this.#closingSinceMs !== undefined) return;
+    this.#closingSinceMs = this.#parts.clock.monotonicMs();
+    this.#options.socket.close(code, reason);
+  }
+}
+
+function fixedKey({ route, sessionId, query, headers }: IngestOptions): Buffer | null {
+  const [kind, name = ''] = route.key.split(/:(.*)/s, 2);
+  switch (kind) {
+    case 'session':
+      return Buffer.from(sessionId);
+    case 'query':
+      return bytesOrNull(query.get(name));
+    case 'header':
+      return bytesOrNull(headers[name.toLowerCase()]);
+    default:
+      return null;
+  }
+}
+
+function bytesOrNull(text: string | string[] | null | undefined): Buffer | null {
+  return typeof text === 'string' ? Buffer.from(text) : null;
+}
+
+function metaHeaders({ sessionId, identity, ip }: IngestOptions): readonly Header[] {
+  const headers: Header[] = [{ key: 'tributary-session', value: Buffer.from(sessionId) }];
+  if (identity.principal !== null) headers.push({ key: 'tributary-principal', value: Buffer.from(identity.principal) });
+  headers.push({ key: 'tributary-ip', value: Buffer.from(ip) });
+  return headers;
+}
+
+/** Lines that are not empty; each ends with LF or CR LF. */
+function linesOf(message: Buffer): Buffer[] {
+  const lines: Buffer[] = [];
+  for (let start = 0; start < message.length; ) {
+    const found = message.indexOf(0x0a, start);
+    const end = found === -1 ? message.length : found;
+    const line = message.subarray(start, end > start && message[end - 1] === 0x0d ? end - 1 : end);
+    if (line.length > 0) lines.push(line);
+    start = end + 1;
+  }
+  return lines;
+}
+
+function isJson(value: Buffer): boolean {
+  try {
+    JSON.parse(value.toString());
+    return true;
+  } catch {
+    return false;
+  }
+}

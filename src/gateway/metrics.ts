@@ -1,0 +1,116 @@
+/** The gateway's metrics (PROTOCOL.md, section 12). Counters are plain fields; topics become labels up to a bound. */
+import type { Counter, Histogram, Metrics } from '../telemetry/metrics.ts';
+
+const bounds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30];
+
+export interface Traffic {
+  readonly records: Counter;
+  readonly bytes: Counter;
+}
+
+export class GatewayMetrics {
+  readonly #metrics: Metrics;
+  readonly #maxTopics: number;
+  readonly #topics = new Set<string>();
+  readonly #open = new Map<string, { count: number }>();
+  readonly #traffic = new Map<string, Traffic>();
+  readonly publishSeconds: Histogram;
+  readonly deliverSeconds: Histogram;
+  readonly dropped: Counter;
+  readonly conflated: Counter;
+  readonly ignored: Counter;
+  readonly duplicates: Counter;
+  readonly slowCloses: Counter;
+  readonly transformErrors: Counter;
+
+  constructor(metrics: Metrics, maxTopics: number) {
+    this.#metrics = metrics;
+    this.#maxTopics = maxTopics;
+    this.publishSeconds = metrics.histogram(
+      name('publish_seconds'),
+      'From a publish read to its answer written',
+      bounds,
+    );
+    this.deliverSeconds = metrics.histogram(name('deliver_seconds'), 'From a record fetched to its write', bounds);
+    this.dropped = metrics.counter(name('dropped_records_total'), 'Records thrown away by the policy "drop"');
+    this.conflated = metrics.counter(name('conflated_records_total'), 'Records replaced by newer ones of their key');
+    this.ignored = metrics.counter(name('v2_ignored_messages_total'), 'v2 messages without a topic or a message');
+    this.duplicates = metrics.counter(name('duplicates_total'), 'Publishes answered from the memory of their mid');
+    this.slowCloses = metrics.counter(name('slow_closes_total'), 'Connections closed because they took too little');
+    this.transformErrors = metrics.counter(name('transform_errors_total'), 'Records that a transform failed on');
+    for (const protocol of ['v2-text', 'v2-binary', 'json', 'bin', 'ingest', 'sse', 'ndjson']) this.#openOf(protocol);
+  }
+
+  gauge(short: string, help: string, read: () => number, labels: Readonly<Record<string, string>> = {}): void {
+    this.#metrics.gauge(name(short), help, read, labels);
+  }
+
+  opened(protocol: string): void {
+    this.#openOf(protocol).count++;
+    this.#metrics.counter(name('connections_total'), 'Connections accepted', { protocol }).value++;
+  }
+
+  closed(protocol: string, code: number): void {
+    this.#openOf(protocol).count--;
+    this.#metrics.counter(name('closes_total'), 'Connections ended, by close code', {
+      protocol,
+      code: String(code),
+    }).value++;
+  }
+
+  rejected(status: number): void {
+    this.#metrics.counter(name('handshakes_rejected_total'), 'Requests refused before they began', {
+      status: String(status),
+    }).value++;
+  }
+
+  publishError(code: string): void {
+    this.#metrics.counter(name('publish_errors_total'), 'Publishes that failed', { code }).value++;
+  }
+
+  gap(reason: string, records: number): void {
+    this.#metrics.counter(name('gap_records_total'), 'Offsets that were announced as gaps', { reason }).value +=
+      records;
+    if (reason === 'slow') this.dropped.value += records;
+  }
+
+  authFailure(reason: string): void {
+    this.#metrics.counter(name('auth_failures_total'), 'Tokens refused', { reason }).value++;
+  }
+
+  aclDenial(action: string): void {
+    this.#metrics.counter(name('acl_denials_total'), 'Requests that the access rules refused', { action }).value++;
+  }
+
+  /** Counters of what came in or went out; of topics beyond the bound together. Once a batch, not once a record. */
+  traffic(direction: 'in' | 'out', protocol: string, topic: string): Traffic {
+    const key = `${direction} ${protocol} ${topic}`;
+    let traffic = this.#traffic.get(key);
+    if (traffic !== undefined) return traffic;
+    const isShown = this.#topics.has(topic) || this.#topics.size < this.#maxTopics;
+    if (!isShown && topic !== 'other') return this.traffic(direction, protocol, 'other');
+    if (topic !== 'other') this.#topics.add(topic);
+    const labels = { protocol, topic };
+    traffic = {
+      records: this.#metrics.counter(name(`records_${direction}_total`), `Records ${direction}`, labels),
+      bytes: this.#metrics.counter(name(`bytes_${direction}_total`), `Bytes of records ${direction}`, labels),
+    };
+    this.#traffic.set(key, traffic);
+    return traffic;
+  }
+
+  #openOf(protocol: string): { count: number } {
+    let open = this.#open.get(protocol);
+    if (open === undefined) {
+      const counted = { count: 0 };
+      open = counted;
+      this.#open.set(protocol, open);
+      this.#metrics.gauge(name('connections'), 'Connections open', () => counted.count, { protocol });
+    }
+    return open;
+  }
+}
+
+function name(short: string): string {
+  return `tributary_gateway_${short}`;
+}

@@ -1,0 +1,383 @@
+/** One connection of the native protocol: does what its session decides, on a socket, for deliveries and the publisher. */
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+import { unreachable } from '../base/assert.ts';
+import { noHeaders } from '../record/record.ts';
+import { binaryDataFrame, publishedBinary, readBinaryFrames } from '../wire/gateway/binary-frames.ts';
+import { readClientFrames } from '../wire/gateway/client-frames.ts';
+import { type GatewayCode, gatewayCodes } from '../wire/gateway/codes.ts';
+import type { PublishRequest, SubscribeRequest } from '../wire/gateway/frames.ts';
+import {
+  byeFrame,
+  dataFrame,
+  errorFrame,
+  pingFrame,
+  publishedFrame,
+  subscribedFrame,
+} from '../wire/gateway/server-frames.ts';
+import type { Rights } from './auth/acl.ts';
+import { AuthError, type Identity } from './auth/identity.ts';
+import { countDelivered } from './count-delivered.ts';
+import { framesOf } from './data-frames.ts';
+import type { Taken } from './delivery.ts';
+import { asFault } from './faults.ts';
+import type { GatewayConnection, GatewayParts } from './gateway-parts.ts';
+import { checkMayPublish } from './may-publish.ts';
+import { type OpenDelivery, openDelivery } from './open-delivery.ts';
+import { Outbox } from './outbox.ts';
+import { type Effect, Session } from './session.ts';
+
+export interface NativeOptions {
+  readonly socket: WebSocket;
+  readonly raw: Duplex;
+  readonly form: 'json' | 'bin';
+  readonly sessionId: string;
+  /** Undefined: a token must come first. */
+  readonly identity: Identity | undefined;
+  readonly onClosed: (code: number) => void;
+}
+
+interface Subscription {
+  readonly request: SubscribeRequest;
+  /** Undefined while its positions are looked up. */
+  open: OpenDelivery | undefined;
+  isEnded: boolean;
+  /** Position last told, and when: a filtered subscription tells its progress every so often. */
+  toldPos: string;
+  toldAtMs: number;
+}
+
+const maxFrameRecords = 500;
+const maxFrameBytes = 262_144;
+const progressMs = 10_000;
+const halfOpenMs = 10_000;
+const flushMs = 5000;
+
+export class NativeConnection implements GatewayConnection {
+  readonly protocol: 'json' | 'bin';
+  readonly #parts: GatewayParts;
+  readonly #options: NativeOptions;
+  readonly #session: Session;
+  readonly #outbox: Outbox;
+  readonly #subscriptions = new Map<number, Subscription>();
+  readonly #openedAtMs: number;
+  #rights: Rights | undefined;
+  #pumpScheduled = false;
+  #closingSinceMs: number | undefined;
+  #heardAtMs: number;
+  #sentAtMs: number;
+  #pingedAtMs: number;
+  #takenBytes = 0;
+  #stalledSinceMs: number | undefined;
+
+  constructor(parts: GatewayParts, options: NativeOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    this.protocol = options.form;
+    const { settings, clock } = parts;
+    this.#session = new Session(options.sessionId, settings.limits, settings.pingMs, options.identity);
+    this.#outbox = new Outbox(options.socket, options.raw, { joins: true, onDrain: () => this.#schedulePump() });
+    this.#openedAtMs = clock.monotonicMs();
+    this.#heardAtMs = this.#openedAtMs;
+    this.#sentAtMs = this.#openedAtMs;
+    this.#pingedAtMs = this.#openedAtMs;
+    if (options.identity !== undefined) this.#rights = parts.rights(options.identity);
+    this.#listen();
+    this.#obey(this.#session.opened());
+  }
+
+  get principal(): string | null {
+    return this.#session.identity?.principal ?? null;
+  }
+
+  get waitingBytes(): number {
+    return this.#outbox.waitingBytes;
+  }
+
+  tick(nowMs: number): void {
+    const { settings, clock } = this.#parts;
+    const { socket } = this.#options;
+    if (this.#closingSinceMs !== undefined) {
+      if (nowMs - this.#closingSinceMs > flushMs) socket.terminate();
+      return;
+    }
+    if (nowMs - this.#heardAtMs > settings.pingMs + halfOpenMs) {
+      socket.terminate();
+      return;
+    }
+    if (this.#session.state === 'authenticating' && nowMs - this.#openedAtMs >= settings.limits.authMs) {
+      this.#obey(this.#session.authDeadline());
+      return;
+    }
+    const expiresMs = this.#session.identity?.expiresMs ?? null;
+    if (expiresMs !== null && clock.nowMs() >= expiresMs) {
+      this.#obey(this.#session.expired());
+      return;
+    }
+    if (nowMs - this.#heardAtMs >= settings.pingMs && nowMs - this.#pingedAtMs >= settings.pingMs) {
+      this.#pingedAtMs = nowMs;
+      socket.ping();
+    }
+    if (nowMs - this.#sentAtMs >= settings.pingMs && this.#session.state === 'ready') this.#push(pingFrame);
+    if (this.#isStalled(nowMs)) {
+      this.#parts.metrics.slowCloses.value++;
+      this.#obey(this.#session.slowConsumer());
+      return;
+    }
+    this.#tellProgress(nowMs);
+  }
+
+  recheck(): void {
+    const { identity } = this.#session;
+    if (identity === undefined) return;
+    this.#rights = this.#parts.rights(identity);
+    for (const [id, { open }] of this.#subscriptions) {
+      if (open === undefined || open.isAllowed(this.#rights)) continue;
+      this.#obey(this.#session.subscriptionFailed(id, { code: 'forbidden', message: 'it may not be read any more' }));
+    }
+  }
+
+  drain(afterMs: number): void {
+    this.#obey(this.#session.drained(afterMs));
+  }
+
+  shed(): void {
+    this.#obey(this.#session.outOfMemory());
+  }
+
+  destroy(): void {
+    this.#options.socket.terminate();
+  }
+
+  #listen(): void {
+    const { socket } = this.#options;
+    const limits = this.#parts.settings.limits;
+    socket.on('message', (data, isBinary) => {
+      const now = this.#parts.clock.monotonicMs();
+      this.#heardAtMs = now;
+      const bytes = data as Buffer;
+      if (!isBinary) this.#obey(this.#session.received(readClientFrames(bytes.toString(), limits), now));
+      else if (this.protocol === 'bin') this.#obey(this.#session.received(readBinaryFrames(bytes, limits), now));
+      else this.#obey(this.#session.receivedBinaryOnText());
+    });
+    const heard = (): void => {
+      this.#heardAtMs = this.#parts.clock.monotonicMs();
+    };
+    socket.on('pong', heard);
+    socket.on('ping', heard);
+    socket.on('error', () => {}); // `ws` closes with the right code; 'close' follows
+    socket.on('close', (code) => {
+      for (const subscription of this.#subscriptions.values()) {
+        subscription.isEnded = true;
+        void subscription.open?.close();
+      }
+      this.#subscriptions.clear();
+      this.#options.onClosed(code);
+    });
+  }
+
+  #obey(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case 'send':
+          this.#push(effect.frame);
+          break;
+        case 'verify':
+          void this.#verify(effect.token);
+          break;
+        case 'subscribe':
+          void this.#subscribe(effect.id, effect.request);
+          break;
+        case 'unsubscribe':
+          this.#unsubscribe(effect.id);
+          break;
+        case 'publish':
+          void this.#publish(effect.id, effect.publish);
+          break;
+        case 'acknowledged':
+          this.#subscriptions.get(effect.id)?.open?.delivery.acknowledged(effect.seq);
+          break;
+        case 'pump':
+          this.#schedulePump();
+          break;
+        case 'pause-reading':
+          this.#options.socket.pause();
+          break;
+        case 'resume-reading':
+          this.#options.socket.resume();
+          break;
+        case 'bye':
+          this.#bye(effect.code, effect.reconnect, effect.afterMs);
+          break;
+        default:
+          unreachable(effect);
+      }
+    }
+  }
+
+  async #verify(token: string): Promise<void> {
+    let identity: Identity | undefined;
+    try {
+      identity = await this.#parts.verify(token);
+    } catch (error) {
+      this.#parts.metrics.authFailure(error instanceof AuthError ? error.reason : 'unknown');
+    }
+    const before = this.#session.identity;
+    const effects = this.#session.verified(identity);
+    if (this.#session.identity !== before) this.#rights = this.#parts.rights(this.#session.identity!);
+    this.#obey(effects);
+    if (before !== undefined && this.#session.state === 'ready') this.recheck();
+  }
+
+  async #subscribe(id: number, request: SubscribeRequest): Promise<void> {
+    const subscription: Subscription = { request, open: undefined, isEnded: false, toldPos: '', toldAtMs: 0 };
+    this.#subscriptions.set(id, subscription);
+    const isCurrent = (): boolean => !subscription.isEnded && this.#subscriptions.get(id) === subscription;
+    try {
+      const open = await openDelivery(request, this.#rights!, this.#parts.delivery, {
+        onReady: () => this.#schedulePump(),
+        onPartitions: (partitions) => {
+          if (!isCurrent() || subscription.open === undefined) return;
+          this.#push(subscribedFrame(id, partitions, subscription.open.delivery.position()));
+        },
+        onFailed: (fault) => {
+          if (!isCurrent()) return;
+          if (fault.code !== 'slow_consumer') this.#obey(this.#session.subscriptionFailed(id, fault));
+          else {
+            this.#parts.metrics.slowCloses.value++;
+            this.#obey(this.#session.slowConsumer());
+          }
+        },
+      });
+      if (!isCurrent()) {
+        await open.close();
+        return;
+      }
+      subscription.open = open;
+      subscription.toldPos = open.delivery.position();
+      subscription.toldAtMs = this.#parts.clock.monotonicMs();
+      this.#obey(this.#session.subscribed(id, open.partitions, subscription.toldPos));
+    } catch (error) {
+      if (!isCurrent()) return;
+      const fault = asFault(error);
+      if (fault.code === 'forbidden') this.#parts.metrics.aclDenial('subscribe');
+      if (fault.code === 'internal') this.#logError('subscribe', error);
+      this.#obey(this.#session.subscriptionFailed(id, fault));
+    }
+  }
+
+  #unsubscribe(id: number): void {
+    const subscription = this.#subscriptions.get(id);
+    if (subscription === undefined) return;
+    subscription.isEnded = true;
+    this.#subscriptions.delete(id);
+    void subscription.open?.close();
+  }
+
+  async #publish(id: number, publish: PublishRequest): Promise<void> {
+    const { publisher, metrics, clock } = this.#parts;
+    const startedMs = clock.monotonicMs();
+    try {
+      checkMayPublish(this.#rights!, publish, metrics);
+      const place = await publisher.publish(publish, this.principal, noHeaders);
+      const traffic = metrics.traffic('in', this.protocol, publish.topic);
+      traffic.records.value++;
+      traffic.bytes.value += publish.value?.length ?? 0;
+      this.#push(this.protocol === 'bin' ? publishedBinary(id, place) : publishedFrame(id, place));
+    } catch (error) {
+      const fault = asFault(error);
+      if (fault.code === 'internal') this.#logError('publish', error);
+      metrics.publishError(fault.code);
+      this.#push(errorFrame(id, fault));
+    }
+    metrics.publishSeconds.observe((clock.monotonicMs() - startedMs) / 1000);
+    this.#obey(this.#session.published(id));
+  }
+
+  #schedulePump(): void {
+    if (this.#pumpScheduled || this.#closingSinceMs !== undefined) return;
+    this.#pumpScheduled = true;
+    setImmediate(() => {
+      this.#pumpScheduled = false;
+      this.#pump();
+    });
+  }
+
+  /** Takes from all subscriptions in turn until nothing is left, or the client has enough to chew on. */
+  #pump(): void {
+    const { queue } = this.#parts.settings.limits;
+    for (let isMoving = true; isMoving && this.#closingSinceMs === undefined; ) {
+      isMoving = false;
+      for (const [id, { open, request }] of this.#subscriptions) {
+        if (open === undefined) continue;
+        const room = queue - this.#outbox.waitingBytes;
+        const credit = Math.min(maxFrameRecords, this.#session.credit(id));
+        const taken = room > 0 && credit > 0 ? open.delivery.take(credit, Math.min(maxFrameBytes, room)) : undefined;
+        if (taken === undefined) {
+          if (room <= 0 || credit <= 0) open.delivery.overflow(Math.max(0, room));
+          continue;
+        }
+        this.#deliver(id, request, open, taken);
+        isMoving = true;
+      }
+    }
+  }
+
+  #deliver(id: number, { format }: SubscribeRequest, { delivery }: OpenDelivery, taken: Taken): void {
+    const { metrics, clock } = this.#parts;
+    const pos = delivery.position();
+    const nextSeq = (records: number): number => this.#session.delivered(id, records);
+    for (const frame of framesOf(taken, pos, { id, format, isBinary: this.protocol === 'bin', nextSeq })) {
+      this.#push(frame);
+    }
+    const subscription = this.#subscriptions.get(id)!;
+    const now = clock.monotonicMs();
+    subscription.toldPos = pos;
+    subscription.toldAtMs = now;
+    countDelivered(taken, this.protocol, metrics, now);
+  }
+
+  /** A filter may pass over records for long: the position is told all the same. */
+  #tellProgress(nowMs: number): void {
+    for (const [id, subscription] of this.#subscriptions) {
+      const { open, request, toldAtMs, toldPos } = subscription;
+      if (open === undefined || request.filter === null || nowMs - toldAtMs < progressMs) continue;
+      const pos = open.delivery.position();
+      subscription.toldAtMs = nowMs;
+      if (pos === toldPos) continue;
+      subscription.toldPos = pos;
+      const seq = this.#session.delivered(id, 0);
+      this.#push(this.protocol === 'bin' ? binaryDataFrame(id, seq, [], pos, 0) : dataFrame(id, seq, [], pos, 0));
+    }
+  }
+
+  /** Nothing leaves the socket although something waits. */
+  #isStalled(nowMs: number): boolean {
+    const written = (this.#options.raw as Duplex & { bytesWritten?: number }).bytesWritten ?? 0;
+    const left = written - this.#options.raw.writableLength;
+    if (this.#outbox.waitingBytes === 0 || left !== this.#takenBytes) {
+      this.#takenBytes = left;
+      this.#stalledSinceMs = nowMs;
+      return false;
+    }
+    this.#stalledSinceMs ??= nowMs;
+    return nowMs - this.#stalledSinceMs > this.#parts.settings.limits.stallMs;
+  }
+
+  #push(frame: string | Buffer): void {
+    this.#sentAtMs = this.#parts.clock.monotonicMs();
+    this.#outbox.push(frame);
+  }
+
+  #bye(code: GatewayCode, reconnect: boolean, afterMs: number): void {
+    const resume: Record<number, string> = {};
+    for (const [id, { open }] of this.#subscriptions) if (open !== undefined) resume[id] = open.delivery.position();
+    this.#push(byeFrame({ code, reconnect, afterMs, resume }));
+    this.#closingSinceMs = this.#parts.clock.monotonicMs();
+    this.#outbox.close(gatewayCodes[code].close, code);
+  }
+
+  #logError(what: string, error: unknown): void {
+    this.#parts.log.error(`${what}_failed`, { session: this.#session.id, reason: (error as Error).message });
+  }
+}

@@ -1,0 +1,290 @@
+/** From a request to a delivery that is positioned: nothing written after it has resolved can be missed. */
+import type { Clock } from '../base/clock.ts';
+import { isError } from '../base/errors.ts';
+import type { Broker, RetryEvent, TopicDescription } from '../broker/broker.ts';
+import { type Filter, keySet } from '../wire/gateway/filter.ts';
+import type { IfLost, SlowPolicy, StartAt } from '../wire/gateway/frames.ts';
+import { isInternalTopic } from '../wire/gateway/names.ts';
+import { topicMatcher } from '../wire/gateway/pattern.ts';
+import { decodePosition, type Position, tagOf } from '../wire/gateway/position.ts';
+import type { Rights } from './auth/acl.ts';
+import type { Delivery, DeliveryEvents } from './delivery.ts';
+import { FaultError } from './faults.ts';
+import { GroupDelivery } from './group-delivery.ts';
+import type { Hub } from './hub/hub.ts';
+import type { ReplayPlaces } from './hub/replay.ts';
+import { SharedDelivery, type StartOfPartition, type TopicStart } from './shared-delivery.ts';
+import { startAtOffset, startAtPosition } from './start-positions.ts';
+import type { TopicCatalog } from './topic-catalog.ts';
+
+export interface DeliveryRequest {
+  readonly topics: readonly string[] | null;
+  readonly pattern: string | null;
+  readonly from: StartAt;
+  readonly ifLost: IfLost;
+  readonly filter: Filter | null;
+  readonly slow: SlowPolicy;
+  readonly group: string | null;
+  /** Only this partition of each topic. */
+  readonly partition?: number | null;
+  /** Topics that do not exist (yet, or any more) are waited for. */
+  readonly waitsForTopics?: boolean;
+  /** In a group: positions are committed as they are handed out, not as the client acknowledges them. */
+  readonly autoCommitMs?: number;
+}
+
+export interface DeliveryParts {
+  readonly broker: Broker;
+  readonly hub: Hub;
+  readonly places: ReplayPlaces;
+  readonly catalog: TopicCatalog;
+  readonly clock: Clock;
+  /** Members of consumer groups that this process may have. */
+  readonly groups: { open: number; readonly max: number };
+  readonly onRetry: (event: RetryEvent) => void;
+}
+
+export interface OpenDelivery<D extends Delivery = Delivery> {
+  readonly delivery: D;
+  readonly partitions: Readonly<Record<string, number>>;
+  /** Whether all of its topics may still be read under these rights. */
+  isAllowed(rights: Rights): boolean;
+  close(): Promise<void>;
+}
+
+/** Of a subscription in a group, or of a shared one. Throws FaultError and the broker's errors. */
+export function openDelivery(
+  request: DeliveryRequest,
+  rights: Rights,
+  parts: DeliveryParts,
+  events: DeliveryEvents,
+): Promise<OpenDelivery<SharedDelivery | GroupDelivery>> {
+  return request.group === null
+    ? openShared(request, rights, parts, events)
+    : openGroup(request, request.group, rights, parts, events);
+}
+
+/** Through the shared readers; `request.group` is not looked at. Throws FaultError and the broker's errors. */
+export async function openShared(
+  request: DeliveryRequest,
+  rights: Rights,
+  parts: DeliveryParts,
+  events: DeliveryEvents,
+): Promise<OpenDelivery<SharedDelivery>> {
+  const wants = topicsWanted(request, rights);
+  const position = request.from.kind === 'position' ? decodePosition(request.from.text) : undefined;
+  if (request.from.kind === 'position' && position === undefined) {
+    throw new FaultError({ code: 'position_lost', message: 'the position cannot be read' });
+  }
+  const names = request.topics ?? (await parts.catalog.list()).filter(wants);
+  const descriptions = await describeAll(names, request.waitsForTopics ?? false, parts.catalog);
+  const delivery = new SharedDelivery({
+    hub: parts.hub,
+    places: parts.places,
+    clock: parts.clock,
+    filterOf: (topic) => withForcedKeys(request.filter, rights.subscribe(topic)),
+    slow: request.slow,
+    ifLost: request.ifLost,
+    events,
+    onRetry: parts.onRetry,
+  });
+  try {
+    await Promise.all(
+      descriptions.map(async (description) =>
+        delivery.add(description.name, await startOfTopic(description, request, position, parts)),
+      ),
+    );
+  } catch (error) {
+    await delivery.close();
+    throw error;
+  }
+  const unwatch = parts.catalog.watch({
+    wants,
+    changed: (topics) => void follow(delivery, topics, request, parts, events).catch(() => {}), // the next look tries again
+  });
+  return {
+    delivery,
+    partitions: delivery.partitions,
+    isAllowed: (now) =>
+      (request.topics ?? Object.keys(delivery.partitions)).every((topic) => now.subscribe(topic) !== undefined),
+    async close() {
+      unwatch();
+      await delivery.close();
+    },
+  };
+}
+
+async function openGroup(
+  request: DeliveryRequest,
+  group: string,
+  rights: Rights,
+  parts: DeliveryParts,
+  events: DeliveryEvents,
+): Promise<OpenDelivery<GroupDelivery>> {
+  const wants = topicsWanted(request, rights);
+  if (!rights.group(group)) throw new FaultError({ code: 'forbidden', message: 'the group may not be used' });
+  const names = request.topics ?? (await parts.catalog.list()).filter(wants);
+  const descriptions = await describeAll(names, request.waitsForTopics ?? false, parts.catalog);
+  const { groups } = parts;
+  if (groups.open >= groups.max) {
+    throw new FaultError({ code: 'limit', message: `at most ${groups.max} members of groups are open at once` });
+  }
+  groups.open++;
+  const delivery = new GroupDelivery({
+    broker: parts.broker,
+    clock: parts.clock,
+    group,
+    topics: names,
+    startAt: request.from.kind === 'earliest' ? 'earliest' : 'latest',
+    ...(request.autoCommitMs === undefined ? {} : { autoCommitMs: request.autoCommitMs }),
+    events,
+    onRetry: parts.onRetry,
+  });
+  let isOpen = true;
+  const close = async (): Promise<void> => {
+    if (isOpen) groups.open--;
+    isOpen = false;
+    await delivery.close();
+  };
+  try {
+    await delivery.open();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    delivery,
+    partitions: Object.fromEntries(descriptions.map(({ name, partitions }) => [name, partitions.length])),
+    isAllowed: (now) => now.group(group) && names.every((topic) => now.subscribe(topic) !== undefined),
+    close,
+  };
+}
+
+async function describeAll(
+  names: readonly string[],
+  waitsForTopics: boolean,
+  catalog: TopicCatalog,
+): Promise<readonly TopicDescription[]> {
+  const descriptions = names.map(async (topic) => {
+    try {
+      return await catalog.describe(topic);
+    } catch (error) {
+      if (waitsForTopics && isError(error, 'UNKNOWN_TOPIC')) return undefined;
+      throw error;
+    }
+  });
+  return (await Promise.all(descriptions)).filter((description) => description !== undefined);
+}
+
+/** Which topics a request is about. Throws `forbidden` where one that it names may not be read. */
+function topicsWanted({ topics, pattern }: DeliveryRequest, rights: Rights): (topic: string) => boolean {
+  const mayRead = (topic: string): boolean => rights.subscribe(topic) !== undefined;
+  if (topics !== null && !topics.every(mayRead)) {
+    throw new FaultError({ code: 'forbidden', message: 'a topic may not be read' });
+  }
+  if (pattern === null) return (topic) => topics!.includes(topic);
+  const fits = topicMatcher(pattern);
+  return (topic) => fits(topic) && !isInternalTopic(topic) && mayRead(topic);
+}
+
+async function startOfTopic(
+  { name, id, partitions }: TopicDescription,
+  { from, ifLost, pattern, partition: only }: DeliveryRequest,
+  position: Position | undefined,
+  parts: DeliveryParts,
+): Promise<TopicStart> {
+  const tag = tagOf(id);
+  if (only !== undefined && only !== null && only >= partitions.length) {
+    throw new FaultError({ code: 'not_found', message: 'no such partition' });
+  }
+  const starts = partitions.map(async (_, partition): Promise<StartOfPartition | undefined> => {
+    if (only !== undefined && only !== null && partition !== only) return undefined;
+    return startOfPartition(name, partition, tag, { from, ifLost, isPattern: pattern !== null }, position, parts);
+  });
+  return { tag, partitions: await Promise.all(starts) };
+}
+
+async function startOfPartition(
+  topic: string,
+  partition: number,
+  tag: string,
+  { from, ifLost, isPattern }: { readonly from: StartAt; readonly ifLost: IfLost; readonly isPattern: boolean },
+  position: Position | undefined,
+  { hub, broker }: DeliveryParts,
+): Promise<StartOfPartition> {
+  const earliest = (): Promise<number> => hub.border(topic, partition, 'earliest');
+  const latest = (): Promise<number> => hub.border(topic, partition, 'latest');
+  const borders = async () => ({ earliest: await earliest(), latest: await latest() });
+  switch (from.kind) {
+    case 'earliest':
+      return { next: await earliest(), gap: null };
+    case 'latest':
+      return { next: await latest(), gap: null };
+    case 'timestamp': {
+      const next = await broker.offset(topic, partition, { timestampMs: from.timestampMs });
+      return { next, gap: null };
+    }
+    case 'offsets': {
+      const wanted = from.offsets.get(topic)?.get(partition);
+      if (wanted === undefined) return { next: await latest(), gap: null };
+      return placed(startAtOffset(topic, partition, wanted, await borders(), ifLost));
+    }
+    case 'stream': {
+      const known = from.topics.get(topic);
+      if (known === undefined) return { next: await latest(), gap: null };
+      const place = known.partitions.get(partition) ?? known.others;
+      // Of a topic that the id knows: a partition that has been added since.
+      if (place === null) return { next: await earliest(), gap: null };
+      if (place === 'latest') return { next: await latest(), gap: null };
+      if ('timestampMs' in place) return { next: await broker.offset(topic, partition, place), gap: null };
+      return placed(startAtOffset(topic, partition, place.offset, await borders(), ifLost));
+    }
+    case 'position': {
+      const known = position?.get(topic);
+      if (known === undefined) return { next: await (isPattern ? earliest() : latest()), gap: null };
+      return placed(startAtPosition(topic, partition, known, tag, await borders(), ifLost));
+    }
+  }
+}
+
+function placed(start: ReturnType<typeof startAtOffset>): StartOfPartition {
+  if (start.kind === 'at') return start;
+  throw new FaultError({ code: 'position_lost', message: 'the position is not on the log any more' });
+}
+
+/** Topics and partitions that have come or gone since. New ones are read from their beginning. */
+async function follow(
+  delivery: SharedDelivery,
+  topics: ReadonlyMap<string, TopicDescription>,
+  request: DeliveryRequest,
+  parts: DeliveryParts,
+  events: DeliveryEvents,
+): Promise<void> {
+  const before = delivery.partitions;
+  let changed = false;
+  for (const [topic, description] of topics) {
+    if (before[topic] === description.partitions.length) continue;
+    changed = true;
+    const fromBeginning: DeliveryRequest = { ...request, from: { kind: 'earliest' } };
+    await delivery.add(topic, await startOfTopic(description, fromBeginning, undefined, parts));
+  }
+  for (const topic of Object.keys(before)) {
+    if (topics.has(topic)) continue;
+    changed = true;
+    delivery.remove(topic);
+  }
+  if (!changed) return;
+  const now = delivery.partitions;
+  if (Object.keys(now).length === 0 && request.pattern === null && request.waitsForTopics !== true) {
+    events.onFailed({ code: 'not_found', message: 'its topics were deleted' });
+  } else events.onPartitions(now);
+}
+
+/** Keys that the rules force on a topic are one more condition: a record must fit both. */
+function withForcedKeys(filter: Filter | null, forced: readonly string[] | null | undefined): Filter | null {
+  if (forced === null || forced === undefined) return filter;
+  const allowed = keySet(forced);
+  if (filter === null) return { keys: allowed, keyPrefix: null, headers: [] };
+  const keys = filter.keys === null ? allowed : new Set([...filter.keys].filter((key) => allowed.has(key)));
+  return { ...filter, keys };
+}

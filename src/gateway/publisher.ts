@@ -1,0 +1,168 @@
+/**
+ * Publishing: records of all connections that arrive in one turn of the event loop travel in one batch a partition. Order
+ * is that of the calls, a partition each. With a `mid` a publish is written once within the window (PROTOCOL.md, 3.4).
+ */
+import { createHash } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
+import type { Broker, Producer } from '../broker/broker.ts';
+import { partitionForKey } from '../record/partitioner.ts';
+import { type Header, type ProduceRecord, partitionKey } from '../record/record.ts';
+import type { PublishRequest } from '../wire/gateway/frames.ts';
+import type { Placement } from '../wire/gateway/server-frames.ts';
+import { FaultError } from './faults.ts';
+import { PublishLane } from './publish-lane.ts';
+import type { TopicCatalog } from './topic-catalog.ts';
+
+export interface PublisherOptions {
+  readonly broker: Broker;
+  readonly producer: Producer;
+  readonly catalog: TopicCatalog;
+  readonly clock: Clock;
+  readonly dedupe: { readonly windowMs: number; readonly entries: number };
+  readonly onDuplicate: () => void;
+}
+
+interface Remembered {
+  /** Of key and value: another content under the same mid is a conflict. */
+  readonly content: string;
+  readonly outcome: Promise<Placement>;
+  readonly atMs: number;
+}
+
+interface KnownTopic {
+  readonly partitions: number;
+  readonly maxBatchBytes: number;
+  readonly readAtMs: number;
+}
+
+const midHeader = 'tributary-mid';
+/** How long the number of partitions and the size limit of a topic are believed. */
+const topicMemoryMs = 30_000;
+
+export class Publisher {
+  readonly #options: PublisherOptions;
+  readonly #lanes = new Map<string, PublishLane>();
+  readonly #topics = new Map<string, KnownTopic>();
+  readonly #mids = new Map<string, Remembered>();
+  #sticky = 0;
+  #waiting = 0;
+  #bytes = 0;
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+  }
+
+  /** Publishes that are not answered yet. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** Bytes of theirs. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Resolves when the record is stored as safely as the broker can. Rejects with FaultError or the broker's error. */
+  async publish(request: PublishRequest, principal: string | null, headers: readonly Header[]): Promise<Placement> {
+    if (request.mid === null) return this.#write(request, headers);
+    const { clock, onDuplicate } = this.#options;
+    const key = JSON.stringify([principal, request.topic, request.mid]);
+    const content = contentOf(request);
+    this.#forgetOld(clock.monotonicMs());
+    const known = this.#mids.get(key);
+    if (known !== undefined) {
+      if (known.content !== content) {
+        throw new FaultError({ code: 'conflict', message: '"mid" was used for another key or value' });
+      }
+      const first = await known.outcome;
+      onDuplicate();
+      return { ...first, duplicate: true };
+    }
+    const outcome = this.#write(request, [...headers, { key: midHeader, value: Buffer.from(request.mid) }]);
+    this.#mids.set(key, { content, outcome, atMs: clock.monotonicMs() });
+    // A first attempt that failed is forgotten, so that a repetition tries again.
+    outcome.catch(() => this.#mids.delete(key));
+    return outcome;
+  }
+
+  /** Resolves when everything handed in is answered. */
+  async flush(): Promise<void> {
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.idle()));
+  }
+
+  async #write(request: PublishRequest, headers: readonly Header[]): Promise<Placement> {
+    const bytes = 100 + (request.key?.length ?? 0) + (request.value?.length ?? 0);
+    this.#waiting++;
+    this.#bytes += bytes;
+    try {
+      const known = this.#topics.get(request.topic);
+      const isFresh = known !== undefined && this.#options.clock.monotonicMs() - known.readAtMs < topicMemoryMs;
+      const topic = isFresh ? known : await this.#learn(request.topic);
+      const { partition, timestampMs = null, key, value } = request;
+      if (partition !== null && partition >= topic.partitions) {
+        throw new FaultError({ code: 'not_found', message: 'no such partition' });
+      }
+      const chosen = partition ?? this.#partitionFor(key, topic.partitions);
+      const record: ProduceRecord = {
+        key,
+        value,
+        headers: headers.length === 0 ? request.headers : [...request.headers, ...headers],
+        timestampMs: timestampMs ?? this.#options.clock.nowMs(),
+      };
+      const offset = await this.#lane(request.topic, chosen, topic.maxBatchBytes).send(record, bytes);
+      return { partition: chosen, offset, timestamp: record.timestampMs!, duplicate: false };
+    } finally {
+      this.#waiting--;
+      this.#bytes -= bytes;
+    }
+  }
+
+  async #learn(topic: string): Promise<KnownTopic> {
+    const { partitions, config } = await this.#options.catalog.describe(topic);
+    const known = {
+      partitions: partitions.length,
+      maxBatchBytes: Number(config['max.message.bytes'] ?? Number.POSITIVE_INFINITY),
+      readAtMs: this.#options.clock.monotonicMs(),
+    };
+    this.#topics.set(topic, known);
+    return known;
+  }
+
+  #partitionFor(key: Uint8Array | null, partitions: number): number {
+    if (key !== null) return partitionForKey(key, partitions);
+    return this.#sticky++ % partitions;
+  }
+
+  #lane(topic: string, partition: number, maxBatchBytes: number): PublishLane {
+    const key = partitionKey(topic, partition);
+    let lane = this.#lanes.get(key);
+    if (lane === undefined) {
+      lane = new PublishLane(
+        (records) => this.#options.producer.send(topic, partition, records),
+        maxBatchBytes,
+        () => {
+          this.#lanes.delete(key);
+        },
+      );
+      this.#lanes.set(key, lane);
+    }
+    return lane;
+  }
+
+  #forgetOld(nowMs: number): void {
+    const { windowMs, entries } = this.#options.dedupe;
+    for (const [key, { atMs }] of this.#mids) {
+      if (nowMs - atMs < windowMs && this.#mids.size < entries) return;
+      this.#mids.delete(key);
+    }
+  }
+}
+
+function contentOf({ key, value }: PublishRequest): string {
+  const hash = createHash('sha256');
+  for (const part of [key, value]) {
+    hash.update(part === null ? 'null' : `${part.length}:`);
+    if (part !== null) hash.update(part);
+  }
+  return hash.digest('base64');
+}

@@ -1,0 +1,171 @@
+/** Requests over HTTP: paths, methods, CORS (PROTOCOL.md, sections 1, 6 and 7). */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isTopicName } from '../wire/gateway/names.ts';
+import type { StreamDefaults } from '../wire/gateway/stream-query.ts';
+import type { Doorkeeper } from './admission.ts';
+import type { Connections } from './connections.ts';
+import type { GatewayParts } from './gateway-parts.ts';
+import { describeTopic, listTopics } from './http/describe.ts';
+import type { HttpContext } from './http/http-context.ts';
+import { faultOfRequest, publishOverHttp } from './http/publish.ts';
+import { readRecords } from './http/read.ts';
+import { sendFault } from './http/respond.ts';
+import { openStream, streamProtocol } from './http/stream.ts';
+
+export interface RouteOptions {
+  readonly parts: () => GatewayParts;
+  readonly doorkeeper: Doorkeeper;
+  readonly connections: Connections;
+  readonly clientAddress: (request: IncomingMessage) => string;
+  readonly isDraining: () => boolean;
+  /** The example page; undefined where it is not served. */
+  readonly demo: (() => { readonly type: string; readonly body: Buffer | string } | undefined) | undefined;
+}
+
+interface Route {
+  readonly methods: readonly string[];
+  /** What is in the path. */
+  readonly topic?: string;
+  readonly handle: (context: HttpContext, options: RouteOptions) => Promise<void>;
+}
+
+const corsHeaders = {
+  'Access-Control-Allow-Methods': 'GET, POST',
+  'Access-Control-Allow-Headers': 'Authorization, Content-Type, Idempotency-Key, Last-Event-ID',
+  'Access-Control-Max-Age': '600',
+};
+
+/** Never rejects: what goes wrong is an answer. */
+export async function handleRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: RouteOptions,
+): Promise<void> {
+  const { doorkeeper } = options;
+  const parts = options.parts();
+  const { metrics } = parts;
+  const { origin } = request.headers;
+  const refuse = (
+    ...[fault, more]: Parameters<typeof sendFault> extends [unknown, ...infer Rest] ? Rest : never
+  ): void => {
+    sendFault(response, fault, more);
+    metrics.rejected(response.statusCode);
+  };
+  try {
+    const [path = '', search = ''] = splitUrl(request.url ?? '/');
+    const query = new URLSearchParams(search);
+    const page = doorkeeper.refusePage(request);
+    if (page !== undefined) return refuse(page);
+    if (origin !== undefined) {
+      response.setHeader('Access-Control-Allow-Origin', origin);
+      response.setHeader('Vary', 'Origin');
+    }
+    if (path === '/demo' && options.demo !== undefined) return serveDemo(request, response, options);
+    const route = routeOf(path, parts.settings.v2.enabled);
+    if (route === undefined) return refuse({ code: 'not_found', message: 'there is nothing at this path' });
+    if (route === 'websocket') {
+      return refuse(
+        { code: 'bad_request', message: 'this path speaks WebSocket' },
+        { status: 426, headers: { Upgrade: 'websocket' } },
+      );
+    }
+    if (request.method === 'OPTIONS' && origin !== undefined) {
+      response.writeHead(204, corsHeaders).end();
+      return;
+    }
+    if (!route.methods.includes(request.method ?? '')) {
+      const headers = { Allow: route.methods.join(', ') };
+      return refuse({ code: 'bad_request', message: 'the method is not one of this path' }, { status: 405, headers });
+    }
+    if (options.isDraining()) return refuse({ code: 'shutting_down', message: 'the gateway is going down' });
+    const admission = await doorkeeper.admit(request, query, false);
+    if (!admission.ok) return refuse(admission.fault, { status: admission.status, headers: admission.headers });
+    const identity = admission.identity!;
+    const rights = parts.rights(identity);
+    if (route.topic !== undefined && !isTopicName(route.topic)) {
+      return refuse({ code: 'bad_request', message: 'that is no name of a topic' });
+    }
+    const context: HttpContext = { parts, request, response, query, identity, rights, topic: route.topic ?? '' };
+    await route.handle(context, options);
+  } catch (error) {
+    const fault = faultOfRequest(error);
+    if (fault.code === 'internal') parts.log.error('request_failed', { reason: (error as Error).message });
+    if (fault.code === 'forbidden') metrics.aclDenial(request.method === 'POST' ? 'publish' : 'subscribe');
+    // A body that nobody reads any more would hold up the connection's next request.
+    if (!request.complete) response.setHeader('Connection', 'close');
+    sendFault(response, fault, { headers: retryHeaders(fault.retryAfterMs) });
+    if (!request.complete) request.resume();
+  }
+}
+
+function retryHeaders(retryAfterMs: number | undefined): Readonly<Record<string, string>> {
+  return retryAfterMs === undefined ? {} : { 'Retry-After': String(Math.ceil(retryAfterMs / 1000)) };
+}
+
+function routeOf(path: string, isV2: boolean): Route | 'websocket' | undefined {
+  if (path === '/v1/ws' || path.startsWith('/v1/ingest/')) return 'websocket';
+  if (isV2 && (path === '/v2/broker' || path === '/v2/broker/')) return undefined; // as its model answers
+  if (path === '/v1/sse') return streamRoute({ from: 'latest', id: 'pos', envelope: 'record' });
+  if (path === '/v1/topics') return { methods: ['GET'], handle: listTopics };
+  const segments = path.split('/').slice(1).map(decode);
+  const [first, second, third, fourth] = segments;
+  if (first === 'v2' && second === 'stream' && third !== undefined && segments.length === 3) {
+    const topics = third.split(',').filter((topic) => topic !== '');
+    return streamRoute({ topics, from: 'latest', id: 'stream', envelope: 'none' });
+  }
+  if (first !== 'v1' || second !== 'topics' || third === undefined || third === '') return undefined;
+  if (segments.length === 3) {
+    const handle = (context: HttpContext): Promise<void> =>
+      context.request.method === 'POST' ? publishOverHttp(context) : describeTopic(context);
+    return { methods: ['GET', 'POST'], topic: third, handle };
+  }
+  if (segments.length === 4 && fourth === 'records') return { methods: ['GET'], topic: third, handle: readRecords };
+  return undefined;
+}
+
+function streamRoute(defaults: StreamDefaults): Route {
+  return {
+    methods: ['GET'],
+    async handle(context, { connections, clientAddress }) {
+      const { request, response, identity, parts } = context;
+      const protocol = streamProtocol(request.headers.accept);
+      if (protocol === undefined) {
+        const message = 'text/event-stream or application/x-ndjson is served';
+        sendFault(response, { code: 'unsupported', message }, { status: 406 });
+        return;
+      }
+      const place = connections.take(clientAddress(request), identity.principal);
+      if ('fault' in place) {
+        sendFault(response, place.fault, { status: place.status, headers: retryHeaders(place.fault.retryAfterMs) });
+        parts.metrics.rejected(place.status);
+        return;
+      }
+      try {
+        place.fill(await openStream(context, protocol, defaults, (_, code) => place.leave(code)));
+      } catch (error) {
+        place.leave();
+        throw error;
+      }
+    },
+  };
+}
+
+function serveDemo(request: IncomingMessage, response: ServerResponse, { demo }: RouteOptions): void {
+  const page = request.method === 'GET' ? demo?.() : undefined;
+  if (page === undefined) sendFault(response, { code: 'not_found', message: 'there is nothing at this path' });
+  else response.writeHead(200, { 'content-type': page.type }).end(page.body);
+}
+
+/** Path and query, the path as it was sent: only its parts are decoded, where they are names. */
+export function splitUrl(url: string): readonly [string, string] {
+  const at = url.indexOf('?');
+  return at === -1 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)];
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment; // a stray percent sign is in no legal name
+  }
+}

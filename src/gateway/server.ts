@@ -1,0 +1,342 @@
+/** The gateway: listeners, connections and what they share, over any broker. */
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer, type ServerOptions as TlsOptions } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { sleep } from '../base/abort.ts';
+import type { Clock, Random } from '../base/clock.ts';
+import { TributaryError } from '../base/errors.ts';
+import type { Broker, ProducerOptions } from '../broker/broker.ts';
+import { exposition } from '../telemetry/exposition.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { MetricRegistry } from '../telemetry/metrics.ts';
+import { clientAddress, Doorkeeper } from './admission.ts';
+import { type AclOptions, rightsOf } from './auth/acl.ts';
+import { makeAuthenticator } from './auth/authenticator.ts';
+import { BrokerProbe } from './broker-probe.ts';
+import { Connections } from './connections.ts';
+import type { GatewayParts } from './gateway-parts.ts';
+import { sendJson } from './http/respond.ts';
+import { Hub } from './hub/hub.ts';
+import { ReplayPlaces } from './hub/replay.ts';
+import { GatewayMetrics } from './metrics.ts';
+import { Publisher } from './publisher.ts';
+import { handleRequest, splitUrl } from './routes.ts';
+import type { GatewaySettings, TlsSettings } from './settings.ts';
+import { TopicCatalog } from './topic-catalog.ts';
+import { loadTransform } from './transforms.ts';
+import { Upgrades } from './upgrades.ts';
+
+export interface GatewayOptions {
+  readonly settings: GatewaySettings;
+  readonly broker: Broker;
+  readonly producer?: ProducerOptions;
+  readonly registry: MetricRegistry;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Serves its health and metrics on a listener of their own. */
+  readonly hasAdmin: boolean;
+  readonly demo?: () => { readonly type: string; readonly body: Buffer | string } | undefined;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly checks: { readonly kafka: string; readonly auth: string; readonly drain: string };
+}
+
+export interface Gateway extends AsyncDisposable {
+  readonly url: string;
+  /** host:port */
+  readonly address: string;
+  readonly adminUrl: string | undefined;
+  readiness(): Readiness;
+  /** New tokens, keys, rules, origins and TLS files; nobody who may stay is disconnected. CONFIG_INVALID changes nothing. */
+  reload(settings: GatewaySettings): Promise<void>;
+  /** Farewell to all clients, then the end. */
+  drain(): Promise<void>;
+}
+
+/** CONFIG_INVALID, ADDRESS_IN_USE and the broker's errors. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { broker, clock, random, log } = options;
+  let { settings } = options;
+  checkListener(settings);
+  const metrics = new GatewayMetrics(options.registry.root(), settings.metrics.maxTopics);
+  await using opened = new AsyncDisposableStack();
+  let authenticator = await makeAuthenticator(settings.auth, clock);
+  const onRetry = ({ what, reason }: { what: string; reason: string }): void =>
+    log.warn('broker_retry', { what, reason });
+  const catalog = new TopicCatalog({
+    broker,
+    onRetry: (error) => onRetry({ what: 'topics', reason: (error as Error).message }),
+  });
+  opened.defer(() => catalog.close());
+  const hub = new Hub({ broker, clock, ringBytes: settings.delivery.ringBytes, onRetry });
+  opened.defer(() => hub.close());
+  const places = new ReplayPlaces(settings.delivery.replayReaders);
+  const groups = { open: 0, max: settings.limits.groups };
+  const producer = await broker.producer(options.producer);
+  opened.defer(() => producer.close());
+  const { dedupe } = settings;
+  const publisher = new Publisher({
+    broker,
+    producer,
+    catalog,
+    clock,
+    dedupe,
+    onDuplicate: () => metrics.duplicates.value++,
+  });
+  const probe = opened.use(new BrokerProbe(broker, clock));
+  const connections = new Connections(settings.limits, metrics);
+  const acl = (): AclOptions => ({
+    rules: settings.acl,
+    internalTopics: settings.internalTopics,
+    authenticated: authenticator.required,
+  });
+  const parts: GatewayParts = {
+    get settings() {
+      return settings;
+    },
+    delivery: { broker, hub, places, catalog, clock, groups, onRetry },
+    publisher,
+    clock,
+    random,
+    log,
+    metrics,
+    get acl() {
+      return acl();
+    },
+    rights: (identity) => rightsOf(identity, acl()),
+    verify: (token) => authenticator.verify(token),
+    isBrokerUp: () => probe.isUp,
+  };
+  let draining = false;
+  const memory = (): number => hub.ringBytes + connections.waitingBytes + publisher.bytes;
+  const shared = {
+    parts: () => parts,
+    doorkeeper: new Doorkeeper({ settings: () => settings, authenticator: () => authenticator, metrics }),
+    connections,
+    clientAddress: clientAddress(settings.trustProxies),
+    isDraining: () => draining,
+  };
+  const upgrades = new Upgrades(
+    {
+      ...shared,
+      isShort: () => memory() > settings.limits.memory * 0.9,
+      newSessionId: randomUUID,
+      inputTransform: await loadTransform(settings.v2.inputTransform, 'inputTransform', settings.v2),
+      outputTransform: await loadTransform(settings.v2.outputTransform, 'outputTransform', settings.v2),
+    },
+    settings,
+  );
+  const server = makeServer(settings, (request, response) => {
+    void handleRequest(request, response, { ...shared, demo: settings.demo ? options.demo : undefined });
+  });
+  server.on('upgrade', (request, socket: Duplex, head) => void upgrades.handle(request, socket, head));
+  declareGauges(metrics, { hub, places, groups, publisher, connections, memory, isUp: () => probe.isUp });
+
+  const readiness = (): Readiness => {
+    const checks = {
+      kafka: probe.isUp ? 'ok' : 'unreachable',
+      auth: authenticator.ready ? 'ok' : 'no keys',
+      drain: draining ? 'yes' : 'no',
+    };
+    return { ready: probe.isUp && authenticator.ready && !draining, checks };
+  };
+  await probe.start();
+  const address = await listen(server, settings.listen, 'gateway.listen');
+  opened.defer(() => closeServer(server));
+  let adminUrl: string | undefined;
+  if (options.hasAdmin) {
+    const admin = createServer(adminRoutes(readiness, options.registry));
+    adminUrl = `http://${await listen(admin, settings.admin, 'gateway.admin')}`;
+    opened.defer(() => closeServer(admin));
+  }
+  const tickMs = Math.max(
+    20,
+    Math.min(1000, settings.pingMs / 4, settings.limits.authMs / 4, settings.sse.heartbeatMs / 2),
+  );
+  const ticker = setInterval(() => {
+    connections.tick(clock.monotonicMs());
+    const over = memory() - settings.limits.memory;
+    if (over > 0) connections.shed(over);
+  }, tickMs);
+  opened.defer(() => clearInterval(ticker));
+
+  const running = opened.move();
+  const drain = async (): Promise<void> => {
+    if (draining) return;
+    draining = true;
+    server.close();
+    await publisher.flush();
+    connections.drain(settings.drain.spreadMs, random);
+    const startedMs = clock.monotonicMs();
+    while (connections.size > 0 && clock.monotonicMs() - startedMs < settings.drain.timeoutMs) await sleep(20);
+    connections.destroy();
+    await running.disposeAsync();
+  };
+  return {
+    url: `${settings.tls === undefined ? 'http' : 'https'}://${address}`,
+    address,
+    adminUrl,
+    readiness,
+    async reload(next) {
+      const nextAuthenticator = await makeAuthenticator(next.auth, clock);
+      if (next.tls !== undefined && 'setSecureContext' in server) {
+        (server as unknown as { setSecureContext(options: TlsOptions): void }).setSecureContext(tlsOptions(next.tls));
+      }
+      authenticator = nextAuthenticator;
+      settings = {
+        ...settings,
+        auth: next.auth,
+        acl: next.acl,
+        origins: next.origins,
+        hosts: next.hosts,
+        tls: next.tls,
+      };
+      connections.recheck();
+    },
+    drain,
+    [Symbol.asyncDispose]: drain,
+  };
+}
+
+/** A gateway that asks nobody who they are is for this machine only, unless the configuration says that it is meant. */
+function checkListener({ listen, auth }: GatewaySettings): void {
+  const { host } = splitAddress(listen, 'gateway.listen');
+  const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.');
+  const isOpen = auth.mode === 'none' || (Array.isArray(auth.mode) && auth.mode.every((mode) => mode === 'none'));
+  if (isLoopback || !isOpen || auth.anonymous) return;
+  throw new TributaryError(
+    'CONFIG_INVALID',
+    `gateway.listen "${listen}" is not a loopback address and gateway.auth.mode is none: everybody could read and write every ` +
+      'topic. Set gateway.auth, or say gateway.auth.anonymous: true if that is meant',
+  );
+}
+
+function makeServer(settings: GatewaySettings, handler: RequestListener): Server {
+  const { handshakeMs } = settings.limits;
+  const options = {
+    maxHeaderSize: 16_384,
+    headersTimeout: handshakeMs,
+    requestTimeout: 0,
+    connectionsCheckingInterval: Math.max(50, Math.min(1000, handshakeMs / 4)),
+    noDelay: true,
+    // Another protocol offered beside HTTP (h2c) is no reason not to answer.
+    shouldUpgradeCallback: ({ headers }: { headers: NodeJS.Dict<string | string[]> }) =>
+      String(headers['upgrade']).toLowerCase() === 'websocket',
+  };
+  const { tls } = settings;
+  const server =
+    tls === undefined
+      ? createServer(options, handler)
+      : (createTlsServer(
+          { ...options, ...tlsOptions(tls), handshakeTimeout: handshakeMs },
+          handler,
+        ) as unknown as Server);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (!socket.writable) return socket.destroy();
+    const status =
+      { ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout', HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large' }[
+        error.code ?? ''
+      ] ?? '400 Bad Request';
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    return undefined;
+  });
+  return server;
+}
+
+function tlsOptions({ cert, key, pfx, passphrase, ca, clientAuth, minVersion, ciphers }: TlsSettings): TlsOptions {
+  return {
+    minVersion,
+    ...(cert === '' ? {} : { cert: readTlsFile('cert', cert) }),
+    ...(key === '' ? {} : { key: readTlsFile('key', key) }),
+    ...(pfx === '' ? {} : { pfx: readTlsFile('pfx', pfx) }),
+    ...(passphrase === '' ? {} : { passphrase }),
+    ...(ca === '' ? {} : { ca: readTlsFile('ca', ca) }),
+    ...(ciphers === '' ? {} : { ciphers }),
+    requestCert: clientAuth !== 'none',
+    rejectUnauthorized: clientAuth === 'required',
+  };
+}
+
+function readTlsFile(key: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new TributaryError('CONFIG_INVALID', `gateway.tls.${key}: cannot read "${file}"`, { cause: error });
+  }
+}
+
+function adminRoutes(readiness: () => Readiness, registry: MetricRegistry): RequestListener {
+  return (request, response) => {
+    const [path] = splitUrl(request.url ?? '/');
+    if (path === '/healthz') sendJson(response, 200, '{"status":"ok"}');
+    else if (path === '/readyz') {
+      const state = readiness();
+      sendJson(response, state.ready ? 200 : 503, JSON.stringify(state));
+    } else if (path === '/metrics') {
+      response
+        .writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
+        .end(exposition(registry.families.values()));
+    } else
+      sendJson(
+        response,
+        404,
+        '{"type":"error","code":"not_found","message":"there is nothing at this path","retryable":false}',
+      );
+  };
+}
+
+interface Watched {
+  readonly hub: Hub;
+  readonly places: ReplayPlaces;
+  readonly groups: { readonly open: number };
+  readonly publisher: Publisher;
+  readonly connections: Connections;
+  readonly memory: () => number;
+  readonly isUp: () => boolean;
+}
+
+function declareGauges(metrics: GatewayMetrics, watched: Watched): void {
+  const { hub, places, groups, connections } = watched;
+  const readers = 'Readers of partitions and groups';
+  metrics.gauge('readers', readers, () => hub.feedCount, { kind: 'shared' });
+  metrics.gauge('readers', readers, () => places.taken, { kind: 'replay' });
+  metrics.gauge('readers', readers, () => groups.open, { kind: 'group' });
+  metrics.gauge('queue_bytes', 'Bytes that wait for clients', () => connections.waitingBytes);
+  metrics.gauge('memory_bytes', 'Bytes of all queues, rings and publishes', watched.memory);
+  metrics.gauge('kafka_up', '1 while the broker answers', () => (watched.isUp() ? 1 : 0));
+}
+
+async function listen(server: Server, address: string, key: string): Promise<string> {
+  const { host, port } = splitAddress(address, key);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new TributaryError('ADDRESS_IN_USE', `Port ${port} of ${host} is in use; choose another with "${key}"`)
+          : new TributaryError('CONFIG_INVALID', `${key}: cannot listen on "${address}"`, { cause: error }),
+      );
+    });
+    server.listen(port, host, resolve);
+  });
+  const { port: actual } = server.address() as AddressInfo;
+  return `${host.includes(':') ? `[${host}]` : host}:${actual}`;
+}
+
+function splitAddress(address: string, key: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(address);
+  if (match === null) throw new TributaryError('CONFIG_INVALID', `${key} "${address}" must be host:port`);
+  return { host: match[1] ?? match[2]!, port: Number(match[3]) };
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

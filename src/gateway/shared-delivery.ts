@@ -1,0 +1,268 @@
+/**
+ * A subscription that reads through the shared readers: a cursor a partition, taking turns. What a slow client does to it
+ * is its policy: `wait` leaves records on the log, the others keep what is unsent in a bounded backlog.
+ */
+import type { Clock } from '../base/clock.ts';
+import type { RetryEvent } from '../broker/broker.ts';
+import { type Filter, matches } from '../wire/gateway/filter.ts';
+import type { IfLost, SlowPolicy } from '../wire/gateway/frames.ts';
+import { encodePosition, type Position } from '../wire/gateway/position.ts';
+import type { Gap } from '../wire/gateway/server-frames.ts';
+import { Backlog } from './backlog.ts';
+import type { Delivery, DeliveryEvents, Item, Taken } from './delivery.ts';
+import { sizeOf } from './hub/chunk.ts';
+import { Cursor } from './hub/cursor.ts';
+import type { Hub } from './hub/hub.ts';
+import type { ReplayPlaces } from './hub/replay.ts';
+
+export interface StartOfPartition {
+  readonly next: number;
+  readonly gap: Gap | null;
+}
+
+export interface TopicStart {
+  /** Of the topic's id, for positions. */
+  readonly tag: string;
+  /** By partition; undefined where the partition is not read. */
+  readonly partitions: readonly (StartOfPartition | undefined)[];
+}
+
+export interface SharedDeliveryOptions {
+  readonly hub: Hub;
+  readonly places: ReplayPlaces;
+  readonly clock: Clock;
+  /** What of a topic is wanted, and may be seen. */
+  readonly filterOf: (topic: string) => Filter | null;
+  readonly slow: SlowPolicy;
+  readonly ifLost: IfLost;
+  readonly events: DeliveryEvents;
+  readonly onRetry: (event: RetryEvent) => void;
+}
+
+interface Topic {
+  tag: string;
+  readonly filter: Filter | null;
+  readonly cursors: (Cursor | undefined)[];
+  /** By partition: position behind what was handed out, which a backlog keeps apart from what was read. */
+  readonly sent: (number | null)[];
+}
+
+export class SharedDelivery implements Delivery {
+  readonly #options: SharedDeliveryOptions;
+  readonly #topics = new Map<string, Topic>();
+  #turn: Cursor[] = [];
+  readonly #backlog: Backlog | undefined;
+  #conflated = 0;
+  #failed = false;
+
+  constructor(options: SharedDeliveryOptions) {
+    this.#options = options;
+    if (options.slow !== 'wait') this.#backlog = new Backlog(options.slow === 'conflate');
+  }
+
+  /** Partitions of each topic that is read. */
+  get partitions(): Record<string, number> {
+    return Object.fromEntries([...this.#topics].map(([topic, { sent }]) => [topic, sent.length]));
+  }
+
+  get isReplaying(): boolean {
+    return this.#turn.some(({ isReplaying }) => isReplaying);
+  }
+
+  has(topic: string): boolean {
+    return this.#topics.has(topic);
+  }
+
+  /** Begins to read a topic; resolves when nothing that is written from now on can be missed. */
+  async add(topic: string, { tag, partitions }: TopicStart): Promise<void> {
+    const filter = this.#options.filterOf(topic);
+    const known = this.#topics.get(topic) ?? { tag, filter, cursors: [], sent: [] };
+    known.tag = tag;
+    this.#topics.set(topic, known);
+    const joined: Promise<void>[] = [];
+    partitions.forEach((start, partition) => {
+      if (known.cursors[partition] !== undefined) return;
+      known.sent[partition] = start?.next ?? null;
+      if (start === undefined) return;
+      const cursor = this.#cursor(topic, partition, start.next);
+      if (start.gap !== null) cursor.addGap(start.gap);
+      known.cursors[partition] = cursor;
+      this.#turn.push(cursor);
+      joined.push(cursor.join());
+    });
+    await Promise.all(joined);
+  }
+
+  remove(topic: string): void {
+    const known = this.#topics.get(topic);
+    if (known === undefined) return;
+    this.#topics.delete(topic);
+    for (const cursor of known.cursors) cursor?.close();
+    this.#turn = this.#turn.filter((cursor) => cursor.topic !== topic);
+    this.#backlog?.removeTopic(topic);
+  }
+
+  take(maxRecords: number, maxBytes: number): Taken | undefined {
+    const items: Item[] = [];
+    let records = 0;
+    let bytes = 0;
+    const backlog = this.#backlog?.take(maxRecords, maxBytes);
+    if (backlog !== undefined) {
+      for (const item of backlog.items) this.#handedOut(item);
+      items.push(...backlog.items);
+      records = backlog.records;
+      bytes = backlog.bytes;
+    }
+    if (this.#backlog === undefined || this.#backlog.isEmpty) {
+      // Each cursor at most once a call, beginning with another one each time: a busy partition leaves room for the others.
+      for (let tried = this.#turn.length; tried > 0; tried--) {
+        if (records >= maxRecords || bytes >= maxBytes) break;
+        const cursor = this.#turn.shift()!;
+        this.#turn.push(cursor);
+        const taken = this.#takeFrom(cursor, maxRecords - records, maxBytes - bytes, records > 0, items);
+        records += taken.records;
+        bytes += taken.bytes;
+      }
+    }
+    if (items.length === 0) return undefined;
+    const conflated = this.#conflated;
+    this.#conflated = 0;
+    return { items, records, bytes, conflated };
+  }
+
+  position(): string {
+    return encodePosition(this.positions());
+  }
+
+  /** Whether everything below these offsets (by partition) of a topic has been handed out or passed over. */
+  hasReached(topic: string, ends: readonly number[]): boolean {
+    const sent = this.#topics.get(topic)?.sent ?? [];
+    return sent.every((next, partition) => next === null || next >= (ends[partition] ?? 0));
+  }
+
+  positions(): Position {
+    return new Map([...this.#topics].map(([topic, { tag, sent }]) => [topic, { tag, next: sent }]));
+  }
+
+  overflow(room: number): void {
+    const backlog = this.#backlog;
+    if (backlog === undefined || this.#failed) return;
+    for (const cursor of this.#turn) {
+      // One that is far behind reads at the pace of its client anyway.
+      if (cursor.isLive) this.#absorb(cursor, backlog);
+    }
+    if (backlog.bytes <= room) return;
+    if (this.#options.slow === 'disconnect') {
+      this.#failed = true;
+      this.#options.events.onFailed({ code: 'slow_consumer', message: 'the client takes records too slowly' });
+      return;
+    }
+    backlog.shrink(Math.max(0, room));
+  }
+
+  acknowledged(): void {}
+
+  async close(): Promise<void> {
+    for (const cursor of this.#turn) cursor.close();
+    this.#turn = [];
+  }
+
+  #cursor(topic: string, partition: number, next: number): Cursor {
+    const { hub, places, clock, ifLost, events, onRetry } = this.#options;
+    return new Cursor({
+      hub,
+      places,
+      clock,
+      topic,
+      partition,
+      next,
+      ifLost,
+      onRetry,
+      wake: () => events.onReady(),
+      onGone: (cursor) => this.#gone(cursor),
+      onLost: () =>
+        events.onFailed({ code: 'position_lost', message: `the position in ${topic} is not on the log any more` }),
+    });
+  }
+
+  /** A partition's topic was deleted. Its last gap is still to be handed out. */
+  #gone(cursor: Cursor): void {
+    const known = this.#topics.get(cursor.topic);
+    if (known !== undefined) known.cursors[cursor.partition] = undefined;
+    cursor.close();
+  }
+
+  #takeFrom(
+    cursor: Cursor,
+    maxRecords: number,
+    maxBytes: number,
+    hasMore: boolean,
+    items: Item[],
+  ): { records: number; bytes: number } {
+    let records = 0;
+    let bytes = 0;
+    const filter = this.#filterOf(cursor);
+    for (let gap = cursor.takeGap(); gap !== undefined; gap = cursor.takeGap()) {
+      const item: Item = { kind: 'gap', gap };
+      this.#handedOut(item);
+      items.push(item);
+    }
+    while (records < maxRecords && bytes < maxBytes) {
+      const chunk = cursor.chunk();
+      if (chunk === undefined) break;
+      const all = chunk.records;
+      let at = chunk.indexOf(cursor.next);
+      while (at < all.length) {
+        while (at < all.length && filter !== null && !matches(filter, all[at]!)) at++;
+        const start = at;
+        let pieceBytes = 0;
+        while (at < all.length && records + (at - start) < maxRecords) {
+          if (filter !== null && at > start && !matches(filter, all[at]!)) break;
+          const size = sizeOf(all[at]!);
+          const isFirst = !hasMore && records === 0 && at === start && bytes === 0;
+          if (bytes + pieceBytes + size > maxBytes && !isFirst) break;
+          pieceBytes += size;
+          at++;
+        }
+        if (at > start) items.push({ kind: 'records', chunk, start, end: at });
+        records += at - start;
+        bytes += pieceBytes;
+        if (at === start || records >= maxRecords || bytes >= maxBytes) break;
+      }
+      cursor.next = at < all.length ? all[at]!.offset : chunk.nextOffset;
+      this.#setSent(cursor.topic, cursor.partition, cursor.next);
+      if (at < all.length) break; // what is left does not fit
+    }
+    return { records, bytes };
+  }
+
+  #absorb(cursor: Cursor, backlog: Backlog): void {
+    const filter = this.#filterOf(cursor);
+    for (let gap = cursor.takeGap(); gap !== undefined; gap = cursor.takeGap()) backlog.addGap(gap);
+    for (let chunk = cursor.chunk(); chunk !== undefined; chunk = cursor.chunk()) {
+      for (let at = chunk.indexOf(cursor.next); at < chunk.records.length; at++) {
+        if (filter === null || matches(filter, chunk.records[at]!)) this.#conflated += backlog.add(chunk, at);
+      }
+      cursor.next = chunk.nextOffset;
+    }
+  }
+
+  #filterOf({ topic }: Cursor): Filter | null {
+    return this.#topics.get(topic)?.filter ?? null;
+  }
+
+  #handedOut(item: Item): void {
+    if (item.kind === 'gap') {
+      const { topic, partition, to } = item.gap;
+      if (to !== null) this.#setSent(topic, partition, to);
+    } else {
+      const { topic, partition, records } = item.chunk;
+      this.#setSent(topic, partition, records[item.end - 1]!.offset + 1);
+    }
+  }
+
+  #setSent(topic: string, partition: number, next: number): void {
+    const known = this.#topics.get(topic);
+    if (known !== undefined) known.sent[partition] = next;
+  }
+}

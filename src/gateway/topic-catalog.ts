@@ -1,0 +1,81 @@
+/** Topics as the broker has them: descriptions, asked once for all that want them now, and news of what has changed. */
+import { withTimeout } from '../base/abort.ts';
+import { isError } from '../base/errors.ts';
+import type { Broker, TopicDescription } from '../broker/broker.ts';
+
+export interface TopicWatcher {
+  /** Whether this topic concerns it: named, or matched by its pattern. */
+  wants(topic: string): boolean;
+  /** Its topics as they are now, described; a deleted one is not among them. */
+  changed(topics: ReadonlyMap<string, TopicDescription>): void;
+}
+
+export interface CatalogOptions {
+  readonly broker: Broker;
+  /** How often changes are looked for while somebody watches. */
+  readonly refreshMs?: number;
+  readonly timeoutMs?: number;
+  readonly onRetry: (reason: unknown) => void;
+}
+
+export class TopicCatalog {
+  readonly #options: CatalogOptions;
+  readonly #asked = new Map<string, Promise<TopicDescription>>();
+  readonly #watchers = new Set<TopicWatcher>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: CatalogOptions) {
+    this.#options = options;
+  }
+
+  /** UNKNOWN_TOPIC, TIMEOUT, BROKER_UNAVAILABLE. */
+  describe(topic: string): Promise<TopicDescription> {
+    let asked = this.#asked.get(topic);
+    if (asked === undefined) {
+      asked = this.#bounded(this.#options.broker.describeTopic(topic)).finally(() => this.#asked.delete(topic));
+      this.#asked.set(topic, asked);
+    }
+    return asked;
+  }
+
+  async list(): Promise<readonly string[]> {
+    return this.#bounded(this.#options.broker.listTopics());
+  }
+
+  /** Call the function to end it. */
+  watch(watcher: TopicWatcher): () => void {
+    this.#watchers.add(watcher);
+    this.#timer ??= setInterval(() => void this.#refresh(), this.#options.refreshMs ?? 5000).unref();
+    return () => {
+      this.#watchers.delete(watcher);
+      if (this.#watchers.size === 0) this.close();
+    };
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  async #refresh(): Promise<void> {
+    try {
+      const names = (await this.list()).filter((name) => [...this.#watchers].some((watcher) => watcher.wants(name)));
+      const topics = new Map<string, TopicDescription>();
+      for (const name of names) {
+        const description = await this.describe(name).catch((error: unknown) => {
+          if (!isError(error, 'UNKNOWN_TOPIC')) throw error;
+        });
+        if (description !== undefined) topics.set(name, description);
+      }
+      for (const watcher of [...this.#watchers]) {
+        watcher.changed(new Map([...topics].filter(([name]) => watcher.wants(name))));
+      }
+    } catch (error) {
+      this.#options.onRetry(error); // the next refresh asks again
+    }
+  }
+
+  #bounded<T>(answer: Promise<T>): Promise<T> {
+    return withTimeout(answer, this.#options.timeoutMs ?? 10_000, 'asking the broker for its topics');
+  }
+}

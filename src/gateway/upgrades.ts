@@ -1,0 +1,362 @@
+/** WebSocket handshakes: which protocol is spoken at a path, and everything that is decided before the 101. */
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { GatewayFault } from '../wire/gateway/codes.ts';
+import { isTopicName } from '../wire/gateway/names.ts';
+import { chooseV2Form, readV2Query, type V2Query } from '../wire/gateway/v2.ts';
+import type { Doorkeeper } from './admission.ts';
+import type { Identity } from './auth/identity.ts';
+import { isTokenProtocol, subprotocolsOf } from './auth/request-token.ts';
+import type { Connections, Place } from './connections.ts';
+import { asFault } from './faults.ts';
+import type { GatewayConnection, GatewayParts } from './gateway-parts.ts';
+import { refuseUpgrade } from './http/respond.ts';
+import { IngestConnection } from './ingest-connection.ts';
+import { NativeConnection } from './native-connection.ts';
+import { type OpenDelivery, openDelivery } from './open-delivery.ts';
+import { splitUrl } from './routes.ts';
+import type { GatewaySettings, IngestRoute } from './settings.ts';
+import type { Transform } from './transforms.ts';
+import { V2Connection } from './v2-connection.ts';
+
+export interface UpgradeOptions {
+  readonly parts: () => GatewayParts;
+  readonly doorkeeper: Doorkeeper;
+  readonly connections: Connections;
+  readonly clientAddress: (request: IncomingMessage) => string;
+  readonly isDraining: () => boolean;
+  /** Whether memory is short, so that nobody more is let in. */
+  readonly isShort: () => boolean;
+  readonly newSessionId: () => string;
+  readonly inputTransform: Transform | undefined;
+  readonly outputTransform: Transform | undefined;
+}
+
+type Target =
+  | { readonly kind: 'native'; readonly form: 'json' | 'bin'; readonly echo: string }
+  | { readonly kind: 'v2'; readonly query: V2Query }
+  | { readonly kind: 'ingest'; readonly route: IngestRoute };
+
+interface Handshake {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly query: string;
+  readonly ip: string;
+}
+
+class Refused extends Error {
+  readonly status: number;
+  readonly fault: GatewayFault;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: number, fault: GatewayFault, headers: Readonly<Record<string, string>> = {}) {
+    super(fault.message);
+    this.status = status;
+    this.fault = fault;
+    this.headers = headers;
+  }
+}
+
+/** Positions of v2 sessions in a group are committed that often. */
+const autoCommitMs = 5000;
+
+export class Upgrades {
+  readonly #options: UpgradeOptions;
+  readonly #servers: Readonly<Record<Target['kind'], WebSocketServer>>;
+  /** Subprotocol to answer with, decided before `ws` asks. */
+  readonly #echo = new WeakMap<IncomingMessage, string>();
+
+  constructor(options: UpgradeOptions, settings: GatewaySettings) {
+    this.#options = options;
+    const server = (maxPayload: number, perMessageDeflate: boolean): WebSocketServer =>
+      new WebSocketServer({
+        noServer: true,
+        clientTracking: false,
+        autoPong: false,
+        maxPayload,
+        maxFragments: settings.limits.fragments,
+        perMessageDeflate: perMessageDeflate
+          ? { serverNoContextTakeover: true, clientNoContextTakeover: true, threshold: 512 }
+          : false,
+        handleProtocols: (_, request) => this.#echo.get(request) ?? false,
+      });
+    this.#servers = {
+      native: server(settings.limits.message, settings.compression),
+      v2: server(settings.v2.maxMessage, false),
+      ingest: server(settings.limits.message, false),
+    };
+  }
+
+  /** Never rejects: what goes wrong is an answer. */
+  async handle(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    socket.on('error', () => socket.destroy());
+    const parts = this.#options.parts();
+    const [path, query] = splitUrl(request.url ?? '/');
+    const ip = this.#options.clientAddress(request);
+    try {
+      const target = targetOf(path, query, request, parts.settings);
+      checkHandshake(request);
+      await this.#admit(target, { request, socket, head, query, ip }, parts);
+    } catch (error) {
+      if (!(error instanceof Refused)) parts.log.error('handshake_failed', { reason: (error as Error).message });
+      const { status, fault, headers } = error instanceof Refused ? error : asRefusal(error);
+      parts.metrics.rejected(status);
+      refuseUpgrade(socket, status, fault, headers);
+    }
+  }
+
+  async #admit(target: Target, handshake: Handshake, parts: GatewayParts): Promise<void> {
+    const { doorkeeper, connections } = this.#options;
+    const { request, ip, query } = handshake;
+    const page = doorkeeper.refusePage(request);
+    if (page !== undefined) throw new Refused(403, page);
+    if (this.#options.isDraining())
+      throw new Refused(503, { code: 'shutting_down', message: 'the gateway is going down' });
+    const parameters = new URLSearchParams(query);
+    const admission = await doorkeeper.admit(request, parameters, target.kind === 'native');
+    if (!admission.ok) throw new Refused(admission.status, admission.fault, admission.headers);
+    if (this.#options.isShort()) {
+      throw new Refused(
+        503,
+        { code: 'unavailable', message: 'the gateway is short of memory' },
+        { 'Retry-After': '5' },
+      );
+    }
+    const place = connections.take(ip, admission.identity?.principal ?? null);
+    if ('fault' in place) throw new Refused(place.status, place.fault, { 'Retry-After': '5' });
+    try {
+      switch (target.kind) {
+        case 'native':
+          this.#echo.set(request, target.echo);
+          await this.#openNative(target.form, handshake, admission.identity, place, parts);
+          break;
+        case 'v2':
+          await this.#openV2(target.query, handshake, admission.identity!, place, parts);
+          break;
+        case 'ingest':
+          await this.#openIngest(target.route, handshake, admission.identity!, place, parts);
+          break;
+      }
+    } catch (error) {
+      place.leave();
+      throw error;
+    }
+  }
+
+  async #openNative(
+    form: 'json' | 'bin',
+    handshake: Handshake,
+    identity: Identity | undefined,
+    place: Place,
+    parts: GatewayParts,
+  ): Promise<void> {
+    const socket = await this.#accept('native', handshake);
+    if (socket === undefined) return place.leave();
+    place.fill(
+      new NativeConnection(parts, {
+        socket,
+        raw: handshake.socket,
+        form,
+        sessionId: this.#options.newSessionId(),
+        identity,
+        onClosed: (code) => place.leave(code),
+      }),
+    );
+  }
+
+  async #openV2(
+    query: V2Query,
+    handshake: Handshake,
+    identity: Identity,
+    place: Place,
+    parts: GatewayParts,
+  ): Promise<void> {
+    const { form, echo } = chooseV2Form(subprotocolsOf(handshake.request.headers));
+    if (echo !== null) this.#echo.set(handshake.request, echo);
+    if (!query.ok) {
+      const socket = await this.#accept('v2', handshake);
+      place.leave();
+      socket?.close(1011, query.reason);
+      return;
+    }
+    const rights = parts.rights(identity);
+    let connection: V2Connection | undefined;
+    let failed = false;
+    let open: OpenDelivery | undefined;
+    if (query.topics !== null) {
+      if (!parts.isBrokerUp()) throw new Refused(503, { code: 'unavailable', message: 'the broker cannot be reached' });
+      open = await openDelivery(
+        {
+          topics: query.topics,
+          pattern: null,
+          from: { kind: parts.settings.v2.offsetReset },
+          ifLost: 'earliest',
+          filter: null,
+          slow: 'wait',
+          group: query.groupId,
+          waitsForTopics: true,
+          autoCommitMs,
+        },
+        rights,
+        parts.delivery,
+        {
+          onReady: () => connection?.ready(),
+          onPartitions: () => {},
+          onFailed: () => {
+            failed = true;
+            connection?.failed();
+          },
+        },
+      );
+    }
+    const socket = await this.#accept('v2', handshake);
+    if (socket === undefined) {
+      await open?.close();
+      return place.leave();
+    }
+    connection = new V2Connection(parts, {
+      socket,
+      raw: handshake.socket,
+      form,
+      sessionId: this.#options.newSessionId(),
+      identity,
+      rights,
+      delivery: open?.delivery,
+      topics: query.topics ?? [],
+      inputTransform: this.#options.inputTransform,
+      outputTransform: this.#options.outputTransform,
+      onClosed: (code) => {
+        void open?.close();
+        place.leave(code);
+      },
+    });
+    place.fill(connection);
+    if (failed) connection.failed();
+  }
+
+  async #openIngest(
+    route: IngestRoute,
+    handshake: Handshake,
+    identity: Identity,
+    place: Place,
+    parts: GatewayParts,
+  ): Promise<void> {
+    const { request, ip, query } = handshake;
+    const rights = parts.rights(identity);
+    if (rights.publish(route.topic) === undefined) {
+      parts.metrics.aclDenial('publish');
+      throw new Refused(403, { code: 'forbidden', message: 'the topic may not be written' });
+    }
+    const echo = subprotocolsOf(request.headers).find(
+      (protocol) => !isTokenProtocol(protocol) && route.subprotocols.includes(protocol),
+    );
+    if (echo !== undefined) this.#echo.set(request, echo);
+    const socket = await this.#accept('ingest', handshake);
+    if (socket === undefined) return place.leave();
+    const connection: GatewayConnection = new IngestConnection(parts, {
+      socket,
+      route,
+      sessionId: this.#options.newSessionId(),
+      identity,
+      rights,
+      query: new URLSearchParams(query),
+      headers: request.headers,
+      ip,
+      onClosed: (code) => place.leave(code),
+    });
+    place.fill(connection);
+  }
+
+  /** Answers 101; undefined where the client has left meanwhile. */
+  #accept(kind: Target['kind'], { request, socket, head }: Handshake): Promise<WebSocket | undefined> {
+    if (socket.destroyed) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      const left = (): void => resolve(undefined);
+      socket.once('close', left);
+      this.#servers[kind].handleUpgrade(request, socket, head, (webSocket) => {
+        socket.off('close', left);
+        answerPings(webSocket);
+        resolve(webSocket);
+      });
+    });
+  }
+}
+
+/** What a path speaks. Throws Refused. */
+function targetOf(path: string, query: string, request: IncomingMessage, settings: GatewaySettings): Target {
+  if (settings.v2.enabled && (path === '/v2/broker' || path === '/v2/broker/'))
+    return { kind: 'v2', query: readV2Query(query) };
+  if (path === '/v1/ws') return nativeTarget(request);
+  const name = /^\/v1\/ingest\/([A-Za-z0-9._~-]+)$/.exec(path)?.[1];
+  const route = name === undefined ? undefined : ingestRoute(name, settings);
+  if (route !== undefined) return { kind: 'ingest', route };
+  throw new Refused(404, { code: 'not_found', message: 'there is nothing at this path' });
+}
+
+function nativeTarget(request: IncomingMessage): Target {
+  for (const protocol of subprotocolsOf(request.headers)) {
+    if (protocol === 'tributary.v1.json') return { kind: 'native', form: 'json', echo: protocol };
+    if (protocol === 'tributary.v1.bin') return { kind: 'native', form: 'bin', echo: protocol };
+  }
+  const message = 'the subprotocol tributary.v1.json or tributary.v1.bin is wanted';
+  throw new Refused(400, { code: 'bad_request', message });
+}
+
+function ingestRoute(name: string, { ingest, ingestAny }: GatewaySettings): IngestRoute | undefined {
+  const route = ingest.find((entry) => entry.name === name);
+  if (route !== undefined || !ingestAny || !isTopicName(name)) return route;
+  return {
+    name,
+    topic: name,
+    key: 'none',
+    accept: 'both',
+    split: 'none',
+    validate: 'none',
+    ack: false,
+    subprotocols: [],
+    meta: true,
+  };
+}
+
+/** RFC 6455, section 4.2.1. Throws Refused. */
+function checkHandshake({ method, headers }: IncomingMessage): void {
+  if (method !== 'GET') {
+    throw new Refused(405, { code: 'bad_request', message: 'a handshake is a GET' }, { Allow: 'GET' });
+  }
+  if (headers['sec-websocket-version'] !== '13') {
+    const fault: GatewayFault = { code: 'bad_request', message: 'version 13 of WebSocket is wanted' };
+    throw new Refused(426, fault, { 'Sec-WebSocket-Version': '13', Upgrade: 'websocket' });
+  }
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) {
+    throw new Refused(400, { code: 'bad_request', message: 'Sec-WebSocket-Key must be 16 bytes in base64' });
+  }
+}
+
+function asRefusal(error: unknown): Refused {
+  const fault = asFault(error);
+  const status =
+    { forbidden: 403, not_found: 404, limit: 503, unavailable: 503, timeout: 503 }[fault.code as string] ?? 500;
+  return new Refused(status, fault, status === 503 ? { 'Retry-After': '5' } : {});
+}
+
+/** One pong at a time, for the newest ping: a flood of pings fills no buffer. */
+function answerPings(socket: WebSocket): void {
+  let isSending = false;
+  let waiting: Buffer | undefined;
+  const send = (data: Buffer): void => {
+    isSending = true;
+    socket.pong(data, false, () => {
+      isSending = false;
+      if (waiting === undefined || socket.readyState !== socket.OPEN) return;
+      const next = waiting;
+      waiting = undefined;
+      send(next);
+    });
+  };
+  socket.on('ping', (data) => {
+    if (isSending) waiting = data;
+    else if (socket.readyState === socket.OPEN) send(data);
+  });
+}

@@ -1,0 +1,293 @@
+/** One session of kafka-websocket's protocol (PROTOCOL.md, section 2): publishes and subscribes over one socket. */
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+import type { ConsumedRecord } from '../record/record.ts';
+import { noHeaders } from '../record/record.ts';
+import { isTopicName } from '../wire/gateway/names.ts';
+import { readV2Binary, readV2Text, type V2Form, type V2Input, v2Binary, v2Text } from '../wire/gateway/v2.ts';
+import type { Rights } from './auth/acl.ts';
+import type { Identity } from './auth/identity.ts';
+import { countDelivered } from './count-delivered.ts';
+import type { Delivery, Taken } from './delivery.ts';
+import { asFault } from './faults.ts';
+import type { GatewayConnection, GatewayParts } from './gateway-parts.ts';
+import { checkMayPublish } from './may-publish.ts';
+import { Outbox } from './outbox.ts';
+import { applyTransform, type Transform, type TransformSession } from './transforms.ts';
+
+export interface V2Options {
+  readonly socket: WebSocket;
+  readonly raw: Duplex;
+  readonly form: V2Form;
+  readonly sessionId: string;
+  readonly identity: Identity;
+  readonly rights: Rights;
+  /** Positioned before the handshake was answered; undefined on a session that only produces. */
+  readonly delivery: Delivery | undefined;
+  readonly topics: readonly string[];
+  readonly inputTransform: Transform | undefined;
+  readonly outputTransform: Transform | undefined;
+  readonly onClosed: (code: number) => void;
+}
+
+const maxFrameRecords = 500;
+const maxFrameBytes = 262_144;
+const halfOpenMs = 10_000;
+const flushMs = 5000;
+
+export class V2Connection implements GatewayConnection {
+  readonly protocol: 'v2-text' | 'v2-binary';
+  readonly #parts: GatewayParts;
+  readonly #options: V2Options;
+  readonly #outbox: Outbox;
+  readonly #session: TransformSession;
+  #rights: Rights;
+  #pumpScheduled = false;
+  #closingSinceMs: number | undefined;
+  #heardAtMs: number;
+  #pingedAtMs = 0;
+  #publishing = 0;
+  #movedAtMs: number;
+  #lastWaiting = 0;
+
+  constructor(parts: GatewayParts, options: V2Options) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#rights = options.rights;
+    this.protocol = options.form === 'kafka-text' ? 'v2-text' : 'v2-binary';
+    const { principal } = options.identity;
+    this.#session = {
+      id: options.sessionId,
+      principal,
+      form: options.form === 'kafka-text' ? 'text' : 'binary',
+    };
+    this.#outbox = new Outbox(options.socket, options.raw, { joins: false, onDrain: () => this.ready() });
+    this.#heardAtMs = parts.clock.monotonicMs();
+    this.#movedAtMs = this.#heardAtMs;
+    this.#listen();
+    this.ready();
+  }
+
+  get principal(): string | null {
+    return this.#options.identity.principal;
+  }
+
+  get waitingBytes(): number {
+    return this.#outbox.waitingBytes;
+  }
+
+  /** There may be records to send. */
+  ready(): void {
+    if (this.#pumpScheduled || this.#closingSinceMs !== undefined || this.#options.delivery === undefined) return;
+    this.#pumpScheduled = true;
+    setImmediate(() => {
+      this.#pumpScheduled = false;
+      this.#pump();
+    });
+  }
+
+  /** The subscription cannot go on. */
+  failed(): void {
+    this.close(1011, 'subscription failed');
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#closingSinceMs !== undefined) return;
+    this.#closingSinceMs = this.#parts.clock.monotonicMs();
+    this.#outbox.close(code, reason);
+  }
+
+  tick(nowMs: number): void {
+    const { settings, clock, metrics } = this.#parts;
+    const { socket, identity } = this.#options;
+    if (this.#closingSinceMs !== undefined) {
+      if (nowMs - this.#closingSinceMs > flushMs) socket.terminate();
+      return;
+    }
+    if (nowMs - this.#heardAtMs > settings.pingMs + halfOpenMs) {
+      socket.terminate();
+      return;
+    }
+    if (identity.expiresMs !== null && clock.nowMs() >= identity.expiresMs) {
+      this.close(1008, 'token expired');
+      return;
+    }
+    if (nowMs - this.#heardAtMs >= settings.pingMs && nowMs - this.#pingedAtMs >= settings.pingMs) {
+      this.#pingedAtMs = nowMs;
+      socket.ping();
+    }
+    const waiting = this.#outbox.waitingBytes;
+    if (waiting === 0 || waiting < this.#lastWaiting) this.#movedAtMs = nowMs;
+    this.#lastWaiting = waiting;
+    if (nowMs - this.#movedAtMs > settings.limits.stallMs) {
+      metrics.slowCloses.value++;
+      this.close(4408, 'slow_consumer');
+    }
+  }
+
+  recheck(): void {
+    const { identity, topics } = this.#options;
+    this.#rights = this.#parts.rights(identity);
+    if (topics.some((topic) => this.#rights.subscribe(topic) === undefined)) this.close(1008, 'not allowed any more');
+  }
+
+  drain(): void {
+    this.close(1012, 'shutting down');
+  }
+
+  shed(): void {
+    this.close(1013, 'out of memory');
+  }
+
+  destroy(): void {
+    this.#options.socket.terminate();
+  }
+
+  #listen(): void {
+    const { socket, delivery } = this.#options;
+    const heard = (): void => {
+      this.#heardAtMs = this.#parts.clock.monotonicMs();
+    };
+    socket.on('message', (data, isBinary) => {
+      heard();
+      if (this.#closingSinceMs !== undefined) return;
+      const bytes = data as Buffer;
+      this.#receive(isBinary ? readV2Binary(bytes) : readV2Text(bytes.toString()), isBinary);
+    });
+    socket.on('pong', heard);
+    socket.on('ping', heard);
+    socket.on('error', () => {}); // `ws` closes with the right code; 'close' follows
+    socket.on('close', (code) => {
+      void delivery?.close();
+      this.#options.onClosed(code);
+    });
+  }
+
+  #receive(input: V2Input, isBinary: boolean): void {
+    if (input.kind === 'ignored') {
+      this.#parts.metrics.ignored.value++;
+      return;
+    }
+    if (input.kind === 'refused') {
+      this.close(1011, input.reason);
+      return;
+    }
+    const { topic, key, message } = input.message;
+    let result: ReturnType<typeof applyTransform>;
+    try {
+      const form = isBinary ? 'binary' : 'text';
+      const before = { topic, key, message, discard: false };
+      result = applyTransform(this.#options.inputTransform, before, { ...this.#session, form });
+    } catch (error) {
+      this.#transformFailed('input', error);
+      this.close(1011, 'transform failed');
+      return;
+    }
+    if (result === null) return;
+    if (!isTopicName(result.topic)) {
+      this.close(1011, 'illegal topic name');
+      return;
+    }
+    void this.#publish(result.topic, result.key, result.message);
+  }
+
+  async #publish(topic: string, key: string | null, message: string | Uint8Array | null): Promise<void> {
+    const { publisher, metrics, settings, log } = this.#parts;
+    const record = {
+      topic,
+      partition: null,
+      timestampMs: null,
+      mid: null,
+      key: key === null ? null : Buffer.from(key),
+      value: typeof message === 'string' ? Buffer.from(message) : message,
+      headers: noHeaders,
+    };
+    // The socket is not read while too much is on its way: nobody else waits for it.
+    if (++this.#publishing >= settings.limits.inflight) this.#options.socket.pause();
+    try {
+      checkMayPublish(this.#rights, record, metrics);
+      await publisher.publish(record, this.principal, noHeaders);
+      const traffic = metrics.traffic('in', this.protocol, topic);
+      traffic.records.value++;
+      traffic.bytes.value += record.value?.length ?? 0;
+    } catch (error) {
+      const fault = asFault(error);
+      metrics.publishError(fault.code);
+      if (fault.code === 'internal')
+        log.error('publish_failed', { session: this.#session.id, reason: (error as Error).message });
+      if (fault.code === 'forbidden') this.close(1008, 'forbidden');
+      else if (settings.v2.onPublishError === 'close') this.close(1011, fault.message);
+    } finally {
+      if (this.#publishing-- === settings.limits.inflight) this.#options.socket.resume();
+    }
+  }
+
+  #pump(): void {
+    const { delivery } = this.#options;
+    const { queue } = this.#parts.settings.limits;
+    while (delivery !== undefined && this.#closingSinceMs === undefined) {
+      const room = queue - this.#outbox.waitingBytes;
+      if (room <= 0) return;
+      const taken = delivery.take(maxFrameRecords, Math.min(maxFrameBytes, room));
+      if (taken === undefined) return;
+      this.#deliver(taken);
+    }
+  }
+
+  #deliver(taken: Taken): void {
+    const { outputTransform } = this.#options;
+    const { v2 } = this.#parts.settings;
+    const isText = this.#options.form === 'kafka-text';
+    const form = isText ? `v2-text ${v2.emitKey}` : 'v2-binary';
+    const make = isText
+      ? (record: ConsumedRecord, topic: string) => textOf(record, topic, v2.emitKey)
+      : (record: ConsumedRecord, topic: string) => v2Binary(topic, record.value);
+    for (const item of taken.items) {
+      if (item.kind === 'gap') continue; // the protocol has no word for it; it is counted
+      const { chunk, start, end } = item;
+      if (outputTransform === undefined) {
+        const forms = chunk.forms<string | Buffer>(form, make);
+        for (let at = start; at < end; at++) this.#outbox.push(forms[at]!);
+      } else {
+        for (let at = start; at < end; at++) this.#deliverTransformed(outputTransform, chunk.topic, chunk.records[at]!);
+      }
+    }
+    countDelivered(taken, this.protocol, this.#parts.metrics, this.#parts.clock.monotonicMs());
+  }
+
+  #deliverTransformed(transform: Transform, topic: string, record: ConsumedRecord): void {
+    const isText = this.#session.form === 'text';
+    const { key, value } = record;
+    try {
+      const message = value === null || !isText ? value : Buffer.from(value).toString();
+      const before = { topic, key: key === null ? null : Buffer.from(key).toString(), message, discard: false };
+      const result = applyTransform(transform, before, this.#session);
+      if (result === null) return;
+      const { emitKey } = this.#parts.settings.v2;
+      this.#outbox.push(
+        isText
+          ? v2Text(result.topic, emitKey ? result.key : null, textOrNull(result.message))
+          : v2Binary(result.topic, typeof result.message === 'string' ? Buffer.from(result.message) : result.message),
+      );
+    } catch (error) {
+      this.#transformFailed('output', error);
+    }
+  }
+
+  #transformFailed(direction: string, error: unknown): void {
+    this.#parts.metrics.transformErrors.value++;
+    this.#parts.log.warn('transform_failed', {
+      direction,
+      session: this.#session.id,
+      reason: (error as Error).message,
+    });
+  }
+}
+
+function textOf({ key, value }: ConsumedRecord, topic: string, emitKey: boolean): string {
+  return v2Text(topic, emitKey && key !== null ? textOrNull(key) : null, textOrNull(value));
+}
+
+function textOrNull(value: string | Uint8Array | null): string | null {
+  return value === null || typeof value === 'string' ? value : Buffer.from(value).toString();
+}

@@ -1,0 +1,140 @@
+/** The four frames that have a binary form (PROTOCOL.md, section 4). */
+import type { ConsumedRecord, Header } from '../../record/record.ts';
+import { BinaryFault, BinaryReader, BinaryWriter } from './binary.ts';
+import { type ClientFrame, type FrameLimits, isId, type PublishRequest } from './frames.ts';
+import { isTopicName } from './names.ts';
+import { checkHeaderName, checkMid, MemberFault } from './publish-members.ts';
+import type { Placement } from './server-frames.ts';
+
+const data = 1;
+const pub = 2;
+const ok = 3;
+const ack = 4;
+
+/** Stops behind the first fatal frame. Never throws. */
+export function readBinaryFrames(message: Uint8Array, limits: FrameLimits): ClientFrame[] {
+  const frames: ClientFrame[] = [];
+  const reader = new BinaryReader(message);
+  try {
+    do frames.push(readFrame(reader, limits));
+    while (!reader.atEnd);
+  } catch (error) {
+    if (!(error instanceof BinaryFault)) throw error;
+    frames.push({
+      type: 'fatal',
+      fault: { code: 'bad_request', message: `cannot read a binary frame: ${error.message}` },
+    });
+  }
+  return frames;
+}
+
+function readFrame(reader: BinaryReader, limits: FrameLimits): ClientFrame {
+  const type = reader.u8();
+  if (type !== pub && type !== ack) throw new BinaryFault('its type is not one that clients send');
+  const id = reader.var();
+  if (!isId(id)) throw new BinaryFault('its id is not a number from 1 to 4294967295');
+  return type === pub ? readPublish(id, reader) : readAck(id, reader, limits);
+}
+
+function readPublish(id: number, reader: BinaryReader): ClientFrame {
+  const topic = reader.text();
+  const partition = reader.var() - 1;
+  const timestamp = reader.var();
+  const mid = reader.nullableText();
+  const key = reader.nullableBytes();
+  const value = reader.nullableBytes();
+  const headers = readHeaders(reader);
+  // All of the frame is read by now: what is wrong in it concerns this publish alone.
+  try {
+    if (!isTopicName(topic)) throw new MemberFault('"topic" must be the name of a topic');
+    for (const { key: name } of headers) checkHeaderName(name);
+    const publish: PublishRequest = {
+      topic,
+      partition: partition < 0 ? null : partition,
+      timestampMs: timestamp === 0 ? null : timestamp,
+      mid: mid === null ? null : checkMid(mid),
+      key,
+      value,
+      headers,
+    };
+    return { type: 'pub', id, publish };
+  } catch (error) {
+    if (!(error instanceof MemberFault)) throw error;
+    return { type: 'refused', id, fault: { code: 'bad_request', message: error.message } };
+  }
+}
+
+function readHeaders(reader: BinaryReader): Header[] {
+  const headers: Header[] = [];
+  for (let count = reader.var(); count > 0; count--)
+    headers.push({ key: reader.text(), value: reader.nullableBytes() });
+  return headers;
+}
+
+function readAck(id: number, reader: BinaryReader, limits: FrameLimits): ClientFrame {
+  const seq = reader.var();
+  const window = reader.var();
+  if (window > limits.window) {
+    const message = `"window" must be a whole number from 1 to ${limits.window}`;
+    return { type: 'refused', id, fault: { code: 'bad_request', message } };
+  }
+  return { type: 'ack', id, seq, window: window === 0 ? null : window };
+}
+
+export function publishedBinary(id: number, { partition, offset, timestamp, duplicate }: Placement): Buffer {
+  const writer = new BinaryWriter(32);
+  writer.u8(ok);
+  writer.var(id);
+  writer.var(partition);
+  writer.var(offset);
+  writer.var(timestamp);
+  writer.u8(duplicate ? 1 : 0);
+  return writer.result();
+}
+
+/** Records of one partition that follow each other in a frame. */
+export interface BinaryGroup {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: readonly ConsumedRecord[];
+}
+
+export function binaryDataFrame(
+  id: number,
+  seq: number,
+  groups: readonly BinaryGroup[],
+  pos: string | null,
+  conflated: number,
+): Buffer {
+  const writer = new BinaryWriter(4096);
+  writer.u8(data);
+  writer.var(id);
+  writer.var(seq);
+  writer.var(conflated);
+  writer.nullableBytes(pos === null ? null : Buffer.from(pos, 'latin1'));
+  writer.var(groups.length);
+  for (const group of groups) writeGroup(writer, group);
+  return writer.result();
+}
+
+function writeGroup(writer: BinaryWriter, { topic, partition, records }: BinaryGroup): void {
+  const { offset: baseOffset, timestampMs: baseTimestamp } = records[0]!;
+  writer.bytes(Buffer.from(topic, 'latin1'));
+  writer.var(partition);
+  writer.var(baseOffset);
+  writer.var(baseTimestamp);
+  writer.var(records.length);
+  let previous = baseOffset;
+  for (const { offset, timestampMs, key, value, headers } of records) {
+    writer.var(offset - previous);
+    writer.zigzag(timestampMs - baseTimestamp);
+    writer.nullableBytes(key);
+    writer.nullableBytes(value);
+    writer.var(headers.length);
+    for (const header of headers) {
+      writer.bytes(Buffer.from(header.key));
+      writer.nullableBytes(header.value);
+    }
+    previous = offset;
+  }
+}
