@@ -1,7 +1,8 @@
 /** Converters by name: their class names in Kafka Connect, the same without the package, and short ones of our own. */
 import { type ConfigDef, define, type RawConfig } from '../config/config-def.ts';
+import { avroConverter } from './avro/avro-converter.ts';
 import { bytesConverter } from './bytes.ts';
-import type { Converter, HeaderConverter } from './converter.ts';
+import type { Converter, ConverterContext, HeaderConverter } from './converter.ts';
 import { jsonConverter, jsonConverterConfig } from './json.ts';
 import { naturalConverter } from './natural.ts';
 import {
@@ -12,14 +13,13 @@ import {
   longConverter,
   shortConverter,
 } from './primitives.ts';
-import { simpleHeaderConverter } from './simple-header.ts';
 import { stringConverter, stringConverterConfig } from './string.ts';
 
 export interface ConverterClass {
   readonly className: string;
   readonly shortName: string;
   readonly config: ConfigDef;
-  make(config: RawConfig): Converter;
+  make(config: RawConfig, context: ConverterContext): Converter;
 }
 
 const none = define({});
@@ -30,13 +30,13 @@ export const converterClasses: readonly ConverterClass[] = [
     className: 'org.apache.kafka.connect.storage.StringConverter',
     shortName: 'string',
     config: stringConverterConfig,
-    make: stringConverter,
+    make: (config) => stringConverter(config),
   },
   {
     className: 'org.apache.kafka.connect.json.JsonConverter',
     shortName: 'json',
     config: jsonConverterConfig,
-    make: jsonConverter,
+    make: (config) => jsonConverter(config),
   },
   { className: `${primitives}.ByteArrayConverter`, shortName: 'bytes', config: none, make: () => bytesConverter },
   { className: `${primitives}.ShortConverter`, shortName: 'short', config: none, make: () => shortConverter },
@@ -45,22 +45,30 @@ export const converterClasses: readonly ConverterClass[] = [
   { className: `${primitives}.FloatConverter`, shortName: 'float', config: none, make: () => floatConverter },
   { className: `${primitives}.DoubleConverter`, shortName: 'double', config: none, make: () => doubleConverter },
   { className: `${primitives}.BooleanConverter`, shortName: 'boolean', config: none, make: () => booleanConverter },
-  { className: 'tributary.NaturalConverter', shortName: 'natural', config: none, make: naturalConverter },
+  { className: 'tributary.NaturalConverter', shortName: 'natural', config: none, make: () => naturalConverter() },
+  avroConverter,
 ];
 
 /** By class name, simple class name (`StringConverter`) or short name (`string`); undefined where there is none. */
-export function findConverter(name: string): ConverterClass | undefined {
-  return converterClasses.find(
+export function findConverter(
+  name: string,
+  classes: readonly ConverterClass[] = converterClasses,
+): ConverterClass | undefined {
+  return classes.find(
     ({ className, shortName }) => name === className || name === shortName || className.endsWith(`.${name}`),
   );
 }
 
-/** Header converters: SimpleHeaderConverter, or any converter of values, which then is asked for each header. */
-export function makeHeaderConverter(name: string, config: RawConfig): HeaderConverter | undefined {
-  if (/^(org\.apache\.kafka\.connect\.storage\.)?SimpleHeaderConverter$/.test(name) || name === 'simple') {
-    return simpleHeaderConverter();
-  }
-  const converter = findConverter(name)?.make(config);
-  if (converter === undefined) return undefined;
-  return { toBytes: (topic, _header, schema, value) => converter.toBytes(topic, schema, value) };
+/** True for the header converter that is none of values. */
+export function isSimpleHeaderConverter(name: string): boolean {
+  return /^(org\.apache\.kafka\.connect\.storage\.)?SimpleHeaderConverter$/.test(name) || name === 'simple';
+}
+
+/** A converter of values as one of headers, which is asked for each header. */
+export function asHeaderConverter(converter: Converter): HeaderConverter {
+  const { prepare } = converter;
+  return {
+    toBytes: (topic, _header, schema, value) => converter.toBytes(topic, schema, value),
+    ...(prepare === undefined ? {} : { prepare: prepare.bind(converter) }),
+  };
 }

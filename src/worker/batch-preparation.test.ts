@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
+import { anywhere } from '../../test/support/converter-context.ts';
 import { memoryBroker } from '../../test/support/memory-broker.ts';
 import { textRecord } from '../../test/support/scripted-source.ts';
 import { systemClock } from '../base/clock.ts';
@@ -63,7 +64,7 @@ async function setup(config: RawConfig, transform?: (value: string) => string | 
               }
             },
           },
-    converters: selectConverters(config, {}),
+    converters: selectConverters(config, {}, anywhere),
     converterNames: converterNames(config, {}),
     failures,
     deadLetters,

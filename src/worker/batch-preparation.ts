@@ -10,6 +10,7 @@ import { asList } from '../record/value-column.ts';
 import type { LogFields } from '../telemetry/log.ts';
 import { type Chain, TransformFailure } from '../transform/chain.ts';
 import { cut } from './batch-limit.ts';
+import { prepareConverters } from './converter-preparation.ts';
 import type { DeadLetters } from './dead-letter-topic.ts';
 import { asRecordError, type RecordFailure, type RecordFailures, type Stage } from './record-failures.ts';
 import {
@@ -113,6 +114,9 @@ export class BatchPreparation {
     const transformed = await this.#transform(records, letters);
     const { outputs } = transformed;
     if (outputs.length > 0) await learn(topicsOf(outputs));
+    const { signal } = this.#options;
+    const preparing = prepareConverters(converters, outputs, signal);
+    if (preparing !== undefined) await preparing;
     const sends = new RecordSends(converters, boundsOf, sticky);
     const inputs = deadLetters === undefined ? undefined : new Map<ProduceRecord, SourceRecord>();
     let count = 0;
@@ -122,7 +126,8 @@ export class BatchPreparation {
       count++;
     };
     const classOf = (): string => this.#classOf(sends.stage);
-    const stopped = await this.#each(outputs, transformed.inputs, convert, () => sends.stage, classOf, letters);
+    const again = (record: SourceRecord) => prepareConverters(converters, [record], signal);
+    const stopped = await this.#each(outputs, transformed.inputs, convert, () => sends.stage, classOf, letters, again);
     // The first of both: what was transformed behind a record that could not be converted is left, too.
     const at = stopped === undefined ? transformed.stopped?.at : transformed.indexes[stopped.at]!;
     const failure = stopped ?? transformed.stopped;
@@ -169,6 +174,7 @@ export class BatchPreparation {
     stageOf: () => Stage,
     classOf: (error: unknown) => string,
     letters: ProduceRecord[],
+    beforeRetry?: (record: SourceRecord) => Promise<void> | undefined,
   ): Promise<Stopped | undefined> {
     const { failures, deadLetters, clock, signal } = this.#options;
     let attempt = 0;
@@ -182,7 +188,10 @@ export class BatchPreparation {
         const input = inputs[index]!;
         const failure = { stage: stageOf(), className: classOf(thrown), topic, error: asRecordError(thrown) };
         if (attempt++ === 0) sinceMs = clock.monotonicMs();
-        if (await failures.mayRetry(thrown, attempt, sinceMs, signal)) continue;
+        if (await failures.mayRetry(thrown, attempt, sinceMs, signal)) {
+          await beforeRetry?.(records[index]!);
+          continue;
+        }
         try {
           this.#tolerate(failure, input);
         } catch (error) {

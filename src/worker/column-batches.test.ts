@@ -1,6 +1,7 @@
 /** Batches that come as a column of bytes: what the worker does with them, and what becomes of their memory. */
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
+import { anywhere } from '../../test/support/converter-context.ts';
 import { memoryBroker } from '../../test/support/memory-broker.ts';
 import { scriptedPartition, scriptedSource } from '../../test/support/scripted-source.ts';
 import { systemClock } from '../base/clock.ts';
@@ -56,7 +57,7 @@ async function runOver(
     broker: seeing,
     producer: {},
     transforms,
-    converters: selectConverters(config, {}),
+    converters: selectConverters(config, {}, anywhere),
     converterNames: converterNames(config, {}),
     offsets,
     ensureTopic: async () => {},

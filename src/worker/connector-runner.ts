@@ -274,7 +274,7 @@ export class ConnectorRunner {
       producer: { ...options.producer, ...connectorProducer(config).options },
       onTopic: (topic) => this.#context.onTopic?.(this.name, task, topic),
       transforms: makeChain(config, options.transforms ?? builtInTransforms),
-      converters: selectConverters(config, options.converters ?? {}),
+      converters: selectConverters(config, options.converters ?? {}, { clock, outbound }),
       converterNames: converterNames(config, options.converters ?? {}),
       ensureTopic: (topic) => ensureTopic(broker, topic, creation, groups, log),
       ensureDeadLetters: (target) => ensureDeadLetterTopic(broker, target, log),

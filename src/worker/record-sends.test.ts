@@ -1,13 +1,18 @@
 import { deepEqual, equal, throws } from 'node:assert/strict';
 import { test } from 'node:test';
+import { anywhere } from '../../test/support/converter-context.ts';
 import { partitionForKey } from '../record/partitioner.ts';
 import { BYTES, STRING } from '../record/schema.ts';
 import { noSourceHeaders, type SourceRecord } from '../record/source-record.ts';
 import { selectConverters } from './converter-selection.ts';
 import { type Converters, type ListSend, RecordSends, topicsOf, wholeSend } from './record-sends.ts';
 
-const natural = selectConverters({}, {});
-const json = selectConverters({}, { 'value.converter': 'JsonConverter', 'value.converter.schemas.enable': 'false' });
+const natural = selectConverters({}, {}, anywhere);
+const json = selectConverters(
+  {},
+  { 'value.converter': 'JsonConverter', 'value.converter.schemas.enable': 'false' },
+  anywhere,
+);
 const bounds = { partitions: 3, maxBytes: 1_000_000 };
 
 function record(value: unknown, change: Partial<SourceRecord> = {}): SourceRecord {

@@ -1,5 +1,6 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
+import { anywhere } from '../../test/support/converter-context.ts';
 import { memoryBroker } from '../../test/support/memory-broker.ts';
 import {
   type ScriptedRun,
@@ -36,7 +37,7 @@ async function setup(change: Partial<SourceTaskOptions> = {}) {
     broker,
     producer: {},
     transforms: undefined,
-    converters: selectConverters({}, {}),
+    converters: selectConverters({}, {}, anywhere),
     converterNames: converterNames({}, {}),
     offsets,
     ensureTopic: async () => {},

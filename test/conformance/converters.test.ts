@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { findConverter } from '../../src/convert/converters.ts';
 import { STRING } from '../../src/record/schema.ts';
+import { withoutRegistry } from '../support/converter-context.ts';
 
 interface Bytes {
   readonly base64?: string;
@@ -19,9 +20,9 @@ interface Case {
 }
 
 const converters = {
-  string: findConverter('StringConverter')!.make({}),
-  'json-schemaless': findConverter('JsonConverter')!.make({ 'schemas.enable': 'false' }),
-  'json-schema': findConverter('JsonConverter')!.make({}),
+  string: findConverter('StringConverter')!.make({}, withoutRegistry),
+  'json-schemaless': findConverter('JsonConverter')!.make({ 'schemas.enable': 'false' }, withoutRegistry),
+  'json-schema': findConverter('JsonConverter')!.make({}, withoutRegistry),
 };
 
 const cases = readFileSync(new URL('connect/records-websocket.jsonl', import.meta.url), 'utf8')

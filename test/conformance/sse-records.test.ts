@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs';
 import { after, describe, test } from 'node:test';
 import { findConverter } from '../../src/convert/converters.ts';
 import type { SourceRecord } from '../../src/record/source-record.ts';
+import { withoutRegistry } from '../support/converter-context.ts';
 import { eventsOf, runSse, type SeenEvent } from '../support/sse-run.ts';
 import { startSseServer } from '../support/sse-server.ts';
 
@@ -38,9 +39,9 @@ const deviations: Readonly<Record<string, { readonly why: string; readonly event
 };
 
 const converters = {
-  string: findConverter('StringConverter')!.make({}),
-  'json-schemaless': findConverter('JsonConverter')!.make({ 'schemas.enable': 'false' }),
-  'json-schema': findConverter('JsonConverter')!.make({}),
+  string: findConverter('StringConverter')!.make({}, withoutRegistry),
+  'json-schemaless': findConverter('JsonConverter')!.make({ 'schemas.enable': 'false' }, withoutRegistry),
+  'json-schema': findConverter('JsonConverter')!.make({}, withoutRegistry),
 };
 type ConverterName = keyof typeof converters;
 

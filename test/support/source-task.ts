@@ -10,6 +10,7 @@ import { errorPolicyOf } from '../../src/worker/error-policy.ts';
 import { offsetTable } from '../../src/worker/offset-table.ts';
 import type { SourceTaskOptions } from '../../src/worker/source-task.ts';
 import { openTable } from '../../src/worker/table.ts';
+import { anywhere } from './converter-context.ts';
 
 /** Options of a task with its own table of offsets, the log it wrote and its counters. */
 export async function sourceTaskOptions(
@@ -30,7 +31,7 @@ export async function sourceTaskOptions(
     broker,
     producer: {},
     transforms: undefined,
-    converters: selectConverters({}, {}),
+    converters: selectConverters({}, {}, anywhere),
     converterNames: converterNames({}, {}),
     offsets: offsetTable(table),
     ensureTopic: async () => {},
