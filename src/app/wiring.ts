@@ -7,6 +7,7 @@ import { isLoopback } from '../rest/listen.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Loggers } from '../telemetry/loggers.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
+import { Staleness } from '../worker/staleness.ts';
 import type { Worker } from '../worker/worker.ts';
 import { openBroker } from './broker-factory.ts';
 import type { AppConfig, ListenerSettings, NamedConnector } from './config/app-config.ts';
@@ -69,7 +70,7 @@ export async function openApp(parts: AppParts): Promise<App> {
   const connectors = exchange === undefined ? config.connectors : [...config.connectors, demoConnector(exchange.url)];
   if (exchange !== undefined) await createDemoTopic(broker);
 
-  const worker = opened.use(await openWorker(parts, broker, connectors, listeners));
+  const worker = opened.use(await openWorker(parts, broker, connectors, listeners, opened));
   const url =
     listeners.length === 0 ? undefined : await openRest(parts, broker, worker, listeners, stopping.signal, opened);
 
@@ -91,11 +92,13 @@ async function openWorker(
   broker: Broker,
   named: readonly NamedConnector[],
   listeners: readonly ListenerSettings[],
+  opened: AsyncDisposableStack,
 ): Promise<Worker> {
   const [listen] = listeners;
   const { config, connectors, log, metrics, secrets } = parts;
   const { startWorker } = await import('../worker/worker.ts');
   const providers = providersOf(parts);
+  let staleness: Staleness | undefined;
   secrets.add(config.worker.defaults, connectors);
   const { worker: settings, producer } = config;
   const fromFile = named.filter(({ initialState = 'RUNNING' }) => initialState === 'RUNNING');
@@ -120,6 +123,7 @@ async function openWorker(
       },
       outbound: outboundPolicies(config.outbound, listeners, named),
       redact: (text) => secrets.text(text),
+      trouble: () => staleness?.trouble(),
       log: log.child({}, 'tributary.worker'),
       metrics: metrics.root(),
       clock: systemClock,
@@ -127,6 +131,19 @@ async function openWorker(
     },
     Object.fromEntries(fromFile.map(({ name, config }) => [name, config])),
   );
+  const { maxSourceAgeMs } = settings;
+  if (maxSourceAgeMs !== undefined) {
+    staleness = new Staleness({
+      maxAgeMs: maxSourceAgeMs,
+      registry: metrics.families,
+      clock: systemClock,
+      connectorNames: () => worker.connectorNames(),
+      status: (name) => worker.status(name),
+    });
+    const timer = setInterval(() => staleness?.observe(), Math.min(maxSourceAgeMs / 4, 5_000));
+    timer.unref();
+    opened.defer(() => clearInterval(timer));
+  }
   // Those of a JSON file that shall not run at once: a state they were given later stays.
   for (const { name, config: raw, initialState = 'RUNNING' } of named) {
     if (initialState === 'RUNNING') continue;

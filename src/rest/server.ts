@@ -3,7 +3,7 @@
  * its own before it listens; they share its body parser and its answers to unknown paths.
  */
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Loggers } from '../telemetry/loggers.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
@@ -76,7 +76,7 @@ export function buildRestServer(options: RestServerOptions): FastifyInstance {
   if (access !== undefined) guardAccess(server, access.rules, { log, metrics: registry.root(), clock: access.clock });
   answerUnknownPaths(server);
   acceptJsonBodies(server);
-  metricRoutes(server, registry);
+  metricRoutes(server, registry, worker, systemClock);
 
   const context: RestContext = { worker, maskSecrets, statusDetail, topicTracking };
   void server.register(async (scope) => {

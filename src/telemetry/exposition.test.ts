@@ -75,3 +75,16 @@ test('the process tells its memory and its processor time', () => {
   match(text, /^process_resident_memory_bytes \d{6,}$/m);
   match(text, /^process_cpu_seconds_total \d+(\.\d+)?$/m);
 });
+
+test("names of Kafka Connect's that Prometheus would have otherwise go without their type", () => {
+  const registry = new MetricRegistry();
+  const metrics = registry.root();
+  metrics.gauge('active_count', 'G', () => 1);
+  metrics.counter('total_retries', 'C');
+  metrics.counter('retries_total', 'C');
+  deepEqual(exposition(registry.families.values()).match(/^# TYPE .*$/gm), [
+    '# TYPE active_count untyped',
+    '# TYPE retries_total counter',
+    '# TYPE total_retries untyped',
+  ]);
+});

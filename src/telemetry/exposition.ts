@@ -11,10 +11,19 @@ export function exposition(families: Iterable<Family>): string {
   const lines: string[] = [];
   for (const family of [...families].sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (family.series.size === 0) continue;
-    lines.push(`# HELP ${family.name} ${escapeHelp(family.help)}`, `# TYPE ${family.name} ${family.kind}`);
+    lines.push(`# HELP ${family.name} ${escapeHelp(family.help)}`, `# TYPE ${family.name} ${typeOf(family)}`);
     writeSeries(family, lines);
   }
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+}
+
+/**
+ * Some names are Kafka Connect's and older than the conventions: a gauge that ends in `_count`, a counter that does not end
+ * in `_total`. With their type Prometheus' tools would call them wrong; without, they are what people's dashboards read.
+ */
+function typeOf({ kind, name }: Family): string {
+  if (kind === 'gauge' && /_(count|sum|bucket|total)$/.test(name)) return 'untyped';
+  return kind === 'counter' && !name.endsWith('_total') ? 'untyped' : kind;
 }
 
 function writeSeries(family: Family, lines: string[]): void {

@@ -20,8 +20,10 @@ import { RestartSchedule, restartPolicyOf, restartText } from './restart-schedul
 import type { RunningTask } from './running-task.ts';
 import { startSinkTask } from './sink-task.ts';
 import { type SourceTaskOptions, startSourceTask } from './source-task.ts';
+import { type Startups, startups } from './startups.ts';
 import type { State, Status } from './status-table.ts';
 import type { StatusWriter } from './status-writer.ts';
+import { TaskClock } from './task-clock.ts';
 import { TaskRunner } from './task-runner.ts';
 import { ensureDeadLetterTopic, ensureTopic, topicGroups } from './topic-creation.ts';
 import { transactionBoundaryOf } from './transaction-boundary.ts';
@@ -67,6 +69,8 @@ export class ConnectorRunner {
   readonly name: string;
   readonly #context: RunnerContext;
   readonly #log: Log;
+  readonly #startups: Startups;
+  readonly #taskStartups: Startups;
   #state: ConnectorState = { state: 'UNASSIGNED', trace: null, version: null };
   #tasks: Task[] = [];
   /** How the last run of each task in this process ended; false while it runs. */
@@ -79,6 +83,8 @@ export class ConnectorRunner {
     this.name = name;
     this.#context = context;
     this.#log = context.options.log.child({ connector: name });
+    this.#startups = startups(context.options.metrics, 'connector');
+    this.#taskStartups = startups(context.options.metrics, 'task');
   }
 
   get state(): ConnectorState {
@@ -98,8 +104,10 @@ export class ConnectorRunner {
     if (stored === undefined) return;
     let made: { readonly connector: Connector; readonly taskConfigs: readonly RawConfig[] };
     try {
-      requireTexts(configs.asGiven(this.name) ?? stored);
-      made = this.#make(stored);
+      made = await this.#startups.counted(() => {
+        requireTexts(configs.asGiven(this.name) ?? stored);
+        return this.#make(stored);
+      });
     } catch (error) {
       this.#forgetTasks(0);
       this.#failed(stored, error, null);
@@ -219,6 +227,7 @@ export class ConnectorRunner {
       connector.kind === 'source' && (this.#clean.get(task) ?? statuses.task(this.name, task)?.clean) === false;
     let first = true;
     let isLoaded = true;
+    const clock = new TaskClock(options.clock, metrics);
     const runner = new TaskRunner({
       log,
       clock: options.clock,
@@ -228,15 +237,18 @@ export class ConnectorRunner {
       stopTimeoutMs: (options.gracefulStopMs ?? defaultGracefulStopMs) + abandonAfterMs,
       onChange: ({ state, trace }, clean) => {
         this.#clean.set(task, clean);
+        clock.become(state);
         statuses.putTask(this.name, task, this.#status(state, trace, isLoaded ? connector.version : null, clean));
       },
       start: async (setStatus) => {
         const previousEndUnclean = unclean && first;
         first = false;
-        isLoaded = false;
-        const start = this.#prepareTask(connector, config, task, previousEndUnclean, metrics, log, setStatus);
-        isLoaded = true;
-        return start();
+        return this.#taskStartups.counted(() => {
+          isLoaded = false;
+          const start = this.#prepareTask(connector, config, task, previousEndUnclean, metrics, log, setStatus);
+          isLoaded = true;
+          return start();
+        });
       },
     });
     return { config, runner, metrics, isLoaded: () => isLoaded };

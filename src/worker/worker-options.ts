@@ -48,6 +48,8 @@ export interface WorkerOptions {
   readonly resolve?: (config: RawConfig, missing?: 'fail' | 'keep') => RawConfig;
   /** Where a connector with this configuration (as it is stored) may connect to. Default: everywhere. */
   readonly outbound?: (connector: string, config: RawConfig) => OutboundPolicy;
+  /** Why the worker is not healthy although all of its own is well: a source that has gone silent. */
+  readonly trouble?: () => string | undefined;
   /** Takes known secrets out of what errors and connectors say of themselves, before it stands in a status. */
   readonly redact?: (text: string) => string;
   readonly log: Log;

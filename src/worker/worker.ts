@@ -98,7 +98,8 @@ export class Worker implements AsyncDisposable {
         reason: `topic "${lost.topic}", which the worker keeps its state in, cannot be read`,
       };
     }
-    return { state: this.#state };
+    const trouble = this.#options.trouble?.();
+    return trouble === undefined ? { state: this.#state } : { state: 'unhealthy', reason: trouble };
   }
 
   connectorNames(): readonly string[] {

@@ -97,6 +97,8 @@ export interface WorkerSettings {
   readonly offsetFlushTimeoutMs: number;
   readonly exactlyOnceSources: boolean;
   readonly gracefulTimeoutMs: number;
+  /** A running source that gives nothing for so long makes the worker unhealthy; undefined: however long. */
+  readonly maxSourceAgeMs: number | undefined;
   /** Worker-level defaults of connectors: converters with their options. */
   readonly defaults: RawConfig;
   /** Topics for configurations, offsets and statuses. */

@@ -64,6 +64,7 @@ export function readConnectConfig(
     offsetFlushIntervalMs: reader.number('offset.flush.interval.ms', 1000),
     offsetFlushTimeoutMs: reader.number('offset.flush.timeout.ms', 5000),
     exactlyOnceSources: exactlyOnceOf(reader),
+    maxSourceAgeMs: reader.has('health.source.max.age.ms') ? reader.number('health.source.max.age.ms', 0) : undefined,
     gracefulTimeoutMs: reader.number('task.shutdown.graceful.timeout.ms', 4000),
     defaults: converterDefaults(reader.values),
     tables: tablesOfFile(reader, file, options.hostname),

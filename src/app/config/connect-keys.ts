@@ -6,6 +6,7 @@ export const usedKeys: readonly string[] = [
   'group.id',
   'listeners',
   'rest.anonymous',
+  'health.source.max.age.ms',
   'rest.mask.secrets',
   'outbound.policy',
   'outbound.allow',

@@ -1,6 +1,6 @@
 /** Every key of our own configuration file but the connectors'. Nested maps of YAML are joined by dots. */
 import { type Config, define } from '../../config/config-def.ts';
-import { boolean, int, list, oneOf, password, string } from '../../config/option.ts';
+import { boolean, int, list, long, oneOf, password, range, string } from '../../config/option.ts';
 import { hostEntriesProblem } from '../../net/address.ts';
 
 export const appOptions = define({
@@ -42,6 +42,11 @@ export const appOptions = define({
     default: 4000,
     min: 0,
     doc: 'How long a task may take to write what it has received when it is stopped',
+  }),
+  'health.source.max.age.ms': long({
+    default: null,
+    validate: range(1000, undefined, true),
+    doc: 'Age of the last record of a running source from which on /health fails; without it, silence is no fault',
   }),
   'rest.anonymous': boolean({
     default: false,

@@ -174,6 +174,7 @@ function appConfig(values: AppOptions, rest: RestSettings, tree: YamlTree, folde
       offsetFlushIntervalMs: values['worker.offset.flush.interval.ms'],
       offsetFlushTimeoutMs: values['worker.offset.flush.timeout.ms'],
       exactlyOnceSources: values['worker.exactly.once.source.support'].toLowerCase() === 'enabled',
+      maxSourceAgeMs: values['health.source.max.age.ms'] ?? undefined,
       gracefulTimeoutMs: values['worker.task.shutdown.graceful.timeout.ms'],
       defaults: {},
       tables: tablesOf(values['worker.group.id']),
