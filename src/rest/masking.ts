@@ -1,7 +1,13 @@
 /** Secrets in what REST shows and takes back (`rest.mask.secrets`). */
 import type { ConfigInfos } from '../config/config-infos.ts';
 import { type RawConfigWithNulls, withoutNulls } from '../config/raw.ts';
-import { mask, masked as maskedConfig, maskedValue, unmasked as unmaskedConfig } from '../config/secrets.ts';
+import {
+  mask,
+  masked as maskedConfig,
+  maskedValue,
+  secretTexts,
+  unmasked as unmaskedConfig,
+} from '../config/secrets.ts';
 import { Refusal } from './refusal.ts';
 import type { OffsetView, RestWorker } from './rest-worker.ts';
 
@@ -28,17 +34,33 @@ export function unmasked(
   );
 }
 
-/** A validation answer in which a reference stands as it was written, not as what it refers to. */
+/** A validation answer in which a reference stands as it was written, not as what it refers to, and no secret in clear. */
 export function hideResolved(answer: ConfigInfos, config: RawConfigWithNulls): ConfigInfos {
   const configs = answer.configs.map((entry) => {
     const written = config[entry.value.name];
-    if (!written?.includes('${') || entry.definition?.type === 'PASSWORD') return entry;
+    if (entry.definition?.type === 'PASSWORD') return entry;
+    if (!written?.includes('${')) return withoutParts(entry, written ?? null);
     const errors = entry.value.errors.map(
       () => `Invalid value ${written} for configuration ${entry.value.name}: what it refers to is not valid`,
     );
     return { ...entry, value: { ...entry.value, value: written, errors } };
   });
   return { ...answer, configs };
+}
+
+type Entry = ConfigInfos['configs'][number];
+
+/** Secrets within a value, such as the password of a URL, are hidden there and in what is said of it. */
+function withoutParts(entry: Entry, written: string | null): Entry {
+  const { name, value, errors } = entry.value;
+  if (written === null) return entry;
+  const texts = secretTexts({ [name]: written }, new Set());
+  if (texts.length === 0) return entry;
+  const hidden = (text: string): string => texts.reduce((shown, secret) => shown.replaceAll(secret, mask), text);
+  return {
+    ...entry,
+    value: { ...entry.value, value: value === null ? null : hidden(value), errors: errors.map(hidden) },
+  };
 }
 
 type SourceMap = OffsetView['partition'];

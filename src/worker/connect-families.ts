@@ -13,7 +13,7 @@ type Status = Omit<ConnectorStatus, 'tasks'> & { readonly tasks: readonly Pick<T
 export interface ConnectFigures {
   connectorNames(): readonly string[];
   status(name: string): Status | undefined;
-  connector(name: string): { readonly config: Readonly<Record<string, string>> } | undefined;
+  connector(name: string): { readonly config: Readonly<Record<string, string | null>> } | undefined;
 }
 
 const prefix = 'kafka_connect_';
