@@ -41,7 +41,9 @@ const connectors = (ws: string, sse: string): object => ({
   sse: { 'connector.class': 'sse', 'sse.uri': sse, topic: 'sse', 'retry.backoff.initial.ms': '1' },
 });
 
-test('every series passes promtool, is documented, and every documented one is there', { timeout: 60_000 }, async () => {
+test('every series passes promtool, is documented, and every documented one is there', {
+  timeout: 60_000,
+}, async () => {
   await using folder = await tempFolder('metrics');
   await using ws = await WsServer.start();
   await using sse = await shortStream();
