@@ -7,6 +7,7 @@ import { Loggers, type LogThreshold } from '../telemetry/loggers.ts';
 import { MetricRegistry } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/pino-log.ts';
 import type { AppConfig } from './config/app-config.ts';
+import { environmentLogLevel } from './config/connect-environment.ts';
 import { accepted, type ConnectFiles, type Loaded, loadConnect, loadYaml } from './config/load-config.ts';
 import type { ConfigProblem } from './config/problem.ts';
 import { loadConnectors } from './connectors.ts';
@@ -62,7 +63,7 @@ export async function startFromConnect(
   const connectors = await loadConnectors();
   const onResolved = (key: string, value: string): void => secrets.resolved(key, value);
   const loaded = loadConnect(files, { env: io.env, connectors, onResolved });
-  const logLevel = (files.logLevel ?? 'info') as AppConfig['logLevel'];
+  const logLevel = (files.logLevel ?? environmentLogLevel(io.env) ?? 'info') as AppConfig['logLevel'];
   return run({ ...loaded, config: loaded.config && { ...loaded.config, logLevel } }, false, io, secrets);
 }
 

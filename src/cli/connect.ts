@@ -1,10 +1,15 @@
+import { TributaryError } from '../base/errors.ts';
 import { command } from './command.ts';
 
 export const connect = command({
   name: 'connect',
   summary: "Runs connectors from Kafka Connect's own files",
   operands: [
-    { name: 'WORKER.properties', doc: "Kafka Connect's worker file" },
+    {
+      name: 'WORKER.properties',
+      doc: "Kafka Connect's worker file; none, where CONNECT_… variables say it all",
+      optional: true,
+    },
     { name: 'CONNECTOR', doc: 'connector files, .properties or .json', optional: true, many: true },
   ],
   options: {
@@ -22,7 +27,13 @@ export const connect = command({
   ],
   async run({ options, operands, io }) {
     const { startFromConnect } = await import('../app/start.ts');
-    const [worker = '', ...connectors] = operands;
+    const [worker, ...connectors] = operands;
+    if (worker === undefined && io.env['CONNECT_BOOTSTRAP_SERVERS'] === undefined) {
+      throw new TributaryError(
+        'USAGE',
+        '"tributary connect" needs WORKER.properties: Kafka Connect\'s worker file, or CONNECT_BOOTSTRAP_SERVERS and its like in the environment. See "tributary connect --help".',
+      );
+    }
     return startFromConnect({ worker, connectors, ...options, logLevel: options['log-level'] }, io);
   },
 });

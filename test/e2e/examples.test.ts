@@ -26,6 +26,17 @@ test('every example is valid as it stands', async () => {
   equal(code, 0, stdout);
 });
 
+test('the worker file for Confluent Cloud is valid, with credentials of the environment that nobody sees', async () => {
+  const files = ['confluent-cloud.properties', 'trades.properties'];
+  const names = ['CONFLUENT_API_KEY', 'CONFLUENT_API_SECRET', 'REGISTRY_API_KEY', 'REGISTRY_API_SECRET'];
+  const env = Object.fromEntries(names.map((name) => [name, `canary-${name}`]));
+  const { code, stdout, stderr } = await tributary(['validate', ...files], { cwd: examples, env });
+  deepEqual([code, stdout, stderr], [0, `${files.join(', ')}: nothing wrong was found.\n`, '']);
+  const without = await tributary(['validate', files[0]!], { cwd: examples });
+  equal(without.code, 1);
+  match(without.stdout, /sasl\.jaas\.config: Cannot resolve "\$\{env:CONFLUENT_API_KEY\}"/);
+});
+
 test('trades.yaml writes the feed to the topic, keyed by market', async () => {
   await using folder = await tempFolder('example');
   await using feed = await startFeed();

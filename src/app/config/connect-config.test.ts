@@ -116,11 +116,11 @@ test('worker file: a broken JAAS entry is refused without its text', () => {
 
 test('worker file: unknown keys warn, and settings of the producer that change nothing; other known ones do not', () => {
   const { warnings } = read(
-    'plugin.path=/x\nproducer.sasl.mechanism=PLAIN\nproducer.linger.ms=5\noffset.flush.intervall.ms=5\n',
+    'plugin.path=/x\nsasl.mechanism=PLAIN\nproducer.sasl.mechanism=PLAIN\nproducer.linger.ms=5\noffset.flush.intervall.ms=5\n',
   );
   deepEqual(warnings.map(showProblem), [
-    'worker.properties:7: offset.flush.intervall.ms: unknown key, it has no effect. Did you mean "offset.flush.interval.ms"?',
-    'worker.properties:6: producer.linger.ms: it has no meaning here',
+    'worker.properties:8: offset.flush.intervall.ms: unknown key, it has no effect. Did you mean "offset.flush.interval.ms"?',
+    'worker.properties:7: producer.linger.ms: it has no meaning here',
   ]);
 });
 

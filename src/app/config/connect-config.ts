@@ -7,8 +7,10 @@ import { type RawConfig, withoutPrefix } from '../../config/raw.ts';
 import { hostEntriesProblem } from '../../net/address.ts';
 import { producerOverrides } from '../../worker/client-overrides.ts';
 import { type AppConfig, type NamedConnector, type ProducerSettings, tablesOf } from './app-config.ts';
+import { connectEnvironment } from './connect-environment.ts';
 import { idleKeys, knownPrefixes, usedKeys } from './connect-keys.ts';
 import { listenerTlsOf } from './connect-listener-tls.ts';
+import { connectNotices } from './connect-notices.ts';
 import { kafkaSecurityOf } from './connect-security.ts';
 import type { ConfigProblem } from './problem.ts';
 import { type ProviderOptions, resolveValue } from './providers.ts';
@@ -95,6 +97,8 @@ class WorkerFile {
   readonly warnings: ConfigProblem[] = [];
   readonly #file: string;
   readonly #lines = new Map<string, number>();
+  /** Keys that a variable of the environment gave. */
+  readonly #variables = new Map<string, string>();
 
   constructor(file: string, text: string, providers: ProviderOptions) {
     this.#file = file;
@@ -115,6 +119,28 @@ class WorkerFile {
         this.problem(key, error.message);
       }
       this.#warnIfUnknown(key);
+    }
+    this.#takeEnvironment(values, providers);
+    for (const { key, message } of connectNotices(values)) this.warning(key, message);
+  }
+
+  /** Over the file, as Confluent's images have it. What no worker knows may be meant for something else. */
+  #takeEnvironment(values: Record<string, string>, providers: ProviderOptions): void {
+    for (const { key, value, variable } of connectEnvironment(providers.env)) {
+      if (!isKnown(key)) {
+        const near = nearestName(key, usedKeys);
+        if (near === undefined) continue;
+        const message = `no worker key fits it. Did you mean "${near}"?`;
+        this.warnings.push({ file: 'environment', key: variable, message });
+        continue;
+      }
+      try {
+        values[key] = resolveValue(key, value, providers);
+        this.#variables.set(key, variable);
+      } catch (error) {
+        if (!isError(error)) throw error;
+        this.problems.push({ file: 'environment', key: variable, message: error.message });
+      }
     }
   }
 
@@ -140,7 +166,13 @@ class WorkerFile {
   }
 
   problem(key: string, message: string): void {
-    this.problems.push({ file: this.#file, line: this.#lines.get(key), key, message });
+    this.problems.push({ ...this.#placeOf(key), message });
+  }
+
+  #placeOf(key: string): Omit<ConfigProblem, 'message'> {
+    const variable = this.#variables.get(key);
+    if (variable !== undefined) return { file: 'environment', key: variable };
+    return { file: this.#file, line: this.#lines.get(key), key };
   }
 
   warning(key: string, message: string): void {
@@ -148,12 +180,7 @@ class WorkerFile {
   }
 
   #warnIfUnknown(key: string): void {
-    if (
-      usedKeys.includes(key) ||
-      idleKeys.includes(key) ||
-      [...knownPrefixes, ...accountPrefixes].some((prefix) => key.startsWith(prefix))
-    )
-      return;
+    if (isKnown(key)) return;
     const near = nearestName(key, [...usedKeys, ...idleKeys]);
     const hint = near === undefined ? '' : ` Did you mean "${near}"?`;
     this.warnings.push({
@@ -163,6 +190,11 @@ class WorkerFile {
       message: `unknown key, it has no effect.${hint}`,
     });
   }
+}
+
+function isKnown(key: string): boolean {
+  const prefixes = [...knownPrefixes, ...accountPrefixes];
+  return usedKeys.includes(key) || idleKeys.includes(key) || prefixes.some((prefix) => key.startsWith(prefix));
 }
 
 /**

@@ -51,7 +51,8 @@ export function loadYaml(file: string | undefined, overrides: Overrides, options
 }
 
 export interface ConnectFiles {
-  readonly worker: string;
+  /** undefined: the environment alone says what the worker is (CONNECT_…). */
+  readonly worker: string | undefined;
   readonly connectors: readonly string[];
   readonly broker?: string;
   readonly listen?: string;
@@ -61,7 +62,8 @@ export interface ConnectFiles {
 export function loadConnect(files: ConnectFiles, options: LoadOptions): Loaded<AppConfig> {
   const read = files.connectors.map((file) => loadConnector(file, 'warning', options));
   const connectors = read.flatMap(({ config }) => config ?? []);
-  const worker = readConnectConfig(files.worker, readFile(files.worker), connectors, {
+  const file = files.worker ?? 'environment';
+  const worker = readConnectConfig(file, files.worker === undefined ? '' : readFile(files.worker), connectors, {
     env: options.env,
     broker: files.broker,
     listen: files.listen,
@@ -70,7 +72,7 @@ export function loadConnect(files: ConnectFiles, options: LoadOptions): Loaded<A
   });
   const twice = connectors.find(({ name }, i) => connectors.findIndex((other) => other.name === name) !== i);
   const more: ConfigProblem[] =
-    twice === undefined ? [] : [{ file: files.worker, message: `two connector files have the name "${twice.name}"` }];
+    twice === undefined ? [] : [{ file, message: `two connector files have the name "${twice.name}"` }];
   return combined(worker.config, [worker, ...read, { problems: more, warnings: [] }]);
 }
 
