@@ -118,6 +118,80 @@ test('one of several that fails does not hold up the others, and shows in the ex
   await done('delete trades');
 });
 
+test('patch changes and takes away keys, and keeps what is masked', async () => {
+  await done('apply -f -', JSON.stringify({ name: 'm', config: { ...feed(nowhere), 'tasks.max': '1' } }));
+  equal(
+    await done('patch m --set kafka.topic=other --remove tasks.max'),
+    'Connector "m" changed: kafka.topic, tasks.max.\n',
+  );
+  const { config } = JSON.parse(await done('get connector m -o json')) as { config: Record<string, string> };
+  deepEqual(
+    [config['kafka.topic'], config['tasks.max'], config['websocket.auth.token']],
+    ['other', undefined, '******'],
+  );
+  await done('delete m');
+});
+
+test('apply --dry-run has the worker check, and changes nothing', async () => {
+  const json = (config: object) => JSON.stringify({ name: 'd', config });
+  equal(await done('apply -f - --dry-run', json(feed(nowhere))), 'Connector "d" would be created.\n');
+  equal(await done('get'), 'There are no connectors.\n');
+  const { code, stderr } = await run('apply -f - --dry-run', json({ ...feed('http://h/'), 'tasks.max': 'x' }));
+  equal(code, 1);
+  match(stderr, /^Connector "d" has 3 error\(s\):\n/);
+  match(stderr, / {2}websocket\.url: .*ws:\/\/ or wss:\/\//);
+});
+
+test('offsets of a stopped connector are set, shown and forgotten; of a running one not', async () => {
+  await done('apply -f -', JSON.stringify({ name: 'o', config: feed(nowhere) }));
+  await stateIs('o', 'RUNNING');
+  const refused = await run('offsets reset o');
+  equal(refused.code, 1);
+  match(refused.stderr, /must be in the STOPPED state/);
+  await done('stop o');
+  await stateIs('o', 'STOPPED');
+  const partition = `{"websocket_url":"${nowhere}"}`;
+  const offset = '{"session_id":"s","sequence":7}';
+  match(await done(`offsets set o --partition ${partition} --offset ${offset}`), /have been altered successfully/);
+  match(
+    await done('offsets get o'),
+    /^PARTITION +OFFSET\n\{"websocket_url":"ws:\/\/127\.0\.0\.1:1\/"\} +\{.*"sequence":7\}\n$/,
+  );
+  const saved = await done('offsets get o -o json');
+  match(await done('offsets reset o'), /have been reset successfully/);
+  equal(await done('offsets get o'), 'It has stored no offsets yet.\n');
+  match(await done('offsets set o -f -', saved), /have been altered successfully/);
+  match(await done('offsets get o'), /"sequence":7/);
+  await done('delete o');
+});
+
+test('levels of loggers are shown and set', async () => {
+  match(await done('loggers get'), /^LOGGER +LEVEL +CHANGED\n[^]*\nroot +INFO +-\n/);
+  equal(await done('loggers set tributary.rest debug'), 'tributary.rest\ntributary.rest.audit\n');
+  match(await done('loggers get tributary.rest'), /\ntributary\.rest +DEBUG +20\d\d-/);
+  equal(
+    await done('loggers set tributary.rest INFO --scope cluster'),
+    'Level INFO set for "tributary.rest" on every worker.\n',
+  );
+  const unknown = await run('loggers get tributary.rst');
+  deepEqual(
+    [unknown.code, unknown.stderr],
+    [1, 'Logger "tributary.rst" does not exist. Did you mean "tributary.rest"?\n'],
+  );
+  const wrongLevel = await run('loggers set root DEBUGG');
+  equal(wrongLevel.code, 2);
+  match(wrongLevel.stderr, /invalid log level 'DEBUGG'\. Did you mean "DEBUG"\?/);
+});
+
+test('plugins and the options of one', async () => {
+  match(await done('plugins'), /\nsource +io\.conduktor\.connect\.websocket\.WebSocketSourceConnector +\d/);
+  match(await done('plugins --all'), /\ntransformation +org\.apache\.kafka\.connect\.transforms\./);
+  match(await done('plugins WebSocketSourceConnector'), /\nwebsocket\.url +STRING +required +\S/);
+  const unknown = await run('plugins WebSocketSourceConector');
+  equal(unknown.code, 1);
+  match(unknown.stderr, /Did you mean "WebSocketSourceConnector"\?/);
+});
+
 const wrong: readonly (readonly [line: string, code: number, message: RegExp])[] = [
   ['get conectors', 2, /Did you mean "connectors"\?/],
   ['get tasks', 2, /"tributary get tasks" needs a connector/],

@@ -56,7 +56,6 @@ const connectorsOf = (port: number, folder: string): Readonly<Record<string, Rea
     'websocket.tls.passphrase': canary('passphrase'),
     'kafka.topic': 'token',
     'value.converter': 'org.apache.kafka.connect.storage.StringConverter',
-    'value.converter.basic.auth.user.info': `me:${canary('converter')}`,
     'producer.override.sasl.jaas.config': `x required password="${canary('override')}";`,
   },
   references: {
@@ -154,10 +153,11 @@ test('a secret in every place where one can stand is seen nowhere', { timeout: 1
     equal(await ask('PUT', `/connectors/${name}/config`, { ...shown, 'tasks.max': '1' }), 200, name);
     ok(Object.keys(shown).length > Object.keys(config).length);
   }
-  equal(
-    await ask('POST', '/connectors', { name: 'new', config: { ...connectors['token'], 'kafka.topic': 'new' } }),
-    201,
-  );
+  // Over REST keys that no converter has are stored: what they are named after is hidden all the same.
+  const login = { 'value.converter.basic.auth.user.info': `me:${canary('converter')}` };
+  const config = { ...connectors['token'], ...login, 'kafka.topic': 'new' };
+  equal(await ask('POST', '/connectors', { name: 'new', config }), 201);
+  for (const part of ['', '/config', '/status', '/tasks']) equal(await ask('GET', `/connectors/new${part}`), 200);
   equal(await ask('POST', '/connectors/failing/restart?includeTasks=true'), 202);
   equal(await ask('DELETE', '/connectors/new'), 204);
 
