@@ -35,6 +35,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: 'kill -9 under load: time to the next record, and what is missing',
     load: () => import('./recovery.ts'),
   },
+  sql: {
+    about: 'streaming SQL, one core: filter, windows, join; bytes a group, start of 1,000 applications',
+    load: () => import('./sql.ts'),
+  },
   codec: { about: 'record batches: encode and decode, one core', load: () => import('./codec.ts') },
 };
 

@@ -1,8 +1,10 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { SqlCase } from '../../src/sql/cases/case.ts';
 import { playCase } from '../../src/sql/cases/play-case.ts';
+import { sqlErrorCodes } from '../../src/sql/sql-error.ts';
 import { playAll } from './runners/sql.ts';
 
 const cases = [...playAll(join(import.meta.dirname, 'sql'))];
@@ -12,6 +14,11 @@ for (const { id, note, differences } of cases) {
 }
 
 test('the cases have been found', () => ok(cases.length >= 300, `${cases.length} cases`));
+
+const errorCases = readFileSync(join(import.meta.dirname, 'sql/cases/errors.jsonl'), 'utf8')
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line) as SqlCase);
 
 const script = 'CREATE STREAM In (a LONG); INSERT INTO Out SELECT a FROM In;';
 const right: SqlCase = {
@@ -63,3 +70,11 @@ for (const [what, change] of Object.entries(wrong)) {
     equal(playCase({ ...right, ...change }, script).length, 1);
   });
 }
+
+test('every error code of the specification is reached by a case or by a test', () => {
+  const reached = new Set(errorCases.map(({ error }) => error!.code));
+  deepEqual(
+    sqlErrorCodes.filter((code) => !reached.has(code)),
+    [],
+  );
+});

@@ -8,13 +8,6 @@ export function parsePath(text: string): Path | undefined {
   return [...text.matchAll(/\.([^.[\]]+)|\[(\d+)\]/g)].map(([, name, index]) => name ?? Number(index));
 }
 
-/** What lies at a path; null where nothing does, or where it leads through a scalar. */
-export function atPath(value: Json, path: Path): Json {
-  let current = value;
-  for (const key of path) current = member(current, key);
-  return current;
-}
-
 /** A member of an object by name, or an element of an array by index from 0; else null. */
 export function member(value: Json, key: string | number): Json {
   if (value === null || typeof value !== 'object') return null;

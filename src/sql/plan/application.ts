@@ -27,6 +27,8 @@ interface StreamNode {
   readonly source?: EventSource;
   readonly table?: Table;
   readonly budget: StateBudget;
+  /** Places of columns that must have a value. */
+  readonly notNull: readonly number[];
   readonly readers: QueryRunner[];
   readonly observers: ((row: Row) => void)[];
   rows: number;
@@ -59,6 +61,7 @@ export class Application {
         source: plan.eventTime === undefined ? undefined : new EventSource(plan.eventTime),
         table: plan.isTable ? new Table(plan.primaryKey, budget) : undefined,
         budget,
+        notNull: plan.columns.flatMap(({ notNull }, column) => (notNull === true ? [column] : [])),
         readers: [],
         observers: [],
         rows: 0,
@@ -187,7 +190,7 @@ export class Application {
       return;
     }
     const { plan, source } = node;
-    if (plan.columns.some(({ notNull }, index) => notNull === true && row.values[index] === null)) {
+    if (node.notNull.some((column) => row.values[column] === null)) {
       node.dropped++;
       return;
     }

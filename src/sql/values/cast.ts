@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer';
+import { Buffer, isUtf8 } from 'node:buffer';
 import { parseJson } from '../json/parse.ts';
 import { writeJson } from '../json/write.ts';
 import { intFromLong, type Long, longFromDouble, longFromText } from './long.ts';
@@ -6,8 +6,6 @@ import { type ExpressionType, isInteger, type Type } from './type.ts';
 import type { Json, Value } from './value.ts';
 
 type Cast = (value: Value) => Value;
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** How a value of one type becomes one of another. What cannot be converted is NULL; NULL stays NULL. */
 export function cast(from: ExpressionType, to: Type): Cast {
@@ -118,11 +116,9 @@ function castBytes(to: Type): Cast {
 
 /** Null where the bytes are not UTF-8. */
 export function textFromBytes(bytes: Uint8Array): string | null {
-  try {
-    return utf8.decode(bytes);
-  } catch {
-    return null; // the decoder has no other way to say so
-  }
+  if (!isUtf8(bytes)) return null;
+  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return buffer.toString('utf8');
 }
 
 /** Null where the text is not base64, with or without padding. */
