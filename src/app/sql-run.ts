@@ -61,6 +61,7 @@ export async function runSql(options: SqlRunOptions, io: Io): Promise<number> {
     clock: systemClock,
     random: Math.random,
     log,
+    metrics,
     print: (line) => writeLine(io.stdout, line),
     source,
     sink: () => webSocketSink,

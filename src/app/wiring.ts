@@ -95,8 +95,11 @@ async function openWorker(
   opened: AsyncDisposableStack,
 ): Promise<Worker> {
   const [listen] = listeners;
-  const { config, connectors, log, metrics, secrets } = parts;
+  const { config, log, metrics, secrets } = parts;
   const { startWorker } = await import('../worker/worker.ts');
+  const { sqlConnector } = await import('./sql-connector.ts');
+  // Applications read and write topics themselves, of the broker that there is only now.
+  const connectors = parts.connectors.map((known) => (known.name === 'sql' ? sqlConnector(async () => broker) : known));
   const providers = providersOf(parts);
   let staleness: Staleness | undefined;
   secrets.add(config.worker.defaults, connectors);

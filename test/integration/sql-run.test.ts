@@ -64,6 +64,7 @@ function start(script: string, broker?: Broker): Running {
     clock: systemClock,
     random: () => 0.5,
     log: recordingLog(log),
+    metrics: new MetricRegistry().root(),
     print: (line) => lines.push(line),
     source: () => webSocketSource,
     sink: () => webSocketSink,

@@ -4,11 +4,13 @@ import { describeError, TributaryError } from '../../base/errors.ts';
 import type { Broker } from '../../broker/broker.ts';
 import type { ConnectorContext, SinkConnector, SourceConnector } from '../../connectors/contract.ts';
 import type { Log } from '../../telemetry/log.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import { type SourceMapper, sourceMapper } from '../mapping/source-mapper.ts';
 import { Application } from '../plan/application.ts';
 import type { Row } from '../values/value.ts';
 import { connectorConfig } from './connector-config.ts';
+import { declareMetrics } from './metrics.ts';
 import { connectorDestination, type Destination, lineDestination, Sink, topicDestination } from './sinks.ts';
 import { type Frames, framesOfConnector, topicReaders } from './sources.ts';
 
@@ -17,6 +19,7 @@ export interface World {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
+  readonly metrics: Metrics;
   /** A line of a `log` sink. */
   readonly print: (line: string) => void;
   /** The connectors behind an extension; CONFIG_INVALID where there is none. */
@@ -46,6 +49,7 @@ export class SqlRun {
   constructor(script: string, world: World) {
     this.world = world;
     this.application = new Application(script, { random: world.random });
+    declareMetrics(this.application, world.metrics);
   }
 
   /** Runs until the signal aborts, all sources have ended, or something fails for good: then it throws that. */

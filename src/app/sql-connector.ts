@@ -1,0 +1,79 @@
+/** A SQL application as a connector: the worker starts, stops and shows it like any other. */
+import { TributaryError } from '../base/errors.ts';
+import type { Broker } from '../broker/broker.ts';
+import { define, parse } from '../config/config-def.ts';
+import { string } from '../config/option.ts';
+import type { SourceBatch, SourceConnector } from '../connectors/contract.ts';
+import { sseSource } from '../connectors/sse-source/connector.ts';
+import { webSocketSink } from '../connectors/websocket-sink/connector.ts';
+import { webSocketSource } from '../connectors/websocket-source/connector.ts';
+import { SqlRun } from '../sql/runtime/run.ts';
+import { checkScript, explanationOf } from './sql-files.ts';
+
+const config = define({
+  'sql.text': string({
+    importance: 'high',
+    validate: (value) => (value === null ? undefined : scriptProblem(value)),
+    doc: 'The script: streams, queries and sinks. Streams of extension kafka are topics of the broker of this worker.',
+  }),
+});
+
+/** Only text, no file: who may write configurations must not read what lies on this machine. */
+export function sqlConnector(broker: () => Promise<Broker>): SourceConnector {
+  return {
+    kind: 'source',
+    name: 'sql',
+    classNames: ['tributary.SqlApplication'],
+    version: '1.0.0',
+    config,
+    /** One application is one task. */
+    tasks: (raw) => [raw],
+    open(raw, context) {
+      const run = new SqlRun(parse(config, raw)['sql.text'], {
+        clock: context.clock,
+        random: context.random,
+        log: context.log,
+        metrics: context.metrics,
+        print: (line) => context.log.info('sql_row', { line }),
+        source: (extension) => (extension === 'sse' ? sseSource() : webSocketSource),
+        sink: () => webSocketSink,
+        broker,
+        context: (stream, signal) => ({
+          ...context,
+          random: () => 0, // the waits before a reconnect are exactly those that the options say
+          metrics: context.metrics.child({ stream }),
+          signal,
+          setStatus: (detail) => context.setStatus(detail === undefined ? undefined : `${stream}: ${detail}`),
+        }),
+      });
+      return ended(() => run.run(context.signal));
+    },
+  };
+}
+
+/** Gives no records to the worker: the application writes by itself. */
+function ended(run: () => Promise<void>): AsyncIterable<SourceBatch> {
+  return {
+    [Symbol.asyncIterator]: () => ({
+      async next() {
+        await run();
+        return { done: true, value: undefined };
+      },
+    }),
+  };
+}
+
+function scriptProblem(script: string): string | undefined {
+  try {
+    checkScript(script);
+    return undefined;
+  } catch (error) {
+    const explanation = explanationOf(error);
+    if (explanation === undefined) throw error;
+    return explanation.split('\n')[0];
+  }
+}
+
+export function noBroker(): Promise<never> {
+  return Promise.reject(new TributaryError('INTERNAL', 'A SQL application has been opened without a broker'));
+}
