@@ -20,7 +20,7 @@ export interface IngestOptions {
   readonly runs: number | undefined;
 }
 
-interface Run {
+export interface Run {
   readonly perSecond: number;
   readonly cpuUsPerMessage: number;
   readonly peakMb: number;
@@ -29,7 +29,7 @@ interface Run {
 }
 
 const size = 200;
-const acknowledged = 'kafka_connect_source_task_source_record_write_total';
+export const acknowledged = 'kafka_connect_source_task_source_record_write_total';
 
 export function run(options: IngestOptions): Promise<void> {
   return ingest('ingest', false, options);
@@ -103,7 +103,7 @@ async function once(kind: string, count: number, deflate: boolean): Promise<Run>
 }
 
 /** Polls the counter of acknowledged messages; rate and processor time are taken between its first and last change. */
-async function timeUntil(
+export async function timeUntil(
   count: number,
   read: () => Promise<number>,
   pid: number,

@@ -19,6 +19,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: 'one WebSocket feed into a topic: rate, processor time a message, memory, losses',
     load: () => import('./ingest.ts'),
   },
+  'ingest-sse': {
+    about: 'one event stream into a topic: structures as JSON, and the data alone',
+    load: () => import('./ingest-sse.ts'),
+  },
   latency: {
     about: 'receive to acknowledge at 10 000 messages/s; first record after the start',
     load: () => import('./latency.ts'),

@@ -79,7 +79,7 @@ export async function freePort(): Promise<number> {
 }
 
 /** Waits for the port in the kernel's table: a connection made to try would already be served as a client. */
-async function listening(port: number, child: ChildProcess): Promise<void> {
+export async function listening(port: number, child: ChildProcess): Promise<void> {
   const { readFileSync } = await import('node:fs');
   const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')} 00000000:0000 0A`;
   for (let tries = 0; tries < 500; tries++) {

@@ -106,7 +106,7 @@ async function* sequencesOf(broker: Broker, topic: string): AsyncGenerator<numbe
     for await (const { records } of broker.read({ topic, partition, from: 'earliest', until: 'end' })) {
       for (const { value } of records) {
         const head = Buffer.from(value!.buffer, value!.byteOffset, Math.min(100, value!.length)).toString('latin1');
-        yield Number(/"seq":\s*(\d+)/.exec(head)?.[1] ?? Number.NaN);
+        yield Number(/"seq\\?":\s*(\d+)/.exec(head)?.[1] ?? Number.NaN);
       }
     }
   }
