@@ -9,6 +9,7 @@ import type { Schema } from '../record/schema.ts';
 import type { Converter } from './converter.ts';
 import { jsonSchema } from './json-schema.ts';
 import { jsonString } from './json-text.ts';
+import { JsonTexts } from './json-texts.ts';
 import { utf8Text } from './utf8.ts';
 
 export const jsonConverterConfig = define({
@@ -64,11 +65,19 @@ export function jsonConverter(config: RawConfig): Converter {
   };
   const envelope = options['schemas.enable'];
   const schemas = new SchemaCache(options['schemas.cache.size']);
+  const texts = new JsonTexts(
+    (schema) => (envelope ? `{"schema":${schemas.text(schema)},"payload":` : ''),
+    envelope ? '}' : '',
+  );
   return {
     passes: () => false,
     toBytes(topic, schema, value) {
       if (schema === null && (value === null || value === undefined)) return null;
       try {
+        if (schema?.type === 'struct' && typeof value === 'object' && value !== null) {
+          const written = texts.write(schema, value);
+          if (written !== undefined) return written;
+        }
         const payload = toJson(schema, value, format);
         return Buffer.from(envelope ? `{"schema":${schemas.text(schema)},"payload":${payload}}` : payload);
       } catch (error) {

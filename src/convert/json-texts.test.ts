@@ -1,0 +1,64 @@
+import { equal } from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { OPTIONAL_STRING, type Schema, STRING } from '../record/schema.ts';
+import { jsonConverter } from './json.ts';
+import { JsonTexts } from './json-texts.ts';
+
+const schema: Schema = {
+  type: 'struct',
+  optional: false,
+  fields: [
+    { name: 'na"me', schema: STRING },
+    { name: 'id', schema: OPTIONAL_STRING },
+    { name: 'data', schema: STRING },
+  ],
+};
+const texts = new JsonTexts(() => '', '');
+const shown = (bytes: Uint8Array | null | undefined): string | undefined =>
+  bytes ? Buffer.from(bytes).toString('utf8') : undefined;
+
+const text = fc.oneof(
+  fc.string({ unit: 'binary' }),
+  fc.string({ unit: 'grapheme' }),
+  fc.constantFrom('', '\u0000\u001f"\\/\b\f\n\r\t\u007f', '🌍\ud7ff'),
+);
+
+for (const envelope of ['true', 'false']) {
+  test(`texts as bytes are written as texts as strings are, schemas.enable=${envelope}`, () => {
+    const converter = jsonConverter({ 'schemas.enable': envelope });
+    fc.assert(
+      fc.property(text, fc.option(text), text, (name, id, data) => {
+        // Lone surrogates have no UTF-8.
+        const [a, b, c] = [name.toWellFormed(), id?.toWellFormed() ?? null, data.toWellFormed()];
+        const asBytes = { 'na"me': Buffer.from(a), id: b === null ? null : Buffer.from(b), data: Buffer.from(c) };
+        const strings = { 'na"me': a, id: b, data: c };
+        equal(shown(converter.toBytes('t', schema, asBytes)), shown(converter.toBytes('t', schema, strings)));
+      }),
+      { numRuns: 500 },
+    );
+  });
+}
+
+test('what they do not write is left to others', () => {
+  const bytes = Buffer.from('x');
+  const whole = { 'na"me': bytes, id: null, data: bytes };
+  equal(shown(texts.write(schema, whole)), '{"na\\"me":"x","id":null,"data":"x"}');
+  equal(texts.write(schema, { ...whole, data: 'a string' }), undefined);
+  equal(texts.write(schema, { ...whole, data: null }), undefined);
+  equal(texts.write(schema, { ...whole, data: Buffer.from([0x61, 0xff]) }), undefined);
+  equal(texts.write(schema, { ...whole, data: Buffer.alloc(100_000) }), undefined);
+  equal(
+    texts.write({ ...schema, fields: [{ name: 'n', schema: { type: 'int8', optional: false } }] }, { n: 1 }),
+    undefined,
+  );
+  equal(texts.write(STRING, whole), undefined);
+});
+
+test('what was written stays when more is', () => {
+  const written = Array.from({ length: 5000 }, (_, n) => {
+    const bytes = Buffer.from(`value ${n} "é🌍"`);
+    return texts.write(schema, { 'na"me': bytes, id: bytes, data: bytes })!;
+  });
+  for (const [n, bytes] of written.entries()) equal(JSON.parse(shown(bytes)!).data, `value ${n} "é🌍"`);
+});
