@@ -3,6 +3,7 @@ import { deepEqual, equal, match } from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { freePorts } from '../support/free-ports.ts';
 import { nchanMissing, startNchan } from '../support/nchan.ts';
 import { type SseExchange, startSseServer } from '../support/sse-server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -123,4 +124,65 @@ test('killed again and again under load, exactly-once: the topic holds each even
     Array.from({ length: count }, (_, n) => n),
   );
   equal((await worker.stop()).code, 0);
+});
+
+test('what comes over a listener that others reach is held to public addresses, the own file is not', {
+  timeout: 60_000,
+}, async () => {
+  await using server = await startSseServer((x: SseExchange) => {
+    if (x.path === '/redirect') x.answer(302, { location: `http://localhost:${server.port}/stream` });
+    else x.open().write('id: 1\ndata: x\n\n');
+  });
+  await using folder = await tempFolder('outbound');
+  const [port] = await freePorts(1);
+  const config = join(folder.path, 'sse.yaml');
+  await writeFile(
+    config,
+    [
+      `worker: { listen: "0.0.0.0:${port}" }`,
+      'rest: { anonymous: true }',
+      'connectors:',
+      `  own: { connector.class: sse, sse.uri: "${server.origin}", topic: own, errors.restart.enabled: false }`,
+    ].join('\n'),
+  );
+  await using running = startTributary(['start', config], { cwd: folder.path });
+  await running.waitFor('Ctrl-C stops it.');
+  const rest = `http://127.0.0.1:${port}`;
+  const trace = async (name: string, given: Record<string, string>): Promise<string> => {
+    const body = JSON.stringify({ topic: name, 'errors.restart.enabled': 'false', ...given });
+    const headers = { 'content-type': 'application/json' };
+    const put = await fetch(`${rest}/connectors/${name}/config`, { method: 'PUT', headers, body });
+    equal(put.ok, true, await put.text());
+    let found = '';
+    await until(`the end of "${name}"`, async () => {
+      const status = (await (await fetch(`${rest}/connectors/${name}/status`)).json()) as {
+        tasks: { state: string; trace?: string }[];
+      };
+      found = status.tasks[0]?.trace ?? '';
+      return status.tasks[0]?.state === 'FAILED';
+    });
+    return found;
+  };
+  await until('the record of the own connector', async () => {
+    const answer = await fetch(`${rest}/tap/own?from=earliest&follow=false`);
+    return answer.ok && (await answer.text()).includes('"value"');
+  });
+  const seen = server.exchanges.length;
+  const forbidden = /Cannot connect to "[^"]+": not a public address\. The operator may allow it with outbound\.allow/;
+  const hosts = ['127.0.0.1', 'localhost', '[::ffff:127.0.0.1]', '2130706433', '0x7f.1'];
+  for (const [index, host] of hosts.entries()) {
+    match(
+      await trace(`sse-${index}`, { 'connector.class': 'sse', 'sse.uri': `http://${host}:${server.port}/` }),
+      forbidden,
+    );
+  }
+  match(await trace('own', { 'connector.class': 'sse', 'sse.uri': `${server.origin}/other` }), forbidden);
+  const webSocket = { 'connector.class': 'websocket', 'kafka.topic': 'ws' };
+  match(await trace('ws', { ...webSocket, 'websocket.url': `ws://localhost:${server.port}/` }), forbidden);
+  match(
+    await trace('ws-proxy', { ...webSocket, 'websocket.url': 'ws://1.1.1.1/', 'websocket.proxy': server.origin }),
+    forbidden,
+  );
+  equal(server.exchanges.length, seen);
+  equal((await running.stop()).code, 0);
 });
