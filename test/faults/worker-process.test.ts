@@ -1,0 +1,74 @@
+/** The whole program, stopped at awkward moments: while it starts, and as if its machine slept. */
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { startFeed } from '../e2e/support/feed.ts';
+import { startTributary, until, within } from '../e2e/support/run.ts';
+import { startWorker } from '../e2e/support/worker.ts';
+import { seeded, testSeed } from '../support/random.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const config = (url: string): string => `worker:
+  listen: 127.0.0.1:0
+connectors:
+  feed:
+    connector.class: websocket
+    websocket.url: ${url}
+    websocket.subscription.message: go
+    websocket.reconnect.interval.ms: 50
+    kafka.topic: feed
+`;
+
+function numbersOf(records: readonly { readonly value: string | null }[]): number[] {
+  return records.map(({ value }) => JSON.parse(value!).n);
+}
+
+const rounds = process.env['TEST_LONG'] === '1' ? 50 : 6;
+
+test(`SIGTERM at ${rounds} moments of the start: it ends, and the next start finds all whole (TEST_SEED=${testSeed})`, async () => {
+  await using folder = await tempFolder('sigterm-start');
+  await using feed = await startFeed({ first: 10 });
+  await writeFile(join(folder.path, 'feed.yaml'), config(feed.url));
+  const random = seeded(testSeed);
+  for (let round = 0; round < rounds; round++) {
+    const running = startTributary(['start', 'feed.yaml'], { cwd: folder.path });
+    await using _ = running;
+    await new Promise((wake) => setTimeout(wake, random() * 1500));
+    const { code, stderr } = await running.stop('SIGTERM');
+    // Before it listens to signals the system ends it.
+    ok(code === 0 || running.child.signalCode === 'SIGTERM', `round ${round} ended with ${code}: ${stderr}`);
+  }
+  await using worker = await startWorker(['start', 'feed.yaml'], { cwd: folder.path });
+  await worker.holds('feed', 1);
+  const sent = feed.sent();
+  await worker.holds('feed', 10);
+  const numbers = numbersOf(await worker.records('feed'));
+  deepEqual(
+    numbers,
+    [...new Set(numbers)].sort((a, b) => a - b),
+    `nothing twice and in order, ${sent} were sent`,
+  );
+  equal((await worker.stop()).code, 0);
+});
+
+test('stopped like a machine that sleeps, and woken: it goes on over the same connection, without a hole', async () => {
+  await using folder = await tempFolder('sleep');
+  await using feed = await startFeed({ perTick: 5 });
+  await writeFile(join(folder.path, 'feed.yaml'), config(feed.url));
+  await using worker = await startWorker(['start', 'feed.yaml'], { cwd: folder.path });
+  await worker.holds('feed', 200);
+  process.kill(worker.pid, 'SIGSTOP');
+  const before = feed.sent();
+  await until('the feed goes on', async () => feed.sent() > before + 1000);
+  process.kill(worker.pid, 'SIGCONT');
+  await worker.holds('feed', before + 1500);
+  const numbers = numbersOf(await worker.records('feed'));
+  deepEqual(
+    numbers,
+    numbers.map((_, i) => i),
+  );
+  equal(feed.subscriptions.length, 1, 'it never had a second connection');
+  const { code, stderr } = await within(worker.stop('SIGTERM'), 15_000, () => 'it did not end');
+  equal(code, 0, stderr);
+});
