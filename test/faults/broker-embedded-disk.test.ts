@@ -31,7 +31,7 @@ test('a full filesystem refuses what has no room, keeps what was acknowledged, a
   {
     await using broker = await open();
     await broker.createTopic({ name: 't' });
-    const hasty = await broker.producer({ deliveryTimeoutMs: 200 });
+    const hasty = await broker.producer({ deliveryTimeoutMs: 2000 });
     let refused: unknown;
     while (refused === undefined && next < 500) {
       const number = next++;
@@ -87,7 +87,7 @@ test('a broker that is closed and opened while its filesystem is full keeps ever
   const ballast = join(disk.path, 'ballast');
   const first = await openEmbeddedBroker({ directory, codecs });
   await first.createTopic({ name: 't' });
-  const producer = await first.producer({ deliveryTimeoutMs: 200 });
+  const producer = await first.producer({ deliveryTimeoutMs: 2000 });
   for (let number = 0; number < 20; number++) await producer.send('t', 0, [record(value(number))]);
   fill(ballast);
   await rejects(producer.send('t', 0, [record('x'.repeat(900_000))]), { code: 'BROKER_FULL' });

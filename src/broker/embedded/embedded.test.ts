@@ -50,7 +50,7 @@ test('a full store is a retriable error, and writing goes on when there is room 
   await using broker = await open(folder.path, { maxBytes: 4 * mib });
   await broker.createTopic({ name: 't' });
   const retries: string[] = [];
-  const producer = await broker.producer({ deliveryTimeoutMs: 200, onRetry: ({ reason }) => retries.push(reason) });
+  const producer = await broker.producer({ deliveryTimeoutMs: 2000, onRetry: ({ reason }) => retries.push(reason) });
   const stored: number[] = [];
   let refused: unknown;
   for (let n = 0; n < 20 && refused === undefined; n++) {
