@@ -31,6 +31,18 @@ test('a full filesystem refuses what has no room, keeps what was acknowledged, a
   {
     await using broker = await open();
     await broker.createTopic({ name: 't' });
+    let retries = 0;
+    let isFull = (): void => {};
+    const full = new Promise<void>((resolve) => {
+      isFull = resolve;
+    });
+    const patient = await broker.producer({
+      deliveryTimeoutMs: Number.POSITIVE_INFINITY,
+      onRetry: () => {
+        retries++;
+        isFull();
+      },
+    });
     const hasty = await broker.producer({ deliveryTimeoutMs: 2000 });
     let refused: unknown;
     while (refused === undefined && next < 500) {
@@ -51,18 +63,6 @@ test('a full filesystem refuses what has no room, keeps what was acknowledged, a
       'what was acknowledged is read while the disk is full',
     );
 
-    let retries = 0;
-    let isFull = (): void => {};
-    const full = new Promise<void>((resolve) => {
-      isFull = resolve;
-    });
-    const patient = await broker.producer({
-      deliveryTimeoutMs: Number.POSITIVE_INFINITY,
-      onRetry: () => {
-        retries++;
-        isFull();
-      },
-    });
     const waiting = Array.from({ length: 10 }, () => {
       const number = next++;
       return patient.send('t', 0, [record(value(number))]).then(() => void acknowledged.push(number));
