@@ -66,6 +66,31 @@ const connectorsOf = (port: number, folder: string): Readonly<Record<string, Rea
     'websocket.headers': `X-Plain:\${dir:${folder}:secret.txt}`,
     'kafka.topic': 'references',
   },
+  events: {
+    'connector.class': 'sse',
+    'sse.uri': `http://me:${canary('sse-user-info')}@127.0.0.1:${port}/s?api_key=${canary('sse-parameter')}`,
+    'http.header.X-Api-Key': canary('sse-header'),
+    'http.header.Cookie': `a=${canary('sse-cookie')}`,
+    'sse.proxy': `http://me:${canary('sse-proxy')}@127.0.0.1:${port}`,
+    'retry.backoff.initial.ms': '1',
+    topic: 'events',
+  },
+  basic: {
+    'connector.class': 'sse',
+    'sse.uri': `http://127.0.0.1:${port}/basic`,
+    'http.basic.auth': 'true',
+    'http.basic.auth.username': 'me',
+    'http.basic.auth.password': canary('sse-basic'),
+    topic: 'basic',
+  },
+  oauth: {
+    'connector.class': 'sse',
+    'sse.uri': `http://127.0.0.1:${port}/oauth`,
+    'sse.oauth2.token.url': `http://127.0.0.1:${port}/token?key=${canary('token-url')}`,
+    'sse.oauth2.client.id': 'me',
+    'sse.oauth2.client.secret': canary('client-secret'),
+    topic: 'oauth',
+  },
   failing: {
     'connector.class': 'websocket',
     'websocket.url': `ws://127.0.0.1:${port}/f?password=${canary('failing')}`,
@@ -110,7 +135,7 @@ test('a secret in every place where one can stand is seen nowhere', { timeout: 1
   // Every connector has met the server, and one has given up.
   await until('the connectors have been refused', async () => {
     const status = await (await fetch(`${worker.url}/connectors?expand=status`, { headers })).text();
-    return status.includes('"FAILED"') && (status.match(/503/g) ?? []).length >= 4;
+    return status.includes('"FAILED"') && (status.match(/503/g) ?? []).length >= 6;
   });
 
   for (const path of ['', '?expand=status&expand=info']) equal(await ask('GET', `/connectors${path}`), 200);
