@@ -1,8 +1,7 @@
 /** The life of a process that runs connectors: configuration, opening, signals, the end. */
 import { systemClock } from '../base/clock.ts';
-import { describeError, TributaryError } from '../base/errors.ts';
+import { TributaryError } from '../base/errors.ts';
 import type { Io } from '../cli/io.ts';
-import type { Log } from '../telemetry/log.ts';
 import { Loggers, type LogThreshold } from '../telemetry/loggers.ts';
 import { MetricRegistry } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/pino-log.ts';
@@ -11,6 +10,7 @@ import { environmentLogLevel } from './config/connect-environment.ts';
 import { accepted, type ConnectFiles, type Loaded, loadConnect, loadYaml } from './config/load-config.ts';
 import type { ConfigProblem } from './config/problem.ts';
 import { loadConnectors } from './connectors.ts';
+import { watchCrashes } from './crashes.ts';
 import { KnownSecrets } from './known-secrets.ts';
 import { openTerminal } from './terminal.ts';
 import { packageVersion } from './version.ts';
@@ -85,7 +85,12 @@ export async function run(
   for (const warning of loaded.warnings) log.warn('config_warning', shown(warning));
   const metrics = new MetricRegistry();
   const signals = watchSignals();
-  const crashes = watchCrashes(log, secrets);
+  const crashes = watchCrashes({
+    log,
+    redact: (text) => secrets.text(text),
+    exit: (code) => process.exit(code),
+    source: process,
+  });
   try {
     const connectors = await loadConnectors();
     const app = await openApp({ config, connectors, demo, env: io.env, log, loggers, secrets, metrics });
@@ -113,17 +118,6 @@ export async function run(
     signals.release();
     crashes.release();
   }
-}
-
-/** An error that nobody caught ends the process, as Node has it; but in a line of the log, and without secrets. */
-function watchCrashes(log: Log, secrets: KnownSecrets): { release(): void } {
-  const onCrash = (error: unknown): void => {
-    const stack = error instanceof Error ? error.stack : undefined;
-    log.error('crashed', { reason: describeError(error), stack: secrets.text(stack ?? String(error)) });
-    process.exit(1);
-  };
-  process.on('uncaughtException', onCrash);
-  return { release: () => process.off('uncaughtException', onCrash) };
 }
 
 /** False where the time was over; the process ends all the same, what hangs ends with it. */

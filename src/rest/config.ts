@@ -42,6 +42,6 @@ export function configRoutes(server: FastifyInstance, context: RestContext): voi
     const view = requireConnector(context, name);
     if (outcome === 'updated') return reply.send(connectorInfo(context, view));
     const created = connectorInfo(context, { ...view, tasks: [] });
-    return reply.code(201).header('location', connectorLocation(request.host, name)).send(created);
+    return reply.code(201).header('location', connectorLocation(request, name)).send(created);
   });
 }

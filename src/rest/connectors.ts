@@ -43,7 +43,7 @@ export function connectorRoutes(server: FastifyInstance, context: RestContext): 
     await worker.create(name, config, initialState);
     // As Connect's distributed form answers: the tasks come after the connector, whoever wants them asks again.
     const created = connectorInfo(context, { ...requireConnector(context, name), tasks: [] });
-    return reply.code(201).header('location', connectorLocation(request.host, name)).send(created);
+    return reply.code(201).header('location', connectorLocation(request, name)).send(created);
   });
 
   server.get<NameParams>('/connectors/:name', async ({ params }) => {

@@ -2,8 +2,8 @@ import { deepEqual, equal, match, rejects } from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { get as httpGet, type RequestOptions } from 'node:http';
-import { get as httpsGet } from 'node:https';
+import { get as httpGet, request as httpRequest, type RequestOptions } from 'node:http';
+import { get as httpsGet, request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { type Certificates, makeCertificates } from '../../test/support/certificates.ts';
@@ -71,6 +71,20 @@ test('one interface answers in clear and with TLS', async () => {
   equal(await status(`${clear}/connectors`), 200);
   equal(await status(`${tls}/connectors`, { ca: certificates.ca }), 200);
   await rejects(status(`${tls}/connectors`), /self-signed|unable to verify/);
+});
+
+test('where a new connector is to be found has the scheme that it was asked with', async () => {
+  await using opened = await open({}, { tls: certificates.server });
+  for (const [i, url] of opened.urls.entries()) {
+    const body = JSON.stringify({ name: `c${i}`, config: { 'connector.class': 'Fake' } });
+    const headers = { 'content-type': 'application/json', 'content-length': body.length };
+    const ask = url.startsWith('https') ? httpsRequest : httpRequest;
+    const request = ask(`${url}/connectors`, { method: 'POST', headers, ca: certificates.ca, agent: false });
+    request.end(body);
+    const [answer] = await once(request, 'response');
+    answer.resume();
+    equal(answer.headers.location, `${url}/connectors/c${i}`);
+  }
 });
 
 test('a PKCS #12 store serves as well', async () => {

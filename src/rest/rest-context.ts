@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import type { RawConfigWithNulls } from '../config/raw.ts';
 import type { ConfigMap } from '../wire/connect/connector-config.ts';
 import { type ConnectorInfo, taskIds } from '../wire/connect/connector-info.ts';
@@ -57,7 +58,7 @@ export function namedConfig(config: ConfigMap, name: string): RawConfigWithNulls
   return named;
 }
 
-/** Where a connector is to be found, with the host that the client asked. */
-export function connectorLocation(host: string, name: string): string {
-  return `http://${host}/connectors/${encodeURI(name).replace(/[?#/]/g, encodeURIComponent)}`;
+/** Where a connector is to be found, by the scheme and the host that the client asked with. */
+export function connectorLocation({ protocol, host }: Pick<FastifyRequest, 'protocol' | 'host'>, name: string): string {
+  return `${protocol}://${host}/connectors/${encodeURI(name).replace(/[?#/]/g, encodeURIComponent)}`;
 }
