@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { parseConfigMap, patchedConfig } from '../wire/connect/connector-config.ts';
 import { unmasked } from './masking.ts';
 import { unreadable } from './refusal.ts';
+import { bodyOfTexts } from './request-format.ts';
 import {
   connectorInfo,
   connectorLocation,
@@ -20,9 +21,9 @@ export function configRoutes(server: FastifyInstance, context: RestContext): voi
     return shownConfig(context, requireConnector(context, params.name).config);
   });
 
-  server.patch<NameParams>('/connectors/:name/config', async ({ params, body }) => {
-    const { name } = params;
-    const parsed = parseConfigMap(body);
+  server.patch<NameParams>('/connectors/:name/config', async (request) => {
+    const { name } = request.params;
+    const parsed = parseConfigMap(bodyOfTexts(request));
     if (!parsed.ok) throw unreadable(parsed.problem);
     requireConnector(context, name);
     await worker.patch(name, (current) => {
@@ -34,7 +35,7 @@ export function configRoutes(server: FastifyInstance, context: RestContext): voi
 
   server.put<NameParams>('/connectors/:name/config', async (request, reply) => {
     const { name } = request.params;
-    const parsed = parseConfigMap(request.body);
+    const parsed = parseConfigMap(bodyOfTexts(request));
     if (!parsed.ok) throw unreadable(parsed.problem);
     const named = namedConfig(parsed.config, name);
     const config = context.maskSecrets ? unmasked(named, worker.connector(name)?.config, worker) : named;

@@ -5,6 +5,7 @@ import type { ConnectorStateInfo } from '../wire/connect/connector-state-info.ts
 import { parseCreateRequest } from '../wire/connect/create-request.ts';
 import { unmasked } from './masking.ts';
 import { unreadable } from './refusal.ts';
+import { bodyOfTexts } from './request-format.ts';
 import {
   connectorInfo,
   connectorLocation,
@@ -35,7 +36,7 @@ export function connectorRoutes(server: FastifyInstance, context: RestContext): 
   });
 
   server.post('/connectors', async (request, reply) => {
-    const parsed = parseCreateRequest(request.body);
+    const parsed = parseCreateRequest(bodyOfTexts(request));
     if (!parsed.ok) throw unreadable(parsed.problem);
     const { name, initialState } = parsed.request;
     const named = namedConfig(parsed.request.config, name);

@@ -5,6 +5,7 @@ import type { RawConfigWithNulls } from '../config/raw.ts';
 import { parseConfigMap } from '../wire/connect/connector-config.ts';
 import { hideResolved } from './masking.ts';
 import { Refusal, unreadable } from './refusal.ts';
+import { bodyOfTexts } from './request-format.ts';
 import type { RestContext } from './rest-context.ts';
 import type { PluginView } from './rest-worker.ts';
 
@@ -32,8 +33,9 @@ export function pluginRoutes(server: FastifyInstance, context: RestContext): voi
     return options;
   });
 
-  server.put<PluginParams>('/connector-plugins/:plugin/config/validate', async ({ params, body }) => {
-    const parsed = parseConfigMap(body);
+  server.put<PluginParams>('/connector-plugins/:plugin/config/validate', async (request) => {
+    const { params } = request;
+    const parsed = parseConfigMap(bodyOfTexts(request));
     if (!parsed.ok) throw unreadable(parsed.problem);
     const { config } = parsed;
     requireFitting(config, params.plugin, worker.plugins());

@@ -53,5 +53,5 @@ function bodyOf(error: FastifyError | Error): ErrorBody {
 
 /** Validation errors are several lines that clients take apart; other errors are one line with their causes. */
 function describeTexts(error: Error): string {
-  return isError(error, 'CONFIG_INVALID') ? error.message : describeError(error);
+  return isError(error, 'CONFIG_INVALID') || isError(error, 'INVALID_CONFIG') ? error.message : describeError(error);
 }

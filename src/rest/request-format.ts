@@ -6,10 +6,12 @@ import { Refusal, unreadable } from './refusal.ts';
 /** Bodies are JSON or 415. An empty one is null; a content type without a body does not count. */
 export function acceptJsonBodies(server: FastifyInstance): void {
   server.removeAllContentTypeParsers();
-  server.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
     if (text === '') return done(null, null);
     try {
-      done(null, JSON.parse(String(text)));
+      const body: unknown = JSON.parse(String(text));
+      texts.set(request, String(text));
+      done(null, body);
     } catch {
       // V8 puts a piece of the text into its message, and that may be a secret.
       done(unreadable('Cannot read the body: it is not valid JSON'));
@@ -19,6 +21,20 @@ export function acceptJsonBodies(server: FastifyInstance): void {
     const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
     if (!hasBody) delete headers['content-type'];
   });
+}
+
+const texts = new WeakMap<FastifyRequest, string>();
+
+/**
+ * The body with its numbers as they were written: a configuration holds texts, and `1.0` is another one than `1`, a long
+ * whole number another one than the nearest that JavaScript has.
+ */
+export function bodyOfTexts(request: FastifyRequest): unknown {
+  const text = texts.get(request);
+  if (text === undefined || typeof request.body !== 'object') return request.body;
+  const asWritten = (_key: string, value: unknown, context?: { readonly source?: string }): unknown =>
+    typeof value === 'number' ? (context?.source ?? value) : value;
+  return JSON.parse(text, asWritten);
 }
 
 /** For routes whose answers are JSON: a client that takes nothing of the kind gets 406. */

@@ -67,6 +67,25 @@ test('a patch sets keys, and a null takes one away', async () => {
   deepEqual((await ask('PATCH /connectors/ghost/config', {})).body, refused(404, 'Connector ghost not found'));
 });
 
+test('numbers of a configuration are kept as they were written', async () => {
+  const worker = fakeWorker();
+  const { ask } = restServer({ worker });
+  const written = '{"a":1.0,"b":12345678901234567890,"c":-0,"d":1e3,"e":true}';
+  await ask('POST /connectors', `{"name":7.0,"config":${written}}`);
+  deepEqual(worker.configs.get('7.0'), {
+    name: '7.0',
+    a: '1.0',
+    b: '12345678901234567890',
+    c: '-0',
+    d: '1e3',
+    e: 'true',
+  });
+  await ask('PUT /connectors/7.0/config', written);
+  equal(worker.configs.get('7.0')?.['a'], '1.0');
+  await ask('PATCH /connectors/7.0/config', '{"a":2.50}');
+  equal(worker.configs.get('7.0')?.['a'], '2.50');
+});
+
 test('a patch that sends the mask of a secret back keeps the secret', async () => {
   const worker = fakeWorker({ a: { token: 'canary' } });
   const { ask } = restServer({ worker, maskSecrets: true });

@@ -12,6 +12,7 @@ import {
 } from '../config/config-def.ts';
 import { boolean, className, list, string } from '../config/option.ts';
 import { parseValue } from '../config/parse-value.ts';
+import { checkVersion } from '../config/plugin-version.ts';
 import { findClass } from './catalogue.ts';
 import type { PredicateClass, TransformCatalogue, TransformClass } from './transform.ts';
 
@@ -90,7 +91,7 @@ function validateKind(
     const found = name === undefined ? undefined : findClass(classes, name);
     const group = `${kind.title}: ${alias}`;
     const type = typeOption(kind, alias, group, classes);
-    const version = versionOption(kind, alias, group, found?.version ?? null);
+    const version = versionOption(kind, alias, group, found);
     const own = found === undefined ? [] : sortedOptions({ ...found.config.options, ...kind.more });
     return [
       withErrors(validateType(`${prefix}type`, type, raw, classes, otherClasses, kind), negationError(prefix, raw)),
@@ -183,7 +184,13 @@ function typeOption(
   });
 }
 
-function versionOption({ what }: Kind, alias: string, group: string, version: string | null): AnyOption {
+function versionOption(
+  { what }: Kind,
+  alias: string,
+  group: string,
+  found: TransformClass | PredicateClass | undefined,
+): AnyOption {
+  const version = found?.version ?? null;
   return {
     ...string({
       default: null,
@@ -196,6 +203,8 @@ function versionOption({ what }: Kind, alias: string, group: string, version: st
       recommend: () => (version === null ? [] : [version]),
     }),
     default: version,
+    validate: (wanted: string | null) =>
+      found === undefined ? undefined : checkVersion(found.className, found.version, wanted),
   };
 }
 

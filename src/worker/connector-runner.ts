@@ -244,8 +244,9 @@ export class ConnectorRunner {
         const previousEndUnclean = unclean && first;
         first = false;
         return this.#taskStartups.counted(() => {
+          const resolved = options.resolve?.(config) ?? config;
           isLoaded = false;
-          const start = this.#prepareTask(connector, config, task, previousEndUnclean, metrics, log, setStatus);
+          const start = this.#prepareTask(connector, resolved, task, previousEndUnclean, metrics, log, setStatus);
           isLoaded = true;
           return start();
         });
@@ -257,7 +258,7 @@ export class ConnectorRunner {
   /** Everything that can be wrong with a task's configuration is found here; what it gives starts the task. */
   #prepareTask(
     connector: Connector,
-    taskConfig: RawConfig,
+    config: RawConfig,
     task: number,
     previousEndUnclean: boolean,
     metrics: Metrics,
@@ -266,8 +267,7 @@ export class ConnectorRunner {
   ): () => RunningTask {
     const { options, configs } = this.#context;
     const { broker, clock, random } = options;
-    const config = options.resolve?.(taskConfig) ?? taskConfig;
-    const outbound = options.outbound?.(this.name, configs.connector(this.name) ?? taskConfig) ?? unrestricted;
+    const outbound = options.outbound?.(this.name, configs.connector(this.name) ?? config) ?? unrestricted;
     const common = { name: this.name, task, config, broker, metrics, log, clock, random, outbound, setStatus };
     const flushMs = options.offsetFlushIntervalMs ?? 5_000;
     if (connector.kind === 'sink') return () => startSinkTask({ ...common, connector, commitIntervalMs: flushMs });

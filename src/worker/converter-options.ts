@@ -3,7 +3,9 @@ import { define, type Options, type RawConfigWithNulls, validate } from '../conf
 import type { ShownValue } from '../config/config-infos.ts';
 import { javaHashOrder } from '../config/java-hash-order.ts';
 import { oneOf, string } from '../config/option.ts';
+import { checkVersion } from '../config/plugin-version.ts';
 import { type ConverterClass, converterClasses, findConverter } from '../convert/converters.ts';
+import { connectVersion } from '../transform/transform.ts';
 
 export const simpleHeaderConverterClass = 'org.apache.kafka.connect.storage.SimpleHeaderConverter';
 
@@ -45,4 +47,17 @@ export function converterValues(raw: RawConfigWithNulls): ShownValue[] {
       return { name: prefix + key, option: { ...option, displayName: option.displayName ?? key }, value, errors };
     });
   });
+}
+
+/** Versions of converters that are named and are not those there are. */
+export function converterVersionErrors(raw: RawConfigWithNulls): Readonly<Record<string, readonly string[]>> {
+  const errors: Record<string, readonly string[]> = {};
+  for (const type of ['header', 'key', 'value']) {
+    const [key, versionKey] = [`${type}.converter`, `${type}.converter.plugin.version`];
+    const converter = findConverter(raw[key]?.trim() ?? '');
+    if (converter === undefined) continue;
+    const problem = checkVersion(converter.className, connectVersion, raw[versionKey] ?? null);
+    if (problem !== undefined) Object.assign(errors, { [key]: [problem], [versionKey]: [problem] });
+  }
+  return errors;
 }

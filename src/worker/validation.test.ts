@@ -169,3 +169,18 @@ function exactSource(): SourceConnector {
 function supports(isSupported: boolean): Partial<SourceConnector> {
   return { exactlyOnceSupport: () => isSupported };
 }
+
+test('versions of converters and transforms that are not there are errors', () => {
+  const converter = 'org.apache.kafka.connect.storage.StringConverter';
+  const problem = (plugin: string): string =>
+    `Plugin ${plugin} not found that matches the version range [9,9], available versions: [4.1.0]`;
+  deepEqual(errorsOf({ 'key.converter': 'StringConverter', 'key.converter.plugin.version': '9' }), {
+    'key.converter': [problem(converter)],
+    'key.converter.plugin.version': [problem(converter)],
+  });
+  deepEqual(errorsOf({ transforms: 'a', 'transforms.a.type': 'Filter', 'transforms.a.plugin.version': '9' }), {
+    'transforms.a.plugin.version': [
+      `Invalid value 9 for configuration transforms.a.plugin.version: ${problem('org.apache.kafka.connect.transforms.Filter')}`,
+    ],
+  });
+});

@@ -5,16 +5,16 @@
 import { TributaryError } from '../base/errors.ts';
 import { type RawConfig, type RawConfigWithNulls, validate } from '../config/config-def.ts';
 import { type ConfigInfos, configInfos, type ShownValue } from '../config/config-infos.ts';
+import { wrongVersion } from '../config/plugin-version.ts';
 import type { Connector } from '../connectors/contract.ts';
 import { converterClasses } from '../convert/converters.ts';
 import { builtInTransforms } from '../transform/catalogue.ts';
 import { validateChain } from '../transform/chain-config.ts';
 import type { TransformCatalogue } from '../transform/transform.ts';
 import { clientOverrides } from './client-options.ts';
-import { converterValues } from './converter-options.ts';
+import { converterValues, converterVersionErrors } from './converter-options.ts';
 import { exactlyOnceErrors } from './exactly-once-check.ts';
 import { commonDefinition, frameworkDefinition } from './framework-values.ts';
-import { parseVersionRange } from './plugin-version.ts';
 import { findConnector } from './plugins.ts';
 import { sinkErrors } from './sink-check.ts';
 
@@ -41,8 +41,9 @@ export function connectorValues(
     throw new TributaryError('CONFIG_INVALID', `Connector config ${javaMap(shown)} contains no connector type`);
   }
   const connector = findConnector(context.connectors, className, shown['connector.class'] ?? className);
-  const wrongVersion = versionError(connector, config['connector.plugin.version']);
-  if (wrongVersion !== undefined) return valuesOfWrongVersion(config, context, connector, wrongVersion);
+  const plugin = connector.classNames[0] ?? connector.name;
+  const problem = wrongVersion(plugin, connector.version, config['connector.plugin.version']);
+  if (problem !== undefined) return valuesOfWrongVersion(config, context, connector, problem);
 
   const framework = frameworkDefinition(connector, config, context);
   const own = Object.entries(connector.config.options).filter(([name]) => !(name in framework.options));
@@ -55,6 +56,7 @@ export function connectorValues(
     ...withMoreErrors(validate(framework, config), {
       ...exactlyOnceErrors(connector, config, context.exactlyOnceSources ?? false),
       ...sinkErrors(connector, config),
+      ...converterVersionErrors(config),
     }),
     ...validateChain(config, context.transforms ?? builtInTransforms, otherClasses),
   ].map((value) => visibleVersion(withoutWrongClass(value), config));
@@ -105,16 +107,6 @@ function valuesOfWrongVersion(
 ): readonly ShownValue[] {
   const values = validate(commonDefinition(config, context, [connector.version]), config);
   return withMoreErrors(values, { 'connector.class': [problem], 'connector.plugin.version': [problem] });
-}
-
-function versionError(connector: Connector, wanted: string | null | undefined): string | undefined {
-  if (wanted === undefined || wanted === null || wanted.trim() === 'latest') return undefined;
-  const range = parseVersionRange(wanted);
-  if (range.has(connector.version)) return undefined;
-  return (
-    `Plugin ${connector.classNames[0] ?? connector.name} not found that matches the version range ${range.text}, ` +
-    `available versions: [${connector.version}]`
-  );
 }
 
 function withMoreErrors(

@@ -1,10 +1,30 @@
 /** Versions that `*.plugin.version` may name: one, or a range as Maven writes it: `[1.0,2.0)`, `(,1.5],[2,)`. */
-import { TributaryError } from '../base/errors.ts';
+import { describeError, TributaryError } from '../base/errors.ts';
 
 export interface VersionRange {
   /** As Kafka Connect prints it: one version is a range from itself to itself. */
   readonly text: string;
   has(version: string): boolean;
+}
+
+/**
+ * What Kafka Connect says where a version is wanted that is not the one there is: undefined where it fits. Throws as
+ * parseVersionRange does.
+ */
+export function wrongVersion(plugin: string, there: string, wanted: string | null | undefined): string | undefined {
+  if (wanted === undefined || wanted === null || wanted.trim() === 'latest') return undefined;
+  const range = parseVersionRange(wanted);
+  if (range.has(there)) return undefined;
+  return `Plugin ${plugin} not found that matches the version range ${range.text}, available versions: [${there}]`;
+}
+
+/** The same as the check of an option, where a text that is no range is one more thing to be wrong. */
+export function checkVersion(plugin: string, there: string, wanted: string | null): string | undefined {
+  try {
+    return wrongVersion(plugin, there, wanted);
+  } catch (error) {
+    return describeError(error);
+  }
 }
 
 interface Interval {
