@@ -11,11 +11,12 @@ import { accepted, type ConnectFiles, type Loaded, loadConnect, loadYaml } from 
 import type { ConfigProblem } from './config/problem.ts';
 import { loadConnectors } from './connectors.ts';
 import { watchCrashes } from './crashes.ts';
+import { demoNames } from './demo.ts';
 import { KnownSecrets } from './known-secrets.ts';
 import { openTerminal } from './terminal.ts';
 import { packageVersion } from './version.ts';
 import { welcome } from './welcome.ts';
-import { type App, demoName, openApp } from './wiring.ts';
+import { type App, openApp } from './wiring.ts';
 
 export interface StartOptions {
   readonly file: string | undefined;
@@ -40,10 +41,11 @@ export async function startFromYaml(options: StartOptions, io: Io): Promise<numb
   const connectors = await loadConnectors();
   const onResolved = (key: string, value: string): void => secrets.resolved(key, value);
   const loaded = loadYaml(file, overrides, { env: io.env, connectors, onResolved });
-  if (demo && loaded.config?.connectors.some(({ name }) => name === demoName)) {
+  const taken = demo ? loaded.config?.connectors.find(({ name }) => demoNames.includes(name)) : undefined;
+  if (taken !== undefined) {
     throw new TributaryError(
       'USAGE',
-      `--demo brings a connector "${demoName}", and "${file!}" has one: leave out --demo or name that one otherwise.`,
+      `--demo brings a connector "${taken.name}", and "${file!}" has one: leave out --demo or name that one otherwise.`,
     );
   }
   // A newcomer looks at the live line; what goes wrong is still said.

@@ -1,6 +1,5 @@
 /** The one place that knows everybody: a configuration becomes a broker, a worker and a REST interface. */
 import { systemClock } from '../base/clock.ts';
-import { isError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Connector } from '../connectors/contract.ts';
 import { isLoopback } from '../rest/listen.ts';
@@ -12,6 +11,7 @@ import type { Worker } from '../worker/worker.ts';
 import { openBroker } from './broker-factory.ts';
 import type { AppConfig, ListenerSettings, NamedConnector } from './config/app-config.ts';
 import { type ProviderOptions, resolveConfig } from './config/providers.ts';
+import { createDemoTopics, demoConnectors } from './demo.ts';
 import type { DemoExchange } from './demo-exchange.ts';
 import type { KnownSecrets } from './known-secrets.ts';
 import { listenerTls } from './listener-tls.ts';
@@ -67,8 +67,8 @@ export async function openApp(parts: AppParts): Promise<App> {
   );
   opened.use(broker);
   if (exchange !== undefined) opened.use(exchange);
-  const connectors = exchange === undefined ? config.connectors : [...config.connectors, demoConnector(exchange.url)];
-  if (exchange !== undefined) await createDemoTopic(broker);
+  const connectors = exchange === undefined ? config.connectors : [...config.connectors, ...demoConnectors(exchange.url)];
+  if (exchange !== undefined) await createDemoTopics(broker);
 
   const worker = opened.use(await openWorker(parts, broker, connectors, listeners, opened));
   const url =
@@ -231,34 +231,4 @@ async function allOrNone<A extends AsyncDisposable, B extends AsyncDisposable | 
 async function openExchange(): Promise<DemoExchange> {
   const { startDemoExchange } = await import('./demo-exchange.ts');
   return startDemoExchange({ clock: systemClock, random: Math.random, tradesPerSecond: 20 });
-}
-
-export const demoName = 'trades';
-const demoRetentionBytes = 1024 ** 3;
-
-function demoConnector(url: string): NamedConnector {
-  return {
-    name: demoName,
-    config: {
-      'connector.class': 'websocket',
-      'websocket.url': url,
-      'websocket.subscription.message': '{"op":"subscribe","channel":"trades"}',
-      // The exchange answers the subscription; that is no trade.
-      'websocket.heartbeat.reply.pattern': '^\\{"type":"subscribed"',
-      'kafka.topic': demoName,
-    },
-  };
-}
-
-/** Made beforehand, with a bound: a demonstration that is left running must not fill the disk. */
-async function createDemoTopic(broker: Broker): Promise<void> {
-  try {
-    await broker.createTopic({
-      name: demoName,
-      partitions: 1,
-      config: { 'retention.bytes': String(demoRetentionBytes) },
-    });
-  } catch (error) {
-    if (!isError(error, 'TOPIC_EXISTS')) throw error; // a start before this one made it
-  }
 }

@@ -43,6 +43,10 @@ test('a newcomer starts the demonstration, looks into it from elsewhere, stops i
     const human = await tributary(['tap', 'trades', '--from-beginning', '-n', '1', '--url', url], { cwd });
     match(human.stdout, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} {2}0:0 {2}\{"type":"trade",/);
     match((await tributary(['topics', 'list', '--url', url], { cwd })).stdout, /^trades +1 +\d+$/m);
+    // The application of the demonstration: prices of five seconds.
+    const priced = await tributary(['tap', 'vwap', '--from-beginning', '-n', '1', '-o', 'json', '--url', url], { cwd });
+    const price = JSON.parse(JSON.parse(priced.stdout).value);
+    ok(price.vwap > 0 && price.volume > 0 && price.trades > 0 && price.ends % 5000 === 0, priced.stdout);
 
     const status = (await (await fetch(`${url}/connectors/trades/status`)).json()) as {
       connector: { state: string };

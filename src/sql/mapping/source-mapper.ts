@@ -21,7 +21,8 @@ export function sourceMapper({ columns, options }: StreamPlan): SourceMapper {
         return text === null ? drop('the message is not UTF-8') : { rows: [[text]], dropped: 0 };
       };
     case 'bytes':
-      return (frame) => ({ rows: [[typeof frame === 'string' ? Buffer.from(frame) : frame]], dropped: 0 });
+      // A copy: whoever received the message may use its memory again.
+      return (frame) => ({ rows: [[Buffer.from(frame as Uint8Array)]], dropped: 0 });
     default:
       return jsonSource(columns, options.values);
   }

@@ -186,7 +186,12 @@ export class SqlRun {
     clearTimeout(this.timer);
     if (this.stopping.signal.aborted) return;
     const now = this.world.clock.nowMs();
-    this.application.advance(now);
+    try {
+      this.application.advance(now);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
     void this.flush();
     const due = this.application.nextDue;
     const waitMs = due === undefined ? maxTickMs : Math.min(Math.max(due - now, 1), maxTickMs);
