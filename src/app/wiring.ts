@@ -67,7 +67,8 @@ export async function openApp(parts: AppParts): Promise<App> {
   );
   opened.use(broker);
   if (exchange !== undefined) opened.use(exchange);
-  const connectors = exchange === undefined ? config.connectors : [...config.connectors, ...demoConnectors(exchange.url)];
+  const connectors =
+    exchange === undefined ? config.connectors : [...config.connectors, ...demoConnectors(exchange.url)];
   if (exchange !== undefined) await createDemoTopics(broker);
 
   const worker = opened.use(await openWorker(parts, broker, connectors, listeners, opened));
