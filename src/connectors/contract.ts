@@ -113,14 +113,25 @@ export interface SinkRecord extends ConsumedRecord {
 }
 
 export interface SinkTask {
-  /** Resolves when every record is safely at its destination; only then are the offsets committed. */
+  /**
+   * Resolves when every record is safely at its destination; only then are the offsets committed. A retriable error is
+   * tried again for ever; CONVERSION_FAILED and RECORD_TOO_LARGE are a record's own: with tolerance the one is looked for.
+   */
   write(records: readonly SinkRecord[]): Promise<void>;
   close(): Promise<void>;
 }
 
+export interface SinkContext extends ConnectorContext {
+  /**
+   * For a record that can never be written, while its neighbours can: it is skipped, counted and put with the dead letters
+   * as `errors.*` says. Rejects where it fails the task; the sink lets that through. (Connect's errant record reporter.)
+   */
+  reject(record: SinkRecord, error: unknown): Promise<void>;
+}
+
 export interface SinkConnector extends ConnectorBase {
   readonly kind: 'sink';
-  open(config: RawConfig, context: ConnectorContext): Promise<SinkTask>;
+  open(config: RawConfig, context: SinkContext): Promise<SinkTask>;
 }
 
 export type Connector = SourceConnector | SinkConnector;

@@ -12,7 +12,7 @@ import { connectorProducer, idleClientKeys } from './client-overrides.ts';
 import type { ConfigTable, TargetState } from './config-table.ts';
 import { type ConnectorOffsets, openConnectorOffsets } from './connector-offsets.ts';
 import { converterNames, selectConverters } from './converter-selection.ts';
-import { errorPolicyOf } from './error-policy.ts';
+import { type DeadLetterTopic, errorPolicyOf } from './error-policy.ts';
 import { frameworkConfig } from './framework-config.ts';
 import type { OffsetTable } from './offset-table.ts';
 import { findConnector } from './plugins.ts';
@@ -270,27 +270,27 @@ export class ConnectorRunner {
     const outbound = options.outbound?.(this.name, configs.connector(this.name) ?? config) ?? unrestricted;
     const common = { name: this.name, task, config, broker, metrics, log, clock, random, outbound, setStatus };
     const flushMs = options.offsetFlushIntervalMs ?? 5_000;
-    if (connector.kind === 'sink') return () => startSinkTask({ ...common, connector, commitIntervalMs: flushMs });
-    const creation = options.topicCreation ?? { autoCreate: true, partitions: 1 };
-    const groups = topicGroups(config);
     const errors = errorPolicyOf(config);
     if (errors.deadLetters !== undefined && errors.tolerance === 'none') {
       const reason = 'errors.tolerance is none: the first failed record fails the task';
       log.warn('dead_letters_unused', { topic: errors.deadLetters.topic, reason });
     }
+    const producer = { ...options.producer, ...connectorProducer(config).options };
+    const ensureDeadLetters = (target: DeadLetterTopic): Promise<void> => ensureDeadLetterTopic(broker, target, log);
+    const both = { ...common, errors, producer, ensureDeadLetters };
+    if (connector.kind === 'sink') return () => startSinkTask({ ...both, connector, commitIntervalMs: flushMs });
+    const creation = options.topicCreation ?? { autoCreate: true, partitions: 1 };
+    const groups = topicGroups(config);
     const sourceOptions: SourceTaskOptions = {
-      ...common,
+      ...both,
       connector,
       offsets: this.offsets,
       previousEndUnclean,
-      producer: { ...options.producer, ...connectorProducer(config).options },
       onTopic: (topic) => this.#context.onTopic?.(this.name, task, topic),
       transforms: makeChain(config, options.transforms ?? builtInTransforms),
       converters: selectConverters(config, options.converters ?? {}, { clock, outbound }),
       converterNames: converterNames(config, options.converters ?? {}),
       ensureTopic: (topic) => ensureTopic(broker, topic, creation, groups, log),
-      ensureDeadLetters: (target) => ensureDeadLetterTopic(broker, target, log),
-      errors,
       offsetFlushIntervalMs: flushMs,
       offsetFlushTimeoutMs: options.offsetFlushTimeoutMs ?? 5_000,
       ...(options.exactlyOnceSources === true

@@ -15,6 +15,9 @@ export interface ErrorMetrics {
   lastErrorMs: number;
 }
 
+export const cutLettersName = 'tributary_dead_letters_cut_total';
+export const cutLettersHelp = 'Dead letters with the beginning of their value only, as no batch could hold it whole';
+
 export function errorMetrics(metrics: Metrics): ErrorMetrics {
   const counter = (name: string, help: string): Counter => metrics.counter(`kafka_connect_task_error_${name}`, help);
   const made: ErrorMetrics = {

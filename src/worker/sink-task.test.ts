@@ -5,15 +5,16 @@ import { systemClock } from '../base/clock.ts';
 import { TributaryError } from '../base/errors.ts';
 import { define } from '../config/config-def.ts';
 import type { RawConfig } from '../config/raw.ts';
-import type { SinkConnector, SinkRecord } from '../connectors/contract.ts';
+import type { SinkConnector, SinkContext, SinkRecord } from '../connectors/contract.ts';
 import { unrestricted } from '../net/outbound-policy.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { MetricRegistry } from '../telemetry/metrics.ts';
+import { errorPolicyOf } from './error-policy.ts';
 import { startSinkTask } from './sink-task.ts';
 
 interface Sink {
   readonly written: string[];
-  write: (records: readonly SinkRecord[]) => Promise<void>;
+  write: (records: readonly SinkRecord[], context: SinkContext) => Promise<void>;
   closed: boolean;
 }
 
@@ -28,9 +29,9 @@ async function setup(config: RawConfig = { topics: 't' }) {
     version: '1.0.0',
     config: define({}),
     tasks: (raw) => [raw],
-    open: async () => ({
+    open: async (_, context) => ({
       async write(records) {
-        await sink.write(records);
+        await sink.write(records, context);
         sink.written.push(...records.map(({ value }) => String(value)));
       },
       async close() {
@@ -46,6 +47,9 @@ async function setup(config: RawConfig = { topics: 't' }) {
       config,
       broker,
       commitIntervalMs: 60_000,
+      errors: errorPolicyOf(config),
+      producer: {},
+      ensureDeadLetters: async () => {},
       metrics: new MetricRegistry().root(),
       log: silentLog,
       clock: systemClock,
@@ -148,4 +152,86 @@ test('what was not written is not committed: a stop between two tries, and an er
 test('a sink without topics fails with Kafka Connect’s text', async () => {
   const { start } = await setup({});
   await rejects(start().ended, { code: 'CONFIG_INVALID', message: 'Must configure one of topics or topics.regex' });
+});
+
+const withLetters = {
+  topics: 't',
+  'errors.tolerance': 'all',
+  'errors.deadletterqueue.topic.name': 'dead',
+  'errors.deadletterqueue.context.headers.enable': 'true',
+};
+
+test('a record that cannot be written is found among its neighbours, and is a dead letter as it was read', async () => {
+  const { broker, sink, start } = await setup(withLetters);
+  await broker.createTopic({ name: 'dead' });
+  const producer = await broker.producer();
+  const records = ['a', 'b', 'bad', 'c', 'd'].map((value) => ({
+    key: Buffer.from(`k-${value}`),
+    value: Buffer.from(value),
+    headers: [{ key: 'own', value: Buffer.from('1') }],
+    timestampMs: 5,
+  }));
+  sink.write = async (batch) => {
+    if (batch.some(({ value }) => String(value) === 'bad'))
+      throw new TributaryError('CONVERSION_FAILED', 'cannot be written');
+  };
+  await producer.send('t', 0, records);
+  const task = start();
+  await broker.holds('dead', 1);
+  while (sink.written.length < 4) await new Promise((resolve) => setImmediate(resolve));
+  task.stop();
+  await task.ended;
+  deepEqual(sink.written, ['a', 'b', 'c', 'd']);
+  const [letter] = broker.records('dead');
+  deepEqual([String(letter!.key), String(letter!.value)], ['k-bad', 'bad']);
+  const headers = letter!.headers.map(({ key, value }) => [key, String(value)] as const);
+  equal(headers.at(-1)![0], '__connect.errors.exception.stacktrace');
+  deepEqual(headers.slice(0, -1), [
+    ['own', '1'],
+    ['__connect.errors.topic', 't'],
+    ['__connect.errors.partition', '0'],
+    ['__connect.errors.offset', '2'],
+    ['__connect.errors.connector.name', 's'],
+    ['__connect.errors.task.id', '0'],
+    ['__connect.errors.stage', 'TASK_PUT'],
+    ['__connect.errors.class.name', 'list'],
+    ['__connect.errors.exception.class.name', 'org.apache.kafka.connect.errors.DataException'],
+    ['__connect.errors.exception.message', 'cannot be written'],
+  ]);
+  deepEqual(await broker.committedOffsets('connect-s'), [{ topic: 't', partition: 0, offset: 5 }]);
+});
+
+test('a sink may reject a record itself; without tolerance that fails the task and commits nothing', async () => {
+  const reject = async (records: readonly SinkRecord[], context: SinkContext): Promise<void> => {
+    for (const record of records) if (String(record.value) === 'bad') await context.reject(record, new Error('no'));
+  };
+  const tolerant = await setup(withLetters);
+  await tolerant.broker.createTopic({ name: 'dead' });
+  tolerant.sink.write = reject;
+  await produce(tolerant.broker, 't', 'a', 'bad');
+  const task = tolerant.start();
+  await tolerant.broker.holds('dead', 1);
+  task.stop();
+  await task.ended;
+  deepEqual(tolerant.broker.values('dead'), ['bad']);
+
+  const strict = await setup();
+  strict.sink.write = reject;
+  await produce(strict.broker, 't', 'bad');
+  await rejects(strict.start().ended, /^TributaryError: no \(TASK_PUT by list, .*Tolerance exceeded in error handler/);
+  deepEqual(await strict.broker.committedOffsets('connect-s'), []);
+});
+
+test('a dead letter that cannot be stored fails the task, and its record is read again', async () => {
+  const { broker, sink, start } = await setup(withLetters);
+  await broker.createTopic({ name: 'dead' });
+  broker.beforeSend = (topic) => {
+    if (topic === 'dead') throw new TributaryError('BROKER_REJECTED', 'the topic is full');
+  };
+  sink.write = async () => {
+    throw new TributaryError('CONVERSION_FAILED', 'cannot be written');
+  };
+  await produce(broker, 't', 'bad');
+  await rejects(start().ended, /the topic is full/);
+  deepEqual(await broker.committedOffsets('connect-s'), []);
 });

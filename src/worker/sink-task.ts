@@ -3,14 +3,18 @@ import { abortable, sleep } from '../base/abort.ts';
 import { backoffMs } from '../base/backoff.ts';
 import type { Clock, Random } from '../base/clock.ts';
 import { describeError, isError, isRetriable, TributaryError } from '../base/errors.ts';
-import type { Broker, FetchedRecords, GroupMember } from '../broker/broker.ts';
+import type { Broker, FetchedRecords, GroupMember, ProducerOptions } from '../broker/broker.ts';
 import type { RawConfig } from '../config/raw.ts';
 import type { SinkTask as ConnectorTask, SinkConnector, SinkRecord } from '../connectors/contract.ts';
 import type { OutboundPolicy } from '../net/outbound-policy.ts';
 import { partitionKey, type TopicPartition } from '../record/record.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Counter, Metrics } from '../telemetry/metrics.ts';
+import { cutLettersHelp, cutLettersName, type ErrorMetrics, errorMetrics } from './error-metrics.ts';
+import type { DeadLetterTopic, ErrorPolicy } from './error-policy.ts';
+import { RecordFailures } from './record-failures.ts';
 import type { RunningTask } from './running-task.ts';
+import { SinkFailures } from './sink-failures.ts';
 
 export interface SinkTaskOptions {
   readonly connector: SinkConnector;
@@ -19,6 +23,10 @@ export interface SinkTaskOptions {
   readonly config: RawConfig;
   readonly broker: Broker;
   readonly commitIntervalMs: number;
+  readonly errors: ErrorPolicy;
+  /** For dead letters. */
+  readonly producer: ProducerOptions;
+  readonly ensureDeadLetters: (target: DeadLetterTopic) => Promise<void>;
   readonly metrics: Metrics;
   readonly log: Log;
   readonly clock: Clock;
@@ -38,7 +46,7 @@ class Run {
   readonly #options: SinkTaskOptions;
   readonly #stop: AbortSignal;
   readonly #written: Counter;
-  readonly #retries: Counter;
+  readonly #errors: ErrorMetrics;
   /** Positions behind what was written and not committed yet. */
   readonly #positions = new Map<string, TopicPartition & { readonly offset: number }>();
   #committedAtMs: number;
@@ -52,21 +60,54 @@ class Run {
       'kafka_connect_sink_task_sink_record_send_total',
       'Records written to their destination',
     );
-    this.#retries = options.metrics.counter('kafka_connect_task_error_total_retries', 'Writes that were tried again');
+    this.#errors = errorMetrics(options.metrics);
   }
 
   async run(): Promise<boolean> {
     const { connector, config, name, task, clock, random, log, metrics, outbound, setStatus } = this.#options;
-    const context = { connector: name, task, clock, random, log, metrics, outbound, setStatus, signal: this.#stop };
-    const sink = await connector.open(config, context);
+    const failures = await this.#openFailures().catch((error: unknown) => {
+      if (this.#stop.aborted && isError(error, 'ABORTED')) return undefined;
+      throw error;
+    });
+    if (failures === undefined) return true;
+    const own = { connector: name, task, clock, random, log, metrics, outbound, setStatus, signal: this.#stop };
+    try {
+      await this.#runSink(
+        await connector.open(config, { ...own, reject: (...of) => failures.reject(...of) }),
+        failures,
+      );
+    } finally {
+      await failures.close();
+    }
+    log.info('task_stopped', { clean: true });
+    return true;
+  }
+
+  #openFailures(): Promise<SinkFailures> {
+    const { broker, connector, name, task, errors: policy, clock, random, log, metrics, producer } = this.#options;
+    return SinkFailures.open({
+      broker,
+      producer,
+      connector: name,
+      className: connector.classNames[0] ?? connector.name,
+      task,
+      failures: new RecordFailures({ policy, metrics: this.#errors, log, clock, random }),
+      metrics: this.#errors,
+      cutLetters: metrics.counter(cutLettersName, cutLettersHelp),
+      ensureDeadLetters: this.#options.ensureDeadLetters,
+      signal: this.#stop,
+    });
+  }
+
+  async #runSink(sink: ConnectorTask, failures: SinkFailures): Promise<void> {
     try {
       const member = await this.#join().catch((error: unknown) => {
         if (this.#stop.aborted && isError(error, 'ABORTED')) return undefined;
         throw error;
       });
-      if (member === undefined) return true;
+      if (member === undefined) return;
       try {
-        await this.#pump(member, sink);
+        await this.#pump(member, sink, failures);
         await this.#commit(member);
       } finally {
         await member.close();
@@ -74,8 +115,6 @@ class Run {
     } finally {
       await sink.close();
     }
-    log.info('task_stopped', { clean: true });
-    return true;
   }
 
   async #join(): Promise<GroupMember> {
@@ -101,12 +140,12 @@ class Run {
     return member;
   }
 
-  async #pump(member: GroupMember, sink: ConnectorTask): Promise<void> {
+  async #pump(member: GroupMember, sink: ConnectorTask, failures: SinkFailures): Promise<void> {
     const records = member.records[Symbol.asyncIterator]();
     while (!this.#stop.aborted) {
       const next = await this.#next(records);
       if (next === undefined) return;
-      this.#writing = this.#write(sink, next);
+      this.#writing = this.#write(sink, next, failures);
       if (!(await this.#writing)) return;
       if (this.#options.clock.monotonicMs() - this.#committedAtMs >= this.#options.commitIntervalMs)
         await this.#commit(member);
@@ -125,22 +164,23 @@ class Run {
   }
 
   /** False when the task was stopped before the records were written: they are read again after the next start. */
-  async #write(sink: ConnectorTask, fetched: FetchedRecords): Promise<boolean> {
+  async #write(sink: ConnectorTask, fetched: FetchedRecords, failures: SinkFailures): Promise<boolean> {
     const { topic, partition, nextOffset } = fetched;
     const records = fetched.records.map((record): SinkRecord => ({ ...record, topic, partition }));
+    const rejectedBefore = failures.rejected;
     for (let attempt = 1; records.length > 0; attempt++) {
       try {
-        await sink.write(records);
+        await failures.write(sink, records);
         break;
       } catch (error) {
         if (!isRetriable(error)) throw error;
-        this.#retries.value++;
+        this.#errors.retries.value++;
         this.#options.log.warn('sink_retry', { attempt, reason: describeError(error) });
         await sleep(backoffMs(attempt, retry, this.#options.random), this.#stop);
         if (this.#stop.aborted) return false;
       }
     }
-    this.#written.value += records.length;
+    this.#written.value += records.length - (failures.rejected - rejectedBefore);
     this.#positions.set(partitionKey(topic, partition), { topic, partition, offset: nextOffset });
     return true;
   }

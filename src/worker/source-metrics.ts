@@ -1,5 +1,5 @@
 import type { Counter, Histogram, Metrics } from '../telemetry/metrics.ts';
-import { type ErrorMetrics, errorMetrics } from './error-metrics.ts';
+import { cutLettersHelp, cutLettersName, type ErrorMetrics, errorMetrics } from './error-metrics.ts';
 import type { ExactlyOnceMetrics } from './exactly-once.ts';
 
 /** Series of one source task; names of Kafka Connect where it has them. */
@@ -57,10 +57,7 @@ export function sourceMetrics(metrics: Metrics): SourceMetrics {
     filtered,
     transactions,
     errors,
-    cutLetters: metrics.counter(
-      'tributary_dead_letters_cut_total',
-      'Dead letters with the beginning of their value only, as no batch could hold it whole',
-    ),
+    cutLetters: metrics.counter(cutLettersName, cutLettersHelp),
     bytes: metrics.counter('tributary_source_bytes_total', 'Bytes of keys and values that the broker has acknowledged'),
     batches: metrics.counter('tributary_source_batches_total', 'Batches taken from the source'),
     retries: metrics.counter('tributary_source_retries_total', 'Requests to the broker that were tried again'),

@@ -429,6 +429,34 @@ test('a connector that cannot be started is started again by itself, says when, 
   equal(it.worker.status('a')!.connector.detail, undefined);
 });
 
+test('a connector that fails again and again, and one whose topic hangs, do not hold up a third', async () => {
+  const good = scriptedSource('good');
+  const hanging = scriptedSource('hanging');
+  await using it = await bench({ others: [good, hanging] });
+  it.broker.beforeSend = (topic) => (topic === 'stuck' ? new Promise(() => {}) : undefined);
+  it.source.failOpen = new Error('no');
+  const failing = { ...config, transforms: 'x', 'transforms.x.type': 'Filter', 'errors.restart.delay.ms': '1' };
+  await it.worker.create('a', { ...failing, 'errors.restart.delay.max.ms': '1' }, 'RUNNING');
+  await it.worker.create('h', { ...config, name: 'h', 'connector.class': 'hanging', topic: 'stuck' }, 'RUNNING');
+  await it.worker.create('g', { ...config, name: 'g', 'connector.class': 'good', topic: 'g' }, 'RUNNING');
+  await until(
+    () => hanging.runs.length === 1 && good.runs.length === 1,
+    () => it.worker.status('g'),
+  );
+  for (let i = 0; i < 10; i++) hanging.runs[0]!.give('never');
+  for (let i = 1; i <= 50; i++) {
+    good.runs[0]!.give(String(i));
+    const seen = it.source.runs.length;
+    it.source.runs.at(-1)?.fail(new Error('again'));
+    await it.broker.holds('g', i);
+    await until(
+      () => it.source.runs.length > seen,
+      () => it.worker.status('a'),
+    );
+  }
+  equal(it.worker.status('g')!.tasks[0]!.state, 'RUNNING');
+});
+
 test('offsets in a topic of their own are stored there and shown', async () => {
   await using it = await bench();
   await it.worker.create('a', { ...config, 'offsets.storage.topic': 'mine' }, 'RUNNING');

@@ -301,6 +301,7 @@ test('the sink connector waits for replies, and sends again what a lost connecti
     outbound: unrestricted,
     signal: new AbortController().signal,
     setStatus() {},
+    reject: (_: unknown, error: unknown) => Promise.reject(error),
   };
   const config = {
     'websocket.url': `ws://127.0.0.1:${(listening.address() as AddressInfo).port}`,

@@ -98,7 +98,10 @@ export class SqlRun {
     if (extension === 'log') return lineDestination(world.print);
     if (extension === 'kafka') return topicDestination(await world.broker(), stream);
     // A sink is closed after the last row was written, and not by the signal that ends the sources.
-    const context = world.context(stream.name, new AbortController().signal);
+    const context = {
+      ...world.context(stream.name, new AbortController().signal),
+      reject: (_: unknown, error: unknown) => Promise.reject(error), // there are no dead letters here: it ends the run
+    };
     return connectorDestination(await world.sink(extension).open(connectorConfig(stream), context));
   }
 
