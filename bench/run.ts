@@ -43,6 +43,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: 'streaming SQL, one core: filter, windows, join; bytes a group, start of 1,000 applications',
     load: () => import('./sql.ts'),
   },
+  connect: {
+    about: '100 connectors idle: memory, processor; 1 000 made, listed, deleted over REST',
+    load: () => import('./connect.ts'),
+  },
   codec: { about: 'record batches: encode and decode, one core', load: () => import('./codec.ts') },
 };
 

@@ -23,6 +23,8 @@ export type Buckets = readonly { readonly le: number; readonly count: number }[]
 export interface Tributary extends AsyncDisposable {
   readonly pid: number;
   readonly startedAtMs: number;
+  /** Of its REST interface. */
+  readonly url: string;
   /** Sum of a metric's series, 0 while there are none. */
   metric(name: string): Promise<number>;
   /** Buckets of a histogram, cumulated: upper bound in seconds and count. */
@@ -67,6 +69,7 @@ export async function startTributary(options: TributaryOptions): Promise<Tributa
   return {
     pid: child.pid!,
     startedAtMs,
+    url: `http://127.0.0.1:${port}`,
     metric: async (name) => sumOf(await scrapeOrEmpty(scrape, child), name),
     buckets: async (name) => bucketsOf(await scrape(), name),
     isUp: async () => (await scrapeOrEmpty(scrape, child)) !== '',

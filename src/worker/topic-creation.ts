@@ -3,6 +3,7 @@ import { describeError, isError, TributaryError } from '../base/errors.ts';
 import { suggest } from '../base/nearest.ts';
 import type { Broker, NewTopic } from '../broker/broker.ts';
 import { define, parse } from '../config/config-def.ts';
+import { checkJavaPattern, type JavaPattern, javaPattern } from '../config/java-pattern/java-pattern.ts';
 import { int, list, short } from '../config/option.ts';
 import { type RawConfig, withoutPrefix } from '../config/raw.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -90,7 +91,7 @@ function groupOf(
   const exclude = patternOf(excludeKey, values[excludeKey] as readonly string[]);
   return {
     name,
-    includes: (topic) => include?.test(topic) === true && exclude?.test(topic) !== true,
+    includes: (topic) => include?.matches(topic) === true && exclude?.matches(topic) !== true,
     partitions: Number(values[partitionsKey]),
     replicationFactor: Number(values[factorKey]),
     config: topicConfigOf(name, config),
@@ -109,18 +110,13 @@ function topicConfigOf(group: string, config: RawConfig): Readonly<Record<string
   );
 }
 
-/** One of several patterns, each for the whole name. */
-function patternOf(key: string, patterns: readonly string[]): RegExp | undefined {
+/** One of several patterns in Java's language, each for the whole name. */
+function patternOf(key: string, patterns: readonly string[]): JavaPattern | undefined {
   if (patterns.length === 0) return undefined;
-  try {
-    return new RegExp(`^(?:${patterns.join('|')})$`);
-  } catch (cause) {
-    throw new TributaryError(
-      'CONFIG_INVALID',
-      `Invalid value ${patterns.join(',')} for configuration ${key}: must be a regular expression`,
-      { cause },
-    );
-  }
+  const whole = patterns.join('|');
+  const fault = checkJavaPattern(whole);
+  if (fault === undefined) return javaPattern(whole);
+  throw new TributaryError('CONFIG_INVALID', `Invalid value ${patterns.join(',')} for configuration ${key}: ${fault}`);
 }
 
 /**
