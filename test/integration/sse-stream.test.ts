@@ -241,3 +241,20 @@ test('a stream in the form of Wikimedia is complete although it is cut again and
   deepEqual(run.batches.at(-1)!.offset, { last_event_id: idOf(count - 1) });
   equal(run.metric('partial_events_total'), server.exchanges.length - 1);
 });
+
+test('data alone travels in columns, each with the position behind its own last event', async () => {
+  const count = 4000;
+  const stream = Array.from({ length: count }, (_, n) => `id: ${n}\ndata: ${String(n).padEnd(500)}\n\n`).join('');
+  await using server = await startSseServer((x) => x.open().write(stream));
+  await using run = runSse(server.origin, { 'sse.value': 'data' });
+  const records = await run.take(count);
+  deepEqual(
+    records.map(({ value }) => Number(textOf(value as Uint8Array))),
+    Array.from({ length: count }, (_, n) => n),
+  );
+  for (const { records: batch, offset, column } of run.batches) {
+    equal(column!.values.length, batch.length);
+    deepEqual(offset, { last_event_id: textOf(batch.at(-1)!.value as Uint8Array).trim() });
+  }
+  equal(run.metric('records_produced_total'), count);
+});

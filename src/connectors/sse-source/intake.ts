@@ -5,9 +5,11 @@
 import { RecordQueue } from '../../record/record-queue.ts';
 import { type Schema, STRING } from '../../record/schema.ts';
 import { noSourceHeaders, type SourceHeader, type SourceRecord } from '../../record/source-record.ts';
+import type { ValueColumn } from '../../record/value-column.ts';
 import { BoundedLog } from '../../telemetry/bounded-log.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { EventStreamSink } from '../../wire/sse/event-stream-parser.ts';
+import { EventColumns, type TakenColumn } from './event-columns.ts';
 import { type EventName, EventNames } from './event-names.ts';
 import { GapTracker } from './gaps.ts';
 import { type DropReason, dropReasons, type Meters } from './meters.ts';
@@ -25,6 +27,8 @@ export interface IntakeOptions {
   readonly log: Log;
   /** Called when there is something to take. */
   readonly onRecords: () => void;
+  /** Of the last event that came. */
+  readonly lastEventId: () => Uint8Array | null;
   readonly onRetry: (ms: number) => void;
   /** False: read no further. */
   readonly onOversize: () => boolean;
@@ -40,6 +44,8 @@ export class Intake implements EventStreamSink {
   readonly #dropsOldest: boolean;
   readonly #names: EventNames;
   readonly #queue = new RecordQueue(bytesOf);
+  /** In place of the queue of records where values stand alone. */
+  readonly #columns: EventColumns | null;
   readonly #drops: Record<DropReason, number> = {
     drop_oldest: 0,
     drop_newest: 0,
@@ -74,6 +80,8 @@ export class Intake implements EventStreamSink {
     this.#names = new EventNames(events, (name) => options.meters().ofName(name));
     this.#originBytes = Buffer.from(events.origin);
     this.#asStruct = events.value === 'struct';
+    const isPlain = !this.#asStruct && events.key === 'none' && events.headers.length === 0;
+    this.#columns = isPlain && this.#blocks ? new EventColumns(options.lastEventId) : null;
     this.#valueSchema = this.#asStruct ? eventSchema : STRING;
     this.#dropLogs = Object.fromEntries(
       dropReasons.map((reason) => [reason, new BoundedLog(log, 'event_dropped')]),
@@ -82,15 +90,15 @@ export class Intake implements EventStreamSink {
   }
 
   get length(): number {
-    return this.#queue.length;
+    return this.#columns?.length ?? this.#queue.length;
   }
 
   get bytes(): number {
-    return this.#queue.bytes;
+    return this.#columns?.bytes ?? this.#queue.bytes;
   }
 
   get isFull(): boolean {
-    return this.#blocks && (this.#queue.length >= this.#maxRecords || this.#queue.bytes >= this.#maxBytes);
+    return this.#blocks && (this.length >= this.#maxRecords || this.bytes >= this.#maxBytes);
   }
 
   /** What follows arrives now. */
@@ -107,6 +115,10 @@ export class Intake implements EventStreamSink {
     if (!name.wanted) {
       this.#drops.filtered++;
       return true;
+    }
+    if (this.#columns !== null) {
+      this.#columns.push(data, this.#chunkAtMs);
+      return !this.isFull;
     }
     const bytes = this.#asStruct ? data.length + name.bytes.length + (id?.length ?? 0) : data.length;
     return this.#enqueue(this.#record(name, id, data), bytes);
@@ -148,10 +160,22 @@ export class Intake implements EventStreamSink {
       if (reason !== 'filtered') this.#dropLogs[reason].add(count, this.#chunkAtMs, dropFields(reason));
     }
     this.#warnWhenHigh();
-    if (this.#queue.length > 0) this.#options.onRecords();
+    if (this.length > 0) this.#options.onRecords();
   }
 
-  /** Everything that is queued, with the time at which the oldest came. */
+  /** The first column, where values travel in columns. */
+  takeColumn(): TakenColumn | undefined {
+    const taken = this.#columns?.take();
+    if (taken !== undefined) this.#options.meters().produced.value += taken.values.length;
+    return taken;
+  }
+
+  /** Nobody looks at a column that was taken any more. */
+  giveBack(values: ValueColumn): void {
+    this.#columns?.giveBack(values);
+  }
+
+  /** Everything else that is queued, with the time at which the oldest came. */
   take(): { readonly records: readonly SourceRecord[]; readonly receivedAtMs: number } {
     const records = this.#queue.takeAll();
     if (records.length > 0) this.#options.meters().produced.value += records.length;
@@ -165,7 +189,9 @@ export class Intake implements EventStreamSink {
 
   /** Nobody will take what is left; says what has not been said. */
   end(nowMs: number): void {
-    this.#drops.abandoned += this.#queue.takeAll().length;
+    this.#drops.abandoned += this.length;
+    this.#queue.takeAll();
+    while (this.#columns?.take() !== undefined);
     this.#chunkAtMs = nowMs;
     this.settle(0);
     for (const reason of dropReasons) this.#dropLogs[reason].flush(nowMs, dropFields(reason));
@@ -247,12 +273,12 @@ export class Intake implements EventStreamSink {
 
   /** Once when the queue is 80 % full; again when it has been less full meanwhile, or after a reconnect. */
   #warnWhenHigh(): void {
-    const utilization = Math.max(this.#queue.length / this.#maxRecords, this.#queue.bytes / this.#maxBytes);
+    const utilization = Math.max(this.length / this.#maxRecords, this.bytes / this.#maxBytes);
     if (utilization < highUtilization) this.#warned = false;
     else if (!this.#warned) {
       this.#warned = true;
       this.#utilizationLog.add(1, this.#chunkAtMs, {
-        queue_size: this.#queue.length,
+        queue_size: this.length,
         queue_capacity: this.#maxRecords,
         queue_utilization_percent: Math.round(utilization * 100),
       });

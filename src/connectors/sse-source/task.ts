@@ -11,10 +11,13 @@ import { httpTarget } from '../../net/http-url.ts';
 import { type AccessToken, TokenSource } from '../../net/oauth2.ts';
 import type { Route } from '../../net/open-request.ts';
 import { TlsTrust } from '../../net/tls-trust.ts';
+import { ColumnBatch } from '../../record/column-batch.ts';
+import { STRING } from '../../record/schema.ts';
 import { masker } from '../../telemetry/mask.ts';
 import type { ConnectorContext, SourceBatch, SourceMap } from '../contract.ts';
 import { type Ask, ask, contentEncoding } from './ask.ts';
 import { Body } from './body.ts';
+import type { TakenColumn } from './event-columns.ts';
 import { headerOf, idOf, offsetOf, partition } from './event-id.ts';
 import { Intake } from './intake.ts';
 import { declareMeters, type Meters, type Readings } from './meters.ts';
@@ -78,6 +81,7 @@ export class SseTask {
       events: settings.events,
       meters: () => this.#meters,
       log: context.log,
+      lastEventId: () => this.#newestId,
       onRecords: () => this.#notify(),
       onRetry: (ms) => {
         this.#retryMs = ms;
@@ -139,17 +143,37 @@ export class SseTask {
   }
 
   #take(): SourceBatch {
+    const taken = this.#intake.takeColumn();
+    if (taken !== undefined) return this.#columnBatch(taken);
     const { records, receivedAtMs } = this.#intake.take();
-    const offset = this.#settings.resumes ? this.#offset() : offsetOf(null);
+    const offset = this.#offset(this.#newestId);
     this.#body?.resume();
     return { records, partition, offset, receivedAtMs };
   }
 
+  #columnBatch({ values, receivedAtMs, lastEventId = this.#newestId }: TakenColumn): SourceBatch {
+    const offset = this.#offset(lastEventId);
+    this.#body?.resume();
+    const column = { topic: this.#settings.topic, schema: STRING, values };
+    return new ColumnBatch({
+      column,
+      partition,
+      offset,
+      receivedAtMs,
+      onRelease: () => this.#intake.giveBack(values),
+    });
+  }
+
+  get #newestId(): Uint8Array | null {
+    return this.#body?.lastEventId ?? this.#lastEventId;
+  }
+
   /** Made anew only when the id has changed. */
-  #offset(): SourceMap {
-    const id = this.#body?.lastEventId ?? this.#lastEventId;
-    if (this.#shownOffset === undefined || this.#shownOffset.id !== id)
-      this.#shownOffset = { id, offset: offsetOf(id) };
+  #offset(id: Uint8Array | null): SourceMap {
+    const shown = this.#settings.resumes ? id : null;
+    if (this.#shownOffset === undefined || this.#shownOffset.id !== shown) {
+      this.#shownOffset = { id: shown, offset: offsetOf(shown) };
+    }
     return this.#shownOffset.offset;
   }
 

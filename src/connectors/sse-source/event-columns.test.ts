@@ -1,0 +1,26 @@
+import { deepEqual, equal } from 'node:assert/strict';
+import { test } from 'node:test';
+import { EventColumns } from './event-columns.ts';
+
+test('each column knows the id behind its last event; the newest one has none of its own', () => {
+  let id: Uint8Array | null = null;
+  const columns = new EventColumns(() => id);
+  const data = Buffer.alloc(100 * 1024, 'x');
+  for (let n = 1; n <= 12; n++) {
+    id = Buffer.from(String(n));
+    columns.push(data, n);
+  }
+  deepEqual([columns.length, columns.bytes], [12, 12 * data.length]);
+  const seen: unknown[] = [];
+  for (let taken = columns.take(); taken !== undefined; taken = columns.take()) {
+    const { values, receivedAtMs, lastEventId } = taken;
+    seen.push([values.length, receivedAtMs, lastEventId === undefined ? 'newest' : String(lastEventId)]);
+  }
+  deepEqual(seen, [
+    [5, 1, '5'],
+    [5, 6, '10'],
+    [2, 11, 'newest'],
+  ]);
+  deepEqual([columns.length, columns.bytes], [0, 0]);
+  equal(columns.take(), undefined);
+});
