@@ -45,6 +45,7 @@ export function loadYaml(file: string | undefined, overrides: Overrides, options
       lineOf: (key) => lineOf(connector.name, key),
       shownPrefix: `connectors.${connector.name}.`,
       unknown: 'error',
+      exactlyOnceSources: config.worker.exactlyOnceSources,
     }),
   );
   return combined(config, [{ problems: [], warnings }, ...found]);
@@ -84,7 +85,17 @@ export function loadConnector(
   const { connector, problems, lineOf } = readConnectorFile(file, readFile(file));
   if (connector === undefined) return { config: undefined, problems, warnings: [] };
   const providers = { env: options.env, folder: dirname(file), onResolved: options.onResolved };
-  const check = { file, connectors: options.connectors, providers, lineOf, shownPrefix: '', unknown };
+  // Which worker will run it is not known here: whether it gives exactly-once delivery, that one says at its start.
+  const exactlyOnceSources = true;
+  const check = {
+    file,
+    connectors: options.connectors,
+    providers,
+    lineOf,
+    shownPrefix: '',
+    unknown,
+    exactlyOnceSources,
+  };
   return combined(connector, [connectorProblems(connector, check)]);
 }
 
