@@ -8,6 +8,7 @@ import {
   scriptedSource,
 } from '../../test/support/scripted-source.ts';
 import { systemClock } from '../base/clock.ts';
+import { TributaryError } from '../base/errors.ts';
 import type { RawConfig } from '../config/raw.ts';
 import { type LogEntry, recordingLog } from '../telemetry/log.ts';
 import { MetricRegistry } from '../telemetry/metrics.ts';
@@ -622,4 +623,47 @@ test('a worker that cannot follow its tables any more says so, and one that stop
   await it.worker.close();
   deepEqual(it.worker.health(), { state: 'unhealthy', reason: 'the worker is stopping' });
   await rejects(it.worker.create('a', config, 'RUNNING'), { code: 'CONFLICT', message: 'The worker is stopping' });
+});
+
+test('offsets change while the connector is stopped; what names no partition is told of and changes nothing', async () => {
+  await using it = await bench();
+  await it.worker.create('a', config, 'STOPPED');
+  const first = { partition: { p: 1 }, offset: { n: 7 } };
+  equal(await it.worker.alterOffsets('a', [first, { partition: null, offset: { n: 1 } }]), false);
+  deepEqual(await it.worker.offsets('a'), [first]);
+  deepEqual(
+    it.log.filter(({ event }) => event === 'offset_changes_ignored').map(({ fields }) => fields['changes']),
+    [1],
+  );
+  await it.worker.alterOffsets('a', [{ partition: { p: 1 }, offset: null }]);
+  deepEqual(await it.worker.offsets('a'), []);
+  await it.worker.alterOffsets('a', [first]);
+  await it.worker.resetOffsets('a');
+  deepEqual(await it.worker.offsets('a'), []);
+  await it.worker.resume('a');
+  await rejects(it.worker.alterOffsets('a', [first]), { code: 'USAGE', message: /^Connectors must be in the STOPPED/ });
+});
+
+test('a source may refuse offsets that it could not go on from, and confirm those it can', async () => {
+  const source = scriptedSource();
+  const checking = {
+    ...source,
+    checkOffsets: (_config: RawConfig, changes: readonly { readonly offset: unknown }[]) => {
+      if (changes.some(({ offset }) => offset !== null)) throw new TributaryError('CONFIG_INVALID', 'no such place');
+      return true;
+    },
+  };
+  await using it = await bench({ source: checking });
+  await it.worker.create('a', config, 'STOPPED');
+  await rejects(it.worker.alterOffsets('a', [{ partition: {}, offset: {} }]), { message: 'no such place' });
+  deepEqual(await it.worker.offsets('a'), []);
+  equal(await it.worker.resetOffsets('a'), true);
+});
+
+test('a patch that gives another name is stored, as Kafka Connect does, and told of', async () => {
+  await using it = await bench();
+  await it.worker.create('a', { ...config, name: 'a' }, 'STOPPED');
+  await it.worker.patch('a', (stored) => ({ ...stored, name: 'other' }));
+  equal(it.worker.connector('a')?.config['name'], 'other');
+  ok(it.events().includes('connector_name_differs'));
 });

@@ -144,6 +144,11 @@ export class Worker implements AsyncDisposable {
 
   /** Changes stored offsets. True where the connector confirms it. CONFLICT unless it is stopped. */
   alterOffsets(name: string, changes: readonly OffsetChange[]): Promise<boolean> {
+    const unnamed = changes.filter(({ partition }) => partition === null).length;
+    if (unnamed > 0) {
+      const reason = 'they name no partition of the source';
+      this.#options.log.warn('offset_changes_ignored', { connector: name, changes: unnamed, reason });
+    }
     return this.#whileStopped(name, (target) => changeOffsets(target, changes));
   }
 
@@ -204,6 +209,10 @@ export class Worker implements AsyncDisposable {
       this.#known(name);
       const config = change(this.#configs.asGiven(name) ?? {});
       this.#check(name, config);
+      if (config['name'] !== name) {
+        // Connect stores it as it is: whoever sends this configuration back will be refused.
+        this.#options.log.warn('connector_name_differs', { connector: name, configured: config['name'] });
+      }
       await this.#configs.putConnector(name, config);
     });
     this.#applyInBackground(name);
