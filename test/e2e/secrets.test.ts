@@ -26,6 +26,7 @@ async function parrot() {
     response.end(`${request.url} ${JSON.stringify(request.headers)}`);
   });
   server.on('upgrade', (request, socket) => {
+    socket.on('error', () => {}); // whoever was refused may cut the connection first
     const body = `${request.url} ${JSON.stringify(request.headers)}`;
     socket.end(`HTTP/1.1 503 No ${body.replace(/\s+/g, ' ')}\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
   });
