@@ -69,6 +69,8 @@ export class Worker implements AsyncDisposable {
   readonly #runners = new Map<string, ConnectorRunner>();
   /** The change of each connector that is under way; the next one waits for it. */
   readonly #changes = new Map<string, Promise<unknown>>();
+  /** Asked for each configuration that is shown. */
+  readonly #secretKeys = new Map<Connector, ReadonlySet<string>>();
   #state: 'starting' | 'healthy' | 'stopping' = 'starting';
 
   constructor(options: WorkerOptions, tables: readonly Table[], context: RunnerContext, topics: ActiveTopics) {
@@ -180,9 +182,15 @@ export class Worker implements AsyncDisposable {
   }
 
   secretKeys(config: RawConfigWithNulls): ReadonlySet<string> {
-    const definition = this.#definitionOf(config);
-    const secret = Object.entries(definition?.options ?? {}).filter(([, option]) => option.type === 'PASSWORD');
-    return new Set(secret.map(([key]) => key));
+    const connector = this.#classOf(config);
+    if (connector === undefined) return new Set();
+    let keys = this.#secretKeys.get(connector);
+    if (keys === undefined) {
+      const { options } = connectorOptions(connector.config);
+      keys = new Set(Object.keys(options).filter((key) => options[key]!.type === 'PASSWORD'));
+      this.#secretKeys.set(connector, keys);
+    }
+    return keys;
   }
 
   async create(
@@ -434,11 +442,6 @@ export class Worker implements AsyncDisposable {
 
   #typeOf(config: RawConfigWithNulls): ConnectorType {
     return this.#classOf(config)?.kind ?? 'unknown';
-  }
-
-  #definitionOf(config: RawConfigWithNulls): ReturnType<typeof connectorOptions> | undefined {
-    const connector = this.#classOf(config);
-    return connector === undefined ? undefined : connectorOptions(connector.config);
   }
 
   #unassigned(): PartStatus {
