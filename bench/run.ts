@@ -47,6 +47,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: '100 connectors idle: memory, processor; 1 000 made, listed, deleted over REST',
     load: () => import('./connect.ts'),
   },
+  transforms: {
+    about: 'chains of three transforms, one core: processor time a record',
+    load: () => import('./transforms.ts'),
+  },
   codec: { about: 'record batches: encode and decode, one core', load: () => import('./codec.ts') },
 };
 

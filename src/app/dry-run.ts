@@ -9,8 +9,8 @@ import { findConnector } from '../worker/plugins.ts';
 import type { NamedConnector } from './config/app-config.ts';
 import { accepted, type LoadOptions, loadConnector, loadYaml } from './config/load-config.ts';
 import { resolveConfig } from './config/providers.ts';
-import { loadConnectors } from './connectors.ts';
 import { KnownSecrets } from './known-secrets.ts';
+import { pluginsOfYaml } from './plugin-paths.ts';
 
 export interface DryRunResult {
   readonly connector: string;
@@ -23,10 +23,12 @@ export async function* dryRunFiles(
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): AsyncGenerator<DryRunResult> {
-  const connectors = await loadConnectors();
-  const load = { env, connectors };
-  const configured = files.flatMap((file) => connectorsOf(file, load));
-  for (const { connector, folder } of configured) {
+  const configured: Configured[] = [];
+  for (const file of files) {
+    const plugins = await pluginsOfYaml(/\.(json|properties)$/i.test(file) ? undefined : file);
+    configured.push(...connectorsOf(file, { env, ...plugins }));
+  }
+  for (const { connector, folder, connectors } of configured) {
     if (signal.aborted) return;
     yield { connector: connector.name, result: await probe(connector, folder, connectors, env, signal) };
   }
@@ -35,13 +37,15 @@ export async function* dryRunFiles(
 interface Configured {
   readonly connector: NamedConnector;
   readonly folder: string;
+  /** What its file may name. */
+  readonly connectors: readonly Connector[];
 }
 
 function connectorsOf(file: string, load: LoadOptions): Configured[] {
   if (/\.(json|properties)$/i.test(file))
-    return [{ connector: accepted(loadConnector(file, 'warning', load)), folder: '.' }];
+    return [{ connector: accepted(loadConnector(file, 'warning', load)), folder: '.', connectors: load.connectors }];
   const { connectors, folder } = accepted(loadYaml(file, {}, load));
-  return connectors.map((connector) => ({ connector, folder }));
+  return connectors.map((connector) => ({ connector, folder, connectors: load.connectors }));
 }
 
 async function probe(

@@ -9,10 +9,11 @@ import type { AppConfig } from './config/app-config.ts';
 import { environmentLogLevel } from './config/connect-environment.ts';
 import { accepted, type ConnectFiles, type Loaded, loadConnect, loadYaml } from './config/load-config.ts';
 import type { ConfigProblem } from './config/problem.ts';
-import { loadConnectors } from './connectors.ts';
 import { watchCrashes } from './crashes.ts';
 import { demoNames } from './demo.ts';
 import { KnownSecrets } from './known-secrets.ts';
+import { pluginsOfWorkerFile, pluginsOfYaml } from './plugin-paths.ts';
+import { loadPlugins, type Plugins } from './plugins.ts';
 import { openTerminal } from './terminal.ts';
 import { packageVersion } from './version.ts';
 import { welcome } from './welcome.ts';
@@ -38,9 +39,9 @@ export async function startFromYaml(options: StartOptions, io: Io): Promise<numb
     ...(logLevel === undefined ? {} : { 'log.level': logLevel }),
   };
   const secrets = new KnownSecrets();
-  const connectors = await loadConnectors();
+  const plugins = await pluginsOfYaml(file);
   const onResolved = (key: string, value: string): void => secrets.resolved(key, value);
-  const loaded = loadYaml(file, overrides, { env: io.env, connectors, onResolved });
+  const loaded = loadYaml(file, overrides, { env: io.env, ...plugins, onResolved });
   const taken = demo ? loaded.config?.connectors.find(({ name }) => demoNames.includes(name)) : undefined;
   if (taken !== undefined) {
     throw new TributaryError(
@@ -50,7 +51,13 @@ export async function startFromYaml(options: StartOptions, io: Io): Promise<numb
   }
   // A newcomer looks at the live line; what goes wrong is still said.
   const quiet = demo && loaded.config !== undefined && !saysLogLevel(options, io.env);
-  return run(quiet ? { ...loaded, config: { ...loaded.config!, logLevel: 'warn' } } : loaded, demo, io, secrets);
+  return run(
+    quiet ? { ...loaded, config: { ...loaded.config!, logLevel: 'warn' } } : loaded,
+    demo,
+    io,
+    secrets,
+    plugins,
+  );
 }
 
 function saysLogLevel({ file, logLevel }: StartOptions, env: NodeJS.ProcessEnv): boolean {
@@ -62,11 +69,11 @@ export async function startFromConnect(
   io: Io,
 ): Promise<number> {
   const secrets = new KnownSecrets();
-  const connectors = await loadConnectors();
+  const plugins = await pluginsOfWorkerFile(files.worker, io.env);
   const onResolved = (key: string, value: string): void => secrets.resolved(key, value);
-  const loaded = loadConnect(files, { env: io.env, connectors, onResolved });
+  const loaded = loadConnect(files, { env: io.env, ...plugins, onResolved });
   const logLevel = (files.logLevel ?? environmentLogLevel(io.env) ?? 'info') as AppConfig['logLevel'];
-  return run({ ...loaded, config: loaded.config && { ...loaded.config, logLevel } }, false, io, secrets);
+  return run({ ...loaded, config: loaded.config && { ...loaded.config, logLevel } }, false, io, secrets, plugins);
 }
 
 /** How long the end may take beyond the time that tasks were given. */
@@ -77,6 +84,7 @@ export async function run(
   demo: boolean,
   io: Io,
   secrets: KnownSecrets = new KnownSecrets(),
+  plugins?: Plugins,
 ): Promise<number> {
   const config = accepted(loaded);
   const terminal = openTerminal(io.stdout, systemClock);
@@ -94,8 +102,8 @@ export async function run(
     source: process,
   });
   try {
-    const connectors = await loadConnectors();
-    const app = await openApp({ config, connectors, demo, env: io.env, log, loggers, secrets, metrics });
+    const known = plugins ?? (await loadPlugins([], '.'));
+    const app = await openApp({ config, ...known, demo, env: io.env, log, loggers, secrets, metrics });
     terminal.write(
       welcome({
         version: packageVersion(),

@@ -2,10 +2,12 @@
 import { systemClock } from '../base/clock.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Connector } from '../connectors/contract.ts';
+import type { ConverterClass } from '../convert/converters.ts';
 import { isLoopback } from '../rest/listen.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Loggers } from '../telemetry/loggers.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
+import type { TransformCatalogue } from '../transform/transform.ts';
 import { Staleness } from '../worker/staleness.ts';
 import type { Worker } from '../worker/worker.ts';
 import { openBroker } from './broker-factory.ts';
@@ -33,6 +35,9 @@ export interface App {
 export interface AppParts {
   readonly config: AppConfig;
   readonly connectors: readonly Connector[];
+  /** Those of users among them. Default: those that are built in. */
+  readonly transforms?: TransformCatalogue;
+  readonly converterClasses?: readonly ConverterClass[];
   /** Also runs the exchange of the demonstration, with a connector for it. */
   readonly demo: boolean;
   readonly env: NodeJS.ProcessEnv;
@@ -110,6 +115,8 @@ async function openWorker(
     {
       broker,
       connectors,
+      ...(parts.transforms === undefined ? {} : { transforms: parts.transforms }),
+      ...(parts.converterClasses === undefined ? {} : { converterClasses: parts.converterClasses }),
       workerId: config.rest?.advertised ?? (listen === undefined ? 'local' : `${listen.host}:${listen.port}`),
       tables: settings.tables,
       ...(Object.keys(settings.defaults).length === 0 ? {} : { converters: settings.defaults }),

@@ -288,7 +288,11 @@ export class ConnectorRunner {
       previousEndUnclean,
       onTopic: (topic) => this.#context.onTopic?.(this.name, task, topic),
       transforms: makeChain(config, options.transforms ?? builtInTransforms),
-      converters: selectConverters(config, options.converters ?? {}, { clock, outbound }),
+      converters: selectConverters(config, options.converters ?? {}, {
+        clock,
+        outbound,
+        ...(options.converterClasses === undefined ? {} : { classes: options.converterClasses }),
+      }),
       converterNames: converterNames(config, options.converters ?? {}),
       ensureTopic: (topic) => ensureTopic(broker, topic, creation, groups, log),
       offsetFlushIntervalMs: flushMs,

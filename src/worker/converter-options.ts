@@ -20,22 +20,29 @@ const typeOption = define({
 }).options;
 
 /** Those a form may offer: of Kafka Connect's own, and of users. Our default ones go by without being named. */
-export const offeredConverters: readonly string[] = converterClasses
-  .map(({ className }) => className)
-  .filter((className) => className.startsWith(kafkaConnect))
-  .sort();
+export function offeredConverters(classes: readonly ConverterClass[] = converterClasses): readonly string[] {
+  return classes
+    .filter((one) => one.className.startsWith(kafkaConnect) || !converterClasses.includes(one))
+    .map(({ className }) => className)
+    .sort();
+}
 
-export const offeredHeaderConverters: readonly string[] = [...offeredConverters, simpleHeaderConverterClass].sort();
+export function offeredHeaderConverters(classes?: readonly ConverterClass[]): readonly string[] {
+  return [...offeredConverters(classes), simpleHeaderConverterClass].sort();
+}
 
 export function converterOptionsOf(converter: ConverterClass): Options {
   return { ...typeOption, ...converter.config.options };
 }
 
 /** Options of the converters that the configuration names; none for those that come from the worker. */
-export function converterValues(raw: RawConfigWithNulls): ShownValue[] {
+export function converterValues(
+  raw: RawConfigWithNulls,
+  classes: readonly ConverterClass[] = converterClasses,
+): ShownValue[] {
   return (['header', 'key', 'value'] as const).flatMap((type) => {
     const name = raw[`${type}.converter`]?.trim();
-    const converter = name === undefined ? undefined : findConverter(name);
+    const converter = name === undefined ? undefined : findConverter(name, classes);
     if (converter === undefined) return [];
     const prefix = `${type}.converter.`;
     const given: Record<string, string | null> = { 'converter.type': type };

@@ -2,7 +2,6 @@
 import { type ConfigDef, define } from '../config/config-def.ts';
 import { boolean, className, int, list, long, oneOf, range, short, string } from '../config/option.ts';
 import { aliasOptions } from '../transform/chain-config.ts';
-import { isConverter, isHeaderConverter } from './converter-selection.ts';
 
 const common = 'Common';
 const errors = 'Error Handling';
@@ -46,11 +45,11 @@ const common1 = define({
     width: 'short',
     displayName: 'Enforce tasks max',
   }),
-  'key.converter': converterOption(6, 'Key converter class', 'keys', isConverter),
+  'key.converter': converterOption(6, 'Key converter class', 'keys'),
   'key.converter.plugin.version': versionOption(7, 'Key converter version', 'low', 'the key converter'),
-  'value.converter': converterOption(8, 'Value converter class', 'values', isConverter),
+  'value.converter': converterOption(8, 'Value converter class', 'values'),
   'value.converter.plugin.version': versionOption(9, 'Value converter version', 'low', 'the value converter'),
-  'header.converter': converterOption(10, 'Header converter class', 'headers', isHeaderConverter),
+  'header.converter': converterOption(10, 'Header converter class', 'headers'),
   'header.converter.plugin.version': versionOption(11, 'Header converter version', 'low', 'the header converter'),
 });
 
@@ -263,7 +262,8 @@ function connectorName(value: string | null): string | undefined {
         .join(', ')}`;
 }
 
-function converterOption(order: number, displayName: string, what: string, isKnown: (name: string) => boolean) {
+/** Which classes there are depends on the worker: `framework-values.ts` checks that. */
+function converterOption(order: number, displayName: string, what: string) {
   return className({
     default: null,
     doc: `Converter of ${what}. Without it the worker's own is used, with the worker's options`,
@@ -272,7 +272,6 @@ function converterOption(order: number, displayName: string, what: string, isKno
     order,
     width: 'short',
     displayName,
-    validate: (value) => (value === null || isKnown(value) ? undefined : `Class ${value} could not be found.`),
   });
 }
 

@@ -2,7 +2,7 @@
 import { type AnyOption, type ConfigDef, define, type RawConfigWithNulls } from '../config/config-def.ts';
 import type { RawConfig } from '../config/raw.ts';
 import type { Connector } from '../connectors/contract.ts';
-import { findConverter } from '../convert/converters.ts';
+import { type ConverterClass, findConverter } from '../convert/converters.ts';
 import { connectVersion } from '../transform/transform.ts';
 import { offeredConverters, offeredHeaderConverters, simpleHeaderConverterClass } from './converter-options.ts';
 import { isConverter, isHeaderConverter } from './converter-selection.ts';
@@ -11,6 +11,8 @@ import { connectorCommon, restartOptions, sinkOptions, sourceOptions } from './f
 export interface FrameworkContext {
   /** The worker's own converters, with their options. */
   readonly converters?: RawConfig;
+  /** Converters that there are. Default: those that are built in. */
+  readonly converterClasses?: readonly ConverterClass[];
 }
 
 /** What every kind of connector has; its version is left open where no connector can be told. */
@@ -26,11 +28,20 @@ export function commonDefinition(
   for (const kind of converterKinds) {
     const key = `${kind}.converter` as const;
     const fallback = kind === 'header' ? simpleHeaderConverterClass : 'natural';
-    const default_ = longName(context.converters?.[key] ?? fallback);
-    const offered = kind === 'header' ? offeredHeaderConverters : offeredConverters;
-    changed[key] = { ...options[key], default: default_, recommend: () => offered };
+    const classes = context.converterClasses;
+    const default_ = longName(context.converters?.[key] ?? fallback, classes);
+    const offered = kind === 'header' ? offeredHeaderConverters(classes) : offeredConverters(classes);
+    const isKnown = (name: string): boolean =>
+      kind === 'header' ? isHeaderConverter(name, classes) : isConverter(name, classes);
+    changed[key] = {
+      ...options[key],
+      default: default_,
+      recommend: () => offered,
+      validate: (value: string | null) =>
+        value === null || isKnown(value) ? undefined : `Class ${value} could not be found.`,
+    };
     const chosen = raw[key] ?? default_;
-    const known = kind === 'header' ? isHeaderConverter(chosen.trim()) : isConverter(chosen.trim());
+    const known = isKnown(chosen.trim());
     const version = `${key}.plugin.version` as const;
     changed[version] = withVersions(options[version], known ? [connectVersion] : []);
   }
@@ -55,6 +66,6 @@ function withVersions(option: AnyOption, versions: readonly string[]): AnyOption
   return { ...option, default: versions[0] ?? null, recommend: () => versions };
 }
 
-function longName(converter: string): string {
-  return findConverter(converter.trim())?.className ?? converter;
+function longName(converter: string, classes: readonly ConverterClass[] | undefined): string {
+  return findConverter(converter.trim(), classes)?.className ?? converter;
 }

@@ -31,7 +31,7 @@ export function pluginsOf(context: ValidationContext): readonly Plugin[] {
       ({ className, kind, version, config }): Plugin => plugin(className, kind, version, config.options),
     ),
     ...(['converter', 'header_converter'] as const).flatMap((kind) =>
-      converterClasses.map((converter) =>
+      (context.converterClasses ?? converterClasses).map((converter) =>
         plugin(converter.className, kind, connectVersion, converterOptionsOf(converter)),
       ),
     ),

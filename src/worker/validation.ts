@@ -7,7 +7,7 @@ import { type RawConfig, type RawConfigWithNulls, validate } from '../config/con
 import { type ConfigInfos, configInfos, type ShownValue } from '../config/config-infos.ts';
 import { wrongVersion } from '../config/plugin-version.ts';
 import type { Connector } from '../connectors/contract.ts';
-import { converterClasses } from '../convert/converters.ts';
+import { type ConverterClass, converterClasses } from '../convert/converters.ts';
 import { builtInTransforms } from '../transform/catalogue.ts';
 import { validateChain } from '../transform/chain-config.ts';
 import type { TransformCatalogue } from '../transform/transform.ts';
@@ -22,6 +22,8 @@ export interface ValidationContext {
   readonly connectors: readonly Connector[];
   readonly converters?: RawConfig;
   readonly transforms?: TransformCatalogue;
+  /** Default: those that are built in. */
+  readonly converterClasses?: readonly ConverterClass[];
   /** Whether the worker gives sources exactly-once delivery. */
   readonly exactlyOnceSources?: boolean;
 }
@@ -49,7 +51,7 @@ export function connectorValues(
   const own = Object.entries(connector.config.options).filter(([name]) => !(name in framework.options));
   const ownDefinition = { options: Object.fromEntries(own) };
   const otherClasses = [
-    ...converterClasses.map((converter) => converter.className),
+    ...(context.converterClasses ?? converterClasses).map((converter) => converter.className),
     ...context.connectors.flatMap(({ classNames }) => classNames),
   ];
   const checked = [
@@ -65,7 +67,7 @@ export function connectorValues(
     ...checked.map((value) => (value.name in config && config[value.name] === null ? withNullError(value) : value)),
     ...validate(ownDefinition, config),
     ...overrides(connector, config),
-    ...converterValues(config),
+    ...converterValues(config, context.converterClasses),
   ];
 }
 

@@ -2,6 +2,7 @@ import type { Clock, Random } from '../base/clock.ts';
 import type { Broker, ProducerOptions } from '../broker/broker.ts';
 import type { RawConfig } from '../config/raw.ts';
 import type { Connector } from '../connectors/contract.ts';
+import type { ConverterClass } from '../convert/converters.ts';
 import type { OutboundPolicy } from '../net/outbound-policy.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -26,6 +27,8 @@ export interface WorkerOptions {
   readonly converters?: RawConfig;
   /** What `transforms` and `predicates` may name. Default: those that are built in. */
   readonly transforms?: TransformCatalogue;
+  /** What `key.converter` and the others may name. Default: those that are built in. */
+  readonly converterClasses?: readonly ConverterClass[];
   readonly topicCreation?: TopicCreation;
   readonly producer?: ProducerOptions;
   /** Default 5 000 ms; Kafka Connect's is 60 000. */

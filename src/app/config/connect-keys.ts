@@ -39,6 +39,7 @@ export const usedKeys: readonly string[] = [
   'topic.tracking.allow.reset',
   'exactly.once.source.support',
   'config.providers',
+  'plugin.path',
   'security.protocol',
   'sasl.mechanism',
   'sasl.jaas.config',
@@ -60,7 +61,6 @@ export const usedKeys: readonly string[] = [
 /** Known to Connect; here another part does it, or there is nothing to set. */
 export const idleKeys: readonly string[] = [
   'ssl.truststore.password',
-  'plugin.path',
   'plugin.discovery',
   'offset.storage.file.filename',
   'rest.host.name',

@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { describeError, TributaryError } from '../../base/errors.ts';
 import type { Connector } from '../../connectors/contract.ts';
+import type { ValidationContext } from '../../worker/validation.ts';
 import type { AppConfig, NamedConnector } from './app-config.ts';
 import { readConnectConfig } from './connect-config.ts';
 import { readConnectorFile } from './connector-file.ts';
@@ -23,6 +24,8 @@ export interface LoadOptions {
   /** Told of each value that a reference stood for. */
   readonly onResolved?: (key: string, value: string) => void;
   readonly connectors: readonly Connector[];
+  readonly transforms?: ValidationContext['transforms'];
+  readonly converterClasses?: ValidationContext['converterClasses'];
 }
 
 /** `file` undefined: all defaults, with the environment and the command line. */
@@ -40,7 +43,7 @@ export function loadYaml(file: string | undefined, overrides: Overrides, options
   const found = config.connectors.map((connector) =>
     connectorProblems(connector, {
       file: shown,
-      connectors: options.connectors,
+      ...known(options),
       providers: { env: options.env, folder: config.folder, onResolved: options.onResolved },
       lineOf: (key) => lineOf(connector.name, key),
       shownPrefix: `connectors.${connector.name}.`,
@@ -89,7 +92,7 @@ export function loadConnector(
   const exactlyOnceSources = true;
   const check = {
     file,
-    connectors: options.connectors,
+    ...known(options),
     providers,
     lineOf,
     shownPrefix: '',
@@ -124,4 +127,9 @@ function combined<T>(
   const problems = found.flatMap((part) => part.problems);
   const warnings = found.flatMap((part) => part.warnings);
   return { config: problems.length > 0 ? undefined : config, problems, warnings };
+}
+
+/** What configurations may name. */
+function known({ connectors, transforms, converterClasses }: LoadOptions): ValidationContext {
+  return { connectors, transforms, converterClasses };
 }

@@ -88,6 +88,11 @@ export const appOptions = define({
     doc: 'Headers of every answer: "set X-Frame-Options: DENY", by commas',
   }),
 
+  plugins: list({
+    default: [],
+    doc: 'ES modules with connectors, transforms, predicates and converters of your own, with paths from this file',
+  }),
+
   'outbound.policy': string({
     default: 'auto',
     validate: oneOf(['auto', 'public']),
@@ -148,7 +153,7 @@ export const appOptions = define({
 export type AppOptions = Config<typeof appOptions>;
 
 /** Keys that the design has and this version has not: a better answer than "unknown". */
-export const laterKeys: readonly string[] = ['gateway', 'sql', 'plugins', 'registry'];
+export const laterKeys: readonly string[] = ['gateway', 'sql', 'registry'];
 
 export interface ListenAddress {
   readonly host: string;

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { parseProperties } from '../../config/properties.ts';
-import { loadConnectors } from '../connectors.ts';
+import { pluginsOfWorkerFile, pluginsOfYaml } from '../plugin-paths.ts';
 import { readConnectConfig } from './connect-config.ts';
 import { type LoadOptions, loadConnector, loadYaml, readFile } from './load-config.ts';
 import type { ConfigProblem } from './problem.ts';
@@ -12,8 +12,14 @@ export interface Findings {
 
 /** Files of every kind, told apart by their ends; a `.properties` file without `connector.class` is a worker's. */
 export async function validateFiles(files: readonly string[], env: NodeJS.ProcessEnv): Promise<Findings> {
-  const options = { env, connectors: await loadConnectors() };
-  const found = files.map((file) => validateFile(file, options));
+  // A worker file among them names the plugins that connector files beside it may use.
+  const workerFile = files.find((file) => isProperties(file) && !isConnector(readFile(file)));
+  const beside = workerFile === undefined ? await pluginsOfYaml(undefined) : await pluginsOfWorkerFile(workerFile);
+  const found: Findings[] = [];
+  for (const file of files) {
+    const isYaml = !isProperties(file) && !/\.json$/i.test(file);
+    found.push(validateFile(file, { env, ...(isYaml ? await pluginsOfYaml(file) : beside) }));
+  }
   return {
     problems: found.flatMap(({ problems }) => problems),
     warnings: found.flatMap(({ warnings }) => warnings),
@@ -22,11 +28,18 @@ export async function validateFiles(files: readonly string[], env: NodeJS.Proces
 
 function validateFile(file: string, options: LoadOptions): Findings {
   if (/\.json$/i.test(file)) return loadConnector(file, 'error', options);
-  if (!/\.properties$/i.test(file)) return loadYaml(file, {}, options);
+  if (!isProperties(file)) return loadYaml(file, {}, options);
   const text = readFile(file);
-  const parsed = parseProperties(text);
-  const isConnector = parsed.ok && parsed.properties.some(({ key }) => key === 'connector.class');
-  return isConnector
+  return isConnector(text)
     ? loadConnector(file, 'error', options)
     : readConnectConfig(file, text, [], { env: options.env, hostname: hostname() });
+}
+
+function isProperties(file: string): boolean {
+  return /\.properties$/i.test(file);
+}
+
+function isConnector(text: string): boolean {
+  const parsed = parseProperties(text);
+  return parsed.ok && parsed.properties.some(({ key }) => key === 'connector.class');
 }
