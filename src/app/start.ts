@@ -2,11 +2,13 @@
 import { systemClock } from '../base/clock.ts';
 import { TributaryError } from '../base/errors.ts';
 import type { Io } from '../cli/io.ts';
+import { gatewayDefaults, readGatewaySettings } from '../gateway/settings.ts';
 import { Loggers, type LogThreshold } from '../telemetry/loggers.ts';
 import { MetricRegistry } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/pino-log.ts';
 import type { AppConfig } from './config/app-config.ts';
 import { environmentLogLevel } from './config/connect-environment.ts';
+import { readKafkaWebsocketFiles } from './config/kafka-websocket-files.ts';
 import { accepted, type ConnectFiles, type Loaded, loadConnect, loadYaml } from './config/load-config.ts';
 import type { ConfigProblem } from './config/problem.ts';
 import { watchCrashes } from './crashes.ts';
@@ -17,7 +19,7 @@ import { loadPlugins, type Plugins } from './plugins.ts';
 import { openTerminal } from './terminal.ts';
 import { packageVersion } from './version.ts';
 import { welcome } from './welcome.ts';
-import { type App, openApp } from './wiring.ts';
+import { type App, type AppParts, openApp, openGatewayApp } from './wiring.ts';
 
 export interface StartOptions {
   readonly file: string | undefined;
@@ -76,6 +78,40 @@ export async function startFromConnect(
   return run({ ...loaded, config: loaded.config && { ...loaded.config, logLevel } }, false, io, secrets, plugins);
 }
 
+export interface GatewayStartOptions {
+  readonly file: string | undefined;
+  /** Folder with kafka-websocket's files. */
+  readonly from: string | undefined;
+  readonly listen: string | undefined;
+  readonly broker: string | undefined;
+  readonly logLevel: string | undefined;
+}
+
+/** `tributary gateway`: without a section `gateway` all of its defaults. */
+export async function startGatewayAlone(options: GatewayStartOptions, io: Io): Promise<number> {
+  const { file, from, listen, broker, logLevel } = options;
+  if (file !== undefined && from !== undefined)
+    throw new TributaryError('USAGE', 'Give either FILE.yaml or --from, not both.');
+  const old = from === undefined ? undefined : readKafkaWebsocketFiles(from);
+  const plugins = await pluginsOfYaml(file);
+  const address = broker ?? old?.broker;
+  const secrets = new KnownSecrets();
+  const onResolved = (key: string, value: string): void => secrets.resolved(key, value);
+  const loaded = loadYaml(
+    file,
+    {
+      ...(address === undefined ? {} : { broker: address }),
+      ...(logLevel === undefined ? {} : { 'log.level': logLevel }),
+    },
+    { env: io.env, ...plugins, onResolved },
+  );
+  if (loaded.config === undefined) return run(loaded, false, io, secrets, plugins);
+  const settings = old === undefined ? (loaded.config.gateway ?? gatewayDefaults) : readGatewaySettings(old.gateway);
+  const gateway = listen === undefined ? settings : { ...settings, listen };
+  const warnings = [...loaded.warnings, ...(old?.warnings ?? []).map((message) => ({ file: from!, message }))];
+  return run({ ...loaded, warnings }, false, io, secrets, plugins, (parts) => openGatewayApp(parts, gateway));
+}
+
 /** How long the end may take beyond the time that tasks were given. */
 const closeMs = 1000;
 
@@ -85,6 +121,7 @@ export async function run(
   io: Io,
   secrets: KnownSecrets = new KnownSecrets(),
   plugins?: Plugins,
+  open: (parts: AppParts) => Promise<App> = openApp,
 ): Promise<number> {
   const config = accepted(loaded);
   const terminal = openTerminal(io.stdout, systemClock);
@@ -103,12 +140,13 @@ export async function run(
   });
   try {
     const known = plugins ?? (await loadPlugins([], '.'));
-    const app = await openApp({ config, ...known, demo, env: io.env, log, loggers, secrets, metrics });
+    const app = await open({ config, ...known, demo, env: io.env, log, loggers, secrets, metrics });
     terminal.write(
       welcome({
         version: packageVersion(),
         broker: app.broker.address,
         url: app.url,
+        gateway: app.gateway,
         exchange: app.exchange,
         connectors: app.connectors,
         program: import.meta.url.endsWith('.ts') ? 'npx tributary' : 'tributary',
@@ -118,7 +156,9 @@ export async function run(
     await signals.first;
     // Now and not at the end: the series of a task go with it.
     terminal.close();
-    const stopped = await stopInTime(app, config.worker.gracefulTimeoutMs + closeMs);
+    // Clients of a gateway are told when to come back, and given time to hear it.
+    const drainMs = app.gateway === undefined ? 0 : (config.gateway ?? gatewayDefaults).drain.timeoutMs;
+    const stopped = await stopInTime(app, config.worker.gracefulTimeoutMs + drainMs + closeMs);
     terminal.write(stopped ? 'Stopped.\n' : 'Stopped before everything was closed: it took too long.\n');
     return stopped ? 0 : 1;
   } catch (error) {

@@ -5,6 +5,8 @@ export interface Running {
   readonly broker: string;
   /** Of the REST interface; undefined where there is none. */
   readonly url: string | undefined;
+  /** Of the gateway. */
+  readonly gateway?: string | undefined;
   readonly exchange: string | undefined;
   readonly connectors: readonly NamedConnector[];
   /** How the program is called here: `npx tributary` in a checkout, else `tributary`. */
@@ -14,12 +16,13 @@ export interface Running {
 const usualUrl = 'http://127.0.0.1:8083';
 
 /** What runs, and lines that can be pasted into another terminal. */
-export function welcome({ version, broker, url, exchange, connectors, program }: Running): string {
+export function welcome({ version, broker, url, gateway, exchange, connectors, program }: Running): string {
   const rows = [
     ['broker', broker],
     ...(exchange === undefined ? [] : [['exchange', `${exchange} (ours, it makes up trades)`]]),
     ...connectors.map(({ name, config }) => ['connector', describe(name, config)]),
     ...(url === undefined ? [] : [['REST', url]]),
+    ...(gateway === undefined ? [] : [['gateway', gateway]]),
   ];
   const more = url === undefined || url === usualUrl ? '' : ` --url ${url}`;
   const topic = connectors
@@ -27,7 +30,9 @@ export function welcome({ version, broker, url, exchange, connectors, program }:
     .find((name) => name !== undefined);
   const look =
     url === undefined
-      ? []
+      ? gateway === undefined
+        ? []
+        : [`curl -s ${gateway}/v1/topics`, `curl -N "${gateway}/v1/sse?topic=TOPIC&from=earliest"`]
       : [
           ...(topic === undefined ? [] : [`${program} tap ${topic}${more}`]),
           `${program} topics list${more}`,

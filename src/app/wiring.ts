@@ -3,6 +3,8 @@ import { systemClock } from '../base/clock.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Connector } from '../connectors/contract.ts';
 import type { ConverterClass } from '../convert/converters.ts';
+import type { Gateway } from '../gateway/server.ts';
+import type { GatewaySettings } from '../gateway/settings.ts';
 import { isLoopback } from '../rest/listen.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Loggers } from '../telemetry/loggers.ts';
@@ -25,6 +27,7 @@ import { packageVersion } from './version.ts';
 export interface App {
   /** Of the REST interface. */
   readonly url: string | undefined;
+  readonly gateway: string | undefined;
   readonly broker: Broker;
   readonly exchange: string | undefined;
   readonly connectors: readonly NamedConnector[];
@@ -79,10 +82,13 @@ export async function openApp(parts: AppParts): Promise<App> {
   const worker = opened.use(await openWorker(parts, broker, connectors, listeners, opened));
   const url =
     listeners.length === 0 ? undefined : await openRest(parts, broker, worker, listeners, stopping.signal, opened);
+  const gateway = config.gateway === undefined ? undefined : await openGatewayOf(parts, config.gateway, broker, false);
+  if (gateway !== undefined) opened.use(gateway);
 
   const running = opened.move();
   return {
     url,
+    gateway: gateway?.url,
     broker,
     exchange: exchange?.url,
     connectors,
@@ -91,6 +97,43 @@ export async function openApp(parts: AppParts): Promise<App> {
       await running.disposeAsync();
     },
   };
+}
+
+/** The gateway alone: no worker, no REST interface. */
+export async function openGatewayApp(parts: AppParts, settings: GatewaySettings): Promise<App> {
+  const { config, log, metrics } = parts;
+  await using opened = new AsyncDisposableStack();
+  const broker = opened.use(
+    await openBroker({
+      address: config.broker,
+      kafka: config.kafka,
+      providers: providersOf(parts),
+      log: log.child({}, 'tributary.broker'),
+      metrics: metrics.root(),
+    }),
+  );
+  const gateway = opened.use(await openGatewayOf(parts, settings, broker, true));
+  const running = opened.move();
+  const stop = (): Promise<void> => running.disposeAsync();
+  return { url: undefined, gateway: gateway.url, broker, exchange: undefined, connectors: [], stop };
+}
+
+async function openGatewayOf(
+  { config, log, metrics }: AppParts,
+  settings: GatewaySettings,
+  broker: Broker,
+  isAlone: boolean,
+): Promise<Gateway> {
+  const { openGateway } = await import('./gateway.ts');
+  const { producer } = config;
+  return openGateway({
+    settings,
+    broker,
+    producer,
+    log: log.child({}, 'tributary.gateway'),
+    registry: metrics,
+    isAlone,
+  });
 }
 
 async function openWorker(

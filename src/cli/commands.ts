@@ -11,6 +11,7 @@ import { plugins } from './connectors/plugins.ts';
 import { restart } from './connectors/restart.ts';
 import { copy } from './copy.ts';
 import { dryRun } from './dry-run.ts';
+import { gateway } from './gateway.ts';
 import { hashPassword } from './hash-password.ts';
 import { produce } from './produce.ts';
 import { sqlCheck, sqlExplain, sqlRun, sqlTest } from './sql.ts';
@@ -27,6 +28,7 @@ import { version } from './version.ts';
 export const commands: readonly Command[] = [
   start,
   connect,
+  gateway,
   validate,
   dryRun,
   tap,

@@ -1,5 +1,6 @@
 /** What a start needs to know, whichever file it was read from. */
 import type { RawConfig } from '../../config/raw.ts';
+import type { GatewaySettings } from '../../gateway/settings.ts';
 import type { AccessRules } from '../../rest/access/access.ts';
 import type { TableTopic } from '../../worker/worker-options.ts';
 import type { ListenAddress } from './options.ts';
@@ -14,6 +15,8 @@ export interface AppConfig {
   readonly rest: RestSettings | undefined;
   readonly worker: WorkerSettings;
   readonly outbound: OutboundSettings;
+  /** undefined: no gateway. */
+  readonly gateway: GatewaySettings | undefined;
   readonly connectors: readonly NamedConnector[];
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** Folder that relative paths of the file start from. */

@@ -84,6 +84,7 @@ export function readConnectConfig(
     rest,
     worker,
     outbound,
+    gateway: undefined,
     connectors,
     logLevel: 'info',
     folder: dirname(file),

@@ -153,7 +153,7 @@ export const appOptions = define({
 export type AppOptions = Config<typeof appOptions>;
 
 /** Keys that the design has and this version has not: a better answer than "unknown". */
-export const laterKeys: readonly string[] = ['gateway', 'sql', 'registry'];
+export const laterKeys: readonly string[] = ['sql', 'registry'];
 
 export interface ListenAddress {
   readonly host: string;

@@ -66,8 +66,13 @@ const wrong: readonly (readonly [name: string, text: string, problem: string])[]
   ],
   [
     'a key of a later version',
-    '\ngateway: { listen: 127.0.0.1:7080 }',
-    'a.yaml:2: gateway.listen: this version has no "gateway" yet',
+    '\nregistry: { url: http://127.0.0.1:8081 }',
+    'a.yaml:2: registry.url: this version has no "registry" yet',
+  ],
+  [
+    'a misspelled key of the gateway',
+    '\ngateway: { limits: { conections: 5 } }',
+    'a.yaml:2: gateway.limits.conections: there is no such key. Did you mean "connections"?',
   ],
   [
     'a broker of another kind',

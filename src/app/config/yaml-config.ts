@@ -4,8 +4,10 @@ import { isError } from '../../base/errors.ts';
 import { suggest } from '../../base/nearest.ts';
 import { type Config, validate } from '../../config/config-def.ts';
 import type { RawConfig } from '../../config/raw.ts';
+import type { GatewaySettings } from '../../gateway/settings.ts';
 import { type AppConfig, type KafkaSecurity, type ListenerTls, type RestSettings, tablesOf } from './app-config.ts';
 import { keysOfEnvironment } from './environment.ts';
+import { gatewayKeys, gatewaySettings } from './gateway-config.ts';
 import { type AppOptions, appOptions, laterKeys } from './options.ts';
 import type { ConfigProblem } from './problem.ts';
 import { type ProviderOptions, resolveValue } from './providers.ts';
@@ -34,10 +36,14 @@ export function readYamlConfig(
 ): YamlConfig {
   const tree = readYaml(file, text);
   const known = Object.keys(appOptions.options);
-  const environment = keysOfEnvironment(env, known);
+  const environment = keysOfEnvironment(env, [...known, ...gatewayKeys]);
   const raw: Record<string, string> = {};
   for (const [key, { value }] of tree.entries) raw[key] = value;
-  for (const [key, { value }] of environment.found) raw[key] = value;
+  const gatewayOver = new Map<string, string>();
+  for (const [key, { value }] of environment.found) {
+    if (key.startsWith('gateway.')) gatewayOver.set(key, value);
+    else raw[key] = value;
+  }
   Object.assign(raw, overrides);
 
   const validated = validate(appOptions, raw);
@@ -57,11 +63,13 @@ export function readYamlConfig(
     tree.connectors.get(connector)?.entries.get(key)?.line ?? tree.connectors.get(connector)?.line;
   const folder = dirname(file);
   let rest: RestSettings | undefined;
+  let gateway: GatewaySettings | undefined;
   if (problems.length === 0) {
     problems.push(...problemsBetween(file, tree, values));
     rest = restOf(file, tree, raw, values, { env, folder, onResolved }, problems);
+    gateway = gatewayOf(file, tree, gatewayOver, { env, folder, onResolved }, problems);
   }
-  const config = problems.length > 0 || rest === undefined ? undefined : appConfig(values, rest, tree, folder);
+  const config = problems.length > 0 || rest === undefined ? undefined : appConfig(values, rest, gateway, tree, folder);
   return { config, problems, warnings: environment.warnings, lineOf };
 }
 
@@ -157,7 +165,31 @@ function tlsOf({ text, problem }: RestKeys, clientAuth: string): ListenerTls | u
   };
 }
 
-function appConfig(values: AppOptions, rest: RestSettings, tree: YamlTree, folder: string): AppConfig {
+/** There is a gateway where the file has the section, or the environment one of its keys. */
+function gatewayOf(
+  file: string,
+  tree: YamlTree,
+  over: ReadonlyMap<string, string>,
+  providers: ProviderOptions,
+  problems: ConfigProblem[],
+): GatewaySettings | undefined {
+  if (tree.gateway === undefined && over.size === 0) return undefined;
+  try {
+    return gatewaySettings(tree.gateway?.value, over, providers);
+  } catch (error) {
+    if (!isError(error)) throw error;
+    problems.push({ file, line: tree.gateway?.line, message: error.message });
+    return undefined;
+  }
+}
+
+function appConfig(
+  values: AppOptions,
+  rest: RestSettings,
+  gateway: GatewaySettings | undefined,
+  tree: YamlTree,
+  folder: string,
+): AppConfig {
   const deliveryTimeoutMs = values['producer.deliveryTimeoutMs'];
   return {
     broker: values.broker,
@@ -183,6 +215,7 @@ function appConfig(values: AppOptions, rest: RestSettings, tree: YamlTree, folde
       policy: values['outbound.policy'] as AppConfig['outbound']['policy'],
       allow: values['outbound.allow'],
     },
+    gateway,
     connectors: [...tree.connectors].map(([name, { entries }]) => ({
       name,
       config: Object.fromEntries([...entries].map(([key, { value }]): [string, string] => [key, value])) as RawConfig,

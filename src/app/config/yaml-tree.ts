@@ -12,6 +12,8 @@ export interface YamlTree {
   /** Nested maps joined by dots, all but `connectors`. */
   readonly entries: ReadonlyMap<string, Entry>;
   readonly connectors: ReadonlyMap<string, { readonly line: number; readonly entries: ReadonlyMap<string, Entry> }>;
+  /** The section `gateway`, which has lists of maps: as it was parsed. */
+  readonly gateway: { readonly line: number; readonly value: unknown } | undefined;
   readonly problems: readonly ConfigProblem[];
 }
 
@@ -22,19 +24,23 @@ export function readYaml(file: string, text: string): YamlTree {
   for (const error of document.errors) reader.problem(error.pos[0], undefined, error.message);
   const entries = new Map<string, Entry>();
   const connectors = new Map<string, { line: number; entries: Map<string, Entry> }>();
+  let gateway: YamlTree['gateway'];
   const root = document.contents as Node | null;
-  if (reader.problems.length > 0 || root === null) return { entries, connectors, problems: reader.problems };
+  if (reader.problems.length > 0 || root === null) return { entries, connectors, gateway, problems: reader.problems };
   if (!isMap(root)) {
     reader.problem(root.range?.[0] ?? 0, undefined, 'must be a map of keys');
-    return { entries, connectors, problems: reader.problems };
+    return { entries, connectors, gateway, problems: reader.problems };
   }
   for (const pair of root.items) {
-    if (reader.keyOf(pair) !== 'connectors') reader.flatten(pair, '', entries);
+    if (reader.keyOf(pair) === 'gateway') {
+      const value: unknown = pair.value === null ? {} : (pair.value as Node).toJS(document);
+      gateway = { line: reader.lineOf(reader.offsetOf(pair)), value };
+    } else if (reader.keyOf(pair) !== 'connectors') reader.flatten(pair, '', entries);
     else if (isMap(pair.value)) readConnectors(reader, pair.value, connectors);
     else if (!isScalar(pair.value) || pair.value.value !== null)
       reader.problem(reader.offsetOf(pair), 'connectors', 'must be a map of connectors by name');
   }
-  return { entries, connectors, problems: reader.problems };
+  return { entries, connectors, gateway, problems: reader.problems };
 }
 
 function readConnectors(

@@ -1,0 +1,33 @@
+/** The gateway in a process of its own (`tributary gateway`), and beside a worker. */
+import { systemClock } from '../base/clock.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { Gateway } from '../gateway/server.ts';
+import type { GatewaySettings } from '../gateway/settings.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { MetricRegistry } from '../telemetry/metrics.ts';
+import type { ProducerSettings } from './config/app-config.ts';
+
+export interface GatewayOpening {
+  readonly settings: GatewaySettings;
+  readonly broker: Broker;
+  readonly producer: ProducerSettings;
+  readonly log: Log;
+  readonly registry: MetricRegistry;
+  /** Health and metrics on a listener of their own; beside a worker its REST interface has them. */
+  readonly isAlone: boolean;
+}
+
+export async function openGateway(opening: GatewayOpening): Promise<Gateway> {
+  const { settings, broker, producer, log, registry, isAlone } = opening;
+  const { startGateway } = await import('../gateway/server.ts');
+  return startGateway({
+    settings,
+    broker,
+    producer: { deliveryTimeoutMs: 30_000, ...producer },
+    registry,
+    clock: systemClock,
+    random: Math.random,
+    log,
+    hasAdmin: isAlone,
+  });
+}
