@@ -12,7 +12,8 @@ const table: readonly (readonly [request: string, needed: Role, withoutMasks?: R
   ['GET /connectors/:name/tasks', 'viewer', 'operator'],
   ['GET /connectors/:name/status', 'viewer'],
   ['GET /connectors/:name/tasks/:task/status', 'viewer'],
-  ['GET /connectors/:name/offsets', 'viewer'],
+  ['GET /connectors/:name/offsets', 'viewer', 'operator'],
+  ['GET /connectors/:name/tasks-config', 'viewer', 'operator'],
   ['GET /admin/loggers', 'viewer'],
   ['GET /tap/:topic', 'viewer'],
   ['HEAD /connectors/:name', 'viewer', 'operator'],
@@ -41,6 +42,16 @@ for (const [request, masked, clear = masked] of table) {
     const [method, route] = request.split(' ') as [string, string];
     equal(neededRole(method, route, true), masked);
     equal(neededRole(method, route, false), clear);
+  });
+}
+
+for (const expand of ['info', ['status', 'info']]) {
+  test(`all configurations at once (${expand}) need what one does`, () => {
+    for (const method of ['GET', 'HEAD']) {
+      equal(neededRole(method, '/connectors', true, expand), 'viewer');
+      equal(neededRole(method, '/connectors', false, expand), 'operator');
+    }
+    equal(neededRole('GET', '/connectors', false, 'status'), 'viewer');
   });
 }
 

@@ -13,15 +13,24 @@ const operating: readonly (readonly [method: string, route: RegExp])[] = [
 const checking: readonly (readonly [method: string, route: RegExp])[] = [
   ['PUT', /^\/connector-plugins\/:\w+\/config\/validate$/],
 ];
-/** Answers that hold configurations: with passwords in them where those are not masked. */
-const showingConfigs = /^\/connectors(\/:name(\/(config|tasks|tasks-config))?)?$/;
+/** Answers that hold configurations, or the URL a source reads: with passwords in them where those are not masked. */
+const showingConfigs = /^\/connectors\/:name(\/(config|tasks|tasks-config|offsets))?$/;
 
-/** The least role for a request, by the route's pattern; a path that no route has is a viewer's to ask for. */
-export function neededRole(method: string, route: string | undefined, secretsMasked: boolean): Role {
+/**
+ * The least role for a request, by the route's pattern and what it asks to expand; a path that no route has is a viewer's
+ * to ask for.
+ */
+export function neededRole(
+  method: string,
+  route: string | undefined,
+  secretsMasked: boolean,
+  expand?: string | readonly string[],
+): Role {
   if (route === undefined) return 'viewer';
   const path = route.replace(/(?<=.)\/$/, '');
   if (['GET', 'HEAD', 'OPTIONS'].includes(method)) {
-    return !secretsMasked && showingConfigs.test(path) && path !== '/connectors' ? 'operator' : 'viewer';
+    const shows = showingConfigs.test(path) || (path === '/connectors' && [expand].flat().includes('info'));
+    return !secretsMasked && shows ? 'operator' : 'viewer';
   }
   const fits = ([verb, pattern]: readonly [string, RegExp]): boolean => verb === method && pattern.test(path);
   return operating.some(fits) || checking.some(fits) ? 'operator' : 'admin';
