@@ -24,6 +24,9 @@ export function loggerRoutes(server: FastifyInstance, loggers: Loggers): void {
   server.put<LoggerParams & { readonly Querystring: { readonly scope?: string | string[] } }>(
     '/admin/loggers/:logger',
     async ({ params, query, body }, reply) => {
+      if (loggers.isFixed(params.logger)) {
+        throw new Refusal(403, `The level of logger ${params.logger} cannot be changed: it tells who changed what.`);
+      }
       const word = levelIn(body);
       const level = parseThreshold(word);
       if (level === undefined) throw new Refusal(404, `invalid log level '${word}'.`);

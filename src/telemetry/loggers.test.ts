@@ -1,5 +1,6 @@
 import { deepEqual, equal, throws } from 'node:assert/strict';
 import { test } from 'node:test';
+import { auditLogger } from './log.ts';
 import { Loggers, type LogThreshold, logThresholds, parseThreshold } from './loggers.ts';
 
 function make() {
@@ -95,3 +96,17 @@ test('names are bounded: one more is refused over REST, and a log takes the leve
   throws(() => loggers.set('one.more', 'INFO'), { code: 'CONFLICT' });
   equal(loggers.threshold('parent.child').writes('warn'), false);
 });
+
+test('the audit log keeps its level, whatever is set above it or for it', () => {
+  const { loggers, levels } = make();
+  loggers.set('root', 'OFF');
+  const audit = loggers.threshold(auditLogger);
+  deepEqual(loggers.set('tributary.rest', 'OFF'), ['tributary.rest']);
+  deepEqual(loggers.set('tributary', 'ERROR'), ['tributary', 'tributary.rest']);
+  deepEqual([audit.writes('info'), audit.writes('warn'), audit.writes('debug')], [true, true, false]);
+  throws(() => loggers.set(auditLogger, 'OFF'), { code: 'CONFLICT' });
+  equal(levels()[auditLogger], 'INFO');
+});
+
+test('the audit log writes where the program was started with a quieter level', () =>
+  equal(new Loggers('ERROR', () => 0).threshold(auditLogger).writes('info'), true));

@@ -1,9 +1,10 @@
 /**
  * Names of logs with the level each has, as Kafka Connect's `/admin/loggers` shows and changes them. Names are parted by
- * dots; a log without a level of its own has that of the nearest name above it, at last that of "root".
+ * dots; a log without a level of its own has that of the nearest name above it, at last that of "root". The audit log is
+ * apart: it has its level for good, so that nobody who may change levels can do something unseen.
  */
 import { TributaryError } from '../base/errors.ts';
-import type { LogLevel } from './log.ts';
+import { auditLogger, type LogLevel } from './log.ts';
 
 /** From the quietest. FATAL writes nothing here: no line is worse than an error. */
 export const logThresholds = ['OFF', 'FATAL', 'ERROR', 'WARN', 'INFO', 'DEBUG', 'TRACE', 'ALL'] as const;
@@ -21,6 +22,8 @@ export interface Threshold {
 }
 
 const root = 'root';
+/** Enough for all its lines. */
+const auditLevel = 'INFO';
 /** Names can be made over REST: this many, no more. */
 const maxNames = 10_000;
 
@@ -45,14 +48,20 @@ export class Loggers {
     return this.#nodes.get(keyOf(name));
   }
 
+  isFixed(name: string): boolean {
+    return name === auditLogger;
+  }
+
   /** Sets the level of a name and of all below it ("root" stands alone); the names that this changed, in order. */
   set(name: string, level: LogThreshold): readonly string[] {
     const key = keyOf(name);
+    if (this.isFixed(key))
+      throw new TributaryError('CONFLICT', `Cannot change the level of the logger "${name}": it is fixed`);
     this.#make(key, true);
     const changed: string[] = [];
     for (const [other, node] of this.#nodes) {
       if (other !== key && (key === root || !other.startsWith(`${key}.`))) continue;
-      if (node.own === level) continue;
+      if (node.own === level || this.isFixed(other)) continue;
       node.own = level;
       node.lastModifiedMs = this.#nowMs();
       changed.push(other);
@@ -69,7 +78,7 @@ export class Loggers {
   #make(name: string, isAsked: boolean): Node {
     const known = this.#nodes.get(name);
     if (known !== undefined) return known;
-    if (this.#nodes.size >= maxNames) {
+    if (this.#nodes.size >= maxNames && !this.isFixed(name)) {
       if (isAsked) throw new TributaryError('CONFLICT', `Cannot name one more logger: there are ${maxNames} already`);
       return this.#nearest(name);
     }
@@ -87,6 +96,7 @@ export class Loggers {
   }
 
   #levelOf(name: string): LogThreshold {
+    if (this.isFixed(name)) return auditLevel;
     for (let at = name.length; at > 0; at = name.lastIndexOf('.', at - 1)) {
       const own = this.#nodes.get(name.slice(0, at))?.own;
       if (own !== undefined) return own;

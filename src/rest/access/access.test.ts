@@ -2,8 +2,10 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import type { InjectOptions } from 'fastify';
 import { fakeWorker } from '../../../test/support/fake-worker.ts';
-import { type LogEntry, recordingLog } from '../../telemetry/log.ts';
+import { auditLogger, type LogEntry, recordingLog } from '../../telemetry/log.ts';
+import { Loggers } from '../../telemetry/loggers.ts';
 import { MetricRegistry } from '../../telemetry/metrics.ts';
+import { openLog } from '../../telemetry/pino-log.ts';
 import { buildRestServer } from '../server.ts';
 import type { AccessRules } from './access.ts';
 import { hashPassword, parseCredential } from './credentials.ts';
@@ -31,9 +33,9 @@ const guarded: AccessRules = {
   },
 };
 
-function build(rules: AccessRules) {
+function build(rules: AccessRules, config: Readonly<Record<string, string>> = {}) {
   const log: LogEntry[] = [];
-  const worker = fakeWorker({ a: {} });
+  const worker = fakeWorker({ a: config });
   const registry = new MetricRegistry();
   let nowMs = 0;
   const server = buildRestServer({
@@ -90,6 +92,40 @@ for (const [request, ...statuses] of matrix) {
     deepEqual(worker.calls, []);
   });
 }
+
+for (const path of [
+  '?expand=info',
+  '?expand=status&expand=info',
+  '?%65xpand=info',
+  '/?expand=info',
+  '/a',
+  '/a/config',
+  '/a/tasks',
+  '/a/offsets',
+  '/a/offsets/',
+]) {
+  test(`where secrets are shown, a viewer does not see them: /connectors${path}`, async () => {
+    const shown = build({ ...guarded, secretsMasked: false }, { token: 'canary', url: 'ws://h/?token=canary' });
+    const source = { partition: { websocket_url: 'ws://h/?token=canary' }, offset: { session_id: 's' } };
+    shown.worker.storedOffsets.set('a', [source]);
+    const refused = await shown.ask(`GET /connectors${path}`, basic('vera'));
+    equal(refused.statusCode, 403);
+    equal(refused.body.includes('canary'), false);
+    ok((await shown.ask(`GET /connectors${path}`, basic('otto'))).body.includes('canary'));
+    const masked = build(guarded, { token: 'canary', url: 'ws://h/?token=canary' });
+    masked.worker.storedOffsets.set('a', [source]);
+    const answer = await masked.ask(`GET /connectors${path}`, basic('vera'));
+    deepEqual([answer.statusCode, answer.body.includes('canary')], [200, false]);
+  });
+}
+
+test('where secrets are shown, a viewer still sees names and statuses', async () => {
+  const { ask } = build({ ...guarded, secretsMasked: false }, { token: 'canary' });
+  for (const path of ['/connectors', '/connectors?expand=status', '/connectors/a/status']) {
+    const answer = await ask(`GET ${path}`, basic('vera'));
+    deepEqual([answer.statusCode, answer.body.includes('canary')], [200, false], path);
+  }
+});
 
 test('a refusal by role says who, what and which role is wanted', async () => {
   const { ask, refused } = build(guarded);
@@ -209,6 +245,26 @@ test('every change is in the audit log: who, what, which connector, from where, 
     },
   ]);
   equal(JSON.stringify(log).includes('canary'), false);
+});
+
+test('nobody switches the audit log off over REST, and who changes a level is in it', async () => {
+  const lines: string[] = [];
+  const loggers = new Loggers('INFO', () => 0);
+  const log = openLog({ loggers, output: { write: (line) => lines.push(line) }, pretty: false });
+  const clock = { nowMs: () => 0, monotonicMs: () => 0 };
+  const access = { rules: guarded, clock };
+  const worker = fakeWorker({ a: {} });
+  const registry = new MetricRegistry();
+  const server = buildRestServer({ worker, registry, version: '0', maskSecrets: true, access, loggers, log });
+  const set = async (name: string, level: string) =>
+    server.inject({ method: 'PUT', url: `/admin/loggers/${name}`, headers: basic('otto'), payload: { level } });
+  equal((await set('root', 'OFF')).statusCode, 200);
+  equal((await set('tributary', 'WARN')).statusCode, 200);
+  const refused = await set(auditLogger, 'OFF');
+  deepEqual([refused.statusCode, refused.json().error_code], [403, 403]);
+  match(refused.json().message, /tributary\.rest\.audit cannot be changed/);
+  const told = lines.map((line) => JSON.parse(line)).map(({ logger, to, outcome }) => `${logger} ${to} ${outcome}`);
+  deepEqual(told, ['root OFF done', 'tributary WARN done', `${auditLogger} OFF refused`]);
 });
 
 const foreign: readonly Record<string, string>[] = [

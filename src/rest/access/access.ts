@@ -97,7 +97,8 @@ export function guardAccess(server: FastifyInstance, rules: AccessRules, { log, 
     switch (login.kind) {
       case 'known': {
         callers.set(request, login.caller);
-        const needed = neededRole(method, route, rules.secretsMasked);
+        const { expand } = request.query as { readonly expand?: string | string[] };
+        const needed = neededRole(method, route, rules.secretsMasked, expand);
         const { name, role } = login.caller;
         if (holds(role, needed)) return undefined;
         return refuse(

@@ -5,7 +5,6 @@ import type { Caller } from './authenticate.ts';
 
 export function auditChange(log: Log, request: FastifyRequest, reply: FastifyReply, caller: Caller | undefined): void {
   if (['GET', 'HEAD', 'OPTIONS'].includes(request.method)) return;
-  const { name, topic } = (request.params ?? {}) as { readonly name?: string; readonly topic?: string };
   const status = reply.statusCode;
   const outcome = status < 400 ? 'done' : status < 500 ? 'refused' : 'failed';
   const fields = {
@@ -13,13 +12,28 @@ export function auditChange(log: Log, request: FastifyRequest, reply: FastifyRep
     ...(caller === undefined ? {} : { role: caller.role }),
     method: request.method,
     route: request.routeOptions.url ?? '(none)',
-    ...(topic === undefined ? connectorOf(request, name) : { topic: topic.slice(0, 249) }),
+    ...objectOf(request),
     from: request.ip,
     status,
     outcome,
   };
   if (outcome === 'done') log.info('rest_change', fields);
   else log.warn('rest_change', fields);
+}
+
+type Params = Readonly<Partial<Record<'name' | 'topic' | 'logger', string>>>;
+
+/** What the change is of. */
+function objectOf(request: FastifyRequest): Readonly<Record<string, string>> {
+  const { name, topic, logger } = (request.params ?? {}) as Params;
+  if (topic !== undefined) return { topic: topic.slice(0, 249) };
+  if (logger !== undefined) return { logger: logger.slice(0, 200), ...levelIn(request.body) };
+  return connectorOf(request, name);
+}
+
+function levelIn(body: unknown): { readonly to?: string } {
+  const level = typeof body === 'object' && body !== null && 'level' in body ? body.level : undefined;
+  return typeof level === 'string' ? { to: level.slice(0, 20) } : {};
 }
 
 /** In the path, or of a connector that is created in the body. */
