@@ -1,38 +1,47 @@
-// Before the tests: what they need beside npm's packages. What cannot be had is said in one sentence; the tests that need
-// it skip themselves (or fail, where KAFKA_REQUIRED=1).
+// Before the tests: what they need beside npm's packages. Root on Debian gets it installed; else what is missing is said in
+// one sentence, and the tests that need it skip themselves (or fail, where TOOLS_REQUIRED=1).
 import { spawnSync } from 'node:child_process';
+import { ensureKafka } from '../test/support/kafka.ts';
+import { tools } from '../test/support/tools.ts';
 
-const tools = { java: 'default-jre-headless', mvn: 'maven', kcat: 'kcat', openssl: 'openssl' };
+const findMissing = () => Object.values(tools).filter((tool) => !tool.isThere());
 
-const missing = () => Object.keys(tools).filter((tool) => !isThere(tool));
-if (missing().length > 0 && process.getuid?.() === 0 && isThere('apt-get')) installDebianPackages(missing());
-const still = missing();
-if (still.length > 0) {
+let missing = findMissing();
+if (missing.length > 0 && process.getuid?.() === 0 && canRun('apt-get', ['--version'])) {
+  installDebianPackages(packagesOf(missing));
+  missing = findMissing();
+}
+if (missing.length > 0) {
+  const names = missing.map(({ name }) => name).join(', ');
+  const skipped = [...new Set(missing.map(({ tests }) => tests))].join(', ');
   console.error(
-    `Tests with a real Kafka need ${still.join(', ')} (Debian: apt-get install ${still.map((tool) => tools[tool]).join(' ')}); ` +
-      'without them those tests are skipped.',
+    `Not there: ${names} (Debian: apt-get install ${packagesOf(missing).join(' ')}); these tests are skipped: ${skipped}.`,
   );
-} else {
+}
+if (![tools.java, tools.mvn].some((tool) => missing.includes(tool))) {
   try {
-    const { ensureKafka } = await import('../test/support/kafka.ts');
     await ensureKafka();
   } catch (error) {
     console.error(`Tests with a real Kafka are skipped, its jars cannot be had: ${error.message}`);
   }
 }
 
-function isThere(tool) {
-  return spawnSync('sh', ['-c', `command -v ${tool}`], { stdio: 'ignore' }).status === 0;
+function packagesOf(needs) {
+  return needs.flatMap(({ debianPackages }) => debianPackages);
 }
 
-function installDebianPackages(wanted) {
-  const names = wanted.map((tool) => tools[tool]);
+/** One after the other: a release that lacks one of them still gets the rest. */
+function installDebianPackages(names) {
   console.error(`Installing ${names.join(', ')} …`);
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const apt = (...args) =>
-    spawnSync('apt-get', ['-qq', ...args], { stdio: ['ignore', 'ignore', 'pipe'], env }).status === 0;
-  if (!apt('install', '-y', '--no-install-recommends', ...names)) {
-    apt('update');
-    apt('install', '-y', '--no-install-recommends', ...names);
-  }
+  apt('update');
+  if (apt('install', '-y', '--no-install-recommends', ...names)) return;
+  for (const name of names) apt('install', '-y', '--no-install-recommends', name);
+}
+
+function apt(...args) {
+  return canRun('apt-get', ['-qq', ...args], { ...process.env, DEBIAN_FRONTEND: 'noninteractive' });
+}
+
+function canRun(program, args, env = process.env) {
+  return spawnSync(program, args, { stdio: 'ignore', env }).status === 0;
 }

@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test';
 import { type Certificates, makeCertificates } from '../../test/support/certificates.ts';
 import { fakeWorker } from '../../test/support/fake-worker.ts';
 import { type TempFolder, tempFolder } from '../../test/support/temp-folder.ts';
+import { toolsMissing } from '../../test/support/tools.ts';
 import { systemClock } from '../base/clock.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { MetricRegistry } from '../telemetry/metrics.ts';
@@ -55,15 +56,16 @@ async function status(url: string, options: RequestOptions & { ca?: string; cert
   return answer.statusCode as number;
 }
 
+const skip = toolsMissing(['openssl']);
 let certificates: Certificates;
 let folder: TempFolder;
 before(async () => {
   folder = await tempFolder('listen');
-  certificates = await makeCertificates(folder.path);
+  if (skip === false) certificates = await makeCertificates(folder.path);
 });
 after(() => folder[Symbol.asyncDispose]());
 
-test('one interface answers in clear and with TLS', async () => {
+test('one interface answers in clear and with TLS', { skip }, async () => {
   await using opened = await open({}, { tls: certificates.server });
   const [clear, tls] = opened.urls as [string, string];
   match(clear, /^http:\/\/127\.0\.0\.1:\d+$/);
@@ -73,7 +75,7 @@ test('one interface answers in clear and with TLS', async () => {
   await rejects(status(`${tls}/connectors`), /self-signed|unable to verify/);
 });
 
-test('where a new connector is to be found has the scheme that it was asked with', async () => {
+test('where a new connector is to be found has the scheme that it was asked with', { skip }, async () => {
   await using opened = await open({}, { tls: certificates.server });
   for (const [i, url] of opened.urls.entries()) {
     const body = JSON.stringify({ name: `c${i}`, config: { 'connector.class': 'Fake' } });
@@ -87,7 +89,7 @@ test('where a new connector is to be found has the scheme that it was asked with
   }
 });
 
-test('a PKCS #12 store serves as well', async () => {
+test('a PKCS #12 store serves as well', { skip }, async () => {
   const { cert, key } = certificates.server;
   writeFileSync(join(folder.path, 's.pem'), `${cert}${key}`);
   const args = [
@@ -105,7 +107,7 @@ test('a PKCS #12 store serves as well', async () => {
   equal(await status(`${opened.urls[0]}/connectors`, { ca: certificates.ca }), 200);
 });
 
-test('a certificate without its key, or a wrong passphrase, is told without showing either', async () => {
+test('a certificate without its key, or a wrong passphrase, is told without showing either', { skip }, async () => {
   const { clientEncryptedKey, client } = certificates;
   await rejects(open({ tls: { cert: client.cert, key: clientEncryptedKey, passphrase: 'canary' } }), (error: Error) => {
     match(error.message, /^Cannot listen with TLS: /);
@@ -113,7 +115,7 @@ test('a certificate without its key, or a wrong passphrase, is told without show
   });
 });
 
-test('where client certificates are required, nobody comes in without one', async () => {
+test('where client certificates are required, nobody comes in without one', { skip }, async () => {
   const tls = { ...certificates.server, ca: certificates.ca, requestCert: true, rejectUnauthorized: true };
   await using opened = await open({ tls });
   const url = `${opened.urls[0]}/connectors`;

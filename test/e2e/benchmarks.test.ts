@@ -2,6 +2,7 @@
 import { equal, ok } from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { test } from 'node:test';
+import { toolsMissing } from '../support/tools.ts';
 import { root, watch } from './support/run.ts';
 
 const runs: readonly (readonly [string, string, readonly string[]])[] = [
@@ -14,8 +15,12 @@ const runs: readonly (readonly [string, string, readonly string[]])[] = [
   ['codec', '', []],
 ];
 
+/** Those with a broker are fed by bench/tools/feed.c. */
+const noFeed = toolsMissing(['c']);
+
 for (const [name, broker, spreads] of runs) {
-  test(`the benchmark ${name} runs${broker === '' ? '' : ` with the broker ${broker}`} and loses nothing`, async () => {
+  const title = `the benchmark ${name} runs${broker === '' ? '' : ` with the broker ${broker}`} and loses nothing`;
+  test(title, { skip: broker === '' ? false : noFeed }, async () => {
     const words = ['bench/run.ts', name, '--smoke', '--json', ...(broker === '' ? [] : ['--broker', broker])];
     await using running = watch(
       spawn(process.execPath, words, {

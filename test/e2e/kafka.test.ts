@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { kafkaMissing, startKafka } from '../support/kafka.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { toolsMissing } from '../support/tools.ts';
 import { startFeed } from './support/feed.ts';
 import { root, tributary } from './support/run.ts';
 import { startWorker } from './support/worker.ts';
@@ -14,7 +15,7 @@ import { startWorker } from './support/worker.ts';
 const run = promisify(execFile);
 
 test('with a real Kafka: the same commands, and kcat reads what was written', {
-  skip: await kafkaMissing(),
+  skip: (await kafkaMissing()) || toolsMissing(['kcat'], 'KAFKA_REQUIRED'),
   timeout: 120_000,
 }, async () => {
   await using kafka = await startKafka();

@@ -1,5 +1,5 @@
 /** The series of a worker at work, against Prometheus' own check and against the documentation. */
-import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { deepEqual, equal, match } from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { tempFolder } from '../support/temp-folder.ts';
+import { toolsMissing } from '../support/tools.ts';
 import { WsServer } from '../support/ws-server.ts';
 import { root, until } from './support/run.ts';
 import { startWorker } from './support/worker.ts';
@@ -43,7 +44,7 @@ const connectors = (ws: string, sse: string): object => ({
 
 test('every series passes promtool, is documented, and every documented one is there', {
   timeout: 60_000,
-}, async () => {
+}, async (t) => {
   await using folder = await tempFolder('metrics');
   await using ws = await WsServer.start();
   await using sse = await shortStream();
@@ -56,9 +57,10 @@ test('every series passes promtool, is documented, and every documented one is t
   });
   const text = await read();
 
-  const checked = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
-  if (checked.error === undefined) deepEqual([checked.status, checked.stdout, checked.stderr], [0, '', '']);
-  else ok(process.env['CI'] === undefined, 'promtool is wanted (Debian: prometheus)');
+  await t.test('promtool finds nothing to say', { skip: toolsMissing(['promtool']) }, () => {
+    const checked = spawnSync('promtool', ['check', 'metrics'], { input: text, encoding: 'utf8' });
+    deepEqual([checked.status, checked.stdout, checked.stderr], [0, '', '']);
+  });
 
   const shown = new Set([...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name!));
   const { always, sometimes } = documented();

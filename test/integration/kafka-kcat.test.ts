@@ -9,9 +9,10 @@ import { compressionNames } from '../../src/record/codecs.ts';
 import { partitionForKey } from '../../src/record/partitioner.ts';
 import { header, keyed, readAll, text, topicName } from '../contract/broker/fixture.ts';
 import { kafkaMissing, startKafka } from '../support/kafka.ts';
+import { toolsMissing } from '../support/tools.ts';
 
 const run = promisify(execFile);
-const skip = (await kafkaMissing()) || (await kcatMissing());
+const skip = (await kafkaMissing()) || toolsMissing(['kcat'], 'KAFKA_REQUIRED');
 const kafka = skip === false ? await startKafka() : undefined;
 const broker = kafka === undefined ? undefined : await openKafkaBroker({ bootstrap: [kafka.bootstrap], codecs });
 after(async () => {
@@ -21,16 +22,6 @@ after(async () => {
     await kafka?.[Symbol.asyncDispose]();
   }
 });
-
-async function kcatMissing(): Promise<string | false> {
-  try {
-    await run('kcat', ['-V']);
-    return false;
-  } catch (error) {
-    if (process.env['KAFKA_REQUIRED'] === '1') throw error;
-    return 'kcat is not there (Debian: apt-get install kcat)';
-  }
-}
 
 function kcat(...args: readonly string[]) {
   return run('kcat', ['-b', kafka!.bootstrap, '-q', ...args]);

@@ -15,8 +15,9 @@ import { makeCertificates } from '../support/certificates.ts';
 import { freePorts } from '../support/free-ports.ts';
 import { kafkaMissing, startKafka } from '../support/kafka.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { toolsMissing } from '../support/tools.ts';
 
-const skip = await kafkaMissing();
+const skip = (await kafkaMissing()) || toolsMissing(['openssl']);
 const secret = 'canary-secret-77';
 const folder = await tempFolder('security');
 const [sasl, tls, saslTls, mutual, controller, plain] = (await freePorts(6)) as [

@@ -8,6 +8,7 @@ import { startHttpProxy, startSocksProxy } from '../support/proxies.ts';
 import { eventsOf, runSse } from '../support/sse-run.ts';
 import { type SseExchange, startSseServer } from '../support/sse-server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { toolsMissing } from '../support/tools.ts';
 
 const one = 'id: 1\ndata: one\n\n';
 
@@ -482,7 +483,9 @@ describe('ways to the server', () => {
     match((await behind.failure()).message, /Cannot connect to "127\.0\.0\.1": not a public address/);
     deepEqual(proxy.asked, []);
   });
-  test('TLS with a private authority, a client certificate, and none of them', async () => {
+  test('TLS with a private authority, a client certificate, and none of them', {
+    skip: toolsMissing(['openssl']),
+  }, async () => {
     await using folder = await tempFolder('sse-tls');
     const made = await makeCertificates(folder.path);
     const tls = { ...made.server, ca: made.ca, requestCert: true, rejectUnauthorized: true };

@@ -6,21 +6,23 @@ import type { TLSSocket, TlsOptions } from 'node:tls';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
 import { textsOf } from '../support/connector-context.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
+import { toolsMissing } from '../support/tools.ts';
 import { runSource } from '../support/websocket-run.ts';
 import { WsServer } from '../support/ws-server.ts';
 
+const skip = toolsMissing(['openssl']);
 let folder: TempFolder;
 let made: Certificates;
 before(async () => {
   folder = await tempFolder('websocket-tls');
-  made = await makeCertificates(folder.path);
+  if (skip === false) made = await makeCertificates(folder.path);
 });
 after(() => folder[Symbol.asyncDispose]());
 
 const start = (tls: TlsOptions) => WsServer.start({ tls, onOpen: (peer) => peer.text('over TLS') });
 const once = { 'websocket.reconnect.enabled': 'false' };
 
-describe('a server is trusted', () => {
+describe('a server is trusted', { skip }, () => {
   test('by an authority that is given as text or as a path', async () => {
     await using server = await start(made.server);
     for (const ca of [made.ca, made.caPath]) {
@@ -56,7 +58,7 @@ describe('a server is trusted', () => {
   });
 });
 
-describe('a server is not trusted', () => {
+describe('a server is not trusted', { skip }, () => {
   for (const [name, pair, changes, reason] of [
     ['by an unknown authority', 'server', {}, /unable to (verify|get)|self.signed/i],
     ['under another name', 'other', { ca: true }, /altnames|does not match/i],
@@ -81,7 +83,7 @@ describe('a server is not trusted', () => {
   });
 });
 
-describe('a client certificate', () => {
+describe('a client certificate', { skip }, () => {
   const demanding = () => start({ ...made.server, ca: made.ca, requestCert: true, rejectUnauthorized: true });
 
   test('opens the door, its key encrypted or not', async () => {
@@ -107,7 +109,7 @@ describe('a client certificate', () => {
   });
 });
 
-test('a certificate that is changed on disk counts from the next connection on', async () => {
+test('a certificate that is changed on disk counts from the next connection on', { skip }, async () => {
   const path = join(folder.path, 'rotating.pem');
   await copyFile(made.caPath, path);
   await using server = await WsServer.start({

@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { freePorts } from './free-ports.ts';
 import { tempFolder } from './temp-folder.ts';
 import { spawnTethered, type TetheredProcess } from './tethered.ts';
+import { toolsMissing } from './tools.ts';
 
 const run = promisify(execFile);
 const version = '4.1.0';
@@ -37,16 +38,16 @@ export async function ensureKafka(): Promise<void> {
   }
 }
 
-/**
- * Why tests with a real Kafka are skipped, or false. With KAFKA_REQUIRED=1 a Kafka that cannot be had is a failure.
- */
+/** Why tests with a real Kafka are skipped, or false. With KAFKA_REQUIRED=1 a Kafka that cannot be had is a failure. */
 export async function kafkaMissing(): Promise<string | false> {
+  // Once its jars are there, Maven has nothing more to do.
+  const missing = toolsMissing(existsSync(done) ? ['java'] : ['java', 'mvn'], 'KAFKA_REQUIRED');
+  if (missing !== false) return `No real Kafka here. ${missing}`;
   try {
-    await run('java', ['-version']);
     await ensureKafka();
     return false;
   } catch (error) {
-    const sentence = `No real Kafka here: Java 17 and Maven are wanted (${(error as Error).message.split('\n')[0]})`;
+    const sentence = `No real Kafka here, its jars cannot be had (${(error as Error).message.split('\n')[0]})`;
     if (process.env['KAFKA_REQUIRED'] === '1') throw new Error(sentence, { cause: error });
     return sentence;
   }

@@ -1,21 +1,15 @@
 /** nginx with nchan, Debian's packages: a server of event streams that no one here wrote. It keeps messages in memory. */
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { freePorts } from './free-ports.ts';
 import { spawnTethered, type TetheredProcess } from './tethered.ts';
-
-const binary = '/usr/sbin/nginx';
-const nchanModule = '/usr/lib/nginx/modules/ngx_nchan_module.so';
+import { nchanModule, nginxBinary, toolsMissing } from './tools.ts';
 
 /** Why tests with nchan are skipped, or false. With NCHAN_REQUIRED=1 an nchan that is not there is a failure. */
 export function nchanMissing(): string | false {
-  if (existsSync(binary) && existsSync(nchanModule)) return false;
-  const sentence = 'nginx with nchan is not there: install the packages nginx-light and libnginx-mod-nchan';
-  if (process.env['NCHAN_REQUIRED'] === '1') throw new Error(sentence);
-  return sentence;
+  return toolsMissing(['nchan'], 'NCHAN_REQUIRED');
 }
 
 export interface Nchan extends AsyncDisposable {
@@ -67,7 +61,7 @@ http {
   const nchan: Nchan = {
     url: `http://127.0.0.1:${port!}/stream`,
     async start() {
-      running = await spawnTethered(binary, ['-c', file, '-p', folder, '-e', join(folder, 'error.log')], {});
+      running = await spawnTethered(nginxBinary, ['-c', file, '-p', folder, '-e', join(folder, 'error.log')], {});
       while (!(await isListening(port!))) {
         if (running.hasExited()) throw new Error(`nginx has ended: ${running.output()}`);
         await new Promise((resolve) => setTimeout(resolve, 20));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { seeded, testSeed } from '../../../test/support/random.ts';
 import { tempFolder } from '../../../test/support/temp-folder.ts';
+import { toolsMissing } from '../../../test/support/tools.ts';
 import { isError } from '../../base/errors.ts';
 import { certificatesOf } from './pkcs12.ts';
 
@@ -16,19 +17,13 @@ const path = (name: string): string => join(folder.path, name);
 const openssl = (...args: readonly string[]): unknown =>
   execFileSync('openssl', args, { cwd: folder.path, stdio: 'pipe' });
 
-const skip = made() ? false : 'openssl is not there';
-
-function made(): boolean {
-  try {
-    for (const name of ['one', 'two']) {
-      const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', `${name}.key`];
-      openssl('req', '-x509', ...key, '-out', `${name}.pem`, '-days', '2', '-subj', `/CN=${name}`);
-    }
-    writeFileSync(path('both.pem'), readFileSync(path('one.pem'), 'utf8') + readFileSync(path('two.pem'), 'utf8'));
-    return true;
-  } catch {
-    return false;
+const skip = toolsMissing(['openssl']);
+if (skip === false) {
+  for (const name of ['one', 'two']) {
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', `${name}.key`];
+    openssl('req', '-x509', ...key, '-out', `${name}.pem`, '-days', '2', '-subj', `/CN=${name}`);
   }
+  writeFileSync(path('both.pem'), readFileSync(path('one.pem'), 'utf8') + readFileSync(path('two.pem'), 'utf8'));
 }
 
 /** A store with both certificates and without a key. */
