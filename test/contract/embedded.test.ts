@@ -3,6 +3,7 @@ import { codecs } from '../../src/app/codecs.ts';
 import { openEmbeddedBroker } from '../../src/broker/embedded/embedded.ts';
 import { openStallingBroker } from '../support/stalling-store.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { reopenableBroker } from './broker/fixture.ts';
 import { brokerContract } from './broker.ts';
 
 const folder = await tempFolder('contract');
@@ -15,6 +16,7 @@ after(async () => {
   }
 });
 let stallable = 0;
+let reopenable = 0;
 
 brokerContract(
   {
@@ -32,6 +34,10 @@ brokerContract(
           await opened.broker.close();
         },
       };
+    },
+    reopenable: () => {
+      const directory = `${folder.path}/reopened-${++reopenable}`;
+      return reopenableBroker(() => openEmbeddedBroker({ directory, codecs }));
     },
     answersAlone: ['clusterId', 'listTopics', 'describeTopic', 'offset, the last', 'partitionCount'],
   },

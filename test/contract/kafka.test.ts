@@ -4,6 +4,7 @@ import type { Broker } from '../../src/broker/broker.ts';
 import { openKafkaBroker } from '../../src/broker/kafka/kafka.ts';
 import { kafkaMissing } from '../support/kafka.ts';
 import { startProxiedKafka } from '../support/kafka-proxy.ts';
+import { reopenableBroker } from './broker/fixture.ts';
 import { brokerContract } from './broker.ts';
 
 const skip = await kafkaMissing();
@@ -47,6 +48,7 @@ brokerContract(
         },
       };
     },
+    reopenable: () => reopenableBroker(open),
     answersAlone: ['partitionCount'],
   },
   open,

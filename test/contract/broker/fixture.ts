@@ -12,6 +12,8 @@ export interface BrokerFixture {
   readonly maintenanceMs: number;
   /** A broker of the test's own, which can be cut off from where its records lie. */
   readonly stallable: () => Promise<StallableBroker>;
+  /** A broker of the test's own, which can be closed and opened again. */
+  readonly reopenable: () => Promise<ReopenableBroker>;
   /** Calls that are answered from memory, so that they need not wait for anybody. */
   readonly answersAlone: readonly string[];
 }
@@ -23,6 +25,27 @@ export interface StallableBroker extends AsyncDisposable {
   /** Nobody answers any more. What was asked waits. */
   stall(): void;
   resume(): void;
+}
+
+export interface ReopenableBroker extends AsyncDisposable {
+  /** Changes with each `reopen`. */
+  readonly broker: Broker;
+  /** Closes it, and opens what it has left behind: the files, or another connection to the same Kafka. */
+  reopen(): Promise<void>;
+}
+
+export async function reopenableBroker(open: () => Promise<Broker>): Promise<ReopenableBroker> {
+  let broker = await open();
+  return {
+    get broker() {
+      return broker;
+    },
+    async reopen() {
+      await broker.close();
+      broker = await open();
+    },
+    [Symbol.asyncDispose]: () => broker.close(),
+  };
 }
 
 let count = 0;

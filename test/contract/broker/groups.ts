@@ -5,7 +5,7 @@ import { type BrokerFixture, eventually, sendValues, take, text, topicName } fro
 
 const settleMs = 30_000;
 
-export function groupTests({ name, skip, broker: open }: BrokerFixture): void {
+export function groupTests({ name, skip, broker: open, reopenable }: BrokerFixture): void {
   const it = (what: string, run: () => Promise<void>): void => void test(`${name}: ${what}`, { skip }, run);
 
   it('members share the partitions, each owned once, and share anew when one joins or leaves', async () => {
@@ -55,6 +55,37 @@ export function groupTests({ name, skip, broker: open }: BrokerFixture): void {
     await broker.deleteGroup(groupId);
     deepEqual(await broker.committedOffsets(groupId), []);
     await rejects(broker.deleteGroup(groupId), { code: 'NOT_FOUND' });
+  });
+
+  it('what a group has committed survives a reopen of the broker, and a member goes on behind it', async () => {
+    await using own = await reopenable();
+    const topic = topicName('reopened');
+    await own.broker.createTopic({ name: topic, partitions: 2 });
+    const producer = await own.broker.producer();
+    for (const partition of [0, 1]) await sendValues(producer, topic, [`${partition}a`, `${partition}b`], partition);
+    const groupId = topicName('group');
+    const member = await own.broker.group({ groupId, topics: [topic], startAt: 'earliest' });
+    await take(member.records, 4);
+    await member.commit([{ topic, partition: 0, offset: 1 }]);
+    await member.commit([
+      { topic, partition: 0, offset: 2 },
+      { topic, partition: 1, offset: 1 },
+    ]);
+    await own.reopen();
+    const offsets = await own.broker.committedOffsets(groupId);
+    deepEqual(
+      [...offsets].sort((a, b) => a.partition - b.partition),
+      [
+        { topic, partition: 0, offset: 2 },
+        { topic, partition: 1, offset: 1 },
+      ],
+    );
+    const again = await own.broker.group({ groupId, topics: [topic], startAt: 'earliest' });
+    deepEqual((await take(again.records, 1)).map(text), ['1b']);
+    await again.close();
+    await own.broker.deleteGroup(groupId);
+    await own.reopen();
+    deepEqual(await own.broker.committedOffsets(groupId), []);
   });
 
   it('a member is told before partitions are taken away, and can still commit', async () => {
