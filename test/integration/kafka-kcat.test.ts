@@ -4,11 +4,19 @@ import { execFile } from 'node:child_process';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import { codecs } from '../../src/app/codecs.ts';
+import { systemClock } from '../../src/base/clock.ts';
 import { openKafkaBroker } from '../../src/broker/kafka/kafka.ts';
+import { Publisher } from '../../src/gateway/publisher.ts';
+import { TopicCatalog } from '../../src/gateway/topic-catalog.ts';
 import { compressionNames } from '../../src/record/codecs.ts';
 import { partitionForKey } from '../../src/record/partitioner.ts';
-import { header, keyed, readAll, text, topicName } from '../contract/broker/fixture.ts';
+import { noHeaders } from '../../src/record/record.ts';
+import { STRING } from '../../src/record/schema.ts';
+import { startSourceTask } from '../../src/worker/source-task.ts';
+import { eventually, header, keyed, readAll, text, topicName } from '../contract/broker/fixture.ts';
 import { kafkaMissing, startKafka } from '../support/kafka.ts';
+import { scriptedPartition, scriptedSource, textRecord } from '../support/scripted-source.ts';
+import { sourceTaskOptions } from '../support/source-task.ts';
 import { toolsMissing } from '../support/tools.ts';
 
 const run = promisify(execFile);
@@ -62,18 +70,88 @@ for (const compression of compressionNames) {
   });
 }
 
-test('a key goes where Java’s partitioner, as kcat knows it, would send it', { skip }, async () => {
-  const topic = topicName('partitions');
+/** Of all lengths modulo 4, which the hash treats differently, and not of ASCII alone. */
+const keys = Array.from({ length: 200 }, (_, i) => `${i % 3 === 0 ? 'schlüssel-€' : 'key-'}${i ** 3}`);
+
+async function keyedTopic(what: string): Promise<string> {
+  const topic = topicName(what);
   await broker!.createTopic({ name: topic, partitions: 7 });
-  const child = kcat('-P', '-t', topic, '-K', '|', '-X', 'partitioner=murmur2_random');
-  child.child.stdin!.end(Array.from({ length: 50 }, (_, i) => `key-${i}|x\n`).join(''));
-  await child;
-  const keys: string[] = [];
+  return topic;
+}
+
+/** Which partition each key of the topic lies in, sorted by key. */
+async function placesIn(topic: string): Promise<(readonly [string, number])[]> {
+  const places: (readonly [string, number])[] = [];
   for (let partition = 0; partition < 7; partition++) {
-    for (const { key } of await readAll(broker!, topic, { partition })) {
-      equal(partitionForKey(key!, 7), partition);
-      keys.push(key!.toString());
-    }
+    for (const { key } of await readAll(broker!, topic, { partition })) places.push([String(key), partition]);
   }
-  deepEqual(keys.sort(), Array.from({ length: 50 }, (_, i) => `key-${i}`).sort());
+  return places.sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+/** As kcat places them with Java's partitioner. */
+async function placesOfKcat(): Promise<(readonly [string, number])[]> {
+  const topic = await keyedTopic('placed-by-kcat');
+  const child = kcat('-P', '-t', topic, '-K', '|', '-X', 'partitioner=murmur2_random');
+  child.child.stdin!.end(keys.map((key) => `${key}|x\n`).join(''));
+  await child;
+  const places = await placesIn(topic);
+  deepEqual(places.map(([key]) => key).sort(), [...keys].sort());
+  equal(new Set(places.map(([, partition]) => partition)).size, 7);
+  return places;
+}
+
+test('a key goes where Java’s partitioner, as kcat knows it, sends it: partitionForKey', { skip }, async () => {
+  for (const [key, partition] of await placesOfKcat()) equal(partitionForKey(Buffer.from(key), 7), partition, key);
+});
+
+test('a key that a source’s task writes lies where kcat puts it', { skip }, async () => {
+  const topic = await keyedTopic('placed-by-task');
+  const connector = scriptedSource();
+  const { options } = await sourceTaskOptions(broker!, connector, topicName('offsets'), { config: { topic } });
+  const task = startSourceTask(options);
+  const [run] = await eventually(
+    async () => connector.runs,
+    ({ length }) => length === 1,
+    30_000,
+  );
+  for (const part of [keys.slice(0, 90), keys.slice(90)]) {
+    run!.giveBatch({
+      records: part.map((key) => ({ ...textRecord(topic, 'x'), key: Buffer.from(key), keySchema: STRING })),
+      partition: scriptedPartition,
+      offset: { sequence: 1 },
+      receivedAtMs: systemClock.monotonicMs(),
+    });
+  }
+  const places = await eventually(
+    () => placesIn(topic),
+    ({ length }) => length === keys.length,
+    30_000,
+  );
+  task.stop();
+  equal(await task.ended, true);
+  deepEqual(places, await placesOfKcat());
+});
+
+test('a key that is published through the gateway lies where kcat puts it', { skip }, async () => {
+  const topic = await keyedTopic('placed-by-gateway');
+  await using producer = await broker!.producer();
+  const publisher = new Publisher({
+    broker: broker!,
+    producer,
+    catalog: new TopicCatalog({ broker: broker!, onRetry() {} }),
+    clock: systemClock,
+    dedupe: { windowMs: 1000, entries: 10 },
+    onDuplicate() {},
+  });
+  const frame = { topic, partition: null, timestampMs: null, headers: noHeaders, mid: null, value: Buffer.from('x') };
+  const placed = await Promise.all(
+    keys.map((key) => publisher.publish({ ...frame, key: Buffer.from(key) }, null, noHeaders)),
+  );
+  const places = await placesIn(topic);
+  deepEqual(places, await placesOfKcat());
+  const told = keys.map((key, i) => [key, placed[i]!.partition] as const);
+  deepEqual(
+    told.sort(([a], [b]) => (a < b ? -1 : 1)),
+    places,
+  );
 });
