@@ -1,8 +1,10 @@
 import { deepEqual, equal, match } from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { TLSSocket, TlsOptions } from 'node:tls';
+import { promisify } from 'node:util';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
 import { textsOf } from '../support/connector-context.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
@@ -11,6 +13,8 @@ import { runSource } from '../support/websocket-run.ts';
 import { WsServer } from '../support/ws-server.ts';
 
 const skip = toolsMissing(['openssl']);
+const run = promisify(execFile);
+
 let folder: TempFolder;
 let made: Certificates;
 before(async () => {
@@ -80,6 +84,48 @@ describe('a server is not trusted', { skip }, () => {
     await using run = runSource(server.url, { 'websocket.tls.ca': made.ca, 'websocket.reconnect.max.attempts': '1' });
     await run.failure();
     equal(run.metric('reconnects_total', { reason: 'tls_failed' }), 1);
+  });
+});
+
+describe('the certificates of the system', { skip }, () => {
+  /** Runs the connector in a process of its own, since they are read once a process. Its last line tells how it went. */
+  const connectIn = async (url: string, env: NodeJS.ProcessEnv, flags: readonly string[] = []): Promise<string> => {
+    const child = join(import.meta.dirname, '../support/websocket-child.ts');
+    const { stdout } = await run(process.execPath, [...flags, child, url], {
+      env: { PATH: process.env['PATH'], ...env },
+      timeout: 60_000,
+    });
+    return stdout.trim();
+  };
+  const none = { SSL_CERT_FILE: '/dev/null', SSL_CERT_DIR: '/dev/null' };
+
+  test('are trusted beside those of Node.js, without a switch', async () => {
+    await using server = await start(made.server);
+    equal(await connectIn(server.url, { ...none, SSL_CERT_FILE: made.caPath }), 'message: over TLS');
+  });
+
+  test('do not hold the authority: the server is refused, and trusted by NODE_EXTRA_CA_CERTS', async () => {
+    await using server = await start(made.server);
+    match(await connectIn(server.url, none), /^failure: .*: TLS: .*(unable to (verify|get)|self.signed)/i);
+    equal(server.requests.length, 0);
+    equal(await connectIn(server.url, { ...none, NODE_EXTRA_CA_CERTS: made.caPath }), 'message: over TLS');
+  });
+
+  test('make no exception for a server under another name', async () => {
+    await using server = await start(made.other);
+    match(await connectIn(server.url, { ...none, SSL_CERT_FILE: made.caPath }), /^failure: .*: TLS: .*altnames/i);
+  });
+
+  test('are trusted under --use-system-ca and --use-bundled-ca alike', async () => {
+    await using server = await start(made.server);
+    for (const flag of ['--use-system-ca', '--use-bundled-ca'])
+      equal(await connectIn(server.url, { ...none, SSL_CERT_FILE: made.caPath }, [flag]), 'message: over TLS');
+  });
+
+  test('are not asked where an authority is given', async () => {
+    await using server = await start(made.server);
+    const env = { ...none, SSL_CERT_FILE: made.caPath, WEBSOCKET_TLS_CA: made.server.cert };
+    match(await connectIn(server.url, env), /^failure: .*: TLS: /);
   });
 });
 
