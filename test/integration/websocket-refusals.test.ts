@@ -2,11 +2,22 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, test } from 'node:test';
-import { textsOf } from '../support/connector-context.ts';
+import { type ConnectorRun, textsOf } from '../support/connector-context.ts';
 import { runSource } from '../support/websocket-run.ts';
 import { type Answer, WsServer } from '../support/ws-server.ts';
 
 const upgrade: Answer = { kind: 'upgrade' };
+
+const busyMs = 400;
+/** Two clocks are compared: the one of timers counts whole milliseconds. */
+const clockGrainMs = 2;
+
+/** The wait that was announced is the one wanted, and the server saw nothing before its end. */
+function checkWait(run: ConnectorRun, attempts: readonly number[], waitMs: number): void {
+  equal(run.events('reconnect_scheduled')[0]?.fields['backoff_ms'], waitMs);
+  const [first, second] = attempts as [number, number];
+  ok(second - first >= waitMs - clockGrainMs, `the second attempt came after ${second - first} ms`);
+}
 
 describe('close codes', () => {
   for (const code of [1008, 4401, 4403]) {
@@ -42,6 +53,35 @@ describe('close codes', () => {
       equal((await server.peer(0)).closeFrame?.code, code);
       equal(run.metric('reconnects_total', { reason: label }), 1);
       equal(server.mostOpenSockets, 1);
+    });
+  }
+
+  for (const [code, waitMs] of [
+    [1001, 20],
+    [1012, busyMs],
+    [1013, busyMs],
+  ] as const) {
+    test(`${code} waits ${waitMs} ms before the next attempt`, async () => {
+      const attempts: number[] = [];
+      let closedAt = 0;
+      await using server = await WsServer.start({
+        answer() {
+          attempts.push(performance.now());
+          return upgrade;
+        },
+        onOpen(peer) {
+          if (peer.request.number > 0) return peer.text('back');
+          closedAt = performance.now();
+          peer.close(code, 'later');
+        },
+      });
+      await using run = runSource(server.url, { 'websocket.reconnect.busy.ms': String(busyMs) });
+      await run.take(1);
+      checkWait(run, [closedAt, attempts[1]!], waitMs);
+      ok(
+        run.statuses.some((status) => status?.includes(`in ${(waitMs / 1000).toFixed(1)} s`)),
+        String(run.statuses),
+      );
     });
   }
 
@@ -114,16 +154,45 @@ describe('answers to the upgrade', () => {
     });
   }
 
-  test('Retry-After is obeyed', async () => {
+  /** The least wait after a busy server is 400 ms here, and the backoff without one 20 ms. */
+  for (const [status, header, waitMs] of [
+    [429, '1', 1000],
+    [503, '1', 1000],
+    [503, undefined, busyMs],
+    [503, 'soon', busyMs],
+    [500, '1', 20],
+  ] as const) {
+    test(`${status} with Retry-After ${header ?? 'missing'} waits ${waitMs} ms before the next attempt`, async () => {
+      const attempts: number[] = [];
+      await using server = await WsServer.start({
+        answer({ number }) {
+          attempts.push(performance.now());
+          if (number > 0) return upgrade;
+          return { kind: 'refuse', status, headers: header === undefined ? [] : [`Retry-After: ${header}`] };
+        },
+        onOpen: (peer) => peer.text('in'),
+      });
+      await using run = runSource(server.url, { 'websocket.reconnect.busy.ms': String(busyMs) });
+      await run.take(1);
+      checkWait(run, attempts, waitMs);
+    });
+  }
+
+  test('Retry-After with a date waits until then', async () => {
+    const attempts: number[] = [];
+    const dateMs = Math.ceil(Date.now() / 1000 + 1) * 1000;
     await using server = await WsServer.start({
-      answer: ({ number }) => (number === 0 ? { kind: 'refuse', status: 429, headers: ['Retry-After: 1'] } : upgrade),
+      answer({ number }) {
+        attempts.push(Date.now());
+        const headers = [`Retry-After: ${new Date(dateMs).toUTCString()}`];
+        return number > 0 ? upgrade : { kind: 'refuse', status: 503, headers };
+      },
       onOpen: (peer) => peer.text('in'),
     });
-    await using run = runSource(server.url);
-    const before = performance.now();
+    await using run = runSource(server.url, { 'websocket.reconnect.busy.ms': '1' });
     await run.take(1);
-    ok(performance.now() - before >= 1000);
-    equal(run.events('reconnect_scheduled')[0]?.fields['backoff_ms'], 1000);
+    ok(attempts[1]! >= dateMs - clockGrainMs, `${dateMs - attempts[1]!} ms too early`);
+    ok(Number(run.events('reconnect_scheduled')[0]?.fields['backoff_ms']) <= dateMs - attempts[0]! + clockGrainMs);
   });
 
   for (const [name, answer] of [
