@@ -4,6 +4,9 @@ import { masked, maskedValue, secretTexts, unmasked } from './secrets.ts';
 
 const passwords = new Set(['token']);
 
+const sql = (options: string): string =>
+  `CREATE STREAM S (token STRING, n LONG) WITH (type = 'source', ${options});\nSELECT * FROM S WHERE token = 'USDC';`;
+
 const shown: readonly (readonly [key: string, value: string, shown: string])[] = [
   ['token', 'abc', '******'],
   ['token', `\${env:TOKEN}`, `\${env:TOKEN}`],
@@ -37,6 +40,29 @@ const shown: readonly (readonly [key: string, value: string, shown: string])[] =
   ['websocket.key.pointer', '/token', '/token'],
   ['http.basic.auth', 'true', 'true'],
   ['kafka.topic', 'tokens', 'tokens'],
+  ['sql.text', sql("websocket.auth.token = 'abc'"), sql("websocket.auth.token = '******'")],
+  ['sql.text', sql(`"Websocket.Auth.Token"='a''b, c'`), sql(`"Websocket.Auth.Token"='******'`)],
+  ['sql.text', sql(`x = 1, websocket."auth" . token = "abc"`), sql(`x = 1, websocket."auth" . token = "******"`)],
+  ['sql.text', sql(`'websocket.auth.token' = abc, y = 2`), sql(`'websocket.auth.token' = ******, y = 2`)],
+  ['sql.text', sql("websocket.headers = 'X-A:1,X-Api-Key:abc'"), sql("websocket.headers = 'X-A:1,X-Api-Key:******'")],
+  ['sql.text', sql(`"sse.headers.Authorization"='Bearer abc'`), sql(`"sse.headers.Authorization"='******'`)],
+  ['sql.text', sql("sse.oauth2.client.secret='abc'"), sql("sse.oauth2.client.secret='******'")],
+  ['sql.text', sql("websocket.url='wss://m:pw@h/?token=abc'"), sql("websocket.url='wss://m:******@h/?token=******'")],
+  ['sql.text', sql(`m = '{"token":"abc","op":"x"}'`), sql(`m = '{"token":"******","op":"x"}'`)],
+  ['sql.text', sql(`a.token = '\${env:TOKEN}'`), sql(`a.token = '\${env:TOKEN}'`)],
+  ['sql.text', sql("a.token 'abc' b = 'x' c.token = 'def'"), sql("a.token '******' b = 'x' c.token = '******'")],
+  ['sql.text', sql("a.token : 'abc'"), sql("a.token : '******'")],
+  [
+    'sql.text',
+    sql("-- isn't a.token = 'abc'\n b.token = 'def'"),
+    sql("-- isn't a.token = '******'\n b.token = '******'"),
+  ],
+  ['sql.text', sql("a = 1 /* b.token = 'abc', */"), sql("a = 1 /* b.token = '******', */")],
+  ['sql.text', "-- WITH (\n-- a.token='abc')\nSELECT 1", "-- WITH (\n-- a.token='******')\nSELECT 1"],
+  ['sql.text', '-- "a.token"=abc, b', '-- "a.token"=******, b'],
+  ['sql.text', "-- a.token='abc", "-- a.token='******"],
+  ['sql.text', "CREATE STREAM S (a LONG) WITH (a.token = 'abc", "CREATE STREAM S (a LONG) WITH (a.token = '******"],
+  ['sql.text', "SELECT token FROM S WHERE token = 'abc'", "SELECT token FROM S WHERE token = 'abc'"],
 ];
 
 for (const [key, value, wanted] of shown) {
@@ -54,6 +80,8 @@ const before = {
   token: 'secret-1',
   'websocket.url': 'wss://me:secret-2@host/?token=secret-3&api_key=secret-4',
   'websocket.headers': 'Authorization:secret-5,X-A:1',
+  'sql.text':
+    "CREATE STREAM S (a LONG) WITH (a.token='it''s-7'); CREATE TABLE T (a LONG) WITH (a.token='secret-8', b='c');",
 };
 
 const edited: readonly (readonly [what: string, key: string, sent: string, kept: string | undefined])[] = [
@@ -75,6 +103,13 @@ const edited: readonly (readonly [what: string, key: string, sent: string, kept:
     'wss://me:new@host/?token=******',
     'wss://me:new@host/?token=secret-3',
   ],
+  [
+    'an option of SQL, streams in another order',
+    'sql.text',
+    "CREATE TABLE T (a LONG) WITH (a.token='******'); CREATE STREAM s (a LONG) WITH (b=1, a.token = '******')",
+    "CREATE TABLE T (a LONG) WITH (a.token='secret-8'); CREATE STREAM s (a LONG) WITH (b=1, a.token = 'it''s-7')",
+  ],
+  ['an option of SQL of another stream', 'sql.text', "CREATE STREAM U (a LONG) WITH (a.token='******')", undefined],
   ['a header added', 'websocket.headers', 'X-B:2,authorization:******', 'X-B:2,authorization:secret-5'],
   ['a parameter that was not there', 'websocket.url', 'wss://host/?password=******', undefined],
   ['a password that is kept, with blanks', 'token', ' ****** ', 'secret-1'],
@@ -100,6 +135,9 @@ test('texts to look for: whole values, parts, and how they look out of a URL', (
     [
       'Bearer secret-6',
       'a%2Fb%40c',
+      "it''s-7",
+      "it's-7",
+      'secret-8',
       'a/b@c',
       'secret-1',
       'secret-2',

@@ -1,9 +1,10 @@
 /**
  * Where secrets stand in a configuration: whole values of password options and of keys whose names say so, and parts of
- * other values: user and token of a URL, header values, members of a JSON message. What shows a configuration hides them,
- * and what logs looks for their texts.
+ * other values: user and token of a URL, header values, members of a JSON message, options in a text of SQL. What shows a
+ * configuration hides them, and what logs looks for their texts.
  */
 import type { RawConfig } from './raw.ts';
+import { sqlOptions } from './sql-options.ts';
 
 export const mask = '******';
 
@@ -24,13 +25,19 @@ const secretName =
 const secretKey =
   /(pass(word|wd|phrase)|secret|credentials?|jaas\.config|user\.info|api[-_.]?key|access[-_.]?key|token|authori[sz]ation|cookie)$/i;
 const headerKey = /(^|\.)headers?\.([\w-]+)$/i;
+const sqlKey = /^sql\.text$/;
 const headerListKey = /(^|\.)headers$/i;
 
 /** Parts of a value that nobody may see, in order and apart from each other. `isPassword`: the option says so. */
 export function secretSpans(key: string, value: string, isPassword: boolean): readonly SecretSpan[] {
   if (value.trim() === '' || reference.test(value)) return [];
   if (isPassword || isSecretKey(key, value)) return [{ start: 0, end: value.length, label: 'value' }];
-  const spans = [...urlSpans(value), ...(headerListKey.test(key) ? headerSpans(value) : memberSpans(value))];
+  const inOptions = sqlKey.test(key) ? sqlSpans(value) : [];
+  const spans = [
+    ...inOptions,
+    ...urlSpans(value),
+    ...(headerListKey.test(key) ? headerSpans(value) : memberSpans(value)),
+  ];
   return apart(spans).filter(({ start, end }) => !reference.test(value.slice(start, end)));
 }
 
@@ -79,7 +86,12 @@ export function unmasked(
 /** Texts of a configuration whose references are resolved that must be seen nowhere. */
 export function secretTexts(config: RawConfig, passwordKeys: ReadonlySet<string>): readonly string[] {
   return Object.entries(config).flatMap(([key, value]) =>
-    secretSpans(key, value, passwordKeys.has(key)).flatMap(({ start, end }) => forms(value.slice(start, end).trim())),
+    secretSpans(key, value, passwordKeys.has(key)).flatMap(({ start, end }) => {
+      const text = value.slice(start, end);
+      // Of SQL both as it is written and as the connector has it.
+      const texts = sqlKey.test(key) && text.includes("''") ? [text, text.replaceAll("''", "'")] : [text];
+      return texts.flatMap((each) => forms(each.trim()));
+    }),
   );
 }
 
@@ -129,6 +141,19 @@ function urlSpans(value: string): SecretSpan[] {
     if (secretName.test(name)) spans.push({ start: end - text.length, end, label: count(`parameter ${name}`) });
   }
   return spans;
+}
+
+/** Secrets of a stream are its own: a mask behind another stream's name does not bring them back. */
+function sqlSpans(value: string): SecretSpan[] {
+  const count = counter();
+  return sqlOptions(value).flatMap(({ stream, key, start, end }) => {
+    const of = count(`${stream} ${key.toLowerCase()}`);
+    return secretSpans(key, value.slice(start, end), false).map((span) => ({
+      start: start + span.start,
+      end: start + span.end,
+      label: `${of} ${span.label}`,
+    }));
+  });
 }
 
 /** `name:value,name:value` */
