@@ -47,6 +47,7 @@ async function setup(config: RawConfig, transform?: (value: string) => string | 
           metrics,
           cutLetters: { value: 0 },
           ensure: async () => {},
+          redact: (text) => text.replaceAll('canary', '******'),
           signal: new AbortController().signal,
         });
   const stop = new AbortController();
@@ -152,6 +153,18 @@ test('its headers tell in the names of Kafka Connect what failed, where they are
     '__connect.errors.exception.class.name': 'org.apache.kafka.connect.errors.DataException',
     '__connect.errors.exception.message': 'no b (transform "e")',
   });
+});
+
+test('its headers tell no secret: a topic has more readers than a status', async () => {
+  const config = { ...withLetters, 'errors.deadletterqueue.context.headers.enable': 'true' };
+  const { prepare } = await setup(config, () => {
+    throw new Error('refused canary');
+  });
+  const { letters } = await prepare('b');
+  const headers = new Map(letters[0]!.headers.map(({ key, value }) => [key, String(value)]));
+  equal(headers.get('__connect.errors.exception.message'), 'refused ****** (transform "e")');
+  match(headers.get('__connect.errors.exception.stacktrace')!, /^TributaryError: refused \*{6}/);
+  equal([...headers.values()].join().includes('canary'), false);
 });
 
 test('a record that no batch can hold becomes a dead letter with its beginning and its size', async () => {

@@ -62,6 +62,7 @@ async function runOver(
     offsets,
     ensureTopic: async () => {},
     ensureDeadLetters: async () => {},
+    redact: (text) => text,
     errors: errorPolicyOf(config),
     offsetFlushIntervalMs: 60_000,
     offsetFlushTimeoutMs: 5_000,

@@ -277,7 +277,8 @@ export class ConnectorRunner {
     }
     const producer = { ...options.producer, ...connectorProducer(config).options };
     const ensureDeadLetters = (target: DeadLetterTopic): Promise<void> => ensureDeadLetterTopic(broker, target, log);
-    const both = { ...common, errors, producer, ensureDeadLetters };
+    const redact = options.redact ?? same;
+    const both = { ...common, errors, producer, ensureDeadLetters, redact };
     if (connector.kind === 'sink') return () => startSinkTask({ ...both, connector, commitIntervalMs: flushMs });
     const creation = options.topicCreation ?? { autoCreate: true, partitions: 1 };
     const groups = topicGroups(config);

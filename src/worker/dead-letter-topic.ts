@@ -27,6 +27,8 @@ export interface DeadLettersOptions {
   readonly cutLetters: Counter;
   /** Makes the topic where it is missing. */
   readonly ensure: (target: DeadLetterTopic) => Promise<void>;
+  /** Takes known secrets out of what errors say. */
+  readonly redact: (text: string) => string;
   readonly signal: AbortSignal;
 }
 
@@ -46,9 +48,9 @@ export class DeadLetters {
   }
 
   private constructor(options: DeadLettersOptions, partitions: number, limit: number) {
-    const { connector, task, target } = options;
+    const { connector, task, target, redact } = options;
     this.#options = options;
-    this.#context = { connector, task, withHeaders: target.withHeaders };
+    this.#context = { connector, task, withHeaders: target.withHeaders, redact };
     this.#partitions = partitions;
     this.#limit = limit;
   }

@@ -19,6 +19,8 @@ export interface SinkFailuresOptions {
   readonly metrics: ErrorMetrics;
   readonly cutLetters: Counter;
   readonly ensureDeadLetters: (target: DeadLetterTopic) => Promise<void>;
+  /** Takes known secrets out of what dead letters say. */
+  readonly redact: (text: string) => string;
   readonly signal: AbortSignal;
 }
 
@@ -37,7 +39,7 @@ export class SinkFailures {
   rejected = 0;
 
   static async open(options: SinkFailuresOptions): Promise<SinkFailures> {
-    const { broker, failures, connector, task, metrics, cutLetters, ensureDeadLetters, signal } = options;
+    const { broker, failures, connector, task, metrics, cutLetters, ensureDeadLetters, redact, signal } = options;
     const { tolerance, deadLetters: target } = failures.policy;
     if (target === undefined || tolerance === 'none') return new SinkFailures(options, undefined);
     const maxBatchBytes = options.producer.maxBatchBytes ?? 1_000_000;
@@ -50,6 +52,7 @@ export class SinkFailures {
       metrics,
       cutLetters,
       ensure: ensureDeadLetters,
+      redact,
       signal,
     });
     const producer = await broker.producer({

@@ -50,6 +50,7 @@ async function setup(config: RawConfig = { topics: 't' }) {
       errors: errorPolicyOf(config),
       producer: {},
       ensureDeadLetters: async () => {},
+      redact: (text) => text,
       metrics: new MetricRegistry().root(),
       log: silentLog,
       clock: systemClock,

@@ -27,6 +27,8 @@ export interface SinkTaskOptions {
   /** For dead letters. */
   readonly producer: ProducerOptions;
   readonly ensureDeadLetters: (target: DeadLetterTopic) => Promise<void>;
+  /** Takes known secrets out of what dead letters say. */
+  readonly redact: (text: string) => string;
   readonly metrics: Metrics;
   readonly log: Log;
   readonly clock: Clock;
@@ -95,6 +97,7 @@ class Run {
       metrics: this.#errors,
       cutLetters: metrics.counter(cutLettersName, cutLettersHelp),
       ensureDeadLetters: this.#options.ensureDeadLetters,
+      redact: this.#options.redact,
       signal: this.#stop,
     });
   }

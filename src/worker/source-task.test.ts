@@ -42,6 +42,7 @@ async function setup(change: Partial<SourceTaskOptions> = {}) {
     offsets,
     ensureTopic: async () => {},
     ensureDeadLetters: async () => {},
+    redact: (text) => text,
     errors: errorPolicyOf({}),
     offsetFlushIntervalMs: 60_000,
     offsetFlushTimeoutMs: 5_000,

@@ -44,6 +44,8 @@ export interface SourceTaskOptions {
   readonly ensureTopic: (topic: string) => Promise<void>;
   /** Makes the dead-letter topic where it is missing. */
   readonly ensureDeadLetters: (target: DeadLetterTopic) => Promise<void>;
+  /** Takes known secrets out of what dead letters say. */
+  readonly redact: (text: string) => string;
   /** Told of the topic of each send that is stored: it must be cheap. */
   readonly onTopic?: (topic: string) => void;
   readonly errors: ErrorPolicy;
@@ -195,7 +197,7 @@ class Run {
   }
 
   #openDeadLetters(target: DeadLetterTopic): Promise<DeadLetters> {
-    const { broker, name, task, ensureDeadLetters } = this.#options;
+    const { broker, name, task, ensureDeadLetters, redact } = this.#options;
     return DeadLetters.open({
       broker,
       target,
@@ -205,6 +207,7 @@ class Run {
       metrics: this.#metrics.errors,
       cutLetters: this.#metrics.cutLetters,
       ensure: ensureDeadLetters,
+      redact,
       signal: this.#stop,
     });
   }

@@ -36,6 +36,7 @@ export async function sourceTaskOptions(
     offsets: offsetTable(table),
     ensureTopic: async () => {},
     ensureDeadLetters: async () => {},
+    redact: (text) => text,
     errors: errorPolicyOf({}),
     offsetFlushIntervalMs: 60_000,
     offsetFlushTimeoutMs: 5_000,
