@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { deepEqual, equal, match, notEqual, ok } from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { WebSocket } from 'ws';
@@ -75,3 +75,13 @@ for (const [text, message] of refused) {
     socket.terminate();
   });
 }
+
+test('the exchange takes the port that it is told, and any free one where that is taken', async () => {
+  await using first = await startDemoExchange(options);
+  const port = Number(new URL(first.url).port);
+  await using second = await startDemoExchange({ ...options, port });
+  notEqual(second.url, first.url);
+  await first[Symbol.asyncDispose]();
+  await using third = await startDemoExchange({ ...options, port });
+  equal(third.url, first.url);
+});

@@ -17,6 +17,8 @@ export interface DemoExchangeOptions {
   readonly random: Random;
   /** Trades a second over all symbols, on average. */
   readonly tradesPerSecond: number;
+  /** Where this one is taken, any that is free. Default: any. */
+  readonly port?: number;
 }
 
 export interface Trade {
@@ -38,9 +40,9 @@ export async function startDemoExchange({
   clock,
   random,
   tradesPerSecond,
+  port: wanted = 0,
 }: DemoExchangeOptions): Promise<DemoExchange> {
-  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, maxPayload: 64 * 1024, perMessageDeflate: false });
-  await once(server, 'listening');
+  const server = await listenAt(wanted);
   const subscriptions = new Map<WebSocket, ReadonlySet<string>>();
   server.on('connection', (socket) => {
     socket.on('error', () => socket.terminate()); // a client's mistake ends its own connection
@@ -66,6 +68,18 @@ export async function startDemoExchange({
       await once(server, 'close');
     },
   };
+}
+
+/** On the wanted port, if nobody else has it. */
+async function listenAt(port: number): Promise<WebSocketServer> {
+  const server = new WebSocketServer({ host: '127.0.0.1', port, maxPayload: 64 * 1024, perMessageDeflate: false });
+  try {
+    await once(server, 'listening');
+    return server;
+  } catch (error) {
+    if (port === 0) throw error;
+    return listenAt(0);
+  }
 }
 
 function publish(trade: Trade, subscriptions: ReadonlyMap<WebSocket, ReadonlySet<string>>): void {

@@ -1,5 +1,5 @@
 /** What `start --demo` brings: an exchange's trades in one topic, and an application that makes prices of them in another. */
-import { isError } from '../base/errors.ts';
+import { isError, TributaryError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { NamedConnector } from './config/app-config.ts';
 
@@ -8,6 +8,23 @@ const vwap = 'vwap';
 
 /** Connectors and topics alike. */
 export const demoNames: readonly string[] = [trades, vwap];
+
+/**
+ * The exchange's own, the same at each start: its URL is the source partition that a second start goes on with. Another one
+ * is TRIBUTARY_DEMO_PORT.
+ */
+export function demoPort(env: NodeJS.ProcessEnv): number {
+  const given = env['TRIBUTARY_DEMO_PORT'];
+  if (given === undefined) return 18_084;
+  if (/^\d{1,5}$/.test(given) && Number(given) <= 65_535) return Number(given);
+  throw new TributaryError('USAGE', `Cannot use TRIBUTARY_DEMO_PORT "${given}": must be a port, 0 to 65535`);
+}
+
+/**
+ * Log of the task that follows the exchange. It warns at each second start that what was sent meanwhile is not there; this
+ * exchange sends only while somebody listens, and the live line counts reconnects.
+ */
+export const demoFeedLog = `io.conduktor.connect.websocket.WebSocketSourceTask.${trades}`;
 
 const retentionBytes = 1024 ** 3;
 

@@ -14,7 +14,13 @@ import { pluginsOfYaml } from './plugin-paths.ts';
 
 export interface DryRunResult {
   readonly connector: string;
-  readonly result: ProbeResult;
+  readonly result: ProbeResult | NotTried;
+}
+
+/** Its class has no way to try it without running it. Nothing is known against it. */
+export interface NotTried {
+  readonly ok: undefined;
+  readonly reason: string;
 }
 
 /** One after the other, in the order of the files: what each says belongs together. CONFIG_INVALID before any is opened. */
@@ -54,10 +60,10 @@ async function probe(
   connectors: readonly Connector[],
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
-): Promise<ProbeResult> {
+): Promise<ProbeResult | NotTried> {
   const connector = findConnector(connectors, config['connector.class']!);
   if (connector.kind !== 'source' || connector.probe === undefined) {
-    return { ok: false, reason: `connectors of class "${connector.name}" cannot be tried without running them` };
+    return { ok: undefined, reason: `connectors of class "${connector.name}" cannot be tried without running them` };
   }
   const secrets = new KnownSecrets();
   const onResolved = (key: string, value: string): void => secrets.resolved(key, value);

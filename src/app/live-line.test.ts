@@ -20,6 +20,19 @@ test('the line shows totals over all tasks and the rate since the last one', () 
   );
 });
 
+test('an event stream counts as a feed does: what waits, and its reconnects', () => {
+  const metrics = new MetricRegistry();
+  const view = metrics.root().child({ connector: 'stream' });
+  view.gauge('tributary_sse_queue_size', '', () => 7);
+  view.gauge('tributary_websocket_lag_messages', '', () => 1);
+  view.counter('tributary_sse_reconnects_total', '', { reason: 'ended' }).value = 2;
+  view.counter('tributary_sse_reconnects_total', '', { reason: 'refused' }).value = 1;
+  view.counter('tributary_websocket_reconnects_total', '').value = 1;
+  const { lag, reconnects } = readCounts(metrics, 0);
+  equal(lag, 8);
+  equal(reconnects, 4);
+});
+
 test('before anything has come all is zero', () => {
   const counts = readCounts(new MetricRegistry(), 0);
   equal(liveLine(counts, counts), '0 messages · 0 B · 0/s · lag 0 · 0 reconnects');

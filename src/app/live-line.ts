@@ -10,20 +10,26 @@ export interface Counts {
   readonly reconnects: number;
 }
 
+/** Of each kind of source. */
+const waiting = ['tributary_websocket_lag_messages', 'tributary_sse_queue_size'];
+const reconnects = ['tributary_websocket_reconnects_total', 'tributary_sse_reconnects_total'];
+
 export function readCounts(metrics: MetricRegistry, atMs: number): Counts {
-  const sum = (name: string): number => {
-    const family = metrics.families.get(name);
+  const sum = (...names: readonly string[]): number => {
     let total = 0;
-    if (family?.kind === 'counter') for (const { counter } of family.series.values()) total += counter.value;
-    if (family?.kind === 'gauge') for (const { read } of family.series.values()) total += read();
+    for (const name of names) {
+      const family = metrics.families.get(name);
+      if (family?.kind === 'counter') for (const { counter } of family.series.values()) total += counter.value;
+      if (family?.kind === 'gauge') for (const { read } of family.series.values()) total += read();
+    }
     return total;
   };
   return {
     atMs,
     written: sum('kafka_connect_source_task_source_record_write_total'),
     bytes: sum('tributary_source_bytes_total'),
-    lag: sum('tributary_websocket_lag_messages') + sum('kafka_connect_source_task_source_record_active_count'),
-    reconnects: sum('tributary_websocket_reconnects_total'),
+    lag: sum(...waiting) + sum('kafka_connect_source_task_source_record_active_count'),
+    reconnects: sum(...reconnects),
   };
 }
 

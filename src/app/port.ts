@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { TributaryError } from '../base/errors.ts';
+import { listenError } from '../base/listen-error.ts';
 import type { ListenAddress } from './config/options.ts';
 
 /**
@@ -13,32 +13,10 @@ export async function freeAddress({ host, port }: ListenAddress, option: string)
   try {
     await once(server, 'listening');
   } catch (error) {
-    throw listenError(error, { host, port }, option);
+    throw listenError(error, host, port, option);
   }
   const found = (server.address() as AddressInfo).port;
   server.close();
   await once(server, 'close');
   return { host, port: found };
-}
-
-/** One clear sentence out of what listening failed with; the words are those of rest/listen.ts. */
-function listenError(error: unknown, { host, port }: ListenAddress, option: string): unknown {
-  const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'EADDRINUSE':
-      return new TributaryError(
-        'ADDRESS_IN_USE',
-        `Cannot listen on ${address}: port ${port} is in use by another program. Choose another one with ${option}`,
-      );
-    case 'EACCES':
-      return new TributaryError('USAGE', `Cannot listen on ${address}: this user may not. Change it with ${option}`);
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new TributaryError(
-        'USAGE',
-        `Cannot listen on ${address}: this machine has no such address. Change it with ${option}`,
-      );
-    default:
-      return error;
-  }
 }

@@ -12,7 +12,7 @@ import { readKafkaWebsocketFiles } from './config/kafka-websocket-files.ts';
 import { accepted, type ConnectFiles, type Loaded, loadConnect, loadYaml } from './config/load-config.ts';
 import type { ConfigProblem } from './config/problem.ts';
 import { watchCrashes } from './crashes.ts';
-import { demoNames } from './demo.ts';
+import { demoFeedLog, demoNames } from './demo.ts';
 import { KnownSecrets } from './known-secrets.ts';
 import { pluginsOfWorkerFile, pluginsOfYaml } from './plugin-paths.ts';
 import { loadPlugins, type Plugins } from './plugins.ts';
@@ -55,7 +55,7 @@ export async function startFromYaml(options: StartOptions, io: Io): Promise<numb
   const quiet = demo && loaded.config !== undefined && !saysLogLevel(options, io.env);
   return run(
     quiet ? { ...loaded, config: { ...loaded.config!, logLevel: 'warn' } } : loaded,
-    demo,
+    quiet ? 'quiet' : demo,
     io,
     secrets,
     plugins,
@@ -117,7 +117,7 @@ const closeMs = 1000;
 
 export async function run(
   loaded: Loaded<AppConfig>,
-  demo: boolean,
+  demo: boolean | 'quiet',
   io: Io,
   secrets: KnownSecrets = new KnownSecrets(),
   plugins?: Plugins,
@@ -128,6 +128,7 @@ export async function run(
   // On one and the same terminal the log and the live line take turns.
   const output = terminal.isTTY && io.stderr.isTTY ? { write: terminal.write, isTTY: true } : io.stderr;
   const loggers = new Loggers(config.logLevel.toUpperCase() as LogThreshold, () => systemClock.nowMs());
+  if (demo === 'quiet') loggers.set(demoFeedLog, 'ERROR');
   const log = openLog({ loggers, output, redaction: secrets.redaction });
   for (const warning of loaded.warnings) log.warn('config_warning', shown(warning));
   const metrics = new MetricRegistry();
@@ -140,7 +141,7 @@ export async function run(
   });
   try {
     const known = plugins ?? (await loadPlugins([], '.'));
-    const app = await open({ config, ...known, demo, env: io.env, log, loggers, secrets, metrics });
+    const app = await open({ config, ...known, demo: demo !== false, env: io.env, log, loggers, secrets, metrics });
     terminal.write(
       welcome({
         version: packageVersion(),

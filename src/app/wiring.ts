@@ -15,7 +15,7 @@ import type { Worker } from '../worker/worker.ts';
 import { openBroker } from './broker-factory.ts';
 import type { AppConfig, ListenerSettings, NamedConnector } from './config/app-config.ts';
 import { type ProviderOptions, resolveConfig } from './config/providers.ts';
-import { createDemoTopics, demoConnectors } from './demo.ts';
+import { createDemoTopics, demoConnectors, demoPort } from './demo.ts';
 import type { DemoExchange } from './demo-exchange.ts';
 import type { KnownSecrets } from './known-secrets.ts';
 import { listenerTls } from './listener-tls.ts';
@@ -71,7 +71,7 @@ export async function openApp(parts: AppParts): Promise<App> {
       log: log.child({}, 'tributary.broker'),
       metrics: parts.metrics.root(),
     }),
-    parts.demo ? openExchange() : Promise.resolve(undefined),
+    parts.demo ? openExchange(parts.env) : Promise.resolve(undefined),
   );
   opened.use(broker);
   if (exchange !== undefined) opened.use(exchange);
@@ -279,7 +279,7 @@ async function allOrNone<A extends AsyncDisposable, B extends AsyncDisposable | 
   throw a.status === 'rejected' ? a.reason : (b as PromiseRejectedResult).reason;
 }
 
-async function openExchange(): Promise<DemoExchange> {
+async function openExchange(env: NodeJS.ProcessEnv): Promise<DemoExchange> {
   const { startDemoExchange } = await import('./demo-exchange.ts');
-  return startDemoExchange({ clock: systemClock, random: Math.random, tradesPerSecond: 20 });
+  return startDemoExchange({ clock: systemClock, random: Math.random, tradesPerSecond: 20, port: demoPort(env) });
 }

@@ -13,8 +13,10 @@ export const dryRun = command({
     let failed = 0;
     const results = dryRunFiles(operands, io.env, interruptSignal());
     for await (const { connector, result } of results) {
-      if (!result.ok) failed++;
-      if (options.output === 'json') writeLine(io.stdout, JSON.stringify({ connector, ...result }));
+      if (result.ok === false) failed++;
+      if (options.output === 'json') {
+        writeLine(io.stdout, JSON.stringify({ connector, tried: result.ok !== undefined, ...result }));
+      } else if (result.ok === undefined) writeLine(io.stdout, `${connector}: not tried: ${result.reason}`);
       else if (result.ok) writeLine(io.stdout, `${connector}: ok, ${result.detail}\n  ${result.sample}`);
       else writeLine(io.stdout, `${connector}: FAILED, ${result.reason}`);
     }

@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { sleep } from '../base/abort.ts';
 import type { Clock, Random } from '../base/clock.ts';
 import { TributaryError } from '../base/errors.ts';
+import { listenError } from '../base/listen-error.ts';
 import type { Broker, ProducerOptions } from '../broker/broker.ts';
 import { exposition } from '../telemetry/exposition.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -315,13 +316,7 @@ function declareGauges(metrics: GatewayMetrics, watched: Watched): void {
 async function listen(server: Server, address: string, key: string): Promise<string> {
   const { host, port } = splitAddress(address, key);
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new TributaryError('ADDRESS_IN_USE', `Port ${port} of ${host} is in use; choose another with "${key}"`)
-          : new TributaryError('CONFIG_INVALID', `${key}: cannot listen on "${address}"`, { cause: error }),
-      );
-    });
+    server.once('error', (error) => reject(listenError(error, host, port, key)));
     server.listen(port, host, resolve);
   });
   const { port: actual } = server.address() as AddressInfo;

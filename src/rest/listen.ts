@@ -4,6 +4,7 @@ import { createServer as createHttpsServer, type ServerOptions as TlsOptions } f
 import { type AddressInfo, isIPv6 } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { describeError, TributaryError } from '../base/errors.ts';
+import { listenError } from '../base/listen-error.ts';
 
 export interface Listener {
   readonly host: string;
@@ -98,28 +99,6 @@ function close(server: Server): Promise<void> {
     server.close(() => resolve());
     server.closeIdleConnections();
   });
-}
-
-function listenError(error: NodeJS.ErrnoException, host: string, port: number, option: string): Error {
-  const address = shown(host, port);
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return new TributaryError(
-        'ADDRESS_IN_USE',
-        `Cannot listen on ${address}: port ${port} is in use by another program. Choose another one with ${option}`,
-        { cause: error },
-      );
-    case 'EADDRNOTAVAIL':
-    case 'EACCES':
-    case 'ENOTFOUND': {
-      const why = error.code === 'EACCES' ? 'this user may not' : 'this machine has no such address';
-      return new TributaryError('USAGE', `Cannot listen on ${address}: ${why}. Change it with ${option}`, {
-        cause: error,
-      });
-    }
-    default:
-      return error;
-  }
 }
 
 function shown(host: string, port: number): string {

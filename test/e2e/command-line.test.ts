@@ -144,6 +144,43 @@ test('dry-run shows the first message of a good connection and the reason of a b
   deepEqual(feed.subscriptions, ['hello']);
 });
 
+const sqlText = `
+CREATE STREAM A (x STRING) WITH (type = 'source', extension = 'kafka', format = 'json', kafka.topic = 'a');
+CREATE STREAM B (x STRING) WITH (type = 'sink', extension = 'kafka', format = 'json', kafka.topic = 'b');
+INSERT INTO B SELECT x FROM A;`;
+
+test('dry-run says of a connector that cannot be tried that it was not, which is no failure', async () => {
+  await using folder = await tempFolder('dry-run-not-tried');
+  const config = {
+    app: { 'connector.class': 'sql', 'sql.text': sqlText },
+    out: { 'connector.class': 'websocket-sink', topics: 't', 'websocket.url': 'ws://127.0.0.1:1' },
+  };
+  await writeFile(join(folder.path, 'feed.yaml'), JSON.stringify({ connectors: config }));
+  const shown = await tributary(['dry-run', 'feed.yaml'], { cwd: folder.path });
+  deepEqual(
+    [shown.code, shown.stdout, shown.stderr],
+    [
+      0,
+      'app: not tried: connectors of class "sql" cannot be tried without running them\n' +
+        'out: not tried: connectors of class "websocket-sink" cannot be tried without running them\n',
+      '',
+    ],
+  );
+  const json = await tributary(['dry-run', 'feed.yaml', '-o', 'json'], { cwd: folder.path });
+  equal(json.code, 0);
+  deepEqual(
+    json.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+      .map(({ connector, tried, ok }) => [connector, tried, ok]),
+    [
+      ['app', false, undefined],
+      ['out', false, undefined],
+    ],
+  );
+});
+
 test('where nothing runs and no broker is there, tap says how to get one', async () => {
   await using folder = await tempFolder('nothing');
   const [port] = await freePorts(1);

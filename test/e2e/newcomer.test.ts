@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { freePorts } from '../support/free-ports.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { startTributary, tributary } from './support/run.ts';
 import { startWorker } from './support/worker.ts';
@@ -12,10 +13,12 @@ import { startWorker } from './support/worker.ts';
 test('a newcomer starts the demonstration, looks into it from elsewhere, stops it, and goes on where it ended', async () => {
   await using folder = await tempFolder('newcomer');
   const { path: cwd } = folder;
+  const [port] = await freePorts(1);
+  const env = { TRIBUTARY_DEMO_PORT: `${port!}` };
   let lastId = 0;
   let lastOffset = 0;
   {
-    await using worker = await startWorker(['start', '--demo'], { cwd });
+    await using worker = await startWorker(['start', '--demo'], { cwd, env });
     const { url } = worker;
     match(
       worker.stdout(),
@@ -73,7 +76,7 @@ test('a newcomer starts the demonstration, looks into it from elsewhere, stops i
     lastId = ids.at(-1);
     lastOffset = records.at(-1).offset;
   }
-  await using again = await startWorker(['start', '--demo'], { cwd });
+  await using again = await startWorker(['start', '--demo'], { cwd, env });
   await again.holds('trades', lastOffset + 10);
   const records = await again.records('trades');
   deepEqual(
@@ -89,7 +92,10 @@ test('a newcomer starts the demonstration, looks into it from elsewhere, stops i
     second.map((_, i) => second[0] + i),
     'a trade of the second start is missing or doubled',
   );
-  equal((await again.stop('SIGTERM')).code, 0);
+  const { offsets } = (await (await fetch(`${again.url}/connectors/trades/offsets`)).json()) as { offsets: unknown[] };
+  equal(offsets.length, 1, JSON.stringify(offsets));
+  const { code, stderr } = await again.stop('SIGTERM');
+  deepEqual([code, stderr], [0, '']);
 });
 
 test('the first record is in the topic within a second of the start, allowing for a busy machine', async () => {

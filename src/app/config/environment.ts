@@ -12,6 +12,7 @@ const others = new Set([
   'TRIBUTARY_CACERT',
   'TRIBUTARY_DEBUG',
   'TRIBUTARY_TETHER',
+  'TRIBUTARY_DEMO_PORT',
 ]);
 
 export interface EnvironmentKeys {
