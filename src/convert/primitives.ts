@@ -2,10 +2,13 @@ import { TributaryError } from '../base/errors.ts';
 import type { SchemaType } from '../record/schema.ts';
 import type { Converter } from './converter.ts';
 
-/** Converters of one primitive type each: big-endian bytes of a fixed size, as Kafka's serializers write them. */
-export const shortConverter: Converter = primitive('int16', 2, (bytes, value) => bytes.setInt16(0, Number(value)));
-export const integerConverter: Converter = primitive('int32', 4, (bytes, value) => bytes.setInt32(0, Number(value)));
-export const longConverter: Converter = primitive('int64', 8, (bytes, value) => bytes.setBigInt64(0, BigInt(value)));
+/**
+ * Converters of one primitive type each: big-endian bytes of a fixed size, as Kafka's serializers write them. A number that
+ * the type cannot hold is an error: DataView would wrap it round in silence.
+ */
+export const shortConverter: Converter = integer('int16', 2, (bytes, value) => bytes.setInt16(0, Number(value)));
+export const integerConverter: Converter = integer('int32', 4, (bytes, value) => bytes.setInt32(0, Number(value)));
+export const longConverter: Converter = integer('int64', 8, (bytes, value) => bytes.setBigInt64(0, BigInt(value)));
 export const floatConverter: Converter = primitive('float32', 4, (bytes, value) => bytes.setFloat32(0, Number(value)));
 export const doubleConverter: Converter = primitive('float64', 8, (bytes, value) => bytes.setFloat64(0, Number(value)));
 
@@ -18,10 +21,19 @@ export const booleanConverter: Converter = {
   },
 };
 
+function integer(type: SchemaType, size: number, write: (bytes: DataView, value: number | bigint) => void): Converter {
+  const limit = 2n ** BigInt(size * 8 - 1);
+  return primitive(type, size, (bytes, value) => {
+    const isWhole = typeof value === 'bigint' || Number.isInteger(value);
+    if (!isWhole || value < -limit || value >= limit) return 'out-of-range';
+    return write(bytes, value);
+  });
+}
+
 function primitive(
   type: SchemaType,
   size: number,
-  write: (bytes: DataView, value: number | bigint) => void,
+  write: (bytes: DataView, value: number | bigint) => void | 'out-of-range',
 ): Converter {
   return {
     passes: () => false,
@@ -30,7 +42,7 @@ function primitive(
       const isNumber = typeof value === 'number' || typeof value === 'bigint';
       if ((schema !== null && schema.type !== type) || !isNumber) throw wrongType(topic, type);
       const bytes = new Uint8Array(size);
-      write(new DataView(bytes.buffer), value);
+      if (write(new DataView(bytes.buffer), value) === 'out-of-range') throw outOfRange(topic, type);
       return bytes;
     },
   };
@@ -40,5 +52,13 @@ function wrongType(topic: string, type: SchemaType): TributaryError {
   return new TributaryError(
     'CONVERSION_FAILED',
     `Cannot write a value for topic "${topic}": the converter takes ${type} only`,
+  );
+}
+
+/** Without the value: payloads stay out of errors. */
+function outOfRange(topic: string, type: SchemaType): TributaryError {
+  return new TributaryError(
+    'CONVERSION_FAILED',
+    `Cannot write a value for topic "${topic}": the number is no ${type}, it is out of range or has a fraction`,
   );
 }

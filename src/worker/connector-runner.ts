@@ -210,12 +210,28 @@ export class ConnectorRunner {
     for (const { key, reason } of connectorProducer(config).warnings)
       this.#log.warn('idle_key', { key: `producer.override.${key}`, reason });
     for (const key of idleClientKeys(config)) this.#log.warn('idle_key', { key, reason: 'it has no meaning here' });
-    const max = parse(frameworkConfig, config)['tasks.max'];
+    if (config['config.action.reload'] === 'restart')
+      this.#log.warn('idle_key', { key: 'config.action.reload', reason: 'values behind references are not watched' });
+    const { 'tasks.max': max, 'tasks.max.enforce': enforced } = parse(frameworkConfig, config);
     const taskClass = taskClassOf(connector);
-    const taskConfigs = connector
-      .tasks(config, max)
-      .map((task) => ({ ...withReferences(task, config, stored), 'task.class': taskClass }));
+    const taskConfigs = this.#atMost(max, enforced, connector.tasks(config, max)).map((task) => ({
+      ...withReferences(task, config, stored),
+      'task.class': taskClass,
+    }));
     return { connector, taskConfigs };
+  }
+
+  #atMost(max: number, enforced: boolean, taskConfigs: readonly RawConfig[]): readonly RawConfig[] {
+    if (taskConfigs.length <= max) return taskConfigs;
+    if (enforced) {
+      throw new TributaryError(
+        'CONFIG_INVALID',
+        `Cannot start connector "${this.name}": it makes ${taskConfigs.length} tasks, and tasks.max allows ${max}; ` +
+          'tasks.max.enforce=false lets it have them',
+      );
+    }
+    this.#log.warn('tasks_max_exceeded', { tasks: taskConfigs.length, tasks_max: max });
+    return taskConfigs;
   }
 
   #task(connector: Connector, config: RawConfig, task: number): Task {

@@ -1,7 +1,7 @@
 /** What a connector's configuration says about records that fail: `errors.*`, as Kafka Connect defines it. */
 import { define, parse } from '../config/config-def.ts';
-import { boolean, int, long, oneOf, string } from '../config/option.ts';
 import type { RawConfig } from '../config/raw.ts';
+import { deadLetterOptions, errorOptions } from './framework-config.ts';
 
 export interface ErrorPolicy {
   /** `all`: a record that fails is counted, logged and passed over. `none`: it fails the task. */
@@ -23,26 +23,18 @@ export interface DeadLetterTopic {
   readonly withHeaders: boolean;
 }
 
-export const errorsConfig = define({
-  'errors.tolerance': string({ default: 'none', validate: oneOf(['none', 'all']), doc: 'What a failed record does' }),
-  'errors.retry.timeout': long({ default: 0, doc: 'Milliseconds; -1 for ever' }),
-  'errors.retry.delay.max.ms': long({ default: 60_000, doc: 'Longest pause between two tries' }),
-  'errors.log.enable': boolean({ default: false, doc: 'Log each failure' }),
-  'errors.log.include.messages': boolean({ default: false, doc: 'Log the record with it' }),
-  'errors.deadletterqueue.topic.name': string({ default: '', doc: 'Topic for records that failed' }),
-  'errors.deadletterqueue.topic.replication.factor': int({ default: null, doc: 'Of that topic' }),
-  'errors.deadletterqueue.context.headers.enable': boolean({ default: false, doc: 'Tell in headers what failed' }),
-});
+const errorsConfig = define({ ...errorOptions.options, ...deadLetterOptions.options });
+const factorKey = 'errors.deadletterqueue.topic.replication.factor';
 
 /**
  * CONFIG_INVALID for a value that cannot be parsed. Kafka Connect's default for the replication factor of the dead-letter
- * topic is 3, which fails on a single broker; here it is the broker's own default.
+ * topic is 3, which its forms show and which fails on a single broker: where nothing is written, the broker's own counts.
  */
 export function errorPolicyOf(config: RawConfig): ErrorPolicy {
   const values = parse(errorsConfig, config);
   const timeoutMs = values['errors.retry.timeout'];
   const topic = values['errors.deadletterqueue.topic.name'];
-  const factor = values['errors.deadletterqueue.topic.replication.factor'];
+  const factor = config[factorKey] === undefined ? undefined : values[factorKey];
   return {
     tolerance: values['errors.tolerance'] === 'all' ? 'all' : 'none',
     retryTimeoutMs: timeoutMs === -1 ? Number.POSITIVE_INFINITY : timeoutMs,
@@ -54,7 +46,7 @@ export function errorPolicyOf(config: RawConfig): ErrorPolicy {
         ? undefined
         : {
             topic,
-            replicationFactor: factor === null || factor === -1 ? undefined : factor,
+            replicationFactor: factor === -1 ? undefined : factor,
             withHeaders: values['errors.deadletterqueue.context.headers.enable'],
           },
   };

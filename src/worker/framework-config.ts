@@ -1,5 +1,6 @@
 /** Options that the worker reads in every connector's configuration, in the order and groups of Kafka Connect. */
 import { type ConfigDef, define } from '../config/config-def.ts';
+import { checkJavaPattern } from '../config/java-pattern/java-pattern.ts';
 import { boolean, className, int, list, long, oneOf, range, short, string } from '../config/option.ts';
 import { aliasOptions } from '../transform/chain-config.ts';
 
@@ -53,20 +54,8 @@ const common1 = define({
   'header.converter.plugin.version': versionOption(11, 'Header converter version', 'low', 'the header converter'),
 });
 
-/** What every connector has, of whatever kind. */
-export const connectorCommon = define({
-  ...common1.options,
-  ...aliasOptions.options,
-  'config.action.reload': string({
-    default: 'restart',
-    doc: 'What happens when a value of a configuration provider changes: none, or restart',
-    validate: oneOf(['none', 'restart']),
-    importance: 'low',
-    group: common,
-    order: 14,
-    width: 'medium',
-    displayName: 'Reload Action',
-  }),
+/** What happens to a record that fails; `error-policy.ts` reads it. */
+export const errorOptions = define({
   'errors.retry.timeout': long({
     default: 0,
     doc: 'Milliseconds for which a failed step on a record is tried again; 0 never, -1 for ever',
@@ -110,6 +99,23 @@ export const connectorCommon = define({
   }),
 });
 
+/** What every connector has, of whatever kind. */
+export const connectorCommon = define({
+  ...common1.options,
+  ...aliasOptions.options,
+  'config.action.reload': string({
+    default: 'restart',
+    doc: 'For Kafka Connect alone, without effect here: a value behind a reference is read anew with each start',
+    validate: oneOf(['none', 'restart']),
+    importance: 'low',
+    group: common,
+    order: 14,
+    width: 'medium',
+    displayName: 'Reload Action',
+  }),
+  ...errorOptions.options,
+});
+
 /** Our own, beside those of Kafka Connect. */
 export const restartOptions = define({
   'errors.restart.enabled': boolean({
@@ -128,6 +134,29 @@ export const restartOptions = define({
     validate: range(1, undefined),
     doc: 'Longest pause before a failed task is started again',
     importance: 'low',
+  }),
+});
+
+/** Where a transaction ends; `transaction-boundary.ts` reads it. */
+export const transactionOptions = define({
+  'transaction.boundary': string({
+    default: 'poll',
+    doc: 'Where a transaction ends: poll (with each batch), interval (after a time), connector (where the source says)',
+    validate: oneOf(['INTERVAL', 'POLL', 'CONNECTOR'], { ignoreCase: true }),
+    group: exactlyOnce,
+    order: 3,
+    width: 'short',
+    displayName: 'Transaction Boundary',
+  }),
+  'transaction.boundary.interval.ms': long({
+    default: null,
+    doc: "Milliseconds between the ends of transactions with transaction.boundary=interval; the offsets' interval if none",
+    validate: (value) => (value !== null && value < 0 ? 'Value must be at least 0' : undefined),
+    importance: 'low',
+    group: exactlyOnce,
+    order: 4,
+    width: 'short',
+    displayName: 'Transaction boundary interval',
   }),
 });
 
@@ -152,25 +181,7 @@ export const sourceOptions = define({
     width: 'short',
     displayName: 'Exactly once support',
   }),
-  'transaction.boundary': string({
-    default: 'poll',
-    doc: 'Where a transaction ends: poll (with each batch), interval (after a time), connector (where the source says)',
-    validate: oneOf(['INTERVAL', 'POLL', 'CONNECTOR'], { ignoreCase: true }),
-    group: exactlyOnce,
-    order: 3,
-    width: 'short',
-    displayName: 'Transaction Boundary',
-  }),
-  'transaction.boundary.interval.ms': long({
-    default: null,
-    doc: "Milliseconds between the ends of transactions with transaction.boundary=interval; the offsets' interval if none",
-    validate: (value) => (value !== null && value < 0 ? 'Value must be at least 0' : undefined),
-    importance: 'low',
-    group: exactlyOnce,
-    order: 4,
-    width: 'short',
-    displayName: 'Transaction boundary interval',
-  }),
+  ...transactionOptions.options,
   'offsets.storage.topic': string({
     default: null,
     doc: "Topic for this connector's source offsets, in place of the worker's",
@@ -184,8 +195,8 @@ export const sourceOptions = define({
 });
 
 /**
- * Dead letters. Kafka Connect knows these keys in sinks only and passes over them in sources, whatever they hold; ours
- * read them in sources, too, when they start, so that a configuration that Connect accepts is not refused.
+ * Dead letters. Kafka Connect knows these keys in sinks only; here they are for sources, too, where they stand behind the
+ * keys that Connect has.
  */
 export const deadLetterOptions = define({
   'errors.deadletterqueue.topic.name': string({
@@ -198,7 +209,7 @@ export const deadLetterOptions = define({
   }),
   'errors.deadletterqueue.topic.replication.factor': short({
     default: 3,
-    doc: 'Replication factor of that topic where it has to be made',
+    doc: "Replication factor of that topic where it has to be made. Without this key, and with -1, the broker's own counts",
     group: errors,
     order: 7,
     width: 'medium',
@@ -232,7 +243,7 @@ export const sinkOptions = define({
     order: 4,
     width: 'long',
     displayName: 'Topics regex',
-    validate: (value) => (value === null || isRegex(value) ? undefined : 'Invalid regex'),
+    validate: (value) => (value === null ? undefined : checkJavaPattern(value) && 'Invalid regex'),
   }),
   ...deadLetterOptions.options,
 });
@@ -242,6 +253,7 @@ export const frameworkConfig = define({
   ...connectorCommon.options,
   ...restartOptions.options,
   ...sourceOptions.options,
+  ...deadLetterOptions.options,
 });
 
 /** A connector's own options behind the framework's. */
@@ -285,13 +297,4 @@ function versionOption(order: number, displayName: string, importance: 'low' | '
     width: importance === 'medium' ? 'medium' : 'short',
     displayName,
   });
-}
-
-function isRegex(text: string): boolean {
-  try {
-    new RegExp(text);
-    return true;
-  } catch {
-    return false; // the caller says so
-  }
 }

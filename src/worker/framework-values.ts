@@ -6,7 +6,7 @@ import { type ConverterClass, findConverter } from '../convert/converters.ts';
 import { connectVersion } from '../transform/transform.ts';
 import { offeredConverters, offeredHeaderConverters, simpleHeaderConverterClass } from './converter-options.ts';
 import { isConverter, isHeaderConverter } from './converter-selection.ts';
-import { connectorCommon, restartOptions, sinkOptions, sourceOptions } from './framework-config.ts';
+import { connectorCommon, deadLetterOptions, restartOptions, sinkOptions, sourceOptions } from './framework-config.ts';
 
 export interface FrameworkContext {
   /** The worker's own converters, with their options. */
@@ -55,7 +55,12 @@ export function frameworkDefinition(
 ): ConfigDef {
   const common = commonDefinition(raw, context, [connector.version]);
   if (connector.kind === 'source') {
-    return define({ ...common.options, ...restartOptions.options, ...sourceOptions.options });
+    return define({
+      ...common.options,
+      ...restartOptions.options,
+      ...sourceOptions.options,
+      ...deadLetterOptions.options,
+    });
   }
   return define({ ...common.options, ...sinkOptions.options, ...restartOptions.options });
 }

@@ -6,7 +6,7 @@ import { converterClasses } from '../convert/converters.ts';
 import { builtInTransforms } from '../transform/catalogue.ts';
 import { connectVersion } from '../transform/transform.ts';
 import { converterOptionsOf, simpleHeaderConverterClass } from './converter-options.ts';
-import { connectorCommon, restartOptions, sinkOptions, sourceOptions } from './framework-config.ts';
+import { connectorCommon, deadLetterOptions, restartOptions, sinkOptions, sourceOptions } from './framework-config.ts';
 import { namesOf } from './plugins.ts';
 import type { ValidationContext } from './validation.ts';
 
@@ -51,7 +51,7 @@ function optionsOf({ kind, version, config }: Connector): Options {
     ...connectorCommon.options,
     'connector.plugin.version': { ...connectorCommon.options['connector.plugin.version'], default: version },
     ...restartOptions.options,
-    ...(kind === 'source' ? sourceOptions : sinkOptions).options,
+    ...(kind === 'source' ? { ...sourceOptions.options, ...deadLetterOptions.options } : sinkOptions.options),
   };
   return { ...config.options, ...framework };
 }

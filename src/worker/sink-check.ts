@@ -1,4 +1,5 @@
 /** What Kafka Connect checks of a sink's topics, in its words. */
+import { checkJavaPattern, javaPattern } from '../config/java-pattern/java-pattern.ts';
 import { parseValue } from '../config/parse-value.ts';
 import type { RawConfigWithNulls } from '../config/raw.ts';
 import type { Connector } from '../connectors/contract.ts';
@@ -30,7 +31,8 @@ export function sinkErrors(
       ],
     };
   }
-  if (regex !== '' && matchesWhole(regex, deadLetters)) {
+  // A faulty pattern is the option's own error.
+  if (regex !== '' && checkJavaPattern(regex) === undefined && javaPattern(regex).matches(deadLetters)) {
     return {
       'topics.regex': [
         `The DLQ topic '${deadLetters}' may not be included in the regex matching the topics ('topics.regex=${regex}') ` +
@@ -43,12 +45,4 @@ export function sinkErrors(
 
 function both(problem: string): Readonly<Record<string, readonly string[]>> {
   return { topics: [problem], 'topics.regex': [problem] };
-}
-
-function matchesWhole(regex: string, topic: string): boolean {
-  try {
-    return new RegExp(`^(?:${regex})$`).test(topic);
-  } catch {
-    return false; // the option itself says that it is no regular expression
-  }
 }

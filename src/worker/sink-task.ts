@@ -4,6 +4,7 @@ import { backoffMs } from '../base/backoff.ts';
 import type { Clock, Random } from '../base/clock.ts';
 import { describeError, isError, isRetriable, TributaryError } from '../base/errors.ts';
 import type { Broker, FetchedRecords, GroupMember, ProducerOptions } from '../broker/broker.ts';
+import { javaPattern } from '../config/java-pattern/java-pattern.ts';
 import type { RawConfig } from '../config/raw.ts';
 import type { SinkTask as ConnectorTask, SinkConnector, SinkRecord } from '../connectors/contract.ts';
 import type { OutboundPolicy } from '../net/outbound-policy.ts';
@@ -122,16 +123,16 @@ class Run {
 
   async #join(): Promise<GroupMember> {
     const { broker, config, name } = this.#options;
-    const pattern = config['topics.regex'];
+    const pattern = config['topics.regex']?.trim() ?? '';
     const topics = (config['topics'] ?? '').split(/\s*,\s*/).filter((topic) => topic !== '');
-    if (topics.length === 0 && pattern === undefined) {
+    if (topics.length === 0 && pattern === '') {
       throw new TributaryError('CONFIG_INVALID', 'Must configure one of topics or topics.regex');
     }
     let member: GroupMember | undefined;
     member = await broker.group({
       groupId: `connect-${name}`,
       topics,
-      ...(pattern === undefined ? {} : { topicPattern: new RegExp(`^(?:${pattern})$`) }),
+      ...(pattern === '' ? {} : { topicPattern: javaPattern(pattern).whole }),
       startAt: 'earliest',
       signal: this.#stop,
       onRevoked: async (partitions, how) => {

@@ -1,7 +1,7 @@
 /** Where the transactions of an exactly-once source end. */
-import { define, parse } from '../config/config-def.ts';
-import { long, oneOf, string } from '../config/option.ts';
+import { parse } from '../config/config-def.ts';
 import type { RawConfig } from '../config/raw.ts';
+import { transactionOptions } from './framework-config.ts';
 
 export type TransactionBoundary =
   /** Behind each batch. */
@@ -11,18 +11,10 @@ export type TransactionBoundary =
   | { readonly kind: 'connector' };
 
 const kinds = ['poll', 'interval', 'connector'] as const;
-const boundaryConfig = define({
-  'transaction.boundary': string({
-    default: 'poll',
-    validate: oneOf(kinds, { ignoreCase: true }),
-    doc: 'What ends a transaction',
-  }),
-  'transaction.boundary.interval.ms': long({ default: null, doc: 'Milliseconds, for interval' }),
-});
 
 /** `intervalMs` is the worker's interval for offsets, which counts where the connector names none. */
 export function transactionBoundaryOf(config: RawConfig, intervalMs: number): TransactionBoundary {
-  const values = parse(boundaryConfig, config);
+  const values = parse(transactionOptions, config);
   const kind = kinds.find((each) => each === values['transaction.boundary'].toLowerCase()) ?? 'poll';
   if (kind !== 'interval') return { kind };
   return { kind, intervalMs: values['transaction.boundary.interval.ms'] ?? intervalMs };

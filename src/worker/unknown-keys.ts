@@ -7,7 +7,6 @@ import type { ShownValue } from '../config/config-infos.ts';
 import { parseValue } from '../config/parse-value.ts';
 import type { RawConfig } from '../config/raw.ts';
 import type { Connector } from '../connectors/contract.ts';
-import { deadLetterOptions } from './framework-config.ts';
 
 export interface UnknownKey {
   readonly key: string;
@@ -21,7 +20,7 @@ export function unknownConnectorKeys(
   connector: Connector,
   values: readonly ShownValue[],
 ): readonly UnknownKey[] {
-  const known = new Set([...values.map(({ name }) => name), ...Object.keys(deadLetterOptions.options)]);
+  const known = new Set(values.map(({ name }) => name));
   const groups = listed(config, 'topic.creation.groups');
   const free = [
     'topic.creation.default.',

@@ -27,11 +27,11 @@ export async function validateFiles(files: readonly string[], env: NodeJS.Proces
 }
 
 function validateFile(file: string, options: LoadOptions): Findings {
-  if (/\.json$/i.test(file)) return loadConnector(file, 'error', options);
+  if (/\.json$/i.test(file)) return loadConnector(file, 'warning', options);
   if (!isProperties(file)) return loadYaml(file, {}, options);
   const text = readFile(file);
   return isConnector(text)
-    ? loadConnector(file, 'error', options)
+    ? loadConnector(file, 'warning', options)
     : readConnectConfig(file, text, [], { env: options.env, hostname: hostname() });
 }
 

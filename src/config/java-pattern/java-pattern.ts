@@ -4,6 +4,8 @@ import { JavaPatternError } from './scanner.ts';
 import { translate } from './translate.ts';
 
 export interface JavaPattern {
+  /** Matches whole texts. */
+  readonly whole: RegExp;
   /** True where the pattern matches the whole text (Matcher.matches). */
   matches(text: string): boolean;
   /**
@@ -28,6 +30,7 @@ export function checkJavaPattern(pattern: string): string | undefined {
 export function javaPattern(pattern: string): JavaPattern {
   const { whole, anywhere, groups, names } = compileOrRefuse(pattern);
   return {
+    whole,
     matches: (text) => whole.test(text),
     replaceFirst(text, replacement) {
       const match = anywhere.exec(text);
