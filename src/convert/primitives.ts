@@ -23,17 +23,16 @@ export const booleanConverter: Converter = {
 
 function integer(type: SchemaType, size: number, write: (bytes: DataView, value: number | bigint) => void): Converter {
   const limit = 2n ** BigInt(size * 8 - 1);
-  return primitive(type, size, (bytes, value) => {
-    const isWhole = typeof value === 'bigint' || Number.isInteger(value);
-    if (!isWhole || value < -limit || value >= limit) return 'out-of-range';
-    return write(bytes, value);
-  });
+  const fits = (value: number | bigint): boolean =>
+    (typeof value === 'bigint' || Number.isInteger(value)) && value >= -limit && value < limit;
+  return primitive(type, size, write, fits);
 }
 
 function primitive(
   type: SchemaType,
   size: number,
-  write: (bytes: DataView, value: number | bigint) => void | 'out-of-range',
+  write: (bytes: DataView, value: number | bigint) => void,
+  fits: (value: number | bigint) => boolean = () => true,
 ): Converter {
   return {
     passes: () => false,
@@ -41,8 +40,9 @@ function primitive(
       if (value === null || value === undefined) return null;
       const isNumber = typeof value === 'number' || typeof value === 'bigint';
       if ((schema !== null && schema.type !== type) || !isNumber) throw wrongType(topic, type);
+      if (!fits(value)) throw outOfRange(topic, type);
       const bytes = new Uint8Array(size);
-      if (write(new DataView(bytes.buffer), value) === 'out-of-range') throw outOfRange(topic, type);
+      write(new DataView(bytes.buffer), value);
       return bytes;
     },
   };

@@ -196,7 +196,7 @@ export const sourceOptions = define({
 
 /**
  * Dead letters. Kafka Connect knows these keys in sinks only; here they are for sources, too, where they stand behind the
- * keys that Connect has.
+ * keys that Connect has, and are read when a task starts.
  */
 export const deadLetterOptions = define({
   'errors.deadletterqueue.topic.name': string({

@@ -117,6 +117,21 @@ test('topics are found by a pattern that their whole name matches', async () => 
   deepEqual(sink.written, ['a1']);
 });
 
+test('the pattern is one of Java: what JavaScript does not know matches, too, and what it does alone is refused', async () => {
+  const { broker, sink, start } = await setup({ topics: '', 'topics.regex': ' (?i)\\QA.\\E\\p{Alpha}++ ' });
+  for (const name of ['a.x', 'a.1', 'axx', 'A.y']) {
+    await broker.createTopic({ name });
+    await produce(broker, name, name);
+  }
+  const task = start();
+  await until(() => sink.written.length === 2);
+  task.stop();
+  await task.ended;
+  deepEqual(sink.written.toSorted(), ['A.y', 'a.x']);
+  const faulty = await setup({ 'topics.regex': '[a' });
+  await rejects(faulty.start().ended, { code: 'CONFIG_INVALID', message: /Cannot use the pattern "\[a"/ });
+});
+
 test('a write that may succeed later is tried again, in order', async () => {
   const { broker, sink, start } = await setup();
   let failures = 1;

@@ -1,4 +1,4 @@
-import { deepEqual, doesNotThrow, equal, match, throws } from 'node:assert/strict';
+import { deepEqual, doesNotThrow, equal, match, ok, throws } from 'node:assert/strict';
 import { test } from 'node:test';
 import { scriptedSource } from '../../test/support/scripted-source.ts';
 import { define } from '../config/config-def.ts';
@@ -183,4 +183,19 @@ test('versions of converters and transforms that are not there are errors', () =
       `Invalid value 9 for configuration transforms.a.plugin.version: ${problem('org.apache.kafka.connect.transforms.Filter')}`,
     ],
   });
+});
+
+test('dead-letter keys of a source are shown behind all others of the framework, and refuse nothing that Connect takes', () => {
+  const config = { ...source, 'errors.deadletterqueue.topic.name': 'dead' };
+  const factor = 'errors.deadletterqueue.topic.replication.factor';
+  const of = (raw: RawConfig) => connectorValues(raw, raw, { connectors: [scriptedSource(), sink] });
+  const names = of(config).map(({ name }) => name);
+  ok(names.indexOf('errors.deadletterqueue.topic.name') > names.indexOf('offsets.storage.topic'));
+  const { value } = of(config).find(({ name }) => name === 'errors.deadletterqueue.topic.name')!;
+  equal(value, 'dead');
+  deepEqual(
+    of({ ...config, [factor]: 'x' }).flatMap(({ errors }) => errors),
+    [],
+  );
+  deepEqual(errorsOf({ topics: 'a', [factor]: 'x' }, {}, asSink)[factor]?.length, 1);
 });

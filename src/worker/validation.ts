@@ -14,6 +14,7 @@ import type { TransformCatalogue } from '../transform/transform.ts';
 import { clientOverrides } from './client-options.ts';
 import { converterValues, converterVersionErrors } from './converter-options.ts';
 import { exactlyOnceErrors } from './exactly-once-check.ts';
+import { deadLetterOptions } from './framework-config.ts';
 import { commonDefinition, frameworkDefinition } from './framework-values.ts';
 import { findConnector } from './plugins.ts';
 import { sinkErrors } from './sink-check.ts';
@@ -61,7 +62,9 @@ export function connectorValues(
       ...converterVersionErrors(config),
     }),
     ...validateChain(config, context.transforms ?? builtInTransforms, otherClasses),
-  ].map((value) => visibleVersion(withoutWrongClass(value), config));
+  ]
+    .map((value) => (passesOver(connector, value) ? { ...value, errors: [] } : value))
+    .map((value) => visibleVersion(withoutWrongClass(value), config));
   return [
     ...withoutDefinition(config, [...checked.map(({ name }) => name), ...Object.keys(ownDefinition.options)]),
     ...checked.map((value) => (value.name in config && config[value.name] === null ? withNullError(value) : value)),
@@ -109,6 +112,11 @@ function valuesOfWrongVersion(
 ): readonly ShownValue[] {
   const values = validate(commonDefinition(config, context, [connector.version]), config);
   return withMoreErrors(values, { 'connector.class': [problem], 'connector.plugin.version': [problem] });
+}
+
+/** Kafka Connect takes dead-letter keys of a source whatever they hold: what is wrong with one fails the task's start. */
+function passesOver(connector: Connector, { name }: ShownValue): boolean {
+  return connector.kind === 'source' && name in deadLetterOptions.options;
 }
 
 function withMoreErrors(

@@ -341,6 +341,36 @@ test('a key that nothing reads is warned of, with the nearest one', async () => 
   match(String(warnings[0]!['hint']), /Did you mean "token"\?/);
 });
 
+test('a connector that makes more tasks than tasks.max fails, unless the limit is not enforced', async () => {
+  const source = scriptedSource();
+  source.tasks = (raw) => [raw, raw, raw];
+  await using it = await bench({ source, options: { autoRestart: false } });
+  await it.worker.create('a', { ...config, 'tasks.max': '2' }, 'RUNNING');
+  await reaches(it.worker, 'FAILED []');
+  match(
+    it.worker.status('a')!.connector.trace!,
+    /connector "a": it makes 3 tasks, and tasks\.max allows 2; tasks\.max\.e/,
+  );
+  equal(source.runs.length, 0);
+  await it.worker.put('a', { ...config, 'tasks.max': '2', 'tasks.max.enforce': 'false' });
+  await reaches(it.worker, 'RUNNING [RUNNING,RUNNING,RUNNING]');
+  const [warning] = it.log.filter(({ event }) => event === 'tasks_max_exceeded');
+  deepEqual([warning?.fields['tasks'], warning?.fields['tasks_max']], [3, 2]);
+});
+
+for (const [value, warnings] of [
+  ['restart', 1],
+  ['none', 0],
+] as const) {
+  test(`config.action.reload=${value} is warned of ${warnings} times: nothing watches what references stand for`, async () => {
+    await using it = await bench();
+    await it.worker.create('a', { ...config, 'config.action.reload': value }, 'RUNNING');
+    await it.opened();
+    const idle = it.log.filter(({ event, fields }) => event === 'idle_key' && fields['key'] === 'config.action.reload');
+    equal(idle.length, warnings);
+  });
+}
+
 test('options whose values are secret are known by the class', async () => {
   await using it = await bench();
   deepEqual([...it.worker.secretKeys(config)], ['token']);

@@ -91,6 +91,33 @@ for (const [args, message] of misuse) {
   });
 }
 
+test('an unknown key is a warning in files of Kafka Connect, which ignores it, and an error in our own', async () => {
+  await using folder = await tempFolder('validate-unknown');
+  const cwd = folder.path;
+  const keys = 'connector.class=websocket\nwebsocket.url=ws://h/\nkafka.topic=t\nwebsocket.ulr=x\n';
+  await writeFile(join(cwd, 'c.properties'), `name=c\n${keys}`);
+  const config = Object.fromEntries(
+    keys
+      .trim()
+      .split('\n')
+      .map((line) => line.split('=')),
+  );
+  await writeFile(join(cwd, 'c.json'), JSON.stringify({ name: 'c', config }));
+  await writeFile(
+    join(cwd, 'feed.yaml'),
+    `connectors:\n  c:\n${keys.replaceAll('=', ': ').replaceAll(/^(?=.)/gm, '    ')}`,
+  );
+  for (const file of ['c.properties', 'c.json']) {
+    const { code, stdout } = await tributary(['validate', file], { cwd });
+    match(stdout, /websocket\.ulr: unknown key\. Did you mean "websocket\.url"\? \(a warning\)/);
+    match(stdout, /nothing wrong was found/);
+    equal(code, 0);
+  }
+  const { code, stdout } = await tributary(['validate', 'feed.yaml'], { cwd });
+  match(stdout, /websocket\.ulr: unknown key\. Did you mean "websocket\.url"\?$/m);
+  equal(code, 1);
+});
+
 test('validate names file, line and key of what is wrong, and exits with 1', async () => {
   await using folder = await tempFolder('validate');
   await writeFile(

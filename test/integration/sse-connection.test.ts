@@ -1,6 +1,9 @@
 /** The SSE source against a server that says what a test wants: requests, refusals, reconnects. */
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { describe, test } from 'node:test';
+import type { TlsOptions } from 'node:tls';
 import { sseSource } from '../../src/connectors/sse-source/connector.ts';
 import { publicOnly } from '../../src/net/outbound-policy.ts';
 import { makeCertificates } from '../support/certificates.ts';
@@ -316,6 +319,13 @@ describe('silence', () => {
     await run.take(1);
     equal(run.metric('reconnects_total', { reason: 'response_timeout' }), 1);
   });
+  test('no connection in time: the other side says nothing while TLS is made', async () => {
+    await using silent = await startSilentServer();
+    const config = { 'sse.connection.timeout.ms': '50', 'retry.max.attempts': '1' };
+    await using run = runSse(`https://127.0.0.1:${silent.port}`, config);
+    match((await run.failure()).message, /no connection within 50 ms/);
+    ok(run.metric('reconnects_total', { reason: 'connect_timeout' }) >= 1);
+  });
   test('nothing at all comes: the stream is opened again, behind the last event', async () => {
     await using server = await startSseServer((x) => x.open().write(`id: ${x.number + 1}\ndata: x\n\n`));
     await using run = runSse(server.origin, { 'sse.heartbeat.timeout.ms': '100' });
@@ -404,6 +414,14 @@ describe('access tokens', () => {
     equal(body, 'grant_type=client_credentials&scope=read+all');
     ok(!run.everythingSaid().includes('canary'));
     ok(!run.everythingSaid().includes('token-0'));
+  });
+  test('are asked for an audience, where one is wanted', async () => {
+    await using tokens = await issuer();
+    await using server = await startSseServer((x) => x.open().write(one));
+    const config = { ...client, 'sse.oauth2.token.url': tokens.origin, 'sse.oauth2.audience': 'https://feeds/ü' };
+    await using run = runSse(server.origin, config);
+    await run.take(1);
+    equal(tokens.exchanges[0]!.body, 'grant_type=client_credentials&audience=https%3A%2F%2Ffeeds%2F%C3%BC');
   });
   test('are renewed before they expire', async () => {
     await using tokens = await issuer({ lifeS: 0.001 });
@@ -498,6 +516,33 @@ describe('ways to the server', () => {
     await using insecure = runSse(server.origin, { ...trusted, 'sse.tls.ca': '', 'sse.tls.insecure': 'true' });
     await insecure.take(1);
     equal(insecure.metric('tls_insecure'), 1);
+  });
+  test('TLS with an encrypted key, and a server of another name', async () => {
+    await using folder = await tempFolder('sse-tls-names');
+    const made = await makeCertificates(folder.path);
+    const names: unknown[] = [];
+    const SNICallback: TlsOptions['SNICallback'] = (name, done) => {
+      names.push(name);
+      done(null);
+    };
+    const tls = { ...made.other, ca: made.ca, requestCert: true, rejectUnauthorized: true, SNICallback };
+    await using server = await startSseServer((x) => x.open().write(one), { tls });
+    const config = {
+      'sse.tls.ca': made.ca,
+      'sse.tls.cert': made.client.cert,
+      'sse.tls.key': made.clientEncryptedKey,
+      'sse.tls.passphrase': 'let me in',
+    };
+    await using run = runSse(server.origin, { ...config, 'sse.tls.servername': 'other.example' });
+    await run.take(1);
+    deepEqual(names, ['other.example']);
+    await using unnamed = runSse(server.origin, { ...config, 'retry.max.attempts': '1' });
+    match((await unnamed.failure()).message, /TLS/);
+    const locked = { ...config, 'sse.tls.passphrase': 'wrong' };
+    await using wrong = runSse(server.origin, locked);
+    const { message } = await wrong.failure();
+    match(message, /sse\.tls\.ca, \.cert, \.key and \.passphrase/);
+    ok(!wrong.everythingSaid().includes('let me in'));
   });
 });
 
@@ -603,3 +648,21 @@ describe('the dry run', () => {
     });
   }
 });
+
+/** Takes connections and never says a word. */
+async function startSilentServer(): Promise<{ readonly port: number } & AsyncDisposable> {
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket.on('error', () => {})); // the client cuts it, which is what the test is about
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
