@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo, Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { WebSocketServer } from 'ws';
-import type { Recording } from './feeds.ts';
+import type { RecordedMessage, Recording } from './feeds.ts';
 
 export interface FeedServerOptions {
   readonly deflate: boolean;
@@ -15,15 +15,29 @@ export interface FeedServerOptions {
    * so that a torn frame must be thrown away and the message comes whole over the next connection.
    */
   readonly cuts?: readonly number[];
-  /** How a connection ends at a cut: `fin` delivers all that was sent before; `reset` may take it away. */
+  /**
+   * How a connection ends at a cut: `fin` delivers all that was sent before; `reset` takes away what is still in flight.
+   * Before a reset the client has answered a ping behind a part of the messages: those have reached it.
+   */
   readonly cutBy?: 'fin' | 'reset';
+}
+
+/** Messages of one connection, by their number. */
+export interface Segment {
+  readonly from: number;
+  /** Those below have reached the client. */
+  readonly confirmed: number;
+  /** Behind the last one that was sent. */
+  readonly to: number;
 }
 
 export interface FeedServer extends AsyncDisposable {
   readonly url: string;
   /** What clients sent, one list a connection. */
   readonly received: readonly string[][];
-  /** Resolves when the last message was handed to the socket. */
+  /** What was sent, a segment a connection. */
+  readonly segments: readonly Segment[];
+  /** Resolves when the last message has reached the client. */
   readonly done: Promise<void>;
 }
 
@@ -35,6 +49,7 @@ export async function serveRecording(recording: Recording, options: FeedServerOp
   });
   await once(server, 'listening');
   const received: string[][] = [];
+  const segments: Segment[] = [];
   const cuts = [...(options.cuts ?? [])].sort((a, b) => a - b);
   const finished = Promise.withResolvers<void>();
   let next = 0;
@@ -50,24 +65,43 @@ export async function serveRecording(recording: Recording, options: FeedServerOp
     if (recording.subscriptions.length === 0) play(client);
   });
 
-  const play = (client: WebSocket): void => {
-    while (next < recording.messages.length) {
-      if (next === cuts[0]) {
-        cuts.shift();
-        cut(client, options);
-        return;
-      }
+  const sendTo = (client: WebSocket, to: number): void => {
+    for (; next < to; next++) {
       const { data, binary } = recording.messages[next]!;
       if (options.fragmented) sendInFragments(client, data, binary, options.random);
       else client.send(data, { binary, compress: options.deflate });
-      next++;
     }
-    if (next === recording.messages.length) finished.resolve();
+  };
+
+  const play = (client: WebSocket): void => {
+    const from = next;
+    const to = cuts.shift() ?? recording.messages.length;
+    const isLast = to === recording.messages.length;
+    const segment = { from, confirmed: from, to };
+    segments.push(segment);
+    const partTo = options.cutBy === 'reset' ? from + Math.floor(options.random() * (to - from + 1)) : to;
+    sendTo(client, isLast ? to : partTo);
+    if (!isLast && options.cutBy !== 'reset') {
+      cut(client, recording.messages[next]!, options);
+      return;
+    }
+    const payload = Buffer.from('so far');
+    client.on('pong', (echo) => {
+      if (!echo.equals(payload)) return;
+      segment.confirmed = next;
+      if (isLast) finished.resolve();
+      else {
+        sendTo(client, to);
+        cut(client, recording.messages[next]!, options);
+      }
+    });
+    client.ping(payload);
   };
 
   return {
     url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}/feed`,
     received,
+    segments,
     done: finished.promise,
     async [Symbol.asyncDispose]() {
       for (const client of server.clients) client.terminate();
@@ -91,11 +125,20 @@ function sendInFragments(client: WebSocket, data: Buffer, binary: boolean, rando
   client.send(data.subarray(from), { binary, fin: true, compress });
 }
 
-/** Ends the connection in the middle of a frame that says it has 100 bytes and brings ten. */
-function cut(client: WebSocket, { deflate, cutBy = 'fin' }: FeedServerOptions): void {
+/**
+ * Ends the connection in the middle of a frame that says it has 100 bytes and brings ten. Where messages are in fragments
+ * it is the second one of a message whose first one has come whole.
+ */
+function cut(
+  client: WebSocket,
+  { data, binary }: RecordedMessage,
+  { deflate, fragmented, cutBy = 'fin' }: FeedServerOptions,
+): void {
   const socket = (client as unknown as { readonly _socket: Socket })._socket;
+  if (fragmented) client.send(data.subarray(0, data.length / 2), { binary, fin: false, compress: deflate });
+  const first = fragmented ? 0x80 : deflate ? 0xc1 : 0x81;
   const end = (): void => {
-    socket.write(Buffer.concat([Buffer.from([deflate ? 0xc1 : 0x81, 100]), Buffer.alloc(10, 0x61)]), () => {
+    socket.write(Buffer.concat([Buffer.from([first, 100]), Buffer.alloc(10, 0x61)]), () => {
       if (cutBy === 'reset') socket.resetAndDestroy();
       else socket.end();
     });
