@@ -6,11 +6,9 @@
 // Such a child would survive a kill -9 of our group. `tether.mjs` in the child watches a pipe that only we hold open.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 
 const sameSignalMs = 250;
-const tether = pathToFileURL(join(import.meta.dirname, 'tether.mjs')).href;
+const tether = new URL('tether.mjs', import.meta.url).href;
 
 /** Resolves with the exit code; 128 + the signal's number where a signal ended the child. */
 export function runChild(node, args, { cwd, env }) {

@@ -1,13 +1,14 @@
-// What `npm start`, `npm test` and the others run. It must run on Node 20 with nothing installed: it installs what
+// What `npm start`, `npm test` and the others run. It must run on any Node 20 with nothing installed: it installs what
 // package-lock.json asks for, then runs the command on the Node that package.json pins.
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { installIfNeeded } from './install.mjs';
 import { pinnedNode } from './pinned-node.mjs';
 import { runChild } from './run-child.mjs';
 
-const root = join(import.meta.dirname, '..');
+const root = fileURLToPath(new URL('..', import.meta.url));
 const [command = '', ...args] = process.argv.slice(2);
 
 const commands = {
@@ -123,10 +124,12 @@ function build() {
   return run(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
 }
 
-/** By hand: Node 20 has no glob. In order of their names, so that two runs are alike. */
+/** By hand: Node 20.0 has neither glob nor a recursive readdir. In order of their names, so that two runs are alike. */
 function testFiles(folder) {
-  return readdirSync(join(root, folder), { recursive: true })
-    .filter((path) => path.endsWith('.test.ts'))
-    .sort()
-    .map((path) => join(folder, path));
+  const inside = readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return testFiles(path);
+    return entry.name.endsWith('.test.ts') ? [path] : [];
+  });
+  return inside.sort();
 }

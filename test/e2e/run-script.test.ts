@@ -1,6 +1,6 @@
-import { deepEqual, equal, match } from 'node:assert/strict';
+import { deepEqual, doesNotMatch, equal, match } from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -102,6 +102,13 @@ test('untidy', () => { mkdtempSync(tmpdir() + '/left-'); });`;
   const { code, stderr, left } = await runs(untidy);
   deepEqual([code, left], [1, ['leaves.test.mjs']]);
   match(stderr, /Tests left in the temporary folder: left-\w+\n/);
+});
+
+test('what runs before the pinned Node is there uses nothing that Node 20.0 lacks', async () => {
+  const young = /import\.meta\.(dirname|filename|resolve)|withResolvers|\bglob(Sync)?\(|readdirSync\([^;]*recursive/;
+  for (const name of ['run.mjs', 'run-child.mjs', 'install.mjs', 'pinned-node.mjs', 'setup-tests.mjs']) {
+    doesNotMatch(await readFile(join(root, 'scripts', name), 'utf8'), young, name);
+  }
 });
 
 test('an unknown command of the script names those there are', async () => {
