@@ -53,6 +53,7 @@ export async function run({ json, smoke, broker = 'embedded' }: Options): Promis
     await rest.list(0);
 
     const result = {
+      benchmark: 'connect',
       broker,
       idleConnectors: idle,
       emptyMb: round(empty.residentMb),

@@ -113,7 +113,9 @@ export async function run({ json, smoke }: { readonly json: boolean; readonly sm
   const startMs = Math.round(performance.now() - startedAt);
   const memory = Math.round(bytesPerGroup(smoke ? 1000 : 200_000));
   if (json) {
-    console.log(JSON.stringify({ results, bytesPerGroup: memory, applications: applications.length, startMs }));
+    console.log(
+      JSON.stringify({ benchmark: 'sql', results, bytesPerGroup: memory, applications: applications.length, startMs }),
+    );
     return;
   }
   const garbage = globalThis.gc === undefined ? ', garbage included: node --expose-gc leaves it out' : '';

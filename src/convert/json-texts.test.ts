@@ -1,6 +1,7 @@
 import { equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzRuns } from '../../test/support/random.ts';
 import { OPTIONAL_STRING, type Schema, STRING } from '../record/schema.ts';
 import { jsonConverter } from './json.ts';
 import { JsonTexts } from './json-texts.ts';
@@ -35,7 +36,7 @@ for (const envelope of ['true', 'false']) {
         const strings = { 'na"me': a, id: b, data: c };
         equal(shown(converter.toBytes('t', schema, asBytes)), shown(converter.toBytes('t', schema, strings)));
       }),
-      { numRuns: 500 },
+      { numRuns: fuzzRuns(500) },
     );
   });
 }

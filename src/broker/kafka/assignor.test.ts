@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzRuns } from '../../../test/support/random.ts';
 import { partitionKey, type TopicPartition } from '../../record/record.ts';
 import { assignPartitions, type Candidate } from './assignor.ts';
 
@@ -94,6 +95,6 @@ test('after two rounds every partition has one owner, the shares are even, and n
         deepEqual(round(second, 3), second, 'a third round changes something');
       },
     ),
-    { numRuns: 500 },
+    { numRuns: fuzzRuns(500) },
   );
 });

@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzRuns } from '../../../test/support/random.ts';
 import { TributaryError } from '../../base/errors.ts';
 import type { ProduceRecord } from '../../record/record.ts';
 import { type Batch, type SendCall, sendCall } from './produce-batch.ts';
@@ -83,7 +84,7 @@ for (const timeoutMs of [Number.POSITIVE_INFINITY, 60]) {
   test(`nothing is lost, doubled or reordered, with a delivery timeout of ${timeoutMs} ms`, () => {
     fc.assert(
       fc.property(steps, (script) => run(script, timeoutMs)),
-      { numRuns: 2000 },
+      { numRuns: fuzzRuns(2000) },
     );
   });
 }

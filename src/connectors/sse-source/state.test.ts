@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzRuns } from '../../../test/support/random.ts';
 import type { Answer, Policy } from './policy.ts';
 import { type Event, type Moment, next, type Seen, type State, stallMs, wakeAtMs } from './state.ts';
 
@@ -299,6 +300,6 @@ test('whatever happens, a request is only begun when there is none, and every wa
         state = then;
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: fuzzRuns(2000) },
   );
 });

@@ -2,6 +2,7 @@ import { deepEqual, equal, fail } from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { constants, deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
+import { fuzzRuns } from '../../../test/support/random.ts';
 import { encodeServerFrame, fragments } from '../../../test/support/ws-frames.ts';
 import { ColumnWriter } from '../../record/column-writer.ts';
 import { FrameFault } from './frame-fault.ts';
@@ -332,6 +333,6 @@ test('any bytes end in messages or in a fault, never in another error', () => {
         fail(error as Error);
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: fuzzRuns(2000) },
   );
 });

@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzRuns } from '../../../test/support/random.ts';
 import type { Policy } from './policy.ts';
 import { type Event, next, type Seen, type State, stallMs, wakeAtMs } from './state.ts';
 
@@ -366,6 +367,6 @@ test('whatever happens, a socket is only asked for when there is none, and every
         state = after;
       }
     }),
-    { numRuns: 2000 },
+    { numRuns: fuzzRuns(2000) },
   );
 });

@@ -1,6 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzRuns } from '../../../test/support/random.ts';
 import { EventStreamParser, type EventStreamSink } from './event-stream-parser.ts';
 
 type Seen =
@@ -230,7 +231,7 @@ test('any stream, cut anywhere, is read as the standard says', () => {
       deepEqual(read(chunks, 1_000_000), wanted);
       deepEqual(read(eachByte(bytes), 1_000_000), wanted);
     }),
-    { numRuns: 1000 },
+    { numRuns: fuzzRuns(1000) },
   );
 });
 
