@@ -1,6 +1,6 @@
 import { equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
-import { TributaryError } from './errors.ts';
+import { describeError, TributaryError } from './errors.ts';
 import { listenError } from './listen-error.ts';
 
 for (const [code, host, ours, text] of [
@@ -25,7 +25,7 @@ for (const [code, host, ours, text] of [
     ok(error instanceof TributaryError);
     equal(error.code, ours);
     equal(error.message, text);
-    equal(error.cause, cause);
+    equal(describeError(error), text);
   });
 }
 
