@@ -12,6 +12,7 @@ export interface EventName {
 
 /** A server that makes up names without end must fill neither our memory nor the metrics. */
 const mostNames = 100;
+const othersName = '(others)';
 
 interface Known extends EventName {
   readonly counter: Counter;
@@ -26,6 +27,7 @@ export class EventNames {
   #last: Known | undefined;
   /** Those that came since the last `settle`, when they are not kept. */
   #passing: Known[] = [];
+  #others: Counter | undefined;
 
   constructor({ names, excluded, defaultName }: EventSettings, counter: (name: string) => Counter) {
     this.#wants = nameFilter(names, excluded);
@@ -50,9 +52,16 @@ export class EventNames {
     if (this.#passing.length > 0) this.#passing = this.#last === undefined ? [] : this.#passing.slice(-1);
   }
 
+  /** How often each came, since the start; what is beyond the bound of names is one entry. */
+  counts(): Readonly<Record<string, number>> {
+    const others = this.#others === undefined ? [] : [[othersName, this.#others.value] as const];
+    return Object.fromEntries([...[...this.#known].map(([name, { counter }]) => [name, counter.value]), ...others]);
+  }
+
   #learn(text: string): Known {
     const isKept = this.#known.size < mostNames;
-    const counter = this.#counter(isKept ? text : '(others)');
+    const counter = this.#counter(isKept ? text : othersName);
+    if (!isKept) this.#others = counter;
     const name = { bytes: Buffer.from(text), wanted: this.#wants(text), received: 0, counter };
     if (isKept) this.#known.set(text, name);
     else this.#passing.push(name);

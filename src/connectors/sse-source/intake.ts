@@ -138,6 +138,10 @@ export class Intake implements EventStreamSink {
     return this.#options.onOversize();
   }
 
+  countsByName(): Readonly<Record<string, number>> {
+    return this.#names.counts();
+  }
+
   /** Looks after everything that one chunk brought. */
   settle(chunkBytes: number): void {
     const meters = this.#options.meters();

@@ -8,6 +8,9 @@ export interface TaskFigures {
   readonly state: string;
   readonly url: string;
   readonly reconnects: number;
+  /** Times there was no stream, or none any more. */
+  readonly errors: number;
+  readonly eventsByName: Readonly<Record<string, number>>;
   /** Why there was no stream, the last time there was none; undefined while all is well. */
   readonly trouble: { readonly label: string; readonly text: string } | undefined;
   readonly isStopped: boolean;
@@ -18,7 +21,7 @@ const quietMs = 30_000;
 
 /** The line `task_metrics`: the figures that the original logs, a warning where something is not well. */
 export function taskMetrics(log: Log, figures: TaskFigures): void {
-  const { meters, readings, state, url, reconnects, trouble, isStopped } = figures;
+  const { meters, readings, state, url, reconnects, errors, eventsByName, trouble, isStopped } = figures;
   const sinceEventMs = Math.round(readings.secondsSinceLastEvent() * 1000);
   const sinceReconnectMs = Math.round(readings.secondsSinceLastReconnect() * 1000);
   const dropped = dropReasons.reduce((sum, reason) => sum + meters.dropped[reason].value, 0);
@@ -28,6 +31,7 @@ export function taskMetrics(log: Log, figures: TaskFigures): void {
     'connection.attempts': meters.attempts.value,
     'connection.successful': meters.opens.value,
     'connection.failed': meters.failures.value,
+    'connection.errors': errors,
     'connection.reconnections': reconnects,
     'connection.hasError': trouble !== undefined,
     ...(trouble === undefined
@@ -38,6 +42,7 @@ export function taskMetrics(log: Log, figures: TaskFigures): void {
     'time.sinceLastReconnect': Math.max(sinceReconnectMs, -1),
     'events.total': meters.received.value,
     'events.bytes': meters.bytes.value,
+    'events.byType': eventsByName,
     'events.dropped': dropped,
     'queue.size': readings.queueRecords(),
     'queue.maxSize': readings.queueCapacity,

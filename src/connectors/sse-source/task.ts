@@ -55,6 +55,7 @@ export class SseTask {
   #openedAtMs: number | undefined;
   #reconnectedAtMs: number | undefined;
   #reconnects = 0;
+  #errors = 0;
   #trouble: Cause | undefined;
   #timer: NodeJS.Timeout | undefined;
   #metricsTimer: NodeJS.Timeout | undefined;
@@ -260,6 +261,7 @@ export class SseTask {
       case 'scheduled': {
         const { attempt, delayMs, cause } = effect;
         const reason = this.#mask(cause.text);
+        this.#errors++;
         this.#trouble = { label: cause.label, text: reason };
         this.#reconnects++;
         this.#meters.reconnects(cause.label).value++;
@@ -474,6 +476,8 @@ export class SseTask {
       state: this.#state.kind,
       url: this.#url,
       reconnects: this.#reconnects,
+      errors: this.#errors,
+      eventsByName: this.#intake.countsByName(),
       trouble: this.#trouble,
       isStopped: this.#state.kind === 'stopped',
     });

@@ -23,6 +23,7 @@ import type { MessageSettings, QueueSettings } from './settings.ts';
 const longestReplyBytes = 4096;
 /** Share of the queue at which a warning is due. */
 const highUtilization = 0.8;
+const milestone = 100;
 
 export interface IntakeOptions {
   readonly topic: string;
@@ -133,6 +134,7 @@ export class Intake {
     const meters = this.#options.meters();
     if (this.#received > this.#replies) this.messageAtMs = this.#chunkAtMs;
     meters.received.value += this.#received;
+    this.#tellMilestone(meters.received.value);
     meters.bytes.value += this.#receivedBytes;
     meters.binary.value += this.#binary;
     meters.heartbeatReplies.value += this.#replies;
@@ -146,6 +148,12 @@ export class Intake {
     }
     this.#warnWhenHigh();
     if (this.length > 0) this.#options.onRecords();
+  }
+
+  /** One line for a chunk, however many hundreds it brought. */
+  #tellMilestone(total: number): void {
+    if (Math.floor(total / milestone) === Math.floor((total - this.#received) / milestone)) return;
+    this.#options.log.debug('messages_received_milestone', { messages_received: total });
   }
 
   /** What is queued, in one kind, with the time at which the oldest of it came. */

@@ -2,8 +2,8 @@ import type { Log } from '../../telemetry/log.ts';
 import { dropReasons, type Meters, type Readings } from './meters.ts';
 
 export interface TaskFigures {
-  readonly meters: Meters;
-  readonly readings: Readings;
+  readonly meters: Pick<Meters, 'received' | 'produced' | 'dropped'>;
+  readonly readings: Pick<Readings, 'queueRecords' | 'queueCapacity' | 'isConnected' | 'secondsSinceLastMessage'>;
   readonly sessionId: string;
   readonly attempts: number;
   /** The task has been stopped: that it is not connected is what was asked for. */
@@ -16,7 +16,7 @@ export function taskMetrics(log: Log, { meters, readings, sessionId, attempts, i
   const queued = readings.queueRecords();
   const quietMs = Math.round(readings.secondsSinceLastMessage() * 1000);
   const utilization = (queued * 100) / readings.queueCapacity;
-  const status = isStopped ? 'STOPPED' : statusOf(readings.isConnected(), dropped, utilization, quietMs);
+  const status = isStopped ? 'STOPPED' : statusOf(readings.isConnected(), dropped, utilization, queued, quietMs);
   const fields = {
     connected: readings.isConnected(),
     messages_received: meters.received.value,
@@ -35,10 +35,11 @@ export function taskMetrics(log: Log, { meters, readings, sessionId, attempts, i
   else log.warn('task_metrics', fields);
 }
 
-function statusOf(connected: boolean, dropped: number, utilization: number, quietMs: number): string {
+function statusOf(connected: boolean, dropped: number, utilization: number, lag: number, quietMs: number): string {
   if (!connected) return 'DISCONNECTED';
   if (dropped > 0) return 'DROPPING_MESSAGES';
   if (utilization > 80) return 'HIGH_QUEUE_UTILIZATION';
+  if (lag > 1000) return 'HIGH_LAG';
   if (quietMs > 60_000) return 'NO_RECENT_MESSAGES';
   return 'HEALTHY';
 }

@@ -73,6 +73,7 @@ export class WebSocketTask {
     else {
       signal.addEventListener('abort', this.#stop, { once: true });
       this.#raise({ kind: 'start' });
+      log.info('websocket_client_started');
     }
   }
 
@@ -168,7 +169,9 @@ export class WebSocketTask {
 
   #onChange(before: State, state: State): void {
     if (before.kind === 'open') this.#openedAtMs = undefined;
+    if (before.kind === 'waiting' && state.kind === 'stopped') this.#skipReconnect('the task is stopping');
     if (state.kind === 'failed') {
+      if (!this.#settings.policy.reconnect) this.#skipReconnect('websocket.reconnect.enabled is false');
       this.#context.log.error('reconnect_failed', { reason: this.#mask(state.reason) });
       this.#context.setStatus(undefined);
     }
@@ -177,6 +180,10 @@ export class WebSocketTask {
       this.#context.log.info('websocket_client_stopped');
     }
     if (state.kind === 'failed' || state.kind === 'stopped') this.#notify();
+  }
+
+  #skipReconnect(reason: string): void {
+    this.#context.log.info('reconnect_skipped', { reason });
   }
 
   #obey(effect: Effect): void {
