@@ -216,15 +216,13 @@ async function openRest(
   opened: AsyncDisposableStack,
 ): Promise<string> {
   const rest = config.rest!;
-  const [{ buildRestServer }, { listenAll }, { tapRoute }, { topicsRoutes }, { produceRoute }, { localAccess }] =
-    await Promise.all([
-      import('../rest/server.ts'),
-      import('../rest/listen.ts'),
-      import('./routes/tap.ts'),
-      import('./routes/topics.ts'),
-      import('./routes/produce.ts'),
-      import('./topics/local-access.ts'),
-    ]);
+  const [{ buildRestServer }, { listenAll }, { topicApi }, { topicOperations }, { localAccess }] = await Promise.all([
+    import('../rest/server.ts'),
+    import('../rest/listen.ts'),
+    import('./routes/topic-api.ts'),
+    import('../wire/connect/openapi/topic-operations.ts'),
+    import('./topics/local-access.ts'),
+  ]);
   const server = buildRestServer({
     worker,
     registry: metrics,
@@ -233,6 +231,7 @@ async function openRest(
     maskSecrets: rest.maskSecrets,
     statusDetail: rest.statusDetail,
     topicTracking: rest.topicTracking,
+    moreOperations: topicOperations,
     // Where secrets are shown in clear, an error that quotes what was sent needs no mask.
     ...(rest.maskSecrets ? { redact: (text: string) => secrets.text(text) } : {}),
     loggers,
@@ -246,9 +245,7 @@ async function openRest(
     localAccess(broker),
     [tables.config, tables.offset, tables.status].map(({ topic }) => topic),
   );
-  tapRoute(server, topics, stopping);
-  topicsRoutes(server, topics);
-  await produceRoute(server, topics);
+  await topicApi(server, topics, stopping);
   const hasUsers = rest.access.accounts.users.length + rest.access.accounts.tokens.length > 0;
   for (const { host, port, tls } of listeners) {
     if (isLoopback(host)) continue;

@@ -1,7 +1,7 @@
 /** `GET /openapi.json`. */
 import type { FastifyInstance } from 'fastify';
-import { openApiDocument } from '../wire/connect/openapi/document.ts';
+import { type DocumentOptions, openApiDocument } from '../wire/connect/openapi/document.ts';
 
-export function openApiRoute(server: FastifyInstance, version: string): void {
-  server.get('/openapi.json', async () => openApiDocument(version));
+export function openApiRoute(server: FastifyInstance, options: DocumentOptions): void {
+  server.get('/openapi.json', async () => openApiDocument(options));
 }

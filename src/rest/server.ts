@@ -8,6 +8,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Loggers } from '../telemetry/loggers.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
 import { statusError } from '../wire/connect/error-body.ts';
+import type { Operation } from '../wire/connect/openapi/operations.ts';
 import { type AccessRules, guardAccess } from './access/access.ts';
 import { configRoutes } from './config.ts';
 import { connectorRoutes } from './connectors.ts';
@@ -47,6 +48,8 @@ export interface RestServerOptions {
   readonly loggers?: Loggers;
   /** Default: on. */
   readonly topicTracking?: TopicTracking;
+  /** Of routes that whoever builds the server adds: they stand in `/openapi.json`. */
+  readonly moreOperations?: readonly Operation[];
   readonly log: Log;
 }
 
@@ -91,8 +94,12 @@ export function buildRestServer(options: RestServerOptions): FastifyInstance {
     topicRoutes(scope, context);
     pluginRoutes(scope, context);
     internalRoutes(scope);
-    openApiRoute(scope, version);
+    openApiRoute(scope, { version, more: options.moreOperations, access: access && accessOf(access.rules) });
     if (loggers !== undefined) loggerRoutes(scope, loggers);
   });
   return server;
+}
+
+function accessOf({ accounts, openPaths }: AccessRules): { readonly openPaths: readonly string[] | undefined } {
+  return { openPaths: accounts.users.length + accounts.tokens.length > 0 ? openPaths : undefined };
 }

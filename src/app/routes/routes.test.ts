@@ -4,11 +4,18 @@ import { get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import fastify from 'fastify';
+import { fakeWorker } from '../../../test/support/fake-worker.ts';
+import { type Schema, shapeProblems } from '../../../test/support/json-schema.ts';
 import { type MemoryBroker, memoryBroker } from '../../../test/support/memory-broker.ts';
+import { buildRestServer } from '../../rest/server.ts';
+import { recordingLog } from '../../telemetry/log.ts';
+import { Loggers } from '../../telemetry/loggers.ts';
+import { MetricRegistry } from '../../telemetry/metrics.ts';
+import type { OpenApiDocument } from '../../wire/connect/openapi/document.ts';
+import { schemas } from '../../wire/connect/openapi/schemas.ts';
+import { topicOperations } from '../../wire/connect/openapi/topic-operations.ts';
 import { localAccess } from '../topics/local-access.ts';
-import { produceRoute } from './produce.ts';
-import { tapRoute } from './tap.ts';
-import { topicsRoutes } from './topics.ts';
+import { topicApi } from './topic-api.ts';
 
 interface Served extends AsyncDisposable {
   readonly url: string;
@@ -22,9 +29,7 @@ async function serve(): Promise<Served> {
   const server = fastify({ forceCloseConnections: 'idle' });
   const stopping = new AbortController();
   const topics = localAccess(broker);
-  tapRoute(server, topics, stopping.signal);
-  topicsRoutes(server, topics);
-  await produceRoute(server, topics);
+  await topicApi(server, topics, stopping.signal);
   await server.listen({ host: '127.0.0.1', port: 0 });
   return {
     url: `http://127.0.0.1:${(server.server.address() as AddressInfo).port}`,
@@ -162,4 +167,46 @@ test('topics are listed, made, described and deleted', async () => {
   deepEqual([config, partitions.length], [{ 'retention.ms': '1000' }, 2]);
   equal((await fetch(`${served.url}/topics/u`, { method: 'DELETE' })).status, 204);
   equal((await fetch(`${served.url}/topics/u`, { method: 'DELETE' })).status, 404);
+});
+
+test('every route beside those of Kafka Connect stands in the document of the whole server, and no other does', async () => {
+  const server = buildRestServer({
+    worker: fakeWorker(),
+    registry: new MetricRegistry(),
+    version: '1',
+    maskSecrets: false,
+    log: recordingLog([]),
+    loggers: new Loggers('INFO', () => 0),
+    moreOperations: topicOperations,
+  });
+  const routes = new Set<string>(['GET /metrics']); // declared before the hook
+  server.addHook('onRoute', ({ method, url }) => {
+    for (const verb of [method].flat()) {
+      if (verb !== 'HEAD') routes.add(`${verb} ${url.replace(/(?<=.)\/$/, '').replace(':name', ':connector')}`);
+    }
+  });
+  await topicApi(server, localAccess(memoryBroker()), new AbortController().signal);
+  const document = (await server.inject('/openapi.json')).json<OpenApiDocument>();
+  const described = Object.entries(document.paths).flatMap(([path, verbs]) =>
+    Object.keys(verbs).map((verb) => `${verb.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`),
+  );
+  deepEqual(described.sort(), [...routes].sort());
+  ok(described.includes('GET /tap/:topic'));
+});
+
+test('answers about topics and records have the shapes that the document says', async () => {
+  await using served = await serve();
+  const fits = (value: unknown, name: keyof typeof schemas): void =>
+    deepEqual(shapeProblems(value, schemas[name] as Schema, schemas), []);
+  const record = { key: 'k', value: 'v', headers: [{ key: 'h', value: null }] };
+  fits(await (await produce(served.url, 't', `${JSON.stringify(record)}\n`)).json(), 'Produced');
+  const bytes = { value: '/w==', valueEncoding: 'base64' };
+  fits(bytes, 'RecordInput');
+  await produce(served.url, 't', `${JSON.stringify(bytes)}\n`);
+  const tapped = await (await fetch(`${served.url}/tap/t?follow=false`)).text();
+  for (const line of tapped.trim().split('\n')) fits(JSON.parse(line), 'TapRecord');
+  for (const summary of (await (await fetch(`${served.url}/topics`)).json()) as unknown[])
+    fits(summary, 'TopicSummary');
+  fits(await (await fetch(`${served.url}/topics/t`)).json(), 'TopicDetails');
+  fits(await (await fetch(`${served.url}/topics/none`)).json(), 'ErrorBody');
 });

@@ -5,13 +5,24 @@ export interface Operation {
   readonly method: 'get' | 'post' | 'put' | 'patch' | 'delete';
   readonly path: string;
   readonly summary: string;
-  readonly tag: 'worker' | 'connectors' | 'tasks' | 'offsets' | 'topics' | 'plugins' | 'loggers' | 'internal';
+  readonly tag:
+    | 'worker'
+    | 'connectors'
+    | 'tasks'
+    | 'offsets'
+    | 'topics'
+    | 'plugins'
+    | 'loggers'
+    | 'internal'
+    | 'records';
   /** By status; null is an answer without a body. */
   readonly answers: Readonly<Record<number, JsonSchema | null>>;
   /** Statuses of refusals besides 500, with what they mean. */
   readonly refusals?: Readonly<Record<number, string>>;
   readonly body?: SchemaName;
   readonly query?: Readonly<Record<string, string>>;
+  /** Of the body and of the good answers, where it is not JSON. */
+  readonly contentType?: string;
 }
 
 const noConnector = { 404: 'There is no such connector' };
@@ -25,15 +36,19 @@ const plugin = '/connector-plugins/{plugin}';
 
 export const operations: readonly Operation[] = [
   op('get', '/', 'worker', 'Version and cluster', { 200: ref('ServerInfo') }),
+  op('get', '/health', 'worker', 'Whether the worker does its work', {
+    200: ref('HealthInfo'),
+    500: ref('HealthInfo'),
+    503: ref('HealthInfo'),
+  }),
   op(
     'get',
-    '/health',
+    '/metrics',
     'worker',
-    'Whether the worker does its work',
-    { 200: ref('HealthInfo') },
-    { refusals: { 503: 'It is starting; the body has the same shape' } },
+    'Metrics in the text form of Prometheus',
+    { 200: { type: 'string' } },
+    { contentType: 'text/plain' },
   ),
-  op('get', '/metrics', 'worker', 'Metrics in the text form of Prometheus', { 200: { type: 'string' } }),
   op('get', '/openapi.json', 'worker', 'This document', { 200: { type: 'object' } }),
 
   op(
@@ -275,13 +290,13 @@ export const operations: readonly Operation[] = [
   ),
 ];
 
-function op(
+export function op(
   method: Operation['method'],
   path: string,
   tag: Operation['tag'],
   summary: string,
   answers: Operation['answers'],
-  more: Pick<Operation, 'body' | 'query' | 'refusals'> = {},
+  more: Pick<Operation, 'body' | 'query' | 'refusals' | 'contentType'> = {},
 ): Operation {
   return { method, path, tag, summary, answers, ...more };
 }

@@ -6,6 +6,8 @@ const text: JsonSchema = { type: 'string' };
 const textOrNull: JsonSchema = { type: ['string', 'null'] };
 const whole: JsonSchema = { type: 'integer' };
 const flag: JsonSchema = { type: 'boolean' };
+const scalar: JsonSchema = { type: ['string', 'number', 'boolean'] };
+const base64: JsonSchema = { enum: ['base64'] };
 const anyObject: JsonSchema = { type: 'object' };
 const state: JsonSchema = { enum: ['UNASSIGNED', 'RUNNING', 'PAUSED', 'STOPPED', 'FAILED', 'RESTARTING'] };
 const connectorType: JsonSchema = { enum: ['source', 'sink', 'unknown'] };
@@ -95,6 +97,43 @@ export const schemas = {
   Loggers: mapOf(ref('LoggerLevel')),
   LoggerChange: object({ level: { type: 'string', description: 'A level, in any case' } }),
   Names: listOf(text),
+  TopicSummary: object({ name: text, partitions: whole, records: whole }),
+  TopicToCreate: object({ name: text, partitions: whole, replicationFactor: whole, config: mapOf(scalar) }, ['name']),
+  TopicDetails: object({
+    name: text,
+    id: text,
+    partitions: listOf(
+      object({ partition: whole, leader: whole, replicas: listOf(whole), earliest: whole, latest: whole }),
+    ),
+    config: mapOf(text),
+  }),
+  HeaderJson: object({ key: text, value: textOrNull, encoding: base64 }, ['key', 'value']),
+  TapRecord: object(
+    {
+      partition: whole,
+      offset: whole,
+      timestamp: whole,
+      key: textOrNull,
+      keyEncoding: base64,
+      value: textOrNull,
+      valueEncoding: base64,
+      headers: listOf(ref('HeaderJson')),
+    },
+    ['partition', 'offset', 'timestamp', 'key', 'value', 'headers'],
+  ),
+  RecordInput: object(
+    {
+      key: textOrNull,
+      keyEncoding: base64,
+      value: textOrNull,
+      valueEncoding: base64,
+      headers: listOf(ref('HeaderJson')),
+      partition: whole,
+      timestamp: whole,
+    },
+    ['value'],
+  ),
+  Produced: object({ topic: text, records: whole }),
 } as const;
 
 export type SchemaName = keyof typeof schemas;
