@@ -1,11 +1,13 @@
 /** A secret in every place where one can stand, and then everything that the program says, looked through. */
-import { deepEqual, equal, ok } from 'node:assert/strict';
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { codecs } from '../../src/app/codecs.ts';
+import { openEmbeddedBroker } from '../../src/broker/embedded/embedded.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { tributary, until } from './support/run.ts';
 import { startWorker } from './support/worker.ts';
@@ -14,9 +16,17 @@ import { startWorker } from './support/worker.ts';
 const canary = (place: string): string => `canary-${place}-7f3a`;
 const env = { CANARY: canary('env'), IN_MESSAGE: canary('in-message') };
 
-/** A server that refuses, and repeats in its refusal all that it was sent. */
+/** A server that refuses, and repeats in its refusal all that it was sent; one path has an event. */
 async function parrot() {
   const server = createServer((request, response) => {
+    if (request.url === '/stream') {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('id: 1\ndata: {"a":1}\n\n');
+      return;
+    }
+    if (request.url?.startsWith('/subjects/')) {
+      response.writeHead(422).end(JSON.stringify({ message: `Not for ${request.headers.authorization}` }));
+      return;
+    }
     response.writeHead(
       503,
       JSON.stringify(request.headers)
@@ -92,6 +102,32 @@ const connectorsOf = (port: number, folder: string): Readonly<Record<string, Rea
     'sse.oauth2.client.secret': canary('client-secret'),
     topic: 'oauth',
   },
+  sql: {
+    'connector.class': 'sql',
+    'sql.text': [
+      "CREATE STREAM S (a LONG) WITH (type = 'source', extension = 'websocket', format = 'json',",
+      `  websocket.url = 'ws://127.0.0.1:${port}/sql?token=${canary('sql-parameter')}',`,
+      `  "websocket.headers.Authorization" = 'Bearer ${canary('sql-header')}');`,
+      "CREATE STREAM E (a LONG) WITH (type = 'source', extension = 'sse', format = 'json',",
+      `  sse.url = 'http://127.0.0.1:${port}/sql', "sse.headers.X-Api-Key" = '${canary('sql-sse')}');`,
+      `-- "websocket.headers.Authorization" = 'Bearer ${canary('sql-comment')}'`,
+      "CREATE STREAM T (a LONG) WITH (type = 'sink', extension = 'kafka', format = 'json', kafka.topic = 'sql');",
+      'INSERT INTO T SELECT a FROM S;',
+      'INSERT INTO T SELECT a FROM E;',
+    ].join('\n'),
+  },
+  letters: {
+    'connector.class': 'sse',
+    'sse.uri': `http://127.0.0.1:${port}/stream`,
+    topic: 'letters',
+    'value.converter': 'io.confluent.connect.avro.AvroConverter',
+    'value.converter.schema.registry.url': `http://127.0.0.1:${port}`,
+    'value.converter.bearer.auth.token': canary('registry'),
+    'errors.tolerance': 'all',
+    'errors.log.enable': 'true',
+    'errors.deadletterqueue.topic.name': 'dead',
+    'errors.deadletterqueue.context.headers.enable': 'true',
+  },
   failing: {
     'connector.class': 'websocket',
     'websocket.url': `ws://127.0.0.1:${port}/f?password=${canary('failing')}`,
@@ -110,6 +146,21 @@ function yaml(connectors: ReturnType<typeof connectorsOf>): string {
     log: { level: 'debug' },
     connectors,
   });
+}
+
+/** Keys, values and headers of a topic, read out of the store after the worker's end. */
+async function recordsOf(directory: string, topic: string): Promise<string> {
+  await using broker = await openEmbeddedBroker({ directory, codecs });
+  const texts: string[] = [];
+  const { partitions } = await broker.describeTopic(topic);
+  for (const partition of partitions.keys()) {
+    for await (const { records } of broker.read({ topic, partition, from: 'earliest', until: 'end' })) {
+      for (const { key, value, headers } of records) {
+        texts.push(`${key} ${value}`, ...headers.map((header) => `${header.key}=${header.value}`));
+      }
+    }
+  }
+  return texts.join('\n');
 }
 
 test('a secret in every place where one can stand is seen nowhere', { timeout: 120_000 }, async () => {
@@ -136,6 +187,8 @@ test('a secret in every place where one can stand is seen nowhere', { timeout: 1
   // Every connector has met the server, and one has given up.
   await until('the connectors have been refused', async () => {
     const status = await (await fetch(`${worker.url}/connectors?expand=status`, { headers })).text();
+    const letters = await (await fetch(`${worker.url}/topics/dead`, { headers })).text();
+    if (!/"latest":[1-9]/.test(letters)) return false;
     return status.includes('"FAILED"') && (status.match(/503/g) ?? []).length >= 6;
   });
 
@@ -203,6 +256,10 @@ test('a secret in every place where one can stand is seen nowhere', { timeout: 1
     equal(code, 1);
     said.push(`${command.join(' ')}: ${out} ${err}`);
   }
+
+  const dead = await recordsOf(join(folder.path, 'data'), 'dead');
+  match(dead, /exception\.message=The schema registry answered 422 .*: Not for Bearer \*{6}/);
+  said.push(`dead letters: ${dead}`);
 
   const found = said.flatMap((text) =>
     [...text.matchAll(/.{0,80}canary-[\w-]+-7f3a.{0,40}/g)].map(([where]) => `${text.slice(0, 40)} … ${where}`),
