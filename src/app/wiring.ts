@@ -261,7 +261,12 @@ async function openRest(
 }
 
 function providersOf({ config, env, secrets }: AppParts): ProviderOptions {
-  return { env, folder: config.folder, onResolved: (key, value) => secrets.resolved(key, value) };
+  return {
+    env,
+    folder: config.folder,
+    providers: config.providers,
+    onResolved: (key, value) => secrets.resolved(key, value),
+  };
 }
 
 /** Both, or the failure of one with the other closed again. */

@@ -4,6 +4,7 @@ import type { GatewaySettings } from '../../gateway/settings.ts';
 import type { AccessRules } from '../../rest/access/access.ts';
 import type { TableTopic } from '../../worker/worker-options.ts';
 import type { ListenAddress } from './options.ts';
+import type { ConfigProviders } from './providers.ts';
 
 export interface AppConfig {
   /** `embedded:DIR` or `kafka://HOST:PORT,…`. */
@@ -19,6 +20,8 @@ export interface AppConfig {
   readonly gateway: GatewaySettings | undefined;
   readonly connectors: readonly NamedConnector[];
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** As a worker file configures them; absent: those that are built in. */
+  readonly providers?: ConfigProviders | undefined;
   /** Folder that relative paths of the file start from. */
   readonly folder: string;
 }

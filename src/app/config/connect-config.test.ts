@@ -143,3 +143,75 @@ test('worker file: a standalone worker has tables of its own, a distributed one 
     status: { topic: 'g-status', partitions: 5 },
   });
 });
+
+test('worker file: what is known and has no effect is told of in one line', () => {
+  const { warnings } = read('session.timeout.ms=5\nconsumer.max.poll.records=5\nssl.cipher.suites=a\n');
+  deepEqual(warnings.map(showProblem), [
+    'worker.properties: known to Kafka Connect and without effect here: session.timeout.ms, consumer.max.poll.records, ssl.cipher.suites',
+  ]);
+});
+
+const fileProvider =
+  'config.providers=f\nconfig.providers.f.class=org.apache.kafka.common.config.provider.FileConfigProvider\n';
+
+test('worker file: providers have the names that it gives them, also in the environment and for itself', () => {
+  const { config, problems } = read(
+    `config.providers=e,f\nconfig.providers.e.class=EnvVarConfigProvider\ngroup.id=\${e:GROUP}-\${env:GROUP}\n`,
+    {
+      GROUP: 'g',
+      CONNECT_CONFIG_PROVIDERS_F_CLASS: 'org.apache.kafka.common.config.provider.FileConfigProvider',
+      CONNECT_CONFIG_PROVIDERS_F_PARAM_ALLOWED_PATHS: '/a, /b',
+    },
+  );
+  deepEqual(problems, []);
+  equal(config?.worker.groupId, `g-\${env:GROUP}`);
+  deepEqual(config?.providers?.get('f'), {
+    kind: 'file',
+    limit: 'config.providers.f.param.allowed.paths',
+    paths: ['/a', '/b'],
+  });
+  equal(read('').config?.providers, undefined);
+});
+
+const wrongProviders: readonly (readonly [text: string, problem: RegExp])[] = [
+  [
+    'config.providers=v\nconfig.providers.v.class=com.x.Vault',
+    /config\.providers\.v\.class: cannot use "com\.x\.Vault": Java/,
+  ],
+  ['config.providers=v\nconfig.providers.v.class=FileConfigProvidr', /Did you mean "FileConfigProvider"/],
+  ['config.providers=v', /config\.providers\.v\.class: it is missing/],
+  [
+    `${fileProvider}config.providers.f.param.allowed.paths=etc`,
+    /allowed\.paths: cannot use "etc": it must be an absolute path/,
+  ],
+  [
+    'config.providers=e\nconfig.providers.e.class=EnvVarConfigProvider\nconfig.providers.e.param.allowlist.pattern=(',
+    /allowlist\.pattern: cannot use "\("/,
+  ],
+  [
+    `${fileProvider}config.providers.f.param.allowed.paths=/nowhere\ngroup.id=\${f:/etc/hostname:a}`,
+    /group\.id: Cannot resolve .*"config\.providers\.f\.param\.allowed\.paths" does not allow "\/etc\/hostname"/,
+  ],
+  [
+    `config.providers=e\nconfig.providers.e.class=EnvVarConfigProvider\nconfig.providers.e.param.allowlist.pattern=A.*\ngroup.id=\${e:PATH}`,
+    /"config\.providers\.e\.param\.allowlist\.pattern" does not allow "PATH"/,
+  ],
+];
+
+for (const [text, problem] of wrongProviders) {
+  test(`worker file: refused: ${text.replaceAll('\n', ' ')}`, () => {
+    const { config, problems } = read(text, { PATH: 'canary' });
+    equal(config, undefined);
+    match(problems.map(showProblem).join('\n'), problem);
+  });
+}
+
+test('worker file: what a provider does not have is told of', () => {
+  const { warnings } = read(
+    `${fileProvider}config.providers.f.param.x=1\nconfig.providers.g.class=FileConfigProvider\n`,
+  );
+  deepEqual(
+    warnings.map(({ key }) => key),
+    ['config.providers.f.param.x', 'config.providers.g.class'],
+  );
+});

@@ -7,13 +7,14 @@ import { type RawConfig, withoutPrefix } from '../../config/raw.ts';
 import { hostEntriesProblem } from '../../net/address.ts';
 import { producerOverrides } from '../../worker/client-overrides.ts';
 import { type AppConfig, type NamedConnector, type ProducerSettings, tablesOf } from './app-config.ts';
+import { configProvidersOf } from './config-providers.ts';
 import { connectEnvironment } from './connect-environment.ts';
 import { idleKeys, knownPrefixes, usedKeys } from './connect-keys.ts';
 import { listenerTlsOf } from './connect-listener-tls.ts';
-import { connectNotices } from './connect-notices.ts';
+import { connectNotices, keysWithoutEffect } from './connect-notices.ts';
 import { kafkaSecurityOf } from './connect-security.ts';
 import type { ConfigProblem } from './problem.ts';
-import { type ProviderOptions, resolveValue } from './providers.ts';
+import { type ConfigProviders, type ProviderOptions, resolveValue } from './providers.ts';
 import { accountPrefixes } from './rest-accounts.ts';
 import { restSettingsOf } from './rest-config.ts';
 
@@ -87,6 +88,7 @@ export function readConnectConfig(
     gateway: undefined,
     connectors,
     logLevel: 'info',
+    providers: reader.providers,
     folder: dirname(file),
   };
   return { config, problems, warnings };
@@ -100,18 +102,27 @@ class WorkerFile {
   readonly #lines = new Map<string, number>();
   /** Keys that a variable of the environment gave. */
   readonly #variables = new Map<string, string>();
+  /** As they are configured here; undefined where none are. */
+  readonly providers: ConfigProviders | undefined;
 
-  constructor(file: string, text: string, providers: ProviderOptions) {
+  constructor(file: string, text: string, given: ProviderOptions) {
     this.#file = file;
     const values: Record<string, string> = {};
     this.values = values;
     const parsed = parseProperties(text);
     if (!parsed.ok) {
+      this.providers = undefined;
       this.problems.push({ file, line: parsed.line, message: parsed.problem });
       return;
     }
-    for (const { key, value, line } of parsed.properties) {
-      this.#lines.set(key, line);
+    for (const { key, line } of parsed.properties) this.#lines.set(key, line);
+    this.providers = configProvidersOf(
+      writtenValues(text, given.env),
+      (key, message) => this.problem(key, message),
+      (key, message) => this.warning(key, message),
+    );
+    const providers = { ...given, providers: this.providers };
+    for (const { key, value } of parsed.properties) {
       // Resolved at once: these values are neither stored nor shown, and a whole JAAS entry may stand behind a reference.
       try {
         values[key] = resolveValue(key, value, providers);
@@ -123,6 +134,10 @@ class WorkerFile {
     }
     this.#takeEnvironment(values, providers);
     for (const { key, message } of connectNotices(values)) this.warning(key, message);
+    const idle = keysWithoutEffect(values);
+    if (idle.length > 0) {
+      this.warnings.push({ file, message: `known to Kafka Connect and without effect here: ${idle.join(', ')}` });
+    }
   }
 
   /** Over the file, as Confluent's images have it. What no worker knows may be meant for something else. */
@@ -191,6 +206,20 @@ class WorkerFile {
       message: `unknown key, it has no effect.${hint}`,
     });
   }
+}
+
+/** Before references are resolved: which providers there are is not said through a provider. */
+function writtenValues(text: string, env: NodeJS.ProcessEnv): RawConfig {
+  const parsed = parseProperties(text);
+  const inFile = parsed.ok ? parsed.properties.map(({ key, value }) => [key, value] as const) : [];
+  const inEnvironment = connectEnvironment(env).map(({ key, value }) => [key, value] as const);
+  return Object.fromEntries([...inFile, ...inEnvironment]);
+}
+
+/** For what is read before the worker file is: what is wrong in it is told when that is read. */
+export function providersInFile(text: string, env: NodeJS.ProcessEnv): ConfigProviders | undefined {
+  const ignore = (): void => {};
+  return configProvidersOf(writtenValues(text, env), ignore, ignore);
 }
 
 function isKnown(key: string): boolean {

@@ -1,6 +1,6 @@
 /** Keys of Kafka Connect's worker files. What is known and has no effect here is listed, so that only real misspellings warn. */
 
-/** Read by connect-config.ts or connect-security.ts. */
+/** Read by connect-config.ts and its neighbours in this folder, or (`plugin.path`) by plugin-paths.ts. */
 export const usedKeys: readonly string[] = [
   'bootstrap.servers',
   'group.id',
@@ -45,6 +45,7 @@ export const usedKeys: readonly string[] = [
   'sasl.jaas.config',
   'ssl.truststore.type',
   'ssl.truststore.location',
+  'ssl.truststore.password',
   'ssl.truststore.certificates',
   'ssl.keystore.type',
   'ssl.keystore.location',
@@ -60,7 +61,6 @@ export const usedKeys: readonly string[] = [
 
 /** Known to Connect; here another part does it, or there is nothing to set. */
 export const idleKeys: readonly string[] = [
-  'ssl.truststore.password',
   'plugin.discovery',
   'offset.storage.file.filename',
   'rest.host.name',
@@ -105,21 +105,26 @@ export const idleKeys: readonly string[] = [
   'value.converter.plugin.version',
 ];
 
-/** Keys that begin so are known, too: options of converters and providers, and of Kafka's clients. */
-export const knownPrefixes: readonly string[] = [
-  'key.converter.',
-  'value.converter.',
-  'header.converter.',
-  'config.providers.',
-  'listeners.https.',
+/** What begins so and is not listed above has no effect here either. */
+export const idlePrefixes: readonly string[] = [
   'ssl.',
   'sasl.',
   'internal.',
-  'producer.',
   'consumer.',
   'admin.',
   'metrics.context.',
   'config.storage.',
   'offset.storage.',
   'status.storage.',
+];
+
+/** Keys that begin so are known, too: options of converters and providers, and of Kafka's clients. */
+export const knownPrefixes: readonly string[] = [
+  ...idlePrefixes,
+  'key.converter.',
+  'value.converter.',
+  'header.converter.',
+  'config.providers.',
+  'listeners.https.',
+  'producer.',
 ];

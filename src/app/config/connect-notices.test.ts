@@ -1,6 +1,6 @@
 import { deepEqual } from 'node:assert/strict';
 import { test } from 'node:test';
-import { connectNotices } from './connect-notices.ts';
+import { connectNotices, keysWithoutEffect } from './connect-notices.ts';
 
 const cases: readonly (readonly [values: Record<string, string>, keys: readonly string[]])[] = [
   [{ 'offset.storage.file.filename': '/tmp/o' }, ['offset.storage.file.filename']],
@@ -20,5 +20,28 @@ for (const [values, keys] of cases) {
       connectNotices(values).map(({ key }) => key),
       keys,
     );
+  });
+}
+
+const idle: readonly (readonly [values: Record<string, string>, keys: readonly string[]])[] = [
+  [{ 'session.timeout.ms': '1', 'client.id': 'me' }, ['session.timeout.ms', 'client.id']],
+  [{ 'ssl.cipher.suites': 'a', 'ssl.keystore.location': '/k' }, ['ssl.cipher.suites']],
+  [
+    { 'listeners.https.ssl.protocol': 'TLS', 'listeners.https.ssl.client.auth': 'none' },
+    ['listeners.https.ssl.protocol'],
+  ],
+  [{ 'consumer.max.poll.records': '5', 'consumer.sasl.mechanism': 'PLAIN' }, ['consumer.max.poll.records']],
+  [{ 'admin.retries': '1', 'admin.listeners': '', 'admin.security.protocol': 'SSL' }, ['admin.retries']],
+  [{ 'config.storage.cleanup.policy': 'x', 'config.storage.topic': 't' }, ['config.storage.cleanup.policy']],
+  [{ 'sasl.login.class': 'x', 'sasl.mechanism': 'PLAIN' }, ['sasl.login.class']],
+  // Told of elsewhere, or used.
+  [{ 'rest.port': '1', 'connector.client.config.override.policy': 'All', 'producer.linger.ms': '5' }, []],
+  [{ 'key.converter': 'x', 'key.converter.schemas.enable': 'true', 'group.id': 'g', 'plugin.path': '/p' }, []],
+  [{ 'admin.listeners': 'http://h:1', 'rest.users.a.role': 'admin', 'client.id': ' ' }, []],
+];
+
+for (const [values, keys] of idle) {
+  test(`${JSON.stringify(values)} has without effect: ${keys.join(', ') || 'nothing'}`, () => {
+    deepEqual(keysWithoutEffect(values), keys);
   });
 }

@@ -1,5 +1,6 @@
 /** Keys of Kafka Connect that are understood and do something else here, or nothing: each is said by its name. */
 import type { RawConfig } from '../../config/raw.ts';
+import { idleKeys, idlePrefixes, usedKeys } from './connect-keys.ts';
 
 export interface Notice {
   readonly key: string;
@@ -16,6 +17,7 @@ const always: Readonly<Record<string, string>> = {
 };
 
 const clientPrefixes = ['producer.', 'consumer.', 'admin.'];
+const ownNotice = /^connector\.client\.config\.override\.policy$/;
 const login = /^(security\.protocol|sasl\..*|ssl\..*|bootstrap\.servers)$/;
 
 export function connectNotices(values: RawConfig): readonly Notice[] {
@@ -37,4 +39,16 @@ export function connectNotices(values: RawConfig): readonly Notice[] {
     });
   }
   return notices;
+}
+
+/** Keys that Kafka Connect knows, that change nothing here, and of which no notice tells, in the order of the file. */
+export function keysWithoutEffect(values: RawConfig): readonly string[] {
+  return Object.keys(values).filter((key) => {
+    if (values[key]!.trim() === '' || Object.hasOwn(always, key) || ownNotice.test(key)) return false;
+    const bare = key.replace(/^listeners\.https\./, '');
+    if (usedKeys.includes(bare)) return false;
+    // Who connects, and where to, is said once for all clients: a repetition has its effect.
+    if (/^(consumer|admin)\./.test(key)) return !login.test(key.replace(/^\w+\./, ''));
+    return idleKeys.includes(key) || idlePrefixes.some((prefix) => bare.startsWith(prefix));
+  });
 }

@@ -6,10 +6,11 @@ import { describeError, TributaryError } from '../../base/errors.ts';
 import type { Connector } from '../../connectors/contract.ts';
 import type { ValidationContext } from '../../worker/validation.ts';
 import type { AppConfig, NamedConnector } from './app-config.ts';
-import { readConnectConfig } from './connect-config.ts';
+import { providersInFile, readConnectConfig } from './connect-config.ts';
 import { readConnectorFile } from './connector-file.ts';
 import { connectorProblems } from './connector-problems.ts';
 import { type ConfigProblem, configError } from './problem.ts';
+import type { ConfigProviders } from './providers.ts';
 import { type Overrides, readYamlConfig } from './yaml-config.ts';
 
 export interface Loaded<T> {
@@ -26,6 +27,8 @@ export interface LoadOptions {
   readonly connectors: readonly Connector[];
   readonly transforms?: ValidationContext['transforms'];
   readonly converterClasses?: ValidationContext['converterClasses'];
+  /** Of the worker file that the connector files stand beside. */
+  readonly providers?: ConfigProviders | undefined;
 }
 
 /** `file` undefined: all defaults, with the environment and the command line. */
@@ -64,10 +67,12 @@ export interface ConnectFiles {
 
 /** A worker file of Kafka Connect with connector files. */
 export function loadConnect(files: ConnectFiles, options: LoadOptions): Loaded<AppConfig> {
-  const read = files.connectors.map((file) => loadConnector(file, 'warning', options));
+  const text = files.worker === undefined ? '' : readFile(files.worker);
+  const withProviders = { ...options, providers: providersInFile(text, options.env) };
+  const read = files.connectors.map((each) => loadConnector(each, 'warning', withProviders));
   const connectors = read.flatMap(({ config }) => config ?? []);
   const file = files.worker ?? 'environment';
-  const worker = readConnectConfig(file, files.worker === undefined ? '' : readFile(files.worker), connectors, {
+  const worker = readConnectConfig(file, text, connectors, {
     env: options.env,
     broker: files.broker,
     listen: files.listen,
@@ -87,7 +92,8 @@ export function loadConnector(
 ): Loaded<NamedConnector> {
   const { connector, problems, lineOf } = readConnectorFile(file, readFile(file));
   if (connector === undefined) return { config: undefined, problems, warnings: [] };
-  const providers = { env: options.env, folder: dirname(file), onResolved: options.onResolved };
+  const { env, providers: configured, onResolved } = options;
+  const providers = { env, folder: dirname(file), providers: configured, onResolved };
   // Which worker will run it is not known here: whether it gives exactly-once delivery, that one says at its start.
   const exactlyOnceSources = true;
   const check = {
