@@ -74,6 +74,7 @@ test('Kafka is killed under load and comes back, then SIGTERM: no hole, nothing 
     await kafka!.restart();
     await reach(worker, Math.max(before, sent) + 3000);
   }
+  ok((await worker.metric('tributary_source_retries_total')) > 0, 'what was tried again is counted');
   const acknowledged = await acknowledgedOf(worker);
   const { code, stderr } = await worker.stop('SIGTERM');
   equal(code, 0, stderr);
