@@ -130,7 +130,8 @@ test('what comes over a listener that others reach is held to public addresses, 
   timeout: 60_000,
 }, async () => {
   await using server = await startSseServer((x: SseExchange) => {
-    if (x.path === '/redirect') x.answer(302, { location: `http://localhost:${server.port}/stream` });
+    const scheme = x.headers.upgrade === undefined ? 'http' : 'ws';
+    if (x.path === '/redirect') x.answer(302, { location: `${scheme}://127.0.0.1:${server.port}/stream` });
     else x.open().write('id: 1\ndata: x\n\n');
   });
   await using folder = await tempFolder('outbound');
@@ -141,6 +142,8 @@ test('what comes over a listener that others reach is held to public addresses, 
     [
       `worker: { listen: "0.0.0.0:${port}" }`,
       'rest: { anonymous: true }',
+      // By its name only: where its server leads to is checked all the same.
+      'outbound: { allow: [localhost] }',
       'connectors:',
       `  own: { connector.class: sse, sse.uri: "${server.origin}", topic: own, errors.restart.enabled: false }`,
     ].join('\n'),
@@ -169,7 +172,7 @@ test('what comes over a listener that others reach is held to public addresses, 
   });
   const seen = server.exchanges.length;
   const forbidden = /Cannot connect to "[^"]+": not a public address\. The operator may allow it with outbound\.allow/;
-  const hosts = ['127.0.0.1', 'localhost', '[::ffff:127.0.0.1]', '2130706433', '0x7f.1'];
+  const hosts = ['127.0.0.1', '[::ffff:127.0.0.1]', '2130706433', '0x7f.1'];
   for (const [index, host] of hosts.entries()) {
     match(
       await trace(`sse-${index}`, { 'connector.class': 'sse', 'sse.uri': `http://${host}:${server.port}/` }),
@@ -178,11 +181,18 @@ test('what comes over a listener that others reach is held to public addresses, 
   }
   match(await trace('own', { 'connector.class': 'sse', 'sse.uri': `${server.origin}/other` }), forbidden);
   const webSocket = { 'connector.class': 'websocket', 'kafka.topic': 'ws' };
-  match(await trace('ws', { ...webSocket, 'websocket.url': `ws://localhost:${server.port}/` }), forbidden);
+  match(await trace('ws', { ...webSocket, 'websocket.url': `ws://127.0.0.1:${server.port}/` }), forbidden);
   match(
     await trace('ws-proxy', { ...webSocket, 'websocket.url': 'ws://1.1.1.1/', 'websocket.proxy': server.origin }),
     forbidden,
   );
   equal(server.exchanges.length, seen);
+  const redirect = `localhost:${server.port}/redirect`;
+  match(await trace('sse-redirect', { 'connector.class': 'sse', 'sse.uri': `http://${redirect}` }), forbidden);
+  match(await trace('ws-redirect', { ...webSocket, 'websocket.url': `ws://${redirect}` }), forbidden);
+  deepEqual(
+    server.exchanges.slice(seen).map(({ path }) => path),
+    ['/redirect', '/redirect'],
+  );
   equal((await running.stop()).code, 0);
 });
