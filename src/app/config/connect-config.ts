@@ -18,6 +18,9 @@ import { type ConfigProviders, type ProviderOptions, resolveValue } from './prov
 import { accountPrefixes } from './rest-accounts.ts';
 import { restSettingsOf } from './rest-config.ts';
 
+/** Of Java's producer (max.request.size): a record that Kafka Connect writes must not be too large here. */
+const defaultRequestBytes = 1_048_576;
+
 export interface ConnectConfig {
   /** undefined where there are problems. */
   readonly config: AppConfig | undefined;
@@ -317,11 +320,11 @@ function producerOf(reader: WorkerFile): ProducerSettings {
   try {
     const { options, warnings } = producerOverrides(settings);
     for (const { key, reason } of warnings) reader.warning(`producer.${key}`, reason);
-    return { compression: 'none', maxBatchBytes: 1_000_000, ...options };
+    return { compression: 'none', maxBatchBytes: defaultRequestBytes, ...options };
   } catch (error) {
     if (!isError(error)) throw error;
     const key = Object.keys(settings).find((each) => error.message.includes(` configuration ${each}:`)) ?? '';
     reader.problem(`producer.${key}`, error.message);
-    return { compression: 'none', maxBatchBytes: 1_000_000 };
+    return { compression: 'none', maxBatchBytes: defaultRequestBytes };
   }
 }
