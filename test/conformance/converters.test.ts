@@ -25,7 +25,7 @@ const converters = {
   'json-schema': findConverter('JsonConverter')!.make({}, withoutRegistry),
 };
 
-const cases = readFileSync(new URL('connect/records-websocket.jsonl', import.meta.url), 'utf8')
+const cases = readFileSync(new URL('connect/records.jsonl', import.meta.url), 'utf8')
   .split('\n')
   .filter((line) => line !== '')
   .map((line) => JSON.parse(line) as Case)

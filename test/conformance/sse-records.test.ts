@@ -1,6 +1,6 @@
 /**
  * What the recorded connector and converters wrote for each block of an event stream: ours writes the same bytes. Where the
- * recording breaks the rules of event streams, the rules win: those cases stand in `deviations`, with what ours writes.
+ * recording breaks the rules of event streams, the rules win: those cases stand in deviations.md, with what ours writes.
  */
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -11,6 +11,7 @@ import type { SourceRecord } from '../../src/record/source-record.ts';
 import { withoutRegistry } from '../support/converter-context.ts';
 import { eventsOf, runSse, type SeenEvent } from '../support/sse-run.ts';
 import { startSseServer } from '../support/sse-server.ts';
+import { readRecordDeviations } from './runners/connect/deviations.ts';
 
 interface Bytes {
   readonly base64?: string;
@@ -24,19 +25,13 @@ interface Case {
   readonly records?: readonly { readonly key: unknown; readonly value: Bytes; readonly headers: readonly unknown[] }[];
 }
 
-const event = (name: string, id: string | null, data: string): SeenEvent => ({ event: name, id, data });
-
 /** By label: what ours writes, and why it is something else. */
-const deviations: Readonly<Record<string, { readonly why: string; readonly events: readonly SeenEvent[] }>> = {
-  'no-event-name': { why: 'an event without a name is never dropped', events: [event('unknown', '5', 'unnamed')] },
-  'two-spaces-after-colon': {
-    why: 'one space after the colon is taken away, not all',
-    events: [event(' e8', ' 8', ' eight  ')],
-  },
-  'no-data': { why: 'a block without data is no event', events: [] },
-  'after-lone-cr': { why: 'a lone CR ends a line, too', events: [event('e20', '20', 'twenty')] },
-  'id-with-nul': { why: 'an id that holds NUL is ignored', events: [event('e24', null, 'nul id')] },
-};
+const deviations: Readonly<Record<string, { readonly why: string; readonly events: readonly SeenEvent[] }>> =
+  Object.fromEntries(
+    readRecordDeviations()
+      .filter(({ case: id }) => id.startsWith('sse/events/*/') && !id.endsWith('/after'))
+      .map(({ case: id, why, ours }) => [id.split('/')[3]!, { why, events: ours as readonly SeenEvent[] }]),
+  );
 
 const converters = {
   string: findConverter('StringConverter')!.make({}, withoutRegistry),
@@ -135,7 +130,7 @@ test('after a byte order mark the first event is not lost, as it is in the recor
   );
   await using run = runSse(server.origin);
   const [bom, end] = await run.take(2);
-  deepEqual(eventsOf([bom!]), [event('bom', '1', 'after bom')]);
+  deepEqual(eventsOf([bom!]), [{ event: 'bom', id: '1', data: 'after bom' }]);
   for (const given of cases.filter(({ case: id }) => id.startsWith('sse/bom/'))) {
     equalBytes(written([end!], given.case.split('/')[2] as ConverterName), given.records!);
   }

@@ -38,3 +38,17 @@ export function readDeviations(): Deviations {
       )?.reason,
   };
 }
+
+export interface RecordDeviation {
+  /** A case of records.jsonl; `*` stands for each converter. */
+  readonly case: string;
+  /** What ours gives: events of a block, or members of the end of a stream that differ. */
+  readonly ours: unknown;
+  readonly why: string;
+}
+
+/** The rows of the second table: of records.jsonl. */
+export function readRecordDeviations(): readonly RecordDeviation[] {
+  const rows = readFileSync(file, 'utf8').matchAll(/^\| `([^`]+)` \| `([^`]*)` \| (.+) \|$/gm);
+  return [...rows].map(([, id = '', ours = '', why = '']) => ({ case: id, ours: JSON.parse(ours) as unknown, why }));
+}
