@@ -82,7 +82,7 @@ const connection = {
     min: 0,
     max: maxTimerMs,
     importance: 'low',
-    doc: 'Least wait after the server said that it restarts or is overloaded: close codes 1012 and 1013, statuses 429 and 503. A Retry-After header that asks for more is obeyed (one hour at most).',
+    doc: 'Least wait after the server said that it restarts or is overloaded: close codes 1012 and 1013, statuses 429 and 503. A Retry-After header is obeyed instead (one hour at most).',
   }),
   'websocket.fatal.close.codes': list({
     default: ['1008', '4401', '4403'],
