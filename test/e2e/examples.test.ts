@@ -31,7 +31,9 @@ test('the worker file for Confluent Cloud is valid, with credentials of the envi
   const names = ['CONFLUENT_API_KEY', 'CONFLUENT_API_SECRET', 'REGISTRY_API_KEY', 'REGISTRY_API_SECRET'];
   const env = Object.fromEntries(names.map((name) => [name, `canary-${name}`]));
   const { code, stdout, stderr } = await tributary(['validate', ...files], { cwd: examples, env });
-  deepEqual([code, stdout, stderr], [0, `${files.join(', ')}: nothing wrong was found.\n`, '']);
+  const idle =
+    'confluent-cloud.properties: known to Kafka Connect and without effect here: client.dns.lookup (a warning)\n';
+  deepEqual([code, stdout, stderr], [0, `${idle}${files.join(', ')}: nothing wrong was found.\n`, '']);
   const without = await tributary(['validate', files[0]!], { cwd: examples });
   equal(without.code, 1);
   match(without.stdout, /sasl\.jaas\.config: Cannot resolve "\$\{env:CONFLUENT_API_KEY\}"/);
