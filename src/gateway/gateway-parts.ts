@@ -1,7 +1,7 @@
 /** What every connection of the gateway stands on. */
-import type { Clock, Random } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { AclOptions, Rights } from './auth/acl.ts';
+import type { Rights } from './auth/acl.ts';
 import type { Identity } from './auth/identity.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { DeliveryParts } from './open-delivery.ts';
@@ -13,12 +13,10 @@ export interface GatewayParts {
   readonly delivery: DeliveryParts;
   readonly publisher: Publisher;
   readonly clock: Clock;
-  readonly random: Random;
   readonly log: Log;
   readonly metrics: GatewayMetrics;
   /** As they are now: rules may be read anew while the gateway runs. */
   rights(identity: Identity): Rights;
-  readonly acl: AclOptions;
   /** Rejects with AuthError. */
   verify(token: string): Promise<Identity>;
   /** False while the broker does not answer. */

@@ -51,10 +51,6 @@ export class GroupDelivery implements Delivery {
     this.#options = options;
   }
 
-  get isReplaying(): boolean {
-    return false;
-  }
-
   /** Joins the group. */
   async open(): Promise<void> {
     const { broker, group, topics, topicPattern, startAt, onRetry, autoCommitMs } = this.#options;

@@ -6,6 +6,7 @@ import type { Identity } from './auth/identity.ts';
 import { asFault } from './faults.ts';
 import type { GatewayConnection, GatewayParts } from './gateway-parts.ts';
 import { valueAtPointer } from './json-pointer.ts';
+import { Liveness } from './liveness.ts';
 import { checkMayPublish } from './may-publish.ts';
 import type { IngestRoute } from './settings.ts';
 
@@ -21,22 +22,17 @@ export interface IngestOptions {
   readonly onClosed: (code: number) => void;
 }
 
-const halfOpenMs = 10_000;
-const flushMs = 5000;
-
 export class IngestConnection implements GatewayConnection {
   readonly protocol = 'ingest';
   readonly #parts: GatewayParts;
   readonly #options: IngestOptions;
   readonly #fixedKey: Buffer | null;
   readonly #meta: readonly Header[];
+  readonly #liveness: Liveness;
   #rights: Rights;
   #publishing = 0;
   /** Acknowledgements go out in the order of the messages. */
   #answered: Promise<void> = Promise.resolve();
-  #closingSinceMs: number | undefined;
-  #heardAtMs: number;
-  #pingedAtMs = 0;
 
   constructor(parts: GatewayParts, options: IngestOptions) {
     this.#parts = parts;
@@ -44,7 +40,7 @@ export class IngestConnection implements GatewayConnection {
     this.#rights = options.rights;
     this.#fixedKey = fixedKey(options);
     this.#meta = options.route.meta ? metaHeaders(options) : noHeaders;
-    this.#heardAtMs = parts.clock.monotonicMs();
+    this.#liveness = new Liveness(options.socket, parts.settings.pingMs, parts.clock);
     this.#listen();
   }
 
@@ -57,24 +53,14 @@ export class IngestConnection implements GatewayConnection {
   }
 
   tick(nowMs: number): void {
-    const { settings, clock } = this.#parts;
-    const { socket, identity } = this.#options;
-    if (this.#closingSinceMs !== undefined) {
-      if (nowMs - this.#closingSinceMs > flushMs) socket.terminate();
-      return;
-    }
-    if (nowMs - this.#heardAtMs > settings.pingMs + halfOpenMs) {
-      socket.terminate();
-      return;
-    }
+    const { clock } = this.#parts;
+    const { identity } = this.#options;
+    if (this.#liveness.isOver(nowMs)) return;
     if (identity.expiresMs !== null && clock.nowMs() >= identity.expiresMs) {
       this.#close(1008, 'token expired');
       return;
     }
-    if (nowMs - this.#heardAtMs >= settings.pingMs && nowMs - this.#pingedAtMs >= settings.pingMs) {
-      this.#pingedAtMs = nowMs;
-      socket.ping();
-    }
+    this.#liveness.pingIfSilent(nowMs);
   }
 
   recheck(): void {
@@ -97,15 +83,9 @@ export class IngestConnection implements GatewayConnection {
 
   #listen(): void {
     const { socket } = this.#options;
-    const heard = (): void => {
-      this.#heardAtMs = this.#parts.clock.monotonicMs();
-    };
     socket.on('message', (data, isBinary) => {
-      heard();
-      if (this.#closingSinceMs === undefined) this.#receive(data as Buffer, isBinary);
+      if (!this.#liveness.isClosing) this.#receive(data as Buffer, isBinary);
     });
-    socket.on('pong', heard);
-    socket.on('ping', heard);
     socket.on('error', () => {}); // `ws` closes with the right code; 'close' follows
     socket.on('close', (code) => this.#options.onClosed(code));
   }
@@ -167,8 +147,8 @@ export class IngestConnection implements GatewayConnection {
   }
 
   #close(code: number, reason: string): void {
-    if (this.#closingSinceMs !== undefined) return;
-    this.#closingSinceMs = this.#parts.clock.monotonicMs();
+    if (this.#liveness.isClosing) return;
+    this.#liveness.closing();
     this.#options.socket.close(code, reason);
   }
 }

@@ -22,6 +22,7 @@ import { framesOf } from './data-frames.ts';
 import type { Taken } from './delivery.ts';
 import { asFault } from './faults.ts';
 import type { GatewayConnection, GatewayParts } from './gateway-parts.ts';
+import { Liveness } from './liveness.ts';
 import { checkMayPublish } from './may-publish.ts';
 import { type OpenDelivery, openDelivery } from './open-delivery.ts';
 import { Outbox } from './outbox.ts';
@@ -50,8 +51,6 @@ interface Subscription {
 const maxFrameRecords = 500;
 const maxFrameBytes = 262_144;
 const progressMs = 10_000;
-const halfOpenMs = 10_000;
-const flushMs = 5000;
 
 export class NativeConnection implements GatewayConnection {
   readonly protocol: 'json' | 'bin';
@@ -60,13 +59,11 @@ export class NativeConnection implements GatewayConnection {
   readonly #session: Session;
   readonly #outbox: Outbox;
   readonly #subscriptions = new Map<number, Subscription>();
+  readonly #liveness: Liveness;
   readonly #openedAtMs: number;
   #rights: Rights | undefined;
   #pumpScheduled = false;
-  #closingSinceMs: number | undefined;
-  #heardAtMs: number;
   #sentAtMs: number;
-  #pingedAtMs: number;
   #takenBytes = 0;
   #stalledSinceMs: number | undefined;
 
@@ -78,9 +75,8 @@ export class NativeConnection implements GatewayConnection {
     this.#session = new Session(options.sessionId, settings.limits, settings.pingMs, options.identity);
     this.#outbox = new Outbox(options.socket, options.raw, { joins: true, onDrain: () => this.#schedulePump() });
     this.#openedAtMs = clock.monotonicMs();
-    this.#heardAtMs = this.#openedAtMs;
+    this.#liveness = new Liveness(options.socket, settings.pingMs, clock);
     this.#sentAtMs = this.#openedAtMs;
-    this.#pingedAtMs = this.#openedAtMs;
     if (options.identity !== undefined) this.#rights = parts.rights(options.identity);
     this.#listen();
     this.#obey(this.#session.opened());
@@ -96,15 +92,7 @@ export class NativeConnection implements GatewayConnection {
 
   tick(nowMs: number): void {
     const { settings, clock } = this.#parts;
-    const { socket } = this.#options;
-    if (this.#closingSinceMs !== undefined) {
-      if (nowMs - this.#closingSinceMs > flushMs) socket.terminate();
-      return;
-    }
-    if (nowMs - this.#heardAtMs > settings.pingMs + halfOpenMs) {
-      socket.terminate();
-      return;
-    }
+    if (this.#liveness.isOver(nowMs)) return;
     if (this.#session.state === 'authenticating' && nowMs - this.#openedAtMs >= settings.limits.authMs) {
       this.#obey(this.#session.authDeadline());
       return;
@@ -114,10 +102,7 @@ export class NativeConnection implements GatewayConnection {
       this.#obey(this.#session.expired());
       return;
     }
-    if (nowMs - this.#heardAtMs >= settings.pingMs && nowMs - this.#pingedAtMs >= settings.pingMs) {
-      this.#pingedAtMs = nowMs;
-      socket.ping();
-    }
+    this.#liveness.pingIfSilent(nowMs);
     if (nowMs - this.#sentAtMs >= settings.pingMs && this.#session.state === 'ready') this.#push(pingFrame);
     if (this.#isStalled(nowMs)) {
       this.#parts.metrics.slowCloses.value++;
@@ -154,17 +139,11 @@ export class NativeConnection implements GatewayConnection {
     const limits = this.#parts.settings.limits;
     socket.on('message', (data, isBinary) => {
       const now = this.#parts.clock.monotonicMs();
-      this.#heardAtMs = now;
       const bytes = data as Buffer;
       if (!isBinary) this.#obey(this.#session.received(readClientFrames(bytes.toString(), limits), now));
       else if (this.protocol === 'bin') this.#obey(this.#session.received(readBinaryFrames(bytes, limits), now));
       else this.#obey(this.#session.receivedBinaryOnText());
     });
-    const heard = (): void => {
-      this.#heardAtMs = this.#parts.clock.monotonicMs();
-    };
-    socket.on('pong', heard);
-    socket.on('ping', heard);
     socket.on('error', () => {}); // `ws` closes with the right code; 'close' follows
     socket.on('close', (code) => {
       for (const subscription of this.#subscriptions.values()) {
@@ -295,7 +274,7 @@ export class NativeConnection implements GatewayConnection {
   }
 
   #schedulePump(): void {
-    if (this.#pumpScheduled || this.#closingSinceMs !== undefined) return;
+    if (this.#pumpScheduled || this.#liveness.isClosing) return;
     this.#pumpScheduled = true;
     setImmediate(() => {
       this.#pumpScheduled = false;
@@ -306,7 +285,7 @@ export class NativeConnection implements GatewayConnection {
   /** Takes from all subscriptions in turn until nothing is left, or the client has enough to chew on. */
   #pump(): void {
     const { queue } = this.#parts.settings.limits;
-    for (let isMoving = true; isMoving && this.#closingSinceMs === undefined; ) {
+    for (let isMoving = true; isMoving && !this.#liveness.isClosing; ) {
       isMoving = false;
       for (const [id, { open, request }] of this.#subscriptions) {
         if (open === undefined) continue;
@@ -373,7 +352,7 @@ export class NativeConnection implements GatewayConnection {
     const resume: Record<number, string> = {};
     for (const [id, { open }] of this.#subscriptions) if (open !== undefined) resume[id] = open.delivery.position();
     this.#push(byeFrame({ code, reconnect, afterMs, resume }));
-    this.#closingSinceMs = this.#parts.clock.monotonicMs();
+    this.#liveness.closing();
     this.#outbox.close(gatewayCodes[code].close, code);
   }
 

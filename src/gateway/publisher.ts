@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
-import type { Broker, Producer } from '../broker/broker.ts';
+import type { Producer } from '../broker/broker.ts';
 import { partitionForKey } from '../record/partitioner.ts';
 import { type Header, type ProduceRecord, partitionKey } from '../record/record.ts';
 import type { PublishRequest } from '../wire/gateway/frames.ts';
@@ -14,7 +14,6 @@ import { PublishLane } from './publish-lane.ts';
 import type { TopicCatalog } from './topic-catalog.ts';
 
 export interface PublisherOptions {
-  readonly broker: Broker;
   readonly producer: Producer;
   readonly catalog: TopicCatalog;
   readonly clock: Clock;
@@ -45,19 +44,13 @@ export class Publisher {
   readonly #topics = new Map<string, KnownTopic>();
   readonly #mids = new Map<string, Remembered>();
   #sticky = 0;
-  #waiting = 0;
   #bytes = 0;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
   }
 
-  /** Publishes that are not answered yet. */
-  get waiting(): number {
-    return this.#waiting;
-  }
-
-  /** Bytes of theirs. */
+  /** Bytes of publishes that are not answered yet. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -92,7 +85,6 @@ export class Publisher {
 
   async #write(request: PublishRequest, headers: readonly Header[]): Promise<Placement> {
     const bytes = 100 + (request.key?.length ?? 0) + (request.value?.length ?? 0);
-    this.#waiting++;
     this.#bytes += bytes;
     try {
       const known = this.#topics.get(request.topic);
@@ -112,7 +104,6 @@ export class Publisher {
       const offset = await this.#lane(request.topic, chosen, topic.maxBatchBytes).send(record, bytes);
       return { partition: chosen, offset, timestamp: record.timestampMs!, duplicate: false };
     } finally {
-      this.#waiting--;
       this.#bytes -= bytes;
     }
   }

@@ -83,7 +83,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   opened.defer(() => producer.close());
   const { dedupe } = settings;
   const publisher = new Publisher({
-    broker,
     producer,
     catalog,
     clock,
@@ -104,12 +103,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     delivery: { broker, hub, places, catalog, clock, groups, onRetry },
     publisher,
     clock,
-    random,
     log,
     metrics,
-    get acl() {
-      return acl();
-    },
     rights: (identity) => rightsOf(identity, acl()),
     verify: (token) => authenticator.verify(token),
     isBrokerUp: () => probe.isUp,

@@ -78,10 +78,6 @@ export class Session {
     return this.#identity;
   }
 
-  get unansweredPublishes(): number {
-    return this.#pubs.size;
-  }
-
   opened(): Effect[] {
     if (this.#identity === undefined) return [];
     this.#state = 'ready';

@@ -65,14 +65,6 @@ export class SharedDelivery implements Delivery {
     return Object.fromEntries([...this.#topics].map(([topic, { sent }]) => [topic, sent.length]));
   }
 
-  get isReplaying(): boolean {
-    return this.#turn.some(({ isReplaying }) => isReplaying);
-  }
-
-  has(topic: string): boolean {
-    return this.#topics.has(topic);
-  }
-
   /** Begins to read a topic; resolves when nothing that is written from now on can be missed. */
   async add(topic: string, { tag, partitions }: TopicStart): Promise<void> {
     const filter = this.#options.filterOf(topic);

@@ -11,8 +11,10 @@ import { countDelivered } from './count-delivered.ts';
 import type { Delivery, Taken } from './delivery.ts';
 import { asFault } from './faults.ts';
 import type { GatewayConnection, GatewayParts } from './gateway-parts.ts';
+import { Liveness } from './liveness.ts';
 import { checkMayPublish } from './may-publish.ts';
 import { Outbox } from './outbox.ts';
+import { StallWatch } from './stall-watch.ts';
 import { applyTransform, type Transform, type TransformSession } from './transforms.ts';
 
 export interface V2Options {
@@ -32,8 +34,6 @@ export interface V2Options {
 
 const maxFrameRecords = 500;
 const maxFrameBytes = 262_144;
-const halfOpenMs = 10_000;
-const flushMs = 5000;
 
 export class V2Connection implements GatewayConnection {
   readonly protocol: 'v2-text' | 'v2-binary';
@@ -41,14 +41,11 @@ export class V2Connection implements GatewayConnection {
   readonly #options: V2Options;
   readonly #outbox: Outbox;
   readonly #session: TransformSession;
+  readonly #liveness: Liveness;
+  readonly #stall: StallWatch;
   #rights: Rights;
   #pumpScheduled = false;
-  #closingSinceMs: number | undefined;
-  #heardAtMs: number;
-  #pingedAtMs = 0;
   #publishing = 0;
-  #movedAtMs: number;
-  #lastWaiting = 0;
 
   constructor(parts: GatewayParts, options: V2Options) {
     this.#parts = parts;
@@ -62,8 +59,8 @@ export class V2Connection implements GatewayConnection {
       form: options.form === 'kafka-text' ? 'text' : 'binary',
     };
     this.#outbox = new Outbox(options.socket, options.raw, { joins: false, onDrain: () => this.ready() });
-    this.#heardAtMs = parts.clock.monotonicMs();
-    this.#movedAtMs = this.#heardAtMs;
+    this.#liveness = new Liveness(options.socket, parts.settings.pingMs, parts.clock);
+    this.#stall = new StallWatch(parts.clock.monotonicMs());
     this.#listen();
     this.ready();
   }
@@ -78,7 +75,7 @@ export class V2Connection implements GatewayConnection {
 
   /** There may be records to send. */
   ready(): void {
-    if (this.#pumpScheduled || this.#closingSinceMs !== undefined || this.#options.delivery === undefined) return;
+    if (this.#pumpScheduled || this.#liveness.isClosing || this.#options.delivery === undefined) return;
     this.#pumpScheduled = true;
     setImmediate(() => {
       this.#pumpScheduled = false;
@@ -92,34 +89,21 @@ export class V2Connection implements GatewayConnection {
   }
 
   close(code: number, reason: string): void {
-    if (this.#closingSinceMs !== undefined) return;
-    this.#closingSinceMs = this.#parts.clock.monotonicMs();
+    if (this.#liveness.isClosing) return;
+    this.#liveness.closing();
     this.#outbox.close(code, reason);
   }
 
   tick(nowMs: number): void {
     const { settings, clock, metrics } = this.#parts;
-    const { socket, identity } = this.#options;
-    if (this.#closingSinceMs !== undefined) {
-      if (nowMs - this.#closingSinceMs > flushMs) socket.terminate();
-      return;
-    }
-    if (nowMs - this.#heardAtMs > settings.pingMs + halfOpenMs) {
-      socket.terminate();
-      return;
-    }
+    const { identity } = this.#options;
+    if (this.#liveness.isOver(nowMs)) return;
     if (identity.expiresMs !== null && clock.nowMs() >= identity.expiresMs) {
       this.close(1008, 'token expired');
       return;
     }
-    if (nowMs - this.#heardAtMs >= settings.pingMs && nowMs - this.#pingedAtMs >= settings.pingMs) {
-      this.#pingedAtMs = nowMs;
-      socket.ping();
-    }
-    const waiting = this.#outbox.waitingBytes;
-    if (waiting === 0 || waiting < this.#lastWaiting) this.#movedAtMs = nowMs;
-    this.#lastWaiting = waiting;
-    if (nowMs - this.#movedAtMs > settings.limits.stallMs) {
+    this.#liveness.pingIfSilent(nowMs);
+    if (this.#stall.isStalled(this.waitingBytes, nowMs, settings.limits.stallMs)) {
       metrics.slowCloses.value++;
       this.close(4408, 'slow_consumer');
     }
@@ -145,17 +129,11 @@ export class V2Connection implements GatewayConnection {
 
   #listen(): void {
     const { socket, delivery } = this.#options;
-    const heard = (): void => {
-      this.#heardAtMs = this.#parts.clock.monotonicMs();
-    };
     socket.on('message', (data, isBinary) => {
-      heard();
-      if (this.#closingSinceMs !== undefined) return;
+      if (this.#liveness.isClosing) return;
       const bytes = data as Buffer;
       this.#receive(isBinary ? readV2Binary(bytes) : readV2Text(bytes.toString()), isBinary);
     });
-    socket.on('pong', heard);
-    socket.on('ping', heard);
     socket.on('error', () => {}); // `ws` closes with the right code; 'close' follows
     socket.on('close', (code) => {
       void delivery?.close();
@@ -225,7 +203,7 @@ export class V2Connection implements GatewayConnection {
   #pump(): void {
     const { delivery } = this.#options;
     const { queue } = this.#parts.settings.limits;
-    while (delivery !== undefined && this.#closingSinceMs === undefined) {
+    while (delivery !== undefined && !this.#liveness.isClosing) {
       const room = queue - this.#outbox.waitingBytes;
       if (room <= 0) return;
       const taken = delivery.take(maxFrameRecords, Math.min(maxFrameBytes, room));

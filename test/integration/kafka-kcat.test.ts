@@ -136,7 +136,6 @@ test('a key that is published through the gateway lies where kcat puts it', { sk
   const topic = await keyedTopic('placed-by-gateway');
   await using producer = await broker!.producer();
   const publisher = new Publisher({
-    broker: broker!,
     producer,
     catalog: new TopicCatalog({ broker: broker!, onRetry() {} }),
     clock: systemClock,

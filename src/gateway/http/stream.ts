@@ -12,6 +12,7 @@ import { FaultError } from '../faults.ts';
 import type { GatewayConnection, GatewayParts } from '../gateway-parts.ts';
 import { type OpenDelivery, openShared } from '../open-delivery.ts';
 import type { SharedDelivery } from '../shared-delivery.ts';
+import { StallWatch } from '../stall-watch.ts';
 import { StreamPosition } from '../stream-position.ts';
 import { negotiate } from './accept.ts';
 import type { HttpContext } from './http-context.ts';
@@ -67,13 +68,12 @@ export class StreamConnection implements GatewayConnection {
   readonly #response: ServerResponse;
   /** Position behind each record, for the events' ids. */
   readonly #position: StreamPosition;
+  readonly #stall: StallWatch;
   #rights: HttpContext['rights'];
   #pumpScheduled = false;
   #isOver = false;
   #endedAtMs: number | undefined;
   #wroteAtMs: number;
-  #movedAtMs: number;
-  #lastWaiting = 0;
   #seq = 0;
 
   constructor(
@@ -92,7 +92,7 @@ export class StreamConnection implements GatewayConnection {
     this.protocol = protocol;
     this.#position = new StreamPosition(open.delivery);
     this.#wroteAtMs = context.parts.clock.monotonicMs();
-    this.#movedAtMs = this.#wroteAtMs;
+    this.#stall = new StallWatch(this.#wroteAtMs);
     this.#response.on('drain', () => this.ready());
     this.#response.on('close', () => {
       this.#isOver = true;
@@ -150,10 +150,7 @@ export class StreamConnection implements GatewayConnection {
     }
     if (nowMs - this.#wroteAtMs >= settings.sse.heartbeatMs)
       this.#write(this.protocol === 'sse' ? ': hb\n\n' : `${pingFrame}\n`);
-    const waiting = this.waitingBytes;
-    if (waiting === 0 || waiting < this.#lastWaiting) this.#movedAtMs = nowMs;
-    this.#lastWaiting = waiting;
-    if (nowMs - this.#movedAtMs > settings.limits.stallMs) {
+    if (this.#stall.isStalled(this.waitingBytes, nowMs, settings.limits.stallMs)) {
       metrics.slowCloses.value++;
       this.destroy();
     }

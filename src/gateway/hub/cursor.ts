@@ -63,10 +63,6 @@ export class Cursor implements FeedReader {
     return this.#feed !== undefined && !this.#replaying && this.#replayed === undefined;
   }
 
-  get isReplaying(): boolean {
-    return this.#replaying || this.#replayed !== undefined;
-  }
-
   /** Takes part in the shared reader; resolves once that stands at the partition's end. */
   async join(): Promise<void> {
     const { hub } = this.#options;
