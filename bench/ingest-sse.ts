@@ -8,10 +8,11 @@ import { once as happens } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { acknowledged, type IngestOptions, type Run, timeUntil } from './ingest.ts';
+import { acknowledged, type IngestOptions, timeUntil } from './ingest.ts';
 import { freePort, listening } from './support/feed.ts';
+import { type Run, reportIngest } from './support/ingest-report.ts';
 import { machineLine } from './support/machine.ts';
-import { showCount, showSpread, spread } from './support/stats.ts';
+import { showCount } from './support/stats.ts';
 import { benchTopic, openTarget } from './support/targets.ts';
 import { startTributary } from './support/tributary.ts';
 
@@ -32,29 +33,9 @@ export async function run(options: IngestOptions): Promise<void> {
     for (const value of values) {
       const results: Run[] = [];
       for (let i = 0; i < runs; i++) results.push(await once(kind, value, count));
-      const figures = {
-        benchmark: 'ingest-sse',
-        broker: kind,
-        value,
-        count,
-        size,
-        perSecond: spread(results.map((r) => r.perSecond)),
-        cpuUsPerMessage: spread(results.map((r) => r.cpuUsPerMessage)),
-        peakMb: spread(results.map((r) => r.peakMb)),
-        lost: results.reduce((sum, r) => sum + r.lost, 0),
-        doubled: results.reduce((sum, r) => sum + r.doubled, 0),
-      };
-      if (options.json) console.log(JSON.stringify(figures));
-      else {
-        console.log(`${`${kind} ${value}`.padEnd(16)} ${showSpread(figures.perSecond, showCount)} events/s`);
-        console.log(
-          `                 ${showSpread(figures.cpuUsPerMessage, (v) => v.toFixed(2))} µs of our processor time an event`,
-        );
-        console.log(
-          `                 ${showSpread(figures.peakMb, (v) => v.toFixed(0))} MB at most; lost ${figures.lost}, doubled ${figures.doubled}\n`,
-        );
-      }
-      if (figures.lost + figures.doubled > 0) process.exitCode = 1;
+      const about = { benchmark: 'ingest-sse', broker: kind, value, count, size };
+      const label = `${kind} ${value}`.padEnd(16);
+      reportIngest(results, { about, label, unit: 'event', json: options.json });
     }
   }
 }

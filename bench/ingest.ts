@@ -7,9 +7,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildTools, startFeed } from './support/feed.ts';
+import { type Run, reportIngest } from './support/ingest-report.ts';
 import { machineLine } from './support/machine.ts';
 import { processUse } from './support/process.ts';
-import { showCount, showSpread, spread } from './support/stats.ts';
+import { showCount } from './support/stats.ts';
 import { benchTopic, openTarget } from './support/targets.ts';
 import { startTributary } from './support/tributary.ts';
 
@@ -18,14 +19,6 @@ export interface IngestOptions {
   readonly smoke: boolean;
   readonly broker: string | undefined;
   readonly runs: number | undefined;
-}
-
-export interface Run {
-  readonly perSecond: number;
-  readonly cpuUsPerMessage: number;
-  readonly peakMb: number;
-  readonly lost: number;
-  readonly doubled: number;
 }
 
 const size = 200;
@@ -49,28 +42,8 @@ export async function ingest(name: string, compressed: boolean, options: IngestO
   for (const kind of kinds) {
     const results: Run[] = [];
     for (let i = 0; i < runs; i++) results.push(await once(kind, count, compressed));
-    const figures = {
-      benchmark: name,
-      broker: kind,
-      count,
-      size,
-      perSecond: spread(results.map((r) => r.perSecond)),
-      cpuUsPerMessage: spread(results.map((r) => r.cpuUsPerMessage)),
-      peakMb: spread(results.map((r) => r.peakMb)),
-      lost: results.reduce((sum, r) => sum + r.lost, 0),
-      doubled: results.reduce((sum, r) => sum + r.doubled, 0),
-    };
-    if (options.json) console.log(JSON.stringify(figures));
-    else {
-      console.log(`${kind.padEnd(9)} ${showSpread(figures.perSecond, showCount)} messages/s`);
-      console.log(
-        `          ${showSpread(figures.cpuUsPerMessage, (v) => v.toFixed(2))} µs of our processor time a message`,
-      );
-      console.log(
-        `          ${showSpread(figures.peakMb, (v) => v.toFixed(0))} MB at most; lost ${figures.lost}, doubled ${figures.doubled}\n`,
-      );
-    }
-    if (figures.lost + figures.doubled > 0) process.exitCode = 1;
+    const about = { benchmark: name, broker: kind, count, size };
+    reportIngest(results, { about, label: kind.padEnd(9), unit: 'message', json: options.json });
   }
 }
 
