@@ -1,4 +1,9 @@
-/** A SQL application as a connector: the worker starts, stops and shows it like any other. */
+/**
+ * A SQL application as a connector: the worker starts, stops and shows it like any other. The language is loaded when there is
+ * a script, and not before: it costs 50 ms, and most workers have none.
+ */
+import { createRequire } from 'node:module';
+import { extname } from 'node:path';
 import { TributaryError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
 import { define, parse } from '../config/config-def.ts';
@@ -7,8 +12,11 @@ import type { SourceBatch, SourceConnector } from '../connectors/contract.ts';
 import { sseSource } from '../connectors/sse-source/connector.ts';
 import { webSocketSink } from '../connectors/websocket-sink/connector.ts';
 import { webSocketSource } from '../connectors/websocket-source/connector.ts';
-import { SqlRun } from '../sql/runtime/run.ts';
-import { checkScript, explanationOf } from './sql-files.ts';
+import type { SqlRun, World } from '../sql/runtime/run.ts';
+
+/** Options are validated in one go, without waiting: the modules behind them are therefore required, not imported. */
+const require = createRequire(import.meta.url);
+const extension = extname(import.meta.filename);
 
 const config = define({
   'sql.text': string({
@@ -29,7 +37,7 @@ export function sqlConnector(broker: () => Promise<Broker>): SourceConnector {
     /** One application is one task. */
     tasks: (raw) => [raw],
     open(raw, context) {
-      const run = new SqlRun(parse(config, raw)['sql.text'], {
+      const world: World = {
         clock: context.clock,
         random: context.random,
         log: context.log,
@@ -45,10 +53,18 @@ export function sqlConnector(broker: () => Promise<Broker>): SourceConnector {
           signal,
           setStatus: (detail) => context.setStatus(detail === undefined ? undefined : `${stream}: ${detail}`),
         }),
+      };
+      return ended(async () => {
+        const run = await newRun(parse(config, raw)['sql.text'], world);
+        await run.run(context.signal);
       });
-      return ended(() => run.run(context.signal));
     },
   };
+}
+
+async function newRun(script: string, world: World): Promise<SqlRun> {
+  const runtime = await import('../sql/runtime/run.ts');
+  return new runtime.SqlRun(script, world);
 }
 
 /** Gives no records to the worker: the application writes by itself. */
@@ -64,6 +80,7 @@ function ended(run: () => Promise<void>): AsyncIterable<SourceBatch> {
 }
 
 function scriptProblem(script: string): string | undefined {
+  const { checkScript, explanationOf } = require(`./sql-files${extension}`) as typeof import('./sql-files.ts');
   try {
     checkScript(script);
     return undefined;
