@@ -1,5 +1,6 @@
 /** `npm run bench` lists the benchmarks, `npm run bench -- NAME [options]` runs one. */
 import { parseArgs } from 'node:util';
+import { compare } from './support/compare.ts';
 
 interface BenchmarkOptions {
   readonly json: boolean;
@@ -61,6 +62,7 @@ const { values, positionals } = parseArgs({
     smoke: { type: 'boolean', default: false },
     broker: { type: 'string' },
     runs: { type: 'string' },
+    compare: { type: 'string' },
   },
 });
 
@@ -68,9 +70,14 @@ const [name] = positionals;
 const benchmark = name === undefined ? undefined : benchmarks[name];
 if (benchmark === undefined) {
   if (name !== undefined) console.error(`Unknown benchmark "${name}".`);
-  console.log('npm run bench -- NAME [--json] [--broker embedded|kafka|null] [--runs N]\n');
+  console.log('npm run bench -- NAME [--json] [--broker embedded|kafka|null] [--runs N] [--compare REF]\n');
   for (const [known, { about }] of Object.entries(benchmarks)) console.log(`  ${known.padEnd(18)} ${about}`);
   process.exitCode = name === undefined ? 0 : 2;
+} else if (values.compare !== undefined) {
+  const { broker, smoke } = values;
+  const words = [...(broker === undefined ? [] : ['--broker', broker]), ...(smoke ? ['--smoke'] : [])];
+  const rounds = values.runs === undefined ? (smoke ? 1 : 3) : Number(values.runs);
+  await compare({ name: name!, ref: values.compare, rounds, words, json: values.json });
 } else {
   const { run } = await benchmark.load();
   await run({

@@ -67,7 +67,7 @@ async function check() {
       '--test-reporter=dot',
       '--test-timeout=30000',
       'test/layers.test.ts',
-      ...testFiles('src'),
+      ...['src', 'bench'].flatMap((folder) => testFiles(folder)),
     ],
   };
   const codes = await Promise.all(
@@ -94,7 +94,7 @@ async function test(more) {
     if (code !== 0) return code;
   }
   const limit = more.TEST_LONG === undefined ? 600_000 : 6 * 3_600_000;
-  const all = ['src', 'test'].flatMap((folder) => testFiles(folder));
+  const all = ['src', 'test', 'bench'].flatMap((folder) => testFiles(folder));
   return runTests(
     [
       '--test',

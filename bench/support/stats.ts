@@ -4,6 +4,10 @@ export interface Spread {
   readonly max: number;
 }
 
+export function isSpread(value: unknown): value is Spread {
+  return typeof value === 'object' && value !== null && 'median' in value && 'min' in value && 'max' in value;
+}
+
 export function spread(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;

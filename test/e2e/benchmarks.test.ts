@@ -1,6 +1,8 @@
 /** Each benchmark with tiny counts: it runs, loses nothing, and its output has its form. Nothing is timed. */
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { toolsMissing } from '../support/tools.ts';
 import { root, watch } from './support/run.ts';
@@ -22,6 +24,7 @@ const runs: readonly (readonly [string, string, readonly string[]])[] = [
 /** Fed by bench/tools/feed.c; the others have a feed in Node, or none. */
 const fedByC = new Set(['ingest', 'ingest-compressed', 'latency']);
 const noFeed = toolsMissing(['c']);
+const noRepository = existsSync(join(root, '.git')) ? false : 'there is no git repository to take another commit from';
 
 for (const [name, broker, spreads] of runs) {
   const title = `the benchmark ${name} runs${broker === '' ? '' : ` with the broker ${broker}`} and loses nothing`;
@@ -48,6 +51,17 @@ for (const [name, broker, spreads] of runs) {
     }
   });
 }
+
+test('a benchmark is compared with that of another commit', { skip: noRepository }, async () => {
+  const words = ['bench/run.ts', 'codec', '--smoke', '--json', '--compare', 'HEAD'];
+  await using running = watch(spawn(process.execPath, words, { cwd: root, stdio: ['pipe', 'pipe', 'pipe'] }));
+  const { code, stdout, stderr } = await running.ended;
+  equal(code, 0, stderr);
+  const { what, ratios } = JSON.parse(stdout);
+  equal(what, 'codec, size 200');
+  deepEqual(Object.keys(ratios), ['encodePerSecond', 'decodePerSecond']);
+  ok(ratios.encodePerSecond.min > 0 && ratios.encodePerSecond.max < Number.POSITIVE_INFINITY, stdout);
+});
 
 test('every benchmark that there is has a run here', async () => {
   await using listing = watch(
