@@ -5,6 +5,10 @@
  * Errors are TributaryErrors. The codes each call can give stand beside it; besides those, every call can give
  * BROKER_CLOSED (close() was called), ABORTED (its signal), BROKER_UNAVAILABLE (retriable), AUTHENTICATION_FAILED and
  * AUTHORIZATION_FAILED. Every call that can wait takes a signal.
+ *
+ * A signal ends the waiting, not what was asked for. Aborted before, the call does nothing; aborted meanwhile, its promise
+ * is rejected with ABORTED at once, and what is on its way to the broker goes on: it may be done or not. Closing is never
+ * left out: `close` with an aborted signal closes as well, only nobody waits for it.
  */
 import type { ConsumedRecord, TopicPartition } from '../record/record.ts';
 import type { Records } from '../record/value-column.ts';
@@ -80,7 +84,7 @@ export interface Broker extends AsyncDisposable {
   deleteGroup(groupId: string, options?: CallOptions): Promise<void>;
 
   /** Ends every reader, member and producer of this broker, waiting for sends in flight. Safe to call twice. */
-  close(): Promise<void>;
+  close(options?: CallOptions): Promise<void>;
 }
 
 export interface NewTopic {
@@ -150,28 +154,39 @@ export interface Producer extends AsyncDisposable {
    * UNKNOWN_TOPIC, UNKNOWN_PARTITION, RECORD_TOO_LARGE (nothing of this call's batch was stored; its message names the
    * size and the bound), TIMEOUT, BROKER_FULL (retriable, after deliveryTimeoutMs), BROKER_REJECTED, PRODUCER_FENCED.
    * After a TIMEOUT or another failure whose outcome is unknown, later sends go on under a new producer epoch.
+   *
+   * A send that is aborted while it waits stays where it is: its records keep their place in the partition's order, are
+   * tried as long as without the signal, and are stored once or not at all. In a transaction it counts like every other
+   * send. What the records stand in may be used again after `flush`.
    */
-  send(topic: string, partition: number, records: Records): Promise<SendResult>;
+  send(topic: string, partition: number, records: Records, options?: CallOptions): Promise<SendResult>;
 
   /** Number of partitions, cached; asks the broker where the topic is not known yet. UNKNOWN_TOPIC. */
   partitionCount(topic: string, options?: CallOptions): Promise<number>;
 
-  /** Only with a transactional id; else TRANSACTION_INVALID_STATE. */
-  begin(): Promise<void>;
+  /**
+   * Only with a transactional id; else TRANSACTION_INVALID_STATE. The calls of transactions run one after the other: this
+   * one also waits for the end of the last transaction where nobody waited for it, and is refused while that is open.
+   */
+  begin(options?: CallOptions): Promise<void>;
   /** Adds offsets of a consumer group to the transaction. PRODUCER_FENCED. */
   sendOffsets(
     groupId: string,
     offsets: readonly (TopicPartition & { readonly offset: number })[],
     member?: GroupMember,
+    options?: CallOptions,
   ): Promise<void>;
-  /** Waits for the transaction's sends. TRANSACTION_ABORTED if one of them failed (call abort), PRODUCER_FENCED. */
-  commit(): Promise<void>;
-  abort(): Promise<void>;
+  /**
+   * Waits for the transaction's sends, and takes no new ones. TRANSACTION_ABORTED if one of them failed (call abort),
+   * PRODUCER_FENCED. Aborted while it waits the transaction may be committed or not; it is over when `begin` resolves.
+   */
+  commit(options?: CallOptions): Promise<void>;
+  abort(options?: CallOptions): Promise<void>;
 
   /** Waits for what is in flight. */
-  flush(): Promise<void>;
+  flush(options?: CallOptions): Promise<void>;
   /** flush, then no more sends; an open transaction is aborted. */
-  close(): Promise<void>;
+  close(options?: CallOptions): Promise<void>;
 }
 
 export interface SendResult {
@@ -252,7 +267,7 @@ export interface GroupMember extends AsyncDisposable {
   /** Committed offset of an owned partition, or undefined. */
   committed(partition: TopicPartition, options?: CallOptions): Promise<number | undefined>;
   /** Leaves the group: what it owned moves at once. A member with an instance id is waited for, for its session timeout. */
-  close(): Promise<void>;
+  close(options?: CallOptions): Promise<void>;
 }
 
 export interface CommittedOffset extends TopicPartition {

@@ -3,6 +3,7 @@ import { deepEqual, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Broker } from '../../src/broker/broker.ts';
 import { abortTests } from './broker/aborting.ts';
+import { abortedProducerTests } from './broker/aborting-producers.ts';
 import { type BrokerFixture, record, topicName } from './broker/fixture.ts';
 import { groupTests } from './broker/groups.ts';
 import { limitTests } from './broker/limits.ts';
@@ -21,6 +22,7 @@ export function brokerContract(fixture: BrokerFixture, openAnother: () => Promis
   recreatedTests(fixture);
   limitTests(fixture);
   abortTests(fixture);
+  abortedProducerTests(fixture);
 
   test(`${fixture.name}: a closed broker says so, and closing again does nothing`, { skip: fixture.skip }, async () => {
     const broker = await openAnother();

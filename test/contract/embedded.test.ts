@@ -39,7 +39,15 @@ brokerContract(
       const directory = `${folder.path}/reopened-${++reopenable}`;
       return reopenableBroker(() => openEmbeddedBroker({ directory, codecs }));
     },
-    answersAlone: ['clusterId', 'listTopics', 'describeTopic', 'offset, the last', 'partitionCount'],
+    answersAlone: [
+      'clusterId',
+      'listTopics',
+      'describeTopic',
+      'offset, the last',
+      'partitionCount',
+      'sendOffsets',
+      'member.close',
+    ],
   },
   () => openEmbeddedBroker({ directory: `${folder.path}/two`, codecs }),
 );

@@ -2,7 +2,7 @@
  * A broker in memory, for unit tests of what stands on the port: topics, producers, readers that follow, groups of one
  * member. No transactions, no retention, no compaction; what the port says of errors and order holds.
  */
-import { abortError } from '../../src/base/abort.ts';
+import { abortable, abortError, throwIfAborted } from '../../src/base/abort.ts';
 import { TributaryError } from '../../src/base/errors.ts';
 import type {
   Broker,
@@ -98,7 +98,8 @@ export function memoryBroker(): MemoryBroker {
       return { baseOffset, lastOffset: stored.length - 1 };
     };
     return {
-      send(topic, partition, records) {
+      async send(topic, partition, records, { signal } = {}) {
+        throwIfAborted(signal, 'A send');
         const key = `${topic}/${partition}`;
         const list = asList(records);
         const before = last.get(key) ?? Promise.resolve();
@@ -110,7 +111,7 @@ export function memoryBroker(): MemoryBroker {
         inFlight.add(sent);
         const settled = (): unknown => inFlight.delete(sent);
         sent.then(settled, settled);
-        return sent;
+        return abortable(sent, signal, 'A send');
       },
       partitionCount: async (topic) => topicOf(topic).partitions.length,
       begin: async () => Promise.reject(unsupported('transactions')),

@@ -299,7 +299,15 @@ export class EmbeddedBroker implements Broker {
     }
   }
 
-  async close(): Promise<void> {
+  close(options?: CallOptions): Promise<void> {
+    return abortable(this.#close(), options?.signal, 'Closing the broker');
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
     try {
       if (this.#closing.signal.aborted) return;
       await this.#groups.close();
@@ -310,10 +318,6 @@ export class EmbeddedBroker implements Broker {
       this.#closing.abort();
       await this.#client.close();
     }
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 
   /** A new id. Who had the transactional id before is fenced, and its transaction aborted. */

@@ -164,6 +164,7 @@ export class EmbeddedGroupMember implements GroupMember {
     return offsets.find((entry) => entry.topic === topic && entry.partition === partition)?.offset;
   }
 
+  /** Nothing to wait for: the group is in this process. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;

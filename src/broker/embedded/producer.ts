@@ -1,5 +1,6 @@
 /** A producer: checks what is sent, keeps a lane to each partition, and holds a transaction together. */
-import { sleep } from '../../base/abort.ts';
+import { abortable, sleep, throwIfAborted } from '../../base/abort.ts';
+import { CallsInTurn } from '../../base/calls-in-turn.ts';
 import type { Clock } from '../../base/clock.ts';
 import { TributaryError } from '../../base/errors.ts';
 import { BatchBuffer } from '../../record/batch-buffer.ts';
@@ -8,7 +9,8 @@ import { batchBytesOf, encodeBatch } from '../../record/encode.ts';
 import { setLogAppendTime, setProducer } from '../../record/patch.ts';
 import type { ProduceRecord, TopicPartition } from '../../record/record.ts';
 import { asList, type Records, ValueColumn } from '../../record/value-column.ts';
-import type { GroupMember, Producer, ProducerOptions, SendResult } from '../broker.ts';
+import type { CallOptions, GroupMember, Producer, ProducerOptions, SendResult } from '../broker.ts';
+
 import { EmbeddedGroupMember } from './group.ts';
 import { type EncodedForStore, Lane, type Numbers } from './lane.ts';
 import type { GroupOffset, TopicState } from './protocol.ts';
@@ -45,6 +47,8 @@ export class EmbeddedProducer implements Producer {
   readonly #lanes = new Map<number, Lane>();
   readonly #stopped = new AbortController();
   readonly #transaction: Transaction | undefined;
+  /** Of transactions. What arrives behind a commit would open one that nobody ends. */
+  readonly #calls = new CallsInTurn();
   #closing: Promise<void> | undefined;
 
   constructor(parts: ProducerParts, options: ProducerOptions) {
@@ -58,7 +62,8 @@ export class EmbeddedProducer implements Producer {
     }
   }
 
-  async send(topic: string, partition: number, records: Records): Promise<SendResult> {
+  async send(topic: string, partition: number, records: Records, options?: CallOptions): Promise<SendResult> {
+    throwIfAborted(options?.signal, 'A send');
     if (this.#closing !== undefined) throw closedError();
     this.#transaction?.mustBeOpen();
     const { no } = this.#parts.topics.partition(topic, partition);
@@ -69,7 +74,7 @@ export class EmbeddedProducer implements Producer {
     const deadlineMs = this.#parts.clock.monotonicMs() + timeoutMs;
     const sent = this.#lane(topic, partition, no).send(records, bytes, deadlineMs);
     this.#transaction?.track(sent);
-    return sent;
+    return abortable(sent, options?.signal, 'A send');
   }
 
   partitionCount(topic: string): Promise<number> {
@@ -77,34 +82,38 @@ export class EmbeddedProducer implements Producer {
     return new Promise((resolve) => resolve(this.#parts.topics.known(topic).partitions.length));
   }
 
-  async begin(): Promise<void> {
-    this.#transactional().begin();
+  begin(options?: CallOptions): Promise<void> {
+    return this.#calls.run('Beginning a transaction', options?.signal, () => this.#transactional().begin());
   }
 
-  async sendOffsets(
+  sendOffsets(
     groupId: string,
     offsets: readonly (TopicPartition & { readonly offset: number })[],
     member?: GroupMember,
+    options?: CallOptions,
   ): Promise<void> {
-    if (member instanceof EmbeddedGroupMember) member.checkOwner(offsets);
-    this.#transactional().addOffsets(groupId, offsets);
+    return this.#calls.run('Adding offsets to a transaction', options?.signal, () => {
+      if (member instanceof EmbeddedGroupMember) member.checkOwner(offsets);
+      this.#transactional().addOffsets(groupId, offsets);
+    });
   }
 
-  commit(): Promise<void> {
-    return this.#transactionalEnd((transaction) => transaction.commit());
+  commit(options?: CallOptions): Promise<void> {
+    return this.#calls.run('Committing a transaction', options?.signal, () => this.#transactional().commit());
   }
 
-  abort(): Promise<void> {
-    return this.#transactionalEnd((transaction) => transaction.abort());
+  abort(options?: CallOptions): Promise<void> {
+    return this.#calls.run('Aborting a transaction', options?.signal, () => this.#transactional().abort());
   }
 
-  async flush(): Promise<void> {
-    await Promise.all([...this.#lanes.values()].map((lane) => lane.settled()));
+  async flush(options?: CallOptions): Promise<void> {
+    throwIfAborted(options?.signal, 'Waiting for sends');
+    await abortable(this.#settled(), options?.signal, 'Waiting for sends');
   }
 
-  close(): Promise<void> {
+  close(options?: CallOptions): Promise<void> {
     this.#closing ??= this.#close();
-    return this.#closing;
+    return abortable(this.#closing, options?.signal, 'Closing a producer');
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -118,16 +127,17 @@ export class EmbeddedProducer implements Producer {
     return this.#transaction;
   }
 
-  async #transactionalEnd(end: (transaction: Transaction) => Promise<void>): Promise<void> {
-    await end(this.#transactional());
-  }
-
   async #close(): Promise<void> {
     this.#stopped.abort(); // what the disk has no room for now is not tried for ever
-    await this.flush();
+    await this.#settled();
+    await this.#calls.settled();
     if (this.#transaction?.isOpen === true && this.#parts.isCurrent()) await this.#transaction.abort();
     await this.#parts.client.write({ kind: 'end-producer', producerId: this.#parts.producerId });
     this.#parts.onClosed();
+  }
+
+  async #settled(): Promise<void> {
+    await Promise.all([...this.#lanes.values()].map((lane) => lane.settled()));
   }
 
   async #endTransaction(commit: boolean, offsets: readonly GroupOffset[]): Promise<void> {

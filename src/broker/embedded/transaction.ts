@@ -19,6 +19,8 @@ export class Transaction {
   #sends: Promise<unknown>[] = [];
   #offsets: GroupOffset[] = [];
   #failure: unknown;
+  /** True while its end is on the way, which a send would miss. */
+  #isEnding = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(id: string, timeoutMs: number, parts: TransactionParts) {
@@ -46,6 +48,7 @@ export class Transaction {
     this.#mustBeCurrent();
     if (this.#state === 'timed-out') throw this.#timedOut();
     if (!this.isOpen) throw this.#invalid('send: no transaction is open');
+    if (this.#isEnding) throw this.#invalid('send: the transaction is being ended');
   }
 
   /** A send that belongs to the transaction; if it fails the transaction can only be aborted. */
@@ -66,18 +69,18 @@ export class Transaction {
     this.#mustBeCurrent();
     if (this.#state === 'timed-out') throw this.#timedOut();
     if (!this.isOpen) throw this.#invalid('commit: no transaction is open');
-    await Promise.all(this.#sends);
-    this.#mustBeCurrent();
-    if (this.#state !== 'open') {
-      throw new TributaryError(
-        'TRANSACTION_ABORTED',
-        `Cannot commit the transaction of "${this.#id}": a send failed; abort it`,
-        {
-          cause: this.#failure,
-        },
-      );
-    }
-    await this.#end(true);
+    await this.#ending(async () => {
+      await Promise.all(this.#sends);
+      this.#mustBeCurrent();
+      if (this.#state !== 'open') {
+        throw new TributaryError(
+          'TRANSACTION_ABORTED',
+          `Cannot commit the transaction of "${this.#id}": a send failed; abort it`,
+          { cause: this.#failure },
+        );
+      }
+      await this.#end(true);
+    });
   }
 
   async abort(): Promise<void> {
@@ -87,8 +90,19 @@ export class Transaction {
       return;
     }
     if (!this.isOpen) throw this.#invalid('abort: no transaction is open');
-    await Promise.all(this.#sends);
-    await this.#end(false);
+    await this.#ending(async () => {
+      await Promise.all(this.#sends);
+      await this.#end(false);
+    });
+  }
+
+  async #ending(end: () => Promise<void>): Promise<void> {
+    this.#isEnding = true;
+    try {
+      await end();
+    } finally {
+      this.#isEnding = false;
+    }
   }
 
   async #end(commit: boolean): Promise<void> {

@@ -1,3 +1,4 @@
+import { abortable } from '../../base/abort.ts';
 import { describeError, isError, isRetriable, TributaryError } from '../../base/errors.ts';
 import type { TopicPartition } from '../../record/record.ts';
 import type { CallOptions, FetchedRecords, GroupMember, GroupOptions } from '../broker.ts';
@@ -114,9 +115,9 @@ export class KafkaGroupMember implements GroupMember {
     return found[0]?.offset;
   }
 
-  close(): Promise<void> {
+  close(options?: CallOptions): Promise<void> {
     this.#closing ??= this.#close();
-    return this.#closing;
+    return abortable(this.#closing, options?.signal, `Leaving group "${this.groupId}"`);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,3 +1,4 @@
+import { abortable } from '../../base/abort.ts';
 import { type Clock, type Random, systemClock } from '../../base/clock.ts';
 import { TributaryError } from '../../base/errors.ts';
 import type { Codecs } from '../../record/codecs.ts';
@@ -187,9 +188,9 @@ class KafkaBroker implements Broker {
     return this.#whileOpen('delete a group', () => this.#groups.deleteGroup(groupId, options));
   }
 
-  close(): Promise<void> {
+  close(options?: CallOptions): Promise<void> {
     this.#closing ??= this.#close();
-    return this.#closing;
+    return abortable(this.#closing, options?.signal, 'Closing the broker');
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,10 @@
+import { abortable, throwIfAborted } from '../../base/abort.ts';
+import { CallsInTurn } from '../../base/calls-in-turn.ts';
 import { TributaryError } from '../../base/errors.ts';
 import type { TopicPartition } from '../../record/record.ts';
 import type { Records } from '../../record/value-column.ts';
 import type { CallOptions, GroupMember, Producer, ProducerOptions, RetryEvent, SendResult } from '../broker.ts';
+
 import type { GroupIdentity } from './api/groups.ts';
 import { initProducerId } from './api/transactions.ts';
 import { closedError, type KafkaClient } from './client.ts';
@@ -25,6 +28,8 @@ export class KafkaProducer implements Producer {
   readonly #hooks: ProducerHooks;
   readonly #engine: ProduceEngine;
   readonly #transactions: Transactions | undefined;
+  /** Of transactions. What arrives behind a commit would open one that nobody ends. */
+  readonly #calls = new CallsInTurn();
   /** Monotonic time, by topic. */
   readonly #countedAtMs = new Map<string, number>();
   #closing: Promise<void> | undefined;
@@ -82,11 +87,12 @@ export class KafkaProducer implements Producer {
     return new KafkaProducer(client, hooks, engine, transactions);
   }
 
-  async send(topic: string, partition: number, records: Records): Promise<SendResult> {
+  async send(topic: string, partition: number, records: Records, options?: CallOptions): Promise<SendResult> {
+    throwIfAborted(options?.signal, 'A send');
     this.#throwIfClosed('send');
     this.#transactions?.checkSend();
     if (records.length === 0) throw new TributaryError('USAGE', 'Cannot send: no records were given');
-    return this.#engine.send(topic, partition, records);
+    return abortable(this.#engine.send(topic, partition, records), options?.signal, 'A send');
   }
 
   partitionCount(topic: string, options?: CallOptions): Promise<number> {
@@ -101,34 +107,44 @@ export class KafkaProducer implements Producer {
     });
   }
 
-  async begin(): Promise<void> {
-    this.#ofTransactions('begin a transaction').begin();
+  begin(options?: CallOptions): Promise<void> {
+    return this.#calls.run('Beginning a transaction', options?.signal, () =>
+      this.#ofTransactions('begin a transaction').begin(),
+    );
   }
 
-  async sendOffsets(
+  sendOffsets(
     groupId: string,
     offsets: readonly (TopicPartition & { readonly offset: number })[],
     member?: GroupMember,
+    options?: CallOptions,
   ): Promise<void> {
-    const transactions = this.#ofTransactions('add offsets to a transaction');
-    await transactions.sendOffsets(groupId, offsets, member === undefined ? undefined : this.#hooks.identityOf(member));
+    return this.#calls.run('Adding offsets to a transaction', options?.signal, () => {
+      const identity = member === undefined ? undefined : this.#hooks.identityOf(member);
+      return this.#ofTransactions('add offsets to a transaction').sendOffsets(groupId, offsets, identity);
+    });
   }
 
-  async commit(): Promise<void> {
-    await this.#ofTransactions('commit a transaction').commit();
+  commit(options?: CallOptions): Promise<void> {
+    return this.#calls.run('Committing a transaction', options?.signal, () =>
+      this.#ofTransactions('commit a transaction').commit(),
+    );
   }
 
-  async abort(): Promise<void> {
-    await this.#ofTransactions('abort a transaction').abort();
+  abort(options?: CallOptions): Promise<void> {
+    return this.#calls.run('Aborting a transaction', options?.signal, () =>
+      this.#ofTransactions('abort a transaction').abort(),
+    );
   }
 
-  async flush(): Promise<void> {
-    await this.#engine.idle();
+  async flush(options?: CallOptions): Promise<void> {
+    throwIfAborted(options?.signal, 'Waiting for sends');
+    await abortable(this.#engine.idle(), options?.signal, 'Waiting for sends');
   }
 
-  close(): Promise<void> {
+  close(options?: CallOptions): Promise<void> {
     this.#closing ??= this.#close();
-    return this.#closing;
+    return abortable(this.#closing, options?.signal, 'Closing a producer');
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -138,6 +154,7 @@ export class KafkaProducer implements Producer {
   async #close(): Promise<void> {
     try {
       await this.#engine.idle();
+      await this.#calls.settled();
       if (this.#transactions?.isOpen === true) await this.#transactions.abort();
     } finally {
       this.#engine.end();

@@ -45,6 +45,10 @@ export class Transactions {
   /** Those that the coordinator is being told about, or will be next, and who waits for it. */
   readonly #adding = new Map<string, { readonly partition: TopicPartition; readonly wake: (() => void)[] }>();
   #isAdding = false;
+  /** The rounds in which the coordinator is told about partitions, until there is nothing left to tell. */
+  #rounds: Promise<void> = Promise.resolve();
+  /** True while its end is on the way, which a send would miss. */
+  #isEnding = false;
   /** True once the coordinator knows of the transaction. */
   #isBegun = false;
   /** Partitions whose offsets are part of the open transaction, by group. */
@@ -83,6 +87,12 @@ export class Transactions {
   checkSend(): void {
     this.#throwIfFenced();
     if (this.#state.kind === 'none') throw this.#invalidState('send: no transaction is open');
+    if (this.#isEnding) throw this.#invalidState('send: the transaction is being ended');
+    this.#throwIfFailed();
+  }
+
+  #throwIfFailed(): void {
+    this.#throwIfFenced();
     if (this.#state.kind === 'failed') throw abortedError(this.#settings.transactionalId, this.#state.error);
   }
 
@@ -94,7 +104,7 @@ export class Transactions {
     const waiting = this.#adding.get(key);
     if (waiting !== undefined) waiting.wake.push(wake);
     else this.#adding.set(key, { partition, wake: [wake] });
-    if (!this.#isAdding) void this.#addPartitions();
+    if (!this.#isAdding) this.#rounds = this.#addPartitions();
     return false;
   }
 
@@ -138,20 +148,38 @@ export class Transactions {
 
   async commit(): Promise<void> {
     this.checkSend();
-    await this.engine.idle();
-    this.checkSend();
-    await this.#end('commit');
+    await this.#ending(async () => {
+      await this.engine.idle();
+      this.#throwIfFailed();
+      await this.#end('commit');
+    });
   }
 
   async abort(): Promise<void> {
     this.#throwIfFenced();
     if (this.#state.kind === 'none') throw this.#invalidState('abort the transaction: none is open');
     if (this.#state.kind === 'open') this.#state = { kind: 'failed', error: stoppedError() };
-    this.engine.abandon(stoppedError());
-    await this.engine.idle();
-    const mustRaise = this.engine.hasGap;
-    await this.#end('abort');
-    if (!mustRaise) return;
+    await this.#ending(async () => {
+      this.engine.abandon(stoppedError());
+      await this.engine.idle();
+      // A partition that the coordinator hears of behind the end would open a transaction that nobody ends.
+      await this.#rounds;
+      const mustRaise = this.engine.hasGap;
+      await this.#end('abort');
+      if (mustRaise) await this.#raiseEpoch();
+    });
+  }
+
+  async #ending(end: () => Promise<void>): Promise<void> {
+    this.#isEnding = true;
+    try {
+      await end();
+    } finally {
+      this.#isEnding = false;
+    }
+  }
+
+  async #raiseEpoch(): Promise<void> {
     // Sequence numbers are missing: only the next epoch starts again at 0.
     const what = (): Promise<Identity> => initialize(this.#settings, this.#purpose, this.#identity);
     this.#identity = await what().catch((error: unknown) => this.#rethrow(error));
