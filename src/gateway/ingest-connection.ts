@@ -1,4 +1,5 @@
 /** A WebSocket in front of a topic (PROTOCOL.md, section 8): every message becomes a record, unparsed and unchanged. */
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { type Header, noHeaders } from '../record/record.ts';
 import type { Rights } from './auth/acl.ts';
@@ -12,6 +13,7 @@ import type { IngestRoute } from './settings.ts';
 
 export interface IngestOptions {
   readonly socket: WebSocket;
+  readonly raw: Duplex;
   readonly route: IngestRoute;
   readonly sessionId: string;
   readonly identity: Identity;
@@ -40,7 +42,7 @@ export class IngestConnection implements GatewayConnection {
     this.#rights = options.rights;
     this.#fixedKey = fixedKey(options);
     this.#meta = options.route.meta ? metaHeaders(options) : noHeaders;
-    this.#liveness = new Liveness(options.socket, parts.settings.pingMs, parts.clock);
+    this.#liveness = new Liveness(options.socket, options.raw, parts.settings.pingMs, parts.clock);
     this.#listen();
   }
 

@@ -1,4 +1,5 @@
 /** Whether the client of a WebSocket is still there (PROTOCOL.md, section 3.6), whatever protocol it speaks. */
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Clock } from '../base/clock.ts';
 
@@ -9,22 +10,22 @@ const flushMs = 5000;
 
 export class Liveness {
   readonly #socket: WebSocket;
+  readonly #raw: Duplex & { readonly bytesRead?: number };
   readonly #pingMs: number;
   readonly #clock: Clock;
   #heardAtMs: number;
+  #heardBytes = 0;
   #pingedAtMs: number;
   #closingSinceMs: number | undefined;
 
-  constructor(socket: WebSocket, pingMs: number, clock: Clock) {
+  /** `raw`: the connection that `socket` speaks on; its bytes tell more than whole messages do. */
+  constructor(socket: WebSocket, raw: Duplex, pingMs: number, clock: Clock) {
     this.#socket = socket;
+    this.#raw = raw;
     this.#pingMs = pingMs;
     this.#clock = clock;
     this.#heardAtMs = clock.monotonicMs();
     this.#pingedAtMs = this.#heardAtMs;
-    const heard = (): void => {
-      this.#heardAtMs = clock.monotonicMs();
-    };
-    for (const event of ['message', 'ping', 'pong']) socket.on(event, heard);
   }
 
   get isClosing(): boolean {
@@ -42,6 +43,7 @@ export class Liveness {
       if (nowMs - this.#closingSinceMs > flushMs) this.#socket.terminate();
       return true;
     }
+    this.#listen(nowMs);
     if (nowMs - this.#heardAtMs <= this.#pingMs + halfOpenMs) return false;
     this.#socket.terminate();
     return true;
@@ -51,5 +53,13 @@ export class Liveness {
     if (nowMs - this.#heardAtMs < this.#pingMs || nowMs - this.#pingedAtMs < this.#pingMs) return;
     this.#pingedAtMs = nowMs;
     this.#socket.ping();
+  }
+
+  /** A part of a message is a sign of life too. While we do not read, nothing can be heard, and nobody is to blame. */
+  #listen(nowMs: number): void {
+    const bytes = this.#raw.bytesRead ?? 0;
+    if (bytes === this.#heardBytes && !this.#socket.isPaused) return;
+    this.#heardBytes = bytes;
+    this.#heardAtMs = nowMs;
   }
 }

@@ -75,7 +75,7 @@ export class NativeConnection implements GatewayConnection {
     this.#session = new Session(options.sessionId, settings.limits, settings.pingMs, options.identity);
     this.#outbox = new Outbox(options.socket, options.raw, { joins: true, onDrain: () => this.#schedulePump() });
     this.#openedAtMs = clock.monotonicMs();
-    this.#liveness = new Liveness(options.socket, settings.pingMs, clock);
+    this.#liveness = new Liveness(options.socket, options.raw, settings.pingMs, clock);
     this.#sentAtMs = this.#openedAtMs;
     if (options.identity !== undefined) this.#rights = parts.rights(options.identity);
     this.#listen();

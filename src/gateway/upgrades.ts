@@ -257,6 +257,7 @@ export class Upgrades {
     if (socket === undefined) return place.leave();
     const connection: GatewayConnection = new IngestConnection(parts, {
       socket,
+      raw: handshake.socket,
       route,
       sessionId: this.#options.newSessionId(),
       identity,

@@ -59,7 +59,7 @@ export class V2Connection implements GatewayConnection {
       form: options.form === 'kafka-text' ? 'text' : 'binary',
     };
     this.#outbox = new Outbox(options.socket, options.raw, { joins: false, onDrain: () => this.ready() });
-    this.#liveness = new Liveness(options.socket, parts.settings.pingMs, parts.clock);
+    this.#liveness = new Liveness(options.socket, options.raw, parts.settings.pingMs, parts.clock);
     this.#stall = new StallWatch(parts.clock.monotonicMs());
     this.#listen();
     this.ready();
