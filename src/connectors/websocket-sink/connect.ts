@@ -52,6 +52,7 @@ export async function connect(
     headers,
     handshakeTimeout: timeoutMs,
     perMessageDeflate: false,
+    maxPayload: config['websocket.message.max.bytes'],
     ...outbound.connectOptions(host),
     ...(protocol === 'wss:' ? trust.optionsFor(host) : {}),
   };

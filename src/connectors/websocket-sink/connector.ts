@@ -1,5 +1,6 @@
 /** The WebSocket sink: records of topics become messages to a remote server. Offsets follow once they are delivered. */
 import { isUtf8 } from 'node:buffer';
+import { TributaryError } from '../../base/errors.ts';
 import { parse } from '../../config/config-def.ts';
 import type { SinkConnector } from '../contract.ts';
 import { targetOf } from './connect.ts';
@@ -19,21 +20,21 @@ export const webSocketSink: SinkConnector = {
     const values = parse(config, raw);
     const isText = values['websocket.message.type'].toLowerCase() === 'text';
     const sender = new Sender(targetOf(values, raw, context.outbound), context);
-    const skipped = (reason: string) =>
-      context.metrics.counter(
-        'tributary_websocket_sink_skipped_total',
-        'Records that a WebSocket sink could not send',
-        { reason },
-      );
-    const tombstones = skipped('no-value');
-    const notText = skipped('not-utf8');
+    const maxBytes = values['websocket.message.max.bytes'];
+    const tombstones = context.metrics.counter(
+      'tributary_websocket_sink_skipped_total',
+      'Records without a value: there is nothing to send',
+      { reason: 'no-value' },
+    );
     await sender.start();
     return {
       async write(records) {
         const messages: Uint8Array[] = [];
-        for (const { value } of records) {
+        for (const record of records) {
+          const { value } = record;
           if (value === null) tombstones.value++;
-          else if (isText && !isUtf8(value)) notText.value++;
+          else if (value.length > maxBytes) await context.reject(record, tooLong(value.length, maxBytes));
+          else if (isText && !isUtf8(value)) await context.reject(record, notText());
           else messages.push(value);
         }
         await sender.send(messages);
@@ -42,3 +43,13 @@ export const webSocketSink: SinkConnector = {
     };
   },
 };
+
+function tooLong(bytes: number, maxBytes: number): TributaryError {
+  const text = `Cannot send a message of ${bytes} bytes: websocket.message.max.bytes allows ${maxBytes}`;
+  return new TributaryError('RECORD_TOO_LARGE', text);
+}
+
+function notText(): TributaryError {
+  const text = 'Cannot send the value as a text message: it is not UTF-8 (websocket.message.type=binary sends any)';
+  return new TributaryError('CONVERSION_FAILED', text);
+}

@@ -1,31 +1,46 @@
-/** Sends messages over one connection at a time, in order, and says when they are delivered. */
-import type { RawData, WebSocket } from 'ws';
+/** Sends messages over one connection at a time, in order, and connects again where it breaks. */
+import type { WebSocket } from 'ws';
 import { sleep } from '../../base/abort.ts';
 import { backoffMs } from '../../base/backoff.ts';
 import { describeError, TributaryError } from '../../base/errors.ts';
 import type { ConnectorContext } from '../contract.ts';
 import { connect, type Target } from './connect.ts';
+import { Delivery } from './delivery.ts';
+import { watchLiveness } from './liveness.ts';
+import { declareMeters, type Meters } from './meters.ts';
 
-const maxBufferedBytes = 4 * 1024 * 1024;
+interface Connection {
+  readonly socket: WebSocket;
+  readonly delivery: Delivery;
+}
+
+const closeMs = 2000;
 
 export class Sender {
   readonly #target: Target;
   readonly #context: ConnectorContext;
   readonly #closing = new AbortController();
-  #socket: WebSocket | undefined;
-  #lastReason = 'never connected';
+  readonly #meters: Meters;
+  #connection: Connection | undefined;
+  #lastReason = '';
 
   constructor(target: Target, context: ConnectorContext) {
     this.#target = target;
     this.#context = context;
-    context.signal.addEventListener('abort', () => this.#closing.abort(), { once: true });
+    this.#meters = declareMeters(context.metrics, () => this.#connection !== undefined);
+    const stop = (): void => this.#stop();
+    if (context.signal.aborted) stop();
+    context.signal.addEventListener('abort', stop, { once: true });
   }
 
-  /** One try, whose failure is not fatal: sending tries again. */
+  /** One try. Whether its failure is fatal, or there is a try at all, says websocket.validate. */
   async start(): Promise<void> {
+    const validate = this.#target.config['websocket.validate'].toLowerCase();
+    if (validate === 'false') return;
     try {
       await this.#open();
     } catch (error) {
+      if (validate === 'true') throw error;
       this.#say(describeError(error));
     }
   }
@@ -37,21 +52,26 @@ export class Sender {
   async send(messages: readonly Uint8Array[]): Promise<void> {
     let next = 0;
     while (next < messages.length) {
-      const socket = await this.#connected();
-      next += await this.#sendOn(socket, messages, next);
+      const { delivery, socket } = await this.#connected();
+      const from = next;
+      next += await delivery.send(messages, from);
+      this.#meters.sent.value += next - from;
+      if (next === messages.length) return;
+      this.#meters.unacknowledged.value += messages.length - next;
+      this.#drop(socket);
     }
   }
 
-  async #connected(): Promise<WebSocket> {
-    if (this.#socket !== undefined) return this.#socket;
+  async #connected(): Promise<Connection> {
+    if (this.#connection !== undefined) return this.#connection;
     const { config } = this.#target;
-    if (!config['websocket.reconnect.enabled'])
-      throw new TributaryError('CONNECTION_FAILED', 'WebSocket not connected and reconnect is disabled');
     const limit = config['websocket.reconnect.max.attempts'];
+    if (!config['websocket.reconnect.enabled'] || limit === 0)
+      throw new TributaryError('CONNECTION_FAILED', 'WebSocket not connected and reconnect is disabled');
     const policy = {
       baseMs: config['websocket.reconnect.interval.ms'],
       maxMs: config['websocket.reconnect.backoff.max.ms'],
-      jitter: 0,
+      jitter: config['websocket.reconnect.jitter'],
     };
     for (let attempt = 1; ; attempt++) {
       if (this.#closing.signal.aborted) throw new TributaryError('ABORTED', 'Sending was stopped before it was done');
@@ -59,109 +79,74 @@ export class Sender {
         return await this.#open();
       } catch (error) {
         this.#say(describeError(error));
-        if (limit >= 0 && attempt >= Math.max(limit, 1)) throw error;
+        if (limit > 0 && attempt >= limit) throw gaveUp(error, attempt);
       }
       await sleep(backoffMs(attempt, policy, this.#context.random), this.#closing.signal);
     }
   }
 
-  async #open(): Promise<WebSocket> {
-    const { metrics } = this.#context;
-    metrics.counter('tributary_websocket_sink_connects_total', 'Tries to connect of WebSocket sinks').value++;
+  async #open(): Promise<Connection> {
+    const { config } = this.#target;
+    this.#meters.tries.value++;
     const socket = await connect(this.#target, this.#closing.signal);
-    this.#socket = socket;
+    const connection = { socket, delivery: new Delivery(socket, config) };
+    this.#connection = connection;
+    this.#lastReason = '';
     this.#context.setStatus(undefined);
-    socket.on('close', (code, reason) => {
-      if (this.#socket !== socket) return;
-      this.#socket = undefined;
-      this.#say(`connection closed with code ${code}${reason.length === 0 ? '' : ` (${reason.toString()})`}`);
+    let reason: string | undefined;
+    watchLiveness(socket, {
+      pingIntervalMs: config['websocket.ping.interval.ms'],
+      idleTimeoutMs: config['websocket.idle.timeout.ms'],
+      clock: this.#context.clock,
+      onDead: (why) => {
+        reason = why;
+      },
     });
-    return socket;
-  }
-
-  /** How many of the messages from `first` on were delivered before the end, or the loss of the connection. */
-  async #sendOn(socket: WebSocket, messages: readonly Uint8Array[], first: number): Promise<number> {
-    const { config } = this.#target;
-    const binary = config['websocket.message.type'].toLowerCase() === 'binary';
-    const byReply = config['websocket.ack'] === 'reply';
-    const perReply = byReply ? config['websocket.ack.messages'] : messages.length;
-    let delivered = 0;
-    for (let at = first; at < messages.length; at += perReply) {
-      const batch = messages.slice(at, at + perReply);
-      const replied = byReply ? this.#reply(socket) : undefined;
-      const sent = await this.#flush(socket, batch, binary);
-      if (replied !== undefined && (sent < batch.length || !(await replied))) return delivered;
-      delivered += sent;
-      if (sent < batch.length) return delivered;
-    }
-    return delivered;
-  }
-
-  /** Hands messages to the network. How many it took; fewer than all where the connection is gone. */
-  async #flush(socket: WebSocket, messages: readonly Uint8Array[], binary: boolean): Promise<number> {
-    let sent = 0;
-    let waiting: Promise<boolean> = Promise.resolve(true);
-    for (const message of messages) {
-      waiting = new Promise((resolve) => {
-        socket.send(message, { binary }, (error) => {
-          if (error === undefined || error === null) sent++;
-          resolve(error === undefined || error === null);
-        });
-      });
-      if (socket.bufferedAmount > maxBufferedBytes && !(await waiting)) return sent;
-    }
-    await waiting;
-    if (sent < messages.length) this.#drop(socket);
-    return sent;
-  }
-
-  /** True with the next message that is a reply; false where the connection ends, or nothing comes in time. */
-  #reply(socket: WebSocket): Promise<boolean> {
-    const { config } = this.#target;
-    const wanted = config['websocket.ack.pattern'];
-    const pattern = wanted === null ? undefined : new RegExp(wanted, 'u');
-    return new Promise((resolve) => {
-      const done = (answer: boolean): void => {
-        clearTimeout(timer);
-        socket.off('message', onMessage).off('close', onClose);
-        resolve(answer);
-      };
-      const onMessage = (data: RawData): void => {
-        if (pattern === undefined || pattern.test(data.toString())) done(true);
-      };
-      const onClose = (): void => done(false);
-      const timer = setTimeout(() => {
-        this.#drop(socket);
-        done(false);
-      }, config['websocket.ack.timeout.ms']);
-      socket.on('message', onMessage).on('close', onClose);
+    socket.once('close', (code, text) => {
+      if (this.#connection === connection) this.#connection = undefined;
+      if (this.#closing.signal.aborted) return;
+      this.#meters.losses.value++;
+      const closed = `connection closed with code ${code}${text.length === 0 ? '' : ` (${text.toString()})`}`;
+      this.#say(reason ?? closed);
     });
+    return connection;
   }
 
   #drop(socket: WebSocket): void {
-    if (this.#socket === socket) this.#socket = undefined;
+    if (this.#connection?.socket === socket) this.#connection = undefined;
     socket.terminate();
   }
 
   #say(reason: string): void {
+    this.#context.setStatus(`not connected: ${reason}`);
     if (reason === this.#lastReason) return;
     this.#lastReason = reason;
-    this.#context.setStatus(`not connected: ${reason}`);
     this.#context.log.warn('websocket_sink_not_connected', { reason });
+  }
+
+  #stop(): void {
+    this.#closing.abort();
+    this.#connection?.delivery.end();
   }
 
   /** Politely: a close frame, and a bound for the answer. */
   async close(): Promise<void> {
-    this.#closing.abort();
-    const socket = this.#socket;
-    this.#socket = undefined;
-    if (socket === undefined) return;
+    this.#stop();
+    const socket = this.#connection?.socket;
+    this.#connection = undefined;
+    if (socket === undefined || socket.readyState === socket.CLOSED) return;
     const closed = new Promise<void>((resolve) => {
       socket.once('close', () => resolve());
     });
     socket.close(1000);
-    const timer = setTimeout(() => socket.terminate(), 2000);
+    const timer = setTimeout(() => socket.terminate(), closeMs);
     await closed;
     clearTimeout(timer);
   }
+}
+
+/** Not retriable: whoever sends would otherwise begin again with the tries that the configuration counts. */
+function gaveUp(error: unknown, tries: number): TributaryError {
+  const text = `${describeError(error)} (gave up after ${tries} ${tries === 1 ? 'try' : 'tries'})`;
+  return new TributaryError('CONNECTION_FAILED', text, { cause: (error as Error).cause });
 }

@@ -1,6 +1,6 @@
 /** Every option of the WebSocket sink connector. Names that the source has, too, mean the same here. */
 import { type Config, define } from '../../config/config-def.ts';
-import { boolean, int, long, oneOf, password, string } from '../../config/option.ts';
+import { boolean, double, int, long, oneOf, password, string } from '../../config/option.ts';
 
 const maxTimerMs = 2 ** 31 - 1;
 
@@ -15,7 +15,7 @@ export const config = define({
   'websocket.message.type': string({
     default: 'text',
     validate: oneOf(['text', 'binary'], { ignoreCase: true }),
-    doc: 'Frames that are sent. Text frames must be UTF-8: a value that is not is counted and left out.',
+    doc: 'Frames that are sent. Text frames must be UTF-8: a record whose value is not is skipped or fails the task, as errors.tolerance says.',
   }),
   'websocket.subprotocol': string({ default: null, doc: 'Subprotocol to ask for.' }),
   'websocket.auth.token': password({ default: null, doc: 'Sent as "Authorization: Bearer <token>".' }),
@@ -35,17 +35,53 @@ export const config = define({
     max: maxTimerMs,
     doc: 'Longest wait between tries.',
   }),
-  'websocket.reconnect.max.attempts': int({ default: -1, doc: 'Tries before sending fails. Negative: no limit.' }),
+  'websocket.reconnect.jitter': double({
+    default: 0,
+    min: 0,
+    max: 1,
+    importance: 'low',
+    doc: 'Share of a wait that is added at random, so that many clients of one server do not come back together.',
+  }),
+  'websocket.reconnect.max.attempts': int({ default: -1, doc: 'Tries before sending fails, which fails the task. Negative: no limit. 0: as websocket.reconnect.enabled=false.' }),
   'websocket.connection.timeout.ms': long({
     default: 10_000,
     min: 1,
     max: maxTimerMs,
     doc: 'Bound for one try: connection, TLS and the answer to the upgrade request.',
   }),
+  'websocket.validate': string({
+    default: 'lazy',
+    validate: oneOf(['true', 'lazy', 'false'], { ignoreCase: true }),
+    doc: 'What a server that cannot be reached at the start means. true: the start fails. lazy: it is said, and the first message tries again. false: nothing is tried before there is a message.',
+  }),
+  'websocket.ping.interval.ms': long({
+    default: 15_000,
+    min: 0,
+    max: maxTimerMs,
+    doc: 'A ping frame is sent this often. A connection on which nothing has come since the last one is broken, unless messages still wait to be sent. 0: never.',
+  }),
+  'websocket.idle.timeout.ms': long({
+    default: 0,
+    min: 0,
+    max: maxTimerMs,
+    doc: 'A connection on which nothing has come for so long, replies and pongs included, is opened anew. 0: off.',
+  }),
+  'websocket.message.max.bytes': int({
+    default: 16_777_216,
+    min: 1,
+    max: 512 * 1024 * 1024,
+    doc: 'Longest message. A record that is longer is skipped or fails the task, as errors.tolerance says; a longer message of the server ends the connection.',
+  }),
+  'websocket.message.queue.size': int({
+    default: 10_000,
+    min: 1,
+    importance: 'low',
+    doc: 'Messages that may be under way without being acknowledged. When there are so many, sending waits.',
+  }),
   'websocket.ack': string({
-    default: 'sent',
-    validate: oneOf(['sent', 'reply']),
-    doc: 'When a message counts as delivered: once it is handed to the network, or once the server has replied.',
+    default: 'pong',
+    validate: oneOf(['pong', 'sent', 'reply']),
+    doc: 'When a message counts as delivered. pong: the server has answered a ping that was sent behind it, as every server must (RFC 6455, 5.5.2). sent: it is handed to the network; what a server that dies has not read yet is lost. reply: the server has replied with a message.',
   }),
   'websocket.ack.pattern': string({
     default: null,
@@ -61,7 +97,7 @@ export const config = define({
     default: 10_000,
     min: 1,
     max: maxTimerMs,
-    doc: 'With websocket.ack=reply: how long a reply is waited for before the connection counts as broken.',
+    doc: 'With websocket.ack=reply or pong: how long the next acknowledgement is waited for before the connection counts as broken.',
   }),
   'websocket.tls.ca': string({
     default: null,
