@@ -50,6 +50,8 @@ export interface ConnectorContext {
    * ends; it closes its connection politely meanwhile. The worker bounds the time and leaves the loop when it is over.
    */
   readonly signal: AbortSignal;
+  /** Told of each try to connect that ended: without a problem it stands. For those who start only once it does. */
+  onConnection?(problem: string | undefined): void;
   /** A sentence for the task's status and for people (`reconnecting: connection refused`), or undefined when all is well. */
   setStatus(detail: string | undefined): void;
 }

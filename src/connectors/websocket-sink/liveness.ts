@@ -32,7 +32,10 @@ export function watchLiveness(
   if (pingIntervalMs > 0) {
     const ping = (): void => {
       if (socket.bufferedAmount > 0) return;
-      if (isPinged) return give(`nothing heard for ${pingIntervalMs} ms after a ping`);
+      if (isPinged) {
+        give(`nothing heard for ${pingIntervalMs} ms after a ping`);
+        return;
+      }
       isPinged = true;
       socket.ping();
     };

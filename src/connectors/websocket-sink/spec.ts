@@ -42,7 +42,10 @@ export const config = define({
     importance: 'low',
     doc: 'Share of a wait that is added at random, so that many clients of one server do not come back together.',
   }),
-  'websocket.reconnect.max.attempts': int({ default: -1, doc: 'Tries before sending fails, which fails the task. Negative: no limit. 0: as websocket.reconnect.enabled=false.' }),
+  'websocket.reconnect.max.attempts': int({
+    default: -1,
+    doc: 'Tries before sending fails, which fails the task. Negative: no limit. 0: as websocket.reconnect.enabled=false.',
+  }),
   'websocket.connection.timeout.ms': long({
     default: 10_000,
     min: 1,

@@ -3,7 +3,7 @@ import type { RawConfig } from '../../config/config-def.ts';
 import type { ConnectorContext, SourceBatch, SourceConnector, SourceContext, SourceMap } from '../contract.ts';
 import { probe } from './probe.ts';
 import { settingsOf } from './settings.ts';
-import { config } from './spec.ts';
+import { config, headerPrefix } from './spec.ts';
 import { WebSocketTask } from './task.ts';
 
 export const webSocketSource: SourceConnector = {
@@ -12,6 +12,7 @@ export const webSocketSource: SourceConnector = {
   classNames: ['io.conduktor.connect.websocket.WebSocketSourceConnector'],
   version: '1.0.0',
   config,
+  prefixes: [headerPrefix],
   /** One connection is one task, whatever `max` is. */
   tasks: (raw) => [raw],
   open: (raw, context) => batches(raw, context, (partition) => context.resumeOffset(partition)),

@@ -22,9 +22,9 @@ export interface ParsedHeaders {
 
 /**
  * `websocket.headers`: split at commas, each pair at its first colon, blanks around both sides taken away. Of two headers
- * with one name the last counts. CONFIG_INVALID for what must not reach the wire; it names the header, never its value.
+ * with one name the last counts. `single` come from keys of their own: their values may hold commas, and they win. CONFIG_INVALID for what must not reach the wire; it names the header, never its value.
  */
-export function parseHeaders(text: string | null): ParsedHeaders {
+export function parseHeaders(text: string | null, single: readonly HeaderPair[] = []): ParsedHeaders {
   const headers = new Map<string, HeaderPair>();
   const skipped: number[] = [];
   if (text !== null && text !== '') {
@@ -39,6 +39,10 @@ export function parseHeaders(text: string | null): ParsedHeaders {
       checkHeader(name, value);
       headers.set(name.toLowerCase(), [name, value]);
     });
+  }
+  for (const [name, value] of single) {
+    checkHeader(name, value);
+    headers.set(name.toLowerCase(), [name, value]);
   }
   return { headers: [...headers.values()], skipped };
 }

@@ -7,7 +7,7 @@ import { parseHeaders } from './headers.ts';
 import { type Pointer, parsePointer } from './json-pointer.ts';
 import { splitJsonArray } from './json-scan.ts';
 import type { Policy } from './policy.ts';
-import { config, type WebSocketConfig } from './spec.ts';
+import { config, headerPrefix, type WebSocketConfig } from './spec.ts';
 import { type Target, targetOf } from './url.ts';
 
 export interface Settings {
@@ -52,7 +52,7 @@ export function settingsOf(raw: RawConfig): Settings {
   atLeast(values, 'websocket.connection.timeout.ms', 0);
   const url = values['websocket.url'];
   const target = targetOf(url);
-  const { headers, skipped } = parseHeaders(values['websocket.headers']);
+  const { headers, skipped } = parseHeaders(values['websocket.headers'], singleHeaders(raw));
   const maxBytes = values['websocket.message.max.bytes'];
   const pattern = textOf(values['websocket.heartbeat.reply.pattern']);
   const pointer = values['websocket.key.pointer'];
@@ -116,6 +116,12 @@ function textOf(value: string | null): string | null {
   return value === '' ? null : value;
 }
 
+function singleHeaders(raw: RawConfig): HeaderPair[] {
+  return Object.entries(raw).flatMap(([key, value]): HeaderPair[] =>
+    key.startsWith(headerPrefix) ? [[key.slice(headerPrefix.length), value.trim()]] : [],
+  );
+}
+
 /** The token takes the place of any Authorization header; user and password of the URL count only without one. */
 function withAuthorization(headers: readonly HeaderPair[], token: string | null, target: Target): HeaderPair[] {
   const others = headers.filter(([name]) => name.toLowerCase() !== 'authorization');
@@ -146,7 +152,7 @@ function policyOf(values: WebSocketConfig, heartbeat: boolean): Policy {
     backoff: {
       baseMs: values['websocket.reconnect.interval.ms'],
       maxMs: values['websocket.reconnect.backoff.max.ms'],
-      jitter: 0.25,
+      jitter: values['websocket.reconnect.jitter'],
     },
     stableMs: values['websocket.reconnect.stable.ms'],
     busyMs: values['websocket.reconnect.busy.ms'],

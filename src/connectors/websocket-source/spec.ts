@@ -6,7 +6,7 @@
 
 import { numbers } from '../../config/checks.ts';
 import { type Config, define } from '../../config/config-def.ts';
-import { boolean, int, list, long, oneOf, password, string } from '../../config/option.ts';
+import { boolean, double, int, list, long, oneOf, password, string } from '../../config/option.ts';
 import { token } from '../../net/header.ts';
 import { proxyProblem } from '../../net/proxy.ts';
 import { parsePointer } from './json-pointer.ts';
@@ -14,6 +14,9 @@ import { splitJsonArray } from './json-scan.ts';
 import { urlProblem } from './url.ts';
 
 const maxTimerMs = 2 ** 31 - 1;
+
+/** One header of the upgrade request: `websocket.header.NAME`. Unlike in websocket.headers its value may hold commas. */
+export const headerPrefix = 'websocket.header.';
 
 const original = {
   'websocket.url': string({
@@ -32,7 +35,7 @@ const original = {
   }),
   'websocket.reconnect.interval.ms': long({
     default: 5000,
-    doc: 'Wait before the first new attempt. It doubles with each failed attempt; up to 25 % are added at random.',
+    doc: 'Wait before the first new attempt. It doubles with each failed attempt; up to 25 % are added at random (websocket.reconnect.jitter).',
   }),
   'websocket.headers': string({
     default: null,
@@ -76,6 +79,13 @@ const connection = {
     max: maxTimerMs,
     importance: 'low',
     doc: 'How long a connection must have lasted for the next wait to begin at websocket.reconnect.interval.ms again.',
+  }),
+  'websocket.reconnect.jitter': double({
+    default: 0.25,
+    min: 0,
+    max: 1,
+    importance: 'low',
+    doc: 'Share of a wait that is added at random, so that many clients of one server do not come back together.',
   }),
   'websocket.reconnect.busy.ms': long({
     default: 5000,

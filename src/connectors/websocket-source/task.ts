@@ -215,6 +215,7 @@ export class WebSocketTask {
         this.#meters.reconnects(cause.label).value++;
         const backoffMs = Math.round(delayMs);
         this.#context.log.warn('reconnect_scheduled', { attempt, backoff_ms: backoffMs, reason });
+        this.#context.onConnection?.(reason);
         this.#context.setStatus(`reconnecting: ${reason} (attempt ${attempt} in ${(delayMs / 1000).toFixed(1)} s)`);
         break;
       }
@@ -276,6 +277,7 @@ export class WebSocketTask {
           this.#intake.rearm();
           context.log.info('websocket_opened', { response_code: 101, compressed: deflate !== null, subprotocol });
           context.setStatus(undefined);
+          context.onConnection?.(undefined);
           this.#raise({ kind: 'opened' });
         },
       },
