@@ -3,17 +3,28 @@ import { sinkMapper } from '../mapping/sink-mapper.ts';
 import { sourceMapper } from '../mapping/source-mapper.ts';
 import { Application } from '../plan/application.ts';
 import { SqlError } from '../sql-error.ts';
+import { StateReader } from '../state/state-reader.ts';
+import { StateWriter } from '../state/state-writer.ts';
 import type { Row, Value } from '../values/value.ts';
 import type { ExpectedError, ExpectedRow, SqlCase, Step } from './case.ts';
 import { isSame, shown, valueOfCase } from './case-values.ts';
 
+export interface PlayOptions {
+  /** Whether the application is replaced in front of a step by a new one that goes on from its snapshot. */
+  readonly restartsBefore?: (step: number) => boolean;
+}
+
 /** Plays a case without network or clock. Returns what differs; nothing where it passes. */
-export function playCase(sqlCase: SqlCase, script: string): string[] {
+export function playCase(
+  sqlCase: SqlCase,
+  script: string,
+  { restartsBefore = () => false }: PlayOptions = {},
+): string[] {
   // Random numbers of a case cannot be expected, so that any will do.
   const create = (): Application => new Application(script, { random: () => 0.5 });
   if (sqlCase.error !== undefined) return differencesOfError(sqlCase.error, create);
   try {
-    return new Run(create()).play(sqlCase);
+    return new Run(create, restartsBefore).play(sqlCase);
   } catch (error) {
     return [error instanceof SqlError ? error.explanation : String(error instanceof Error ? error.stack : error)];
   }
@@ -36,24 +47,27 @@ function differencesOfError({ code, line, column, message_contains }: ExpectedEr
 }
 
 class Run {
-  private readonly application: Application;
+  private application: Application;
+  private readonly create: () => Application;
+  private readonly restartsBefore: (step: number) => boolean;
   private readonly rows = new Map<string, Row[]>();
   private readonly messages: { readonly stream: string; readonly text: string }[] = [];
 
-  constructor(application: Application) {
-    this.application = application;
+  constructor(create: () => Application, restartsBefore: (step: number) => boolean) {
+    this.create = create;
+    this.restartsBefore = restartsBefore;
+    this.application = create();
   }
 
   play({ events = [], expect = [], order = 'exact', observe, tol = 0, ...others }: SqlCase): string[] {
     const named = [...new Set(expect.map(({ stream }) => stream))];
     const observed = observe ?? (named.length > 0 ? named : ['Out']);
-    for (const stream of new Set([...observed, ...named])) {
-      const seen: Row[] = [];
-      this.rows.set(stream, seen);
-      this.application.subscribe(stream, (row) => seen.push(row));
+    for (const stream of new Set([...observed, ...named])) this.rows.set(stream, []);
+    this.observe();
+    for (const [index, step] of events.entries()) {
+      if (this.restartsBefore(index)) this.restart();
+      this.step(step);
     }
-    this.tapSinks();
-    for (const step of events) this.step(step);
     const differences = [...this.rows.keys()].flatMap((stream) =>
       this.differencesOf(
         stream,
@@ -63,6 +77,19 @@ class Run {
       ),
     );
     return [...differences, ...this.differencesOfRest(others)];
+  }
+
+  private observe(): void {
+    for (const [stream, seen] of this.rows) this.application.subscribe(stream, (row) => seen.push(row));
+    this.tapSinks();
+  }
+
+  private restart(): void {
+    const writer = new StateWriter();
+    this.application.snapshot(writer);
+    this.application = this.create();
+    this.application.restore(new StateReader(writer.take()));
+    this.observe();
   }
 
   private tapSinks(): void {

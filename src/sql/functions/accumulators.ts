@@ -1,3 +1,6 @@
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import { compareNumbers, mapKey } from '../values/compare.ts';
 import { type Long, longFromBig } from '../values/long.ts';
 import { compareText } from '../values/text.ts';
@@ -8,7 +11,7 @@ import type { Value } from '../values/value.ts';
  * The state of one aggregate over some rows. States merge, so that windows can be put together from panes and sliding
  * windows never have to take a value out again: taking out is inexact for doubles and impossible for MIN and MAX.
  */
-export interface Accumulator {
+export interface Accumulator extends Stateful {
   /** `order` counts arrivals; FIRST and LAST follow it. NULLs are skipped. */
   add(value: Value, order: number): void;
   /** `other` is of the same kind and stays as it is. */
@@ -29,6 +32,14 @@ export class Count implements Accumulator {
 
   result(): number {
     return this.count;
+  }
+
+  snapshot(writer: StateWriter): void {
+    writer.count(this.count);
+  }
+
+  restore(reader: StateReader): void {
+    this.count = reader.count();
   }
 }
 
@@ -64,6 +75,16 @@ export class SumLong implements Accumulator {
     if (this.isEmpty) return null;
     return typeof this.total === 'number' ? this.total : longFromBig(this.total);
   }
+
+  snapshot(writer: StateWriter): void {
+    writer.value(this.total);
+    writer.boolean(this.isEmpty);
+  }
+
+  restore(reader: StateReader): void {
+    this.total = reader.value() as Long;
+    this.isEmpty = reader.boolean();
+  }
 }
 
 export class SumDouble implements Accumulator {
@@ -84,6 +105,16 @@ export class SumDouble implements Accumulator {
 
   result(): number | null {
     return this.isEmpty || !Number.isFinite(this.total) ? null : this.total;
+  }
+
+  snapshot(writer: StateWriter): void {
+    writer.number(this.total);
+    writer.boolean(this.isEmpty);
+  }
+
+  restore(reader: StateReader): void {
+    this.total = reader.number();
+    this.isEmpty = reader.boolean();
   }
 }
 
@@ -121,6 +152,16 @@ export class Average implements Accumulator {
   result(): number | null {
     const average = Number(this.total) / this.count;
     return Number.isFinite(average) ? average : null;
+  }
+
+  snapshot(writer: StateWriter): void {
+    writer.value(this.total);
+    writer.count(this.count);
+  }
+
+  restore(reader: StateReader): void {
+    this.total = reader.value() as Long;
+    this.count = reader.count();
   }
 }
 
@@ -161,6 +202,18 @@ export class Variance implements Accumulator {
     if (!Number.isFinite(variance)) return null;
     return this.root ? Math.sqrt(variance) : variance;
   }
+
+  snapshot(writer: StateWriter): void {
+    writer.count(this.count);
+    writer.number(this.mean);
+    writer.number(this.squares);
+  }
+
+  restore(reader: StateReader): void {
+    this.count = reader.count();
+    this.mean = reader.number();
+    this.squares = reader.number();
+  }
 }
 
 /** MIN (sign -1) and MAX (sign 1) of numbers or text. */
@@ -190,6 +243,14 @@ export class Extreme implements Accumulator {
   result(): Value {
     return this.best;
   }
+
+  snapshot(writer: StateWriter): void {
+    writer.value(this.best);
+  }
+
+  restore(reader: StateReader): void {
+    this.best = reader.value();
+  }
 }
 
 export class First implements Accumulator {
@@ -209,6 +270,16 @@ export class First implements Accumulator {
   result(): Value {
     return this.value;
   }
+
+  snapshot(writer: StateWriter): void {
+    writer.value(this.value);
+    writer.number(this.order);
+  }
+
+  restore(reader: StateReader): void {
+    this.value = reader.value();
+    this.order = reader.number();
+  }
 }
 
 export class Last implements Accumulator {
@@ -227,6 +298,16 @@ export class Last implements Accumulator {
 
   result(): Value {
     return this.value;
+  }
+
+  snapshot(writer: StateWriter): void {
+    writer.value(this.value);
+    writer.number(this.order);
+  }
+
+  restore(reader: StateReader): void {
+    this.value = reader.value();
+    this.order = reader.number();
   }
 }
 
@@ -265,5 +346,16 @@ export class Distinct implements Accumulator {
     let order = 0;
     for (const { value } of this.values.values()) inner.add(value, order++);
     return inner.result();
+  }
+
+  snapshot(writer: StateWriter): void {
+    writer.list(this.values, ([, { value, count }]) => {
+      writer.value(value);
+      writer.count(count);
+    });
+  }
+
+  restore(reader: StateReader): void {
+    reader.list(() => this.addTimes(reader.value(), reader.count()));
   }
 }

@@ -1,5 +1,8 @@
 import type { AggregatePlan } from '../check/context.ts';
 import { type Accumulator, Distinct } from '../functions/accumulators.ts';
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import { mapKey, mapKeyOfAll } from '../values/compare.ts';
 import type { Evaluate, Frame, Value } from '../values/value.ts';
 
@@ -10,7 +13,7 @@ export type States = readonly Accumulator[];
  * How a query groups and aggregates. States of aggregates that never reset (MIN_FOREVER) belong to the group itself and
  * are shared by all its windows: they are added to, but never merged.
  */
-export class Aggregation {
+export class Aggregation implements Stateful {
   readonly keys: readonly Evaluate[];
   private readonly plans: readonly AggregatePlan[];
   private readonly forever = new Map<unknown, States>();
@@ -78,5 +81,37 @@ export class Aggregation {
 
   results(states: States): Value[] {
     return states.map((state) => state.result());
+  }
+
+  /** What belongs to the groups themselves; the states of windows are written by who holds them. */
+  snapshot(writer: StateWriter): void {
+    writer.list(this.forever, ([key, states]) => {
+      writer.key(key);
+      this.eachState(states, true, (state) => state.snapshot(writer));
+    });
+  }
+
+  restore(reader: StateReader): void {
+    reader.list(() => {
+      const states = this.plans.map(({ create }) => create());
+      this.forever.set(reader.key(), states);
+      this.eachState(states, true, (state) => state.restore(reader));
+    });
+  }
+
+  writeStates(writer: StateWriter, states: States): void {
+    this.eachState(states, false, (state) => state.snapshot(writer));
+  }
+
+  readStates(reader: StateReader, key: unknown): States {
+    const states = this.create(key);
+    this.eachState(states, false, (state) => state.restore(reader));
+    return states;
+  }
+
+  private eachState(states: States, forever: boolean, visit: (state: Accumulator) => void): void {
+    for (const [index, plan] of this.plans.entries()) {
+      if (plan.forever === forever) visit(states[index]!);
+    }
   }
 }

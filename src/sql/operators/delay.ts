@@ -1,3 +1,6 @@
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import type { Row } from '../values/value.ts';
 import { Fifo } from './fifo.ts';
 import type { Operator, Output, StateBudget, WindowClock } from './operator.ts';
@@ -12,9 +15,11 @@ interface Options {
 }
 
 /** DELAY: each row goes on after so much time on the clock, with its own timestamp. */
-export class Delay implements Operator {
+export class Delay implements Operator, Stateful {
   private readonly options: Options;
   private readonly waiting = new Fifo<{ readonly row: Row; readonly due: number }>();
+  /** Of the oldest row. */
+  private timer = 0;
 
   constructor(options: Options) {
     this.options = options;
@@ -28,8 +33,23 @@ export class Delay implements Operator {
     if (this.waiting.length === 1) this.setTimer(due);
   }
 
-  private setTimer(due: number): void {
-    this.options.clock.at(due, due, () => this.release(due));
+  snapshot(writer: StateWriter): void {
+    writer.list(this.waiting, ({ row, due }) => {
+      writer.row(row);
+      writer.number(due);
+    });
+    writer.count(this.timer);
+  }
+
+  restore(reader: StateReader): void {
+    for (const entry of reader.list(() => ({ row: reader.row(), due: reader.number() }))) this.waiting.push(entry);
+    const timer = reader.count();
+    const oldest = this.waiting.first;
+    if (oldest !== undefined) this.setTimer(oldest.due, timer);
+  }
+
+  private setTimer(due: number, sequence?: number): void {
+    this.timer = this.options.clock.at(due, due, () => this.release(due), sequence);
   }
 
   private release(due: number): void {

@@ -1,19 +1,22 @@
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import type { Evaluate, Frame, Row } from '../values/value.ts';
 import { GridWindow } from './grid-window.ts';
 import type { Operator, StateBudget } from './operator.ts';
 import { Scheduler } from './scheduler.ts';
-import type { WindowContent } from './window-content.ts';
+import type { Contents } from './window-content.ts';
 
 interface Options {
   readonly time: Evaluate;
   readonly sizeMs: number;
   readonly frame: Frame;
-  readonly newContent: () => WindowContent;
+  readonly contents: Contents;
   readonly budget: StateBudget;
 }
 
 /** TIMEBATCH over a column: a row at or behind a window's end closes it, and nothing else does. */
-export class ExternalTimeBatch implements Operator {
+export class ExternalTimeBatch implements Operator, Stateful {
   private readonly options: Options;
   private readonly scheduler = new Scheduler();
   private readonly grid: GridWindow;
@@ -38,5 +41,17 @@ export class ExternalTimeBatch implements Operator {
     this.scheduler.advance(timeMs);
     this.greatest = Math.max(this.greatest, timeMs);
     this.grid.pushAt(row, timeMs);
+  }
+
+  snapshot(writer: StateWriter): void {
+    writer.number(this.greatest);
+    this.scheduler.snapshot(writer);
+    this.grid.snapshot(writer);
+  }
+
+  restore(reader: StateReader): void {
+    this.greatest = reader.number();
+    this.scheduler.restore(reader);
+    this.grid.restore(reader);
   }
 }

@@ -1,4 +1,7 @@
 import type { Accumulator } from '../functions/accumulators.ts';
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import type { Row, Value } from '../values/value.ts';
 import { Aggregation, type States } from './aggregation.ts';
 import type { Operator, WindowClock } from './operator.ts';
@@ -35,13 +38,21 @@ class FirstArrival implements Accumulator {
   result(): number {
     return this.order;
   }
+
+  snapshot(writer: StateWriter): void {
+    writer.number(this.order);
+  }
+
+  restore(reader: StateReader): void {
+    this.order = reader.number();
+  }
 }
 
 /**
  * HOP with aggregates. Time is cut into panes of one slide; a row goes into one pane, whatever the size. Each group keeps a
  * queue of its panes with a running total, so that closing a window costs O(1) for each group, not one step for each pane.
  */
-export class HopGroups implements Operator {
+export class HopGroups implements Operator, Stateful {
   private readonly parts: ContentParts;
   private readonly ends: HopEnds;
   private readonly aggregation: Aggregation;
@@ -144,10 +155,47 @@ export class HopGroups implements Operator {
     while (group.taken < entries.length && entries[group.taken]!.pane <= lastPane)
       group.sliding.push(entries[group.taken++]!.states);
   }
+
+  snapshot(writer: StateWriter): void {
+    this.ends.snapshot(writer);
+    this.aggregation.snapshot(writer);
+    writer.count(this.order);
+    writer.list(this.groups, ([, group]) => this.writeGroup(writer, group));
+  }
+
+  restore(reader: StateReader): void {
+    this.ends.restore(reader);
+    this.aggregation.restore(reader);
+    this.order = reader.count();
+    for (const group of reader.list(() => this.readGroup(reader))) this.groups.set(group.key, group);
+  }
+
+  private writeGroup(writer: StateWriter, { key, keys, entries, taken, sliding }: Group): void {
+    writer.key(key);
+    writer.values(keys);
+    sliding.snapshot(writer);
+    // The states of those that are taken are in `sliding`.
+    writer.list(entries.slice(0, taken), ({ pane }) => writer.number(pane));
+    writer.list(entries.slice(taken), ({ pane, states }) => {
+      writer.number(pane);
+      this.aggregation.writeStates(writer, states);
+    });
+  }
+
+  private readGroup(reader: StateReader): Group {
+    const key = reader.key();
+    const keys = reader.values();
+    const sliding = new SlidingStates(this.aggregation, key);
+    sliding.restore(reader);
+    const { queue } = sliding;
+    const inside = reader.list(() => reader.number()).map((pane, index) => ({ pane, states: queue[index]! }));
+    const behind = reader.list(() => ({ pane: reader.number(), states: this.aggregation.readStates(reader, key) }));
+    return { key, keys, sliding, entries: [...inside, ...behind], taken: inside.length };
+  }
 }
 
 /** HOP without aggregates: the rows of each window at its close, in arrival order. */
-export class HopRows implements Operator {
+export class HopRows implements Operator, Stateful {
   private readonly parts: ContentParts;
   private readonly ends: HopEnds;
   private readonly panes = new Map<number, { readonly row: Row; readonly order: number }[]>();
@@ -191,10 +239,34 @@ export class HopRows implements Operator {
     }
     output.finish();
   }
+
+  snapshot(writer: StateWriter): void {
+    this.ends.snapshot(writer);
+    writer.count(this.order);
+    writer.list(this.panes, ([pane, rows]) => {
+      writer.number(pane);
+      writer.list(rows, ({ row, order }) => {
+        writer.row(row);
+        writer.count(order);
+      });
+    });
+  }
+
+  restore(reader: StateReader): void {
+    this.ends.restore(reader);
+    this.order = reader.count();
+    reader.list(() => {
+      const pane = reader.number();
+      this.panes.set(
+        pane,
+        reader.list(() => ({ row: reader.row(), order: reader.count() })),
+      );
+    });
+  }
 }
 
 /** When windows end: only those are closed that hold a pane with rows. */
-class HopEnds {
+class HopEnds implements Stateful {
   readonly sizeMs: number;
   private readonly slideMs: number;
   private readonly clock: WindowClock;
@@ -202,6 +274,7 @@ class HopEnds {
   private readonly panes = new Set<number>();
   private lastClosed = Number.NEGATIVE_INFINITY;
   private scheduled = Number.POSITIVE_INFINITY;
+  private timer = 0;
 
   constructor(sizeMs: number, slideMs: number, clock: WindowClock, close: (end: number) => void) {
     this.sizeMs = sizeMs;
@@ -236,8 +309,27 @@ class HopEnds {
     const closed = this.closedUpTo();
     const end = Math.max((pane + 1) * slideMs, (Math.floor(closed / slideMs) + 1) * slideMs);
     if (end >= this.scheduled) return;
+    this.setTimer(end);
+  }
+
+  private setTimer(end: number, sequence?: number): void {
     this.scheduled = end;
-    this.clock.at(end, end - this.sizeMs, (due) => this.fire(due));
+    this.timer = this.clock.at(end, end - this.sizeMs, (due) => this.fire(due), sequence);
+  }
+
+  snapshot(writer: StateWriter): void {
+    writer.list(this.panes, (pane) => writer.number(pane));
+    writer.number(this.lastClosed);
+    writer.number(this.scheduled);
+    writer.count(this.timer);
+  }
+
+  restore(reader: StateReader): void {
+    for (const pane of reader.list(() => reader.number())) this.panes.add(pane);
+    this.lastClosed = reader.number();
+    const scheduled = reader.number();
+    const timer = reader.count();
+    if (scheduled !== Number.POSITIVE_INFINITY) this.setTimer(scheduled, timer);
   }
 
   private fire(due: number): void {

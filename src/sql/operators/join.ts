@@ -1,4 +1,7 @@
 import type { JoinPlan, JoinSide } from '../check/query-plan.ts';
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import type { Evaluate, Frame, Row, Value } from '../values/value.ts';
 import { Fifo } from './fifo.ts';
 import type { Output, StateBudget } from './operator.ts';
@@ -15,7 +18,7 @@ interface Options {
  * Two streams with LENGTH or TIME windows: an arrival meets the rows that are present on the other side, in their arrival
  * order, and then enters its own window. An outer join pads an arrival that meets nothing at once, and for good.
  */
-export class RowJoin {
+export class RowJoin implements Stateful {
   private readonly options: Options;
   private readonly left: SideRows;
   private readonly right: SideRows;
@@ -55,10 +58,20 @@ export class RowJoin {
     }
     own.add(row, key);
   }
+
+  snapshot(writer: StateWriter): void {
+    this.left.snapshot(writer);
+    this.right.snapshot(writer);
+  }
+
+  restore(reader: StateReader): void {
+    this.left.restore(reader);
+    this.right.restore(reader);
+  }
 }
 
 /** The rows of one side's window, found by key. */
-class SideRows {
+class SideRows implements Stateful {
   readonly nulls: readonly Value[];
   private readonly keys: readonly Evaluate[];
   private readonly frame: Frame;
@@ -98,7 +111,10 @@ class SideRows {
     this.greatest = Math.max(this.greatest, row.timestamp);
     this.forgetUpTo(this.greatest - this.ms);
     if (this.all.length >= this.count) this.forgetOldest();
-    if (!this.budget.take()) return;
+    if (this.budget.take()) this.keep(row, key);
+  }
+
+  private keep(row: Row, key: unknown): void {
     this.all.push({ row, key });
     if (key === undefined) return;
     const found = this.byKey.get(key);
@@ -126,5 +142,18 @@ class SideRows {
     const rows = this.byKey.get(oldest.key);
     rows?.shift();
     if (rows?.length === 0) this.byKey.delete(oldest.key);
+  }
+
+  snapshot(writer: StateWriter): void {
+    writer.number(this.greatest);
+    writer.list(this.all, ({ row, key }) => {
+      writer.row(row);
+      writer.key(key);
+    });
+  }
+
+  restore(reader: StateReader): void {
+    this.greatest = reader.number();
+    for (const { row, key } of reader.list(() => ({ row: reader.row(), key: reader.key() }))) this.keep(row, key);
   }
 }

@@ -1,4 +1,7 @@
 import type { SortKey } from '../check/window.ts';
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import { mapKey } from '../values/compare.ts';
 import type { Evaluate, Row, Value } from '../values/value.ts';
 import { Aggregation } from './aggregation.ts';
@@ -12,7 +15,7 @@ interface Entry {
 }
 
 /** Aggregates over rows that leave in no order: each row's values are summed anew, over the rows kept in its group. */
-abstract class KeptRows implements Operator {
+abstract class KeptRows implements Operator, Stateful {
   protected readonly parts: RowParts;
   private readonly aggregation: Aggregation;
   private readonly forever: Aggregation;
@@ -30,6 +33,24 @@ abstract class KeptRows implements Operator {
 
   protected abstract keep(entry: Entry): void;
   protected abstract kept(): Iterable<Entry>;
+  protected abstract takeBack(entries: readonly Entry[], reader: StateReader): void;
+
+  snapshot(writer: StateWriter): void {
+    this.forever.snapshot(writer);
+    writer.count(this.order);
+    writer.list([...this.kept()], ({ row, order, group }) => {
+      writer.row(row);
+      writer.count(order);
+      writer.key(group);
+    });
+  }
+
+  restore(reader: StateReader): void {
+    this.forever.restore(reader);
+    this.order = reader.count();
+    const entries = reader.list(() => ({ row: reader.row(), order: reader.count(), group: reader.key() }));
+    this.takeBack(entries, reader);
+  }
 
   push(row: Row): void {
     const { frame, plan, projection } = this.parts;
@@ -71,6 +92,15 @@ export class UniqueWindow extends KeptRows {
   protected kept(): Iterable<Entry> {
     return this.newest.values();
   }
+
+  override snapshot(writer: StateWriter): void {
+    super.snapshot(writer);
+    writer.list(this.newest, ([key]) => writer.key(key));
+  }
+
+  protected takeBack(entries: readonly Entry[], reader: StateReader): void {
+    for (const [index, key] of reader.list(() => reader.key()).entries()) this.newest.set(key, entries[index]!);
+  }
 }
 
 /** SORT: the n best rows; of equal ones the earlier. */
@@ -108,10 +138,20 @@ export class SortWindow extends KeptRows {
   protected kept(): Iterable<Entry> {
     return this.best.map(({ entry }) => entry);
   }
+
+  override snapshot(writer: StateWriter): void {
+    super.snapshot(writer);
+    writer.list(this.best, ({ values }) => writer.values(values));
+  }
+
+  protected takeBack(entries: readonly Entry[], reader: StateReader): void {
+    for (const [index, values] of reader.list(() => reader.values()).entries())
+      this.best.push({ entry: entries[index]!, values });
+  }
 }
 
 /** FIRSTUNIQUE: lets the first row of each key through. */
-export class FirstUnique implements Operator {
+export class FirstUnique implements Operator, Stateful {
   private readonly parts: Pick<RowParts, 'frame' | 'budget'>;
   private readonly key: Evaluate;
   private readonly output: Output;
@@ -129,5 +169,13 @@ export class FirstUnique implements Operator {
     if (this.seen.has(key) || !this.parts.budget.take()) return;
     this.seen.add(key);
     this.output.push(row);
+  }
+
+  snapshot(writer: StateWriter): void {
+    writer.list(this.seen, (key) => writer.key(key));
+  }
+
+  restore(reader: StateReader): void {
+    for (const key of reader.list(() => reader.key())) this.seen.add(key);
   }
 }

@@ -1,3 +1,6 @@
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import type { Row } from '../values/value.ts';
 
 /** Takes rows one by one, in order, at once. */
@@ -12,14 +15,18 @@ export interface Operator extends Output {
 
 /** The time by which a window opens and closes: the clock, a watermark, or a column of the rows. */
 export interface WindowClock {
-  /** Calls `fire` when time reaches `dueMs`. Equal times fire upstream first, then in script order, then by `startMs`. */
-  at(dueMs: number, startMs: number, fire: (dueMs: number) => void): void;
+  /**
+   * Calls `fire` when time reaches `dueMs`. Equal times fire upstream first, then in script order, then by `startMs`, then
+   * in the order in which they were set. The number that comes back is that order's: whoever sets the timer again after a
+   * restart hands it in.
+   */
+  at(dueMs: number, startMs: number, fire: (dueMs: number) => void, sequence?: number): number;
   /** Windows that end here or before are closed for good. */
   closedUpTo(): number;
 }
 
 /** The rows, groups and partial matches that a query may keep. A row that needs one more is refused and counted. */
-export class StateBudget {
+export class StateBudget implements Stateful {
   size = 0;
   refused = 0;
   /** Rows whose windows were all closed when they came. */
@@ -41,5 +48,17 @@ export class StateBudget {
 
   release(count: number): void {
     this.size -= count;
+  }
+
+  snapshot(writer: StateWriter): void {
+    writer.count(this.size);
+    writer.count(this.refused);
+    writer.count(this.late);
+  }
+
+  restore(reader: StateReader): void {
+    this.size = reader.count();
+    this.refused = reader.count();
+    this.late = reader.count();
   }
 }

@@ -1,4 +1,7 @@
 import type { LeafPlan, PatternPlan } from '../check/query-plan.ts';
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import type { Evaluate, Frame, Row, Value } from '../values/value.ts';
 import type { Output, StateBudget } from './operator.ts';
 
@@ -22,7 +25,7 @@ interface Options {
 }
 
 /** PATTERN and SEQUENCE. A row first advances the partial matches, oldest first, and then may open one. */
-export class PatternOperator {
+export class PatternOperator implements Stateful {
   private readonly options: Options;
   private readonly empty: readonly Value[];
   private partials: Partial[] = [];
@@ -58,6 +61,25 @@ export class PatternOperator {
       if (this.emit(match, row)) return;
     }
     if (plan.every || this.partials.length === 0) this.open(stream, row);
+  }
+
+  snapshot(writer: StateWriter): void {
+    writer.boolean(this.isDone);
+    writer.list(this.partials, ({ element, values, firstMs, half }) => {
+      writer.count(element);
+      writer.values(values);
+      writer.number(firstMs);
+      writer.value(half ?? null);
+    });
+  }
+
+  restore(reader: StateReader): void {
+    this.isDone = reader.boolean();
+    this.partials = reader.list(() => {
+      const partial = { element: reader.count(), values: reader.values(), firstMs: reader.number() };
+      const half = reader.value() as number | null;
+      return half === null ? partial : { ...partial, half };
+    });
   }
 
   private open(stream: string, row: Row): void {

@@ -1,9 +1,12 @@
 import type { QueryPlan } from '../check/query-plan.ts';
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import type { Row } from '../values/value.ts';
 import type { Operator, Output, StateBudget } from './operator.ts';
 
 /** OUTPUT ALL, FIRST or LAST EVERY n EVENTS. */
-export class Rate implements Operator {
+export class Rate implements Operator, Stateful {
   private readonly rate: NonNullable<QueryPlan['rate']>;
   private readonly output: Output;
   private readonly budget: StateBudget;
@@ -32,6 +35,18 @@ export class Rate implements Operator {
 
   end(): void {
     this.release();
+  }
+
+  snapshot(writer: StateWriter): void {
+    writer.count(this.count);
+    writer.list(this.held, (row) => writer.row(row));
+    writer.list(this.newest === undefined ? [] : [this.newest], (row) => writer.row(row));
+  }
+
+  restore(reader: StateReader): void {
+    this.count = reader.count();
+    this.held = reader.list(() => reader.row());
+    [this.newest] = reader.list(() => reader.row());
   }
 
   private release(): void {

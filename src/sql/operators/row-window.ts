@@ -1,4 +1,8 @@
+import { TributaryError } from '../../base/errors.ts';
 import type { QueryPlan } from '../check/query-plan.ts';
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import type { Evaluate, Frame, Row } from '../values/value.ts';
 import { Aggregation, type States } from './aggregation.ts';
 import type { Operator, StateBudget } from './operator.ts';
@@ -33,7 +37,7 @@ export class PassRows implements Operator {
 }
 
 /** Aggregates without a window: each row gives the values of its group so far. */
-export class RunningGroups implements Operator {
+export class RunningGroups implements Operator, Stateful {
   private readonly parts: RowParts;
   private readonly aggregation: Aggregation;
   private readonly groups = new Map<unknown, States>();
@@ -58,6 +62,24 @@ export class RunningGroups implements Operator {
     frame.aggregates = this.aggregation.results(states);
     projection.push(frame);
   }
+
+  snapshot(writer: StateWriter): void {
+    this.aggregation.snapshot(writer);
+    writer.count(this.order);
+    writer.list(this.groups, ([key, states]) => {
+      writer.key(key);
+      this.aggregation.writeStates(writer, states);
+    });
+  }
+
+  restore(reader: StateReader): void {
+    this.aggregation.restore(reader);
+    this.order = reader.count();
+    reader.list(() => {
+      const key = reader.key();
+      this.groups.set(key, this.aggregation.readStates(reader, key));
+    });
+  }
 }
 
 interface Group {
@@ -66,7 +88,7 @@ interface Group {
 }
 
 /** The groups of a window that rows leave in the order in which they came. */
-export class SlidingGroups {
+export class SlidingGroups implements Stateful {
   readonly aggregation: Aggregation;
   private readonly groups = new Map<unknown, Group>();
 
@@ -96,10 +118,35 @@ export class SlidingGroups {
   results(group: Group): ReturnType<Aggregation['results']> {
     return this.aggregation.results(group.sliding.total());
   }
+
+  snapshot(writer: StateWriter): void {
+    this.aggregation.snapshot(writer);
+    writer.list(this.groups, ([key, { sliding }]) => {
+      writer.key(key);
+      sliding.snapshot(writer);
+    });
+  }
+
+  restore(reader: StateReader): void {
+    this.aggregation.restore(reader);
+    reader.list(() => {
+      const key = reader.key();
+      const sliding = new SlidingStates(this.aggregation, key);
+      sliding.restore(reader);
+      this.groups.set(key, { key, sliding });
+    });
+  }
+
+  /** The group of a row in the window, by its key. */
+  group(key: unknown): Group {
+    const group = this.groups.get(key);
+    if (group === undefined) throw new TributaryError('BATCH_CORRUPT', 'Cannot read a checkpoint: a row has no group');
+    return group;
+  }
 }
 
 /** LENGTH(n) with aggregates: the last n rows of the stream, each in its group. */
-export class LengthWindow implements Operator {
+export class LengthWindow implements Operator, Stateful {
   private readonly parts: RowParts;
   private readonly count: number;
   private readonly lateFilter?: Evaluate;
@@ -130,5 +177,22 @@ export class LengthWindow implements Operator {
     if (group === null) return;
     frame.aggregates = this.groups.results(group);
     projection.push(frame);
+  }
+
+  snapshot(writer: StateWriter): void {
+    this.groups.snapshot(writer);
+    writer.count(this.next);
+    writer.count(this.order);
+    writer.list(this.ring, (group) => {
+      writer.boolean(group !== null);
+      if (group !== null) writer.key(group.key);
+    });
+  }
+
+  restore(reader: StateReader): void {
+    this.groups.restore(reader);
+    this.next = reader.count();
+    this.order = reader.count();
+    reader.list(() => this.ring.push(reader.boolean() ? this.groups.group(reader.key()) : null));
   }
 }

@@ -1,3 +1,6 @@
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import type { WindowClock } from './operator.ts';
 
 interface Timer {
@@ -11,15 +14,23 @@ interface Timer {
   readonly fire: (due: number) => void;
 }
 
-/** Timers in the order in which they fire: a binary heap. Time is whatever `advance` is told. */
-export class Scheduler {
+/**
+ * Timers in the order in which they fire: a binary heap. Time is whatever `advance` is told. Timers are no part of its
+ * state: who set one sets it again.
+ */
+export class Scheduler implements Stateful {
   private readonly heap: Timer[] = [];
   private sequence = 0;
   private isAdvancing = false;
   private target = Number.NEGATIVE_INFINITY;
 
   clockFor(rank: number, instance: number): Pick<WindowClock, 'at'> {
-    return { at: (due, start, fire) => this.add({ due, rank, instance, start, sequence: this.sequence++, fire }) };
+    return {
+      at: (due, start, fire, sequence = this.sequence++) => {
+        this.add({ due, rank, instance, start, sequence, fire });
+        return sequence;
+      },
+    };
   }
 
   get nextDue(): number | undefined {
@@ -40,6 +51,14 @@ export class Scheduler {
     } finally {
       this.isAdvancing = false;
     }
+  }
+
+  snapshot(writer: StateWriter): void {
+    writer.count(this.sequence);
+  }
+
+  restore(reader: StateReader): void {
+    this.sequence = reader.count();
   }
 
   private add(timer: Timer): void {

@@ -1,14 +1,18 @@
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import { mapKeyOfAll } from '../values/compare.ts';
 import type { Evaluate, Frame, Row } from '../values/value.ts';
 import type { Operator, StateBudget, WindowClock } from './operator.ts';
-import type { WindowContent } from './window-content.ts';
+import type { Contents, WindowContent } from './window-content.ts';
 
 interface Session {
   first: number;
   last: number;
   readonly content: WindowContent;
-  /** The timer that counts; earlier ones of this session do nothing. */
+  /** The timer that counts, and when it fires; earlier ones of this session do nothing. */
   timer: number;
+  dueMs: number;
 }
 
 interface Options {
@@ -16,7 +20,7 @@ interface Options {
   readonly keys: readonly Evaluate[];
   readonly frame: Frame;
   readonly clock: WindowClock;
-  readonly newContent: () => WindowContent;
+  readonly contents: Contents;
   readonly budget: StateBudget;
 }
 
@@ -24,18 +28,17 @@ interface Options {
  * SESSION: rows of a key that are less than a gap apart. A row out of order may reach two sessions, which then are one.
  * A session's timer is not moved with each row: when it fires too early it is set anew.
  */
-export class SessionWindow implements Operator {
+export class SessionWindow implements Operator, Stateful {
   private readonly options: Options;
   private readonly sessions = new Map<string, Session[]>();
   private order = 0;
-  private timers = 0;
 
   constructor(options: Options) {
     this.options = options;
   }
 
   push(row: Row): void {
-    const { frame, keys, gapMs, clock, newContent, budget } = this.options;
+    const { frame, keys, gapMs, clock, contents, budget } = this.options;
     frame.values = row.values;
     frame.timestamp = row.timestamp;
     const key = mapKeyOfAll(keys.map((evaluate) => evaluate(frame)));
@@ -48,7 +51,7 @@ export class SessionWindow implements Operator {
         budget.late++;
         return;
       }
-      const started: Session = { first: time, last: time, content: newContent(), timer: 0 };
+      const started: Session = { first: time, last: time, content: contents.create(), timer: 0, dueMs: 0 };
       this.sessions.set(key, [...open, started]);
       this.setTimer(key, started);
       started.content.add(row, this.order++);
@@ -68,11 +71,48 @@ export class SessionWindow implements Operator {
   }
 
   private setTimer(key: string, session: Session): void {
-    const timer = ++this.timers;
-    session.timer = timer;
-    this.options.clock.at(session.last + this.options.gapMs, session.first, (due) =>
-      this.fire(key, session, timer, due),
+    session.dueMs = session.last + this.options.gapMs;
+    session.timer = this.timerFor(key, session);
+  }
+
+  private timerFor(key: string, session: Session, sequence?: number): number {
+    const timer = this.options.clock.at(
+      session.dueMs,
+      session.first,
+      (due) => this.fire(key, session, timer, due),
+      sequence,
     );
+    return timer;
+  }
+
+  snapshot(writer: StateWriter): void {
+    this.options.contents.snapshot(writer);
+    writer.count(this.order);
+    writer.list(this.sessions, ([key, sessions]) => {
+      writer.text(key);
+      writer.list(sessions, ({ first, last, timer, dueMs, content }) => {
+        for (const time of [first, last, dueMs]) writer.number(time);
+        writer.count(timer);
+        content.snapshot(writer);
+      });
+    });
+  }
+
+  restore(reader: StateReader): void {
+    const { contents } = this.options;
+    contents.restore(reader);
+    this.order = reader.count();
+    reader.list(() => {
+      const key = reader.text();
+      const sessions = reader.list((): Session => {
+        const times = { first: reader.number(), last: reader.number(), dueMs: reader.number() };
+        const session = { ...times, timer: reader.count(), content: contents.create() };
+        session.content.restore(reader);
+        this.timerFor(key, session, session.timer);
+        return session;
+      });
+      this.sessions.set(key, sessions);
+    });
   }
 
   private fire(key: string, session: Session, timer: number, due: number): void {

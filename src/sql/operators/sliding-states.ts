@@ -1,3 +1,6 @@
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import type { Aggregation, States } from './aggregation.ts';
 
 /**
@@ -6,10 +9,10 @@ import type { Aggregation, States } from './aggregation.ts';
  * front goes"), the back one total; when the front is empty the back is turned over into it. Aggregates over distinct
  * values count their values instead, since merging those costs their number.
  */
-export class SlidingStates {
+export class SlidingStates implements Stateful {
   private readonly aggregation: Aggregation;
   private readonly key: unknown;
-  private readonly distinct: States;
+  private distinct: States;
   private front: { readonly own: States; readonly total: States }[] = [];
   private back: States[] = [];
   private backTotal: States;
@@ -47,6 +50,30 @@ export class SlidingStates {
       behind = total;
     }
     this.backTotal = this.aggregation.create(this.key);
+  }
+
+  /** What is in the queue, the oldest first. */
+  get queue(): readonly States[] {
+    return [...this.front.map(({ own }) => own).reverse(), ...this.back];
+  }
+
+  snapshot(writer: StateWriter): void {
+    const write = (states: States): void => this.aggregation.writeStates(writer, states);
+    write(this.distinct);
+    write(this.backTotal);
+    writer.list(this.back, write);
+    writer.list(this.front, ({ own, total }) => {
+      write(own);
+      write(total);
+    });
+  }
+
+  restore(reader: StateReader): void {
+    const read = (): States => this.aggregation.readStates(reader, this.key);
+    this.distinct = read();
+    this.backTotal = read();
+    this.back = reader.list(read);
+    this.front = reader.list(() => ({ own: read(), total: read() }));
   }
 
   /** The states over the whole queue. They are the caller's only until the next change. */

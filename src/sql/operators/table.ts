@@ -1,9 +1,12 @@
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import { mapKey, mapKeyOfAll } from '../values/compare.ts';
 import { type Evaluate, type Frame, newFrame, type Value, type Values } from '../values/value.ts';
 import type { StateBudget } from './operator.ts';
 
 /** The rows of a table in the order of their insertion; one that replaces another goes to the end. */
-export class Table {
+export class Table implements Stateful {
   private readonly primaryKey: readonly number[];
   private readonly budget: StateBudget;
   private readonly byKey = new Map<unknown, Values>();
@@ -24,14 +27,30 @@ export class Table {
       if (replaced !== undefined) this.delete(replaced);
       this.byKey.set(key, values);
     } else if (!this.budget.take()) return false;
+    this.add(values);
+    return true;
+  }
+
+  private add(values: Values): void {
     this.rows.add(values);
     for (const index of this.indexes) index.add(values);
-    return true;
   }
 
   private delete(values: Values): void {
     this.rows.delete(values);
     for (const index of this.indexes) index.delete(values);
+  }
+
+  snapshot(writer: StateWriter): void {
+    writer.list(this.rows, (values) => writer.values(values));
+  }
+
+  restore(reader: StateReader): void {
+    for (const values of reader.list(() => reader.values())) {
+      if (this.primaryKey.length > 0)
+        this.byKey.set(mapKeyOfAll(this.primaryKey.map((column) => values[column]!)), values);
+      this.add(values);
+    }
   }
 
   /** Finds rows by what expressions over them give; without any, all rows. */

@@ -1,3 +1,6 @@
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import type { Evaluate, Row } from '../values/value.ts';
 import { Aggregation } from './aggregation.ts';
 import { Fifo } from './fifo.ts';
@@ -21,7 +24,7 @@ interface Options {
  * TIME and EXTERNALTIME with aggregates: rows younger than `ms`. Rows usually come in order, and then each costs O(1). For
  * one out of order the window is put together anew.
  */
-export class TimeWindow implements Operator {
+export class TimeWindow implements Operator, Stateful {
   private readonly parts: RowParts;
   private readonly options: Options;
   private groups: SlidingGroups;
@@ -71,6 +74,31 @@ export class TimeWindow implements Operator {
       this.total(row, time, order, isKept);
     }
     projection.push(frame);
+  }
+
+  snapshot(writer: StateWriter): void {
+    this.groups.snapshot(writer);
+    writer.number(this.greatest);
+    writer.count(this.order);
+    writer.list(this.entries, ({ row, time, order, group }) => {
+      writer.row(row);
+      writer.number(time);
+      writer.count(order);
+      writer.key(group.key);
+    });
+  }
+
+  restore(reader: StateReader): void {
+    this.groups.restore(reader);
+    this.greatest = reader.number();
+    this.order = reader.count();
+    for (const entry of reader.list(() => ({
+      row: reader.row(),
+      time: reader.number(),
+      order: reader.count(),
+      group: this.groups.group(reader.key()),
+    })))
+      this.entries.push(entry);
   }
 
   private insert(row: Row, time: number, order: number): void {

@@ -1,8 +1,11 @@
 import type { JoinPlan } from '../check/query-plan.ts';
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import type { Frame, Row, Value } from '../values/value.ts';
 import type { Output, StateBudget, WindowClock } from './operator.ts';
 import { joinKey } from './table.ts';
-import type { WindowContent } from './window-content.ts';
+import type { Contents } from './window-content.ts';
 
 interface Options {
   readonly plan: JoinPlan;
@@ -12,16 +15,17 @@ interface Options {
   readonly budget: StateBudget;
   /** Where joined rows pass WHERE on their way into a content. */
   readonly filterInto: (content: Output) => Output;
-  readonly newContent: () => WindowContent;
+  readonly contents: Contents;
 }
 
 interface Pair {
   readonly left: Row[];
   readonly right: Row[];
+  readonly timer: number;
 }
 
 /** Two streams with equal tumbling windows: all pairs at the close, by left row and then right row. */
-export class TumblingJoin {
+export class TumblingJoin implements Stateful {
   private readonly options: Options;
   private readonly windows = new Map<number, Pair>();
   private readonly nulls: { readonly left: readonly Value[]; readonly right: readonly Value[] };
@@ -48,22 +52,44 @@ export class TumblingJoin {
       return undefined;
     }
     if (!budget.take()) return undefined;
-    let pair = this.windows.get(start);
-    if (pair === undefined) {
-      pair = { left: [], right: [] };
-      this.windows.set(start, pair);
-      clock.at(start + sizeMs, start, () => this.close(start));
-    }
+    return this.windows.get(start) ?? this.open(start);
+  }
+
+  private open(start: number, sequence?: number): Pair {
+    const { sizeMs, clock } = this.options;
+    const timer = clock.at(start + sizeMs, start, () => this.close(start), sequence);
+    const pair: Pair = { left: [], right: [], timer };
+    this.windows.set(start, pair);
     return pair;
+  }
+
+  snapshot(writer: StateWriter): void {
+    this.options.contents.snapshot(writer);
+    writer.list(this.windows, ([start, { left, right, timer }]) => {
+      writer.number(start);
+      writer.count(timer);
+      for (const side of [left, right]) writer.list(side, (row) => writer.row(row));
+    });
+  }
+
+  restore(reader: StateReader): void {
+    this.options.contents.restore(reader);
+    reader.list(() => {
+      const start = reader.number();
+      const { left, right } = this.open(start, reader.count());
+      for (const side of [left, right]) {
+        for (const row of reader.list(() => reader.row())) side.push(row);
+      }
+    });
   }
 
   private close(start: number): void {
     const pair = this.windows.get(start);
     if (pair === undefined) return;
     this.windows.delete(start);
-    const { sizeMs, newContent, filterInto, budget } = this.options;
+    const { sizeMs, contents, filterInto, budget } = this.options;
     budget.release(pair.left.length + pair.right.length);
-    const content = newContent();
+    const content = contents.create();
     let order = 0;
     this.join(pair, filterInto({ push: (row) => content.add(row, order++) }));
     content.close(start, start + sizeMs, start + sizeMs - 1);

@@ -1,11 +1,14 @@
 import type { QueryPlan } from '../check/query-plan.ts';
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import type { Frame, Row, Value } from '../values/value.ts';
 import { Aggregation, type States } from './aggregation.ts';
 import type { BatchOutput } from './batch-output.ts';
 import type { StateBudget } from './operator.ts';
 
 /** What one batch window holds: its rows, or a state for each of its groups. */
-export interface WindowContent {
+export interface WindowContent extends Stateful {
   /** `order` counts arrivals. */
   add(row: Row, order: number): void;
   /** Takes over what another window of this operator holds. */
@@ -21,11 +24,19 @@ export interface ContentParts {
   readonly budget: StateBudget;
 }
 
-/** A maker of contents for one operator. */
-export function contents(parts: ContentParts): () => WindowContent {
-  if (parts.plan.mode === 'rows') return () => new RowsContent(parts);
+/** Makes the contents of one operator; its own state is what outlives every window. */
+export interface Contents extends Stateful {
+  create(): WindowContent;
+}
+
+export function contents(parts: ContentParts): Contents {
   const aggregation = new Aggregation(parts.plan.keys, parts.plan.aggregates);
-  return () => new GroupsContent(parts, aggregation);
+  const isRows = parts.plan.mode === 'rows';
+  return {
+    create: () => (isRows ? new RowsContent(parts) : new GroupsContent(parts, aggregation)),
+    snapshot: (writer) => aggregation.snapshot(writer),
+    restore: (reader) => aggregation.restore(reader),
+  };
 }
 
 class RowsContent implements WindowContent {
@@ -42,6 +53,17 @@ class RowsContent implements WindowContent {
 
   merge(other: RowsContent): void {
     this.rows = [...this.rows, ...other.rows].sort((a, b) => a.order - b.order);
+  }
+
+  snapshot(writer: StateWriter): void {
+    writer.list(this.rows, ({ row, order }) => {
+      writer.row(row);
+      writer.count(order);
+    });
+  }
+
+  restore(reader: StateReader): void {
+    this.rows = reader.list(() => ({ row: reader.row(), order: reader.count() }));
   }
 
   close(startMs: number, endMs: number): void {
@@ -102,6 +124,26 @@ class GroupsContent implements WindowContent {
       ours.order = Math.min(ours.order, theirs.order);
       this.parts.budget.release(1);
     }
+  }
+
+  snapshot(writer: StateWriter): void {
+    writer.boolean(this.isOrdered);
+    writer.list(this.groups, ([key, { keys, states, order }]) => {
+      writer.key(key);
+      writer.values(keys);
+      writer.count(order);
+      this.aggregation.writeStates(writer, states);
+    });
+  }
+
+  restore(reader: StateReader): void {
+    this.isOrdered = reader.boolean();
+    reader.list(() => {
+      const key = reader.key();
+      const keys = reader.values();
+      const order = reader.count();
+      this.groups.set(key, { keys, order, states: this.aggregation.readStates(reader, key) });
+    });
   }
 
   close(startMs: number, endMs: number, timestamp: number): void {

@@ -6,6 +6,9 @@ import type { WindowClock } from '../operators/operator.ts';
 import { StateBudget } from '../operators/operator.ts';
 import { Scheduler } from '../operators/scheduler.ts';
 import { Table } from '../operators/table.ts';
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import { mapKey } from '../values/compare.ts';
 import type { Row, Values } from '../values/value.ts';
 import { EventDomain, EventSource } from './event-time.ts';
@@ -39,7 +42,7 @@ interface StreamNode {
  * A script at work, without any I/O: rows come in by `push`, time by `advance`, and what streams carry goes to those who
  * `subscribe`. Everything that a call causes has happened when it returns.
  */
-export class Application {
+export class Application implements Stateful {
   readonly plan: ScriptPlan;
   private readonly streams = new Map<string, StreamNode>();
   private readonly runners: readonly QueryRunner[];
@@ -172,6 +175,47 @@ export class Application {
       queries: this.runners.map((runner) => runner.statistics()),
       looped: this.looped,
     };
+  }
+
+  /** Whether anything that has come makes a difference to what is still to come. */
+  get isStateful(): boolean {
+    return this.runners.some((runner) => runner.isStateful) || [...this.streams.values()].some(({ table }) => table);
+  }
+
+  /** Everything that `restore` needs to go on from here, in an application of the same script. */
+  snapshot(writer: StateWriter): void {
+    writer.begin('application');
+    writer.number(this.nowMs);
+    writer.count(this.looped);
+    this.clock.snapshot(writer);
+    for (const part of [...this.sources, ...this.domains]) part.snapshot(writer);
+    for (const { plan, rows, dropped, budget, table } of this.streams.values()) {
+      writer.begin(plan.name);
+      writer.count(rows);
+      writer.count(dropped);
+      budget.snapshot(writer);
+      table?.snapshot(writer);
+    }
+    for (const runner of this.runners) runner.snapshot(writer);
+  }
+
+  /** BATCH_CORRUPT where the bytes are not those of a snapshot of this script; the application is of no use then. */
+  restore(reader: StateReader): void {
+    reader.begin('application');
+    this.nowMs = reader.number();
+    this.looped = reader.count();
+    this.clock.restore(reader);
+    for (const part of [...this.sources, ...this.domains]) part.restore(reader);
+    for (const node of this.streams.values()) {
+      reader.begin(node.plan.name);
+      node.rows = reader.count();
+      node.dropped = reader.count();
+      node.budget.restore(reader);
+      node.table?.restore(reader);
+    }
+    for (const runner of this.runners) runner.restore(reader);
+    reader.end();
+    this.watchIdle();
   }
 
   private node(name: string): StreamNode {

@@ -1,9 +1,12 @@
 import type { EventTime } from '../check/stream-plan.ts';
 import type { WindowClock } from '../operators/operator.ts';
 import { Scheduler } from '../operators/scheduler.ts';
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 
 /** A stream whose rows carry their time. */
-export class EventSource {
+export class EventSource implements Stateful {
   readonly eventTime: EventTime;
   watermark = Number.NEGATIVE_INFINITY;
   private greatest = Number.NEGATIVE_INFINITY;
@@ -37,13 +40,23 @@ export class EventSource {
     if (idleMs === undefined || this.greatest === Number.NEGATIVE_INFINITY) return undefined;
     return Math.max(this.arrivedAt + idleMs, this.arrivedAt + timestamp - (this.greatest - delayMs));
   }
+
+  snapshot(writer: StateWriter): void {
+    for (const time of [this.watermark, this.greatest, this.arrivedAt]) writer.number(time);
+  }
+
+  restore(reader: StateReader): void {
+    this.watermark = reader.number();
+    this.greatest = reader.number();
+    this.arrivedAt = reader.number();
+  }
 }
 
 /**
  * The time of all windows that depend on the same sources of event time: the least of their watermarks. Windows close in
  * the order of their ends, upstream first, exactly as timers of the clock fire.
  */
-export class EventDomain {
+export class EventDomain implements Stateful {
   readonly sources: readonly EventSource[];
   private readonly scheduler = new Scheduler();
   private closed = Number.NEGATIVE_INFINITY;
@@ -68,5 +81,15 @@ export class EventDomain {
       this.closed = Math.max(this.closed, due - 1);
     });
     this.closed = Math.max(this.closed, watermark);
+  }
+
+  snapshot(writer: StateWriter): void {
+    writer.number(this.closed);
+    this.scheduler.snapshot(writer);
+  }
+
+  restore(reader: StateReader): void {
+    this.closed = reader.number();
+    this.scheduler.restore(reader);
   }
 }

@@ -20,10 +20,13 @@ import type { Table } from '../operators/table.ts';
 import { TimeWindow } from '../operators/time-window.ts';
 import { TumblingJoin } from '../operators/tumbling-join.ts';
 import { contents } from '../operators/window-content.ts';
+import type { Stateful } from '../state/stateful.ts';
 import { type Frame, newFrame, type Row } from '../values/value.ts';
 
 /** The operators of one query, or of one key of a partitioned one. */
-export interface Instance {
+export interface Instance extends Stateful {
+  /** False where it forgets each row at once. */
+  readonly isStateful: boolean;
   push(stream: string, row: Row): void;
   end(): void;
 }
@@ -44,18 +47,36 @@ export interface InstanceParts {
 export function buildInstance(parts: InstanceParts): Instance {
   const { plan, budget } = parts;
   const frame = newFrame();
-  const rate = plan.rate === undefined ? undefined : new Rate(plan.rate, parts.output, budget);
+  const kept: Stateful[] = [];
+  const keep: Keep = (operator) => {
+    kept.push(operator);
+    return operator;
+  };
+  const rate = plan.rate === undefined ? undefined : keep(new Rate(plan.rate, parts.output, budget));
   const projection = new Projection(plan, rate ?? parts.output);
-  const push = buildInput(parts, frame, projection);
-  return { push, end: () => rate?.end() };
+  const push = buildInput(parts, frame, projection, keep);
+  return {
+    push,
+    end: () => rate?.end(),
+    isStateful: kept.length > 0,
+    snapshot(writer) {
+      for (const operator of kept) operator.snapshot(writer);
+    },
+    restore(reader) {
+      for (const operator of kept) operator.restore(reader);
+    },
+  };
 }
 
-function buildInput(parts: InstanceParts, frame: Frame, projection: Projection): Instance['push'] {
+/** Notes an operator that a checkpoint must hold, in the order in which the instance is put together. */
+type Keep = <S extends Stateful>(operator: S) => S;
+
+function buildInput(parts: InstanceParts, frame: Frame, projection: Projection, keep: Keep): Instance['push'] {
   const { plan, budget } = parts;
   const { input } = plan;
   if (input.kind === 'join' && input.tumblingMs !== undefined)
-    return buildTumblingJoin(parts, input, input.tumblingMs, frame, projection);
-  const windowed = buildWindow(parts, frame, projection);
+    return buildTumblingJoin(parts, input, input.tumblingMs, frame, projection, keep);
+  const windowed = buildWindow(parts, frame, projection, keep);
   const filtered = plan.filter === undefined ? windowed : filter(plan.filter, frame, windowed);
   switch (input.kind) {
     case 'source':
@@ -65,11 +86,11 @@ function buildInput(parts: InstanceParts, frame: Frame, projection: Projection):
       return (_stream, row) => lookup.push(row);
     }
     case 'pattern': {
-      const pattern = new PatternOperator({ plan: input, frame, output: windowed, where: plan.filter, budget });
+      const pattern = keep(new PatternOperator({ plan: input, frame, output: windowed, where: plan.filter, budget }));
       return (stream, row) => pattern.push(stream, row);
     }
     case 'join': {
-      const join = new RowJoin({ plan: input, frame, output: filtered, budget });
+      const join = keep(new RowJoin({ plan: input, frame, output: filtered, budget }));
       return bothSides(input, join);
     }
   }
@@ -92,64 +113,66 @@ function buildTumblingJoin(
   sizeMs: number,
   frame: Frame,
   projection: Projection,
+  keep: Keep,
 ): Instance['push'] {
-  const newContent = contents({ plan, frame, output: new BatchOutput(plan, projection), budget });
+  const made = contents({ plan, frame, output: new BatchOutput(plan, projection), budget });
   const condition = plan.filter;
   const filterInto = (content: Output): Output =>
     condition === undefined ? content : filter(condition, frame, content);
-  return bothSides(input, new TumblingJoin({ plan: input, sizeMs, frame, clock, budget, filterInto, newContent }));
+  const join = new TumblingJoin({ plan: input, sizeMs, frame, clock, budget, filterInto, contents: made });
+  return bothSides(input, keep(join));
 }
 
-function buildWindow(parts: InstanceParts, frame: Frame, projection: Projection): Output {
+function buildWindow(parts: InstanceParts, frame: Frame, projection: Projection, keep: Keep): Output {
   const { plan, budget, delays, now } = parts;
   const { window } = plan;
-  if (isBatch(window)) return buildBatch(parts, frame, projection);
+  if (isBatch(window)) return keep(buildBatch(parts, frame, projection));
   const rows: RowParts = { plan, frame, projection, budget };
-  const plain = plan.mode === 'rows' ? new PassRows(rows) : new RunningGroups(rows);
-  if (window.kind === 'delay') return new Delay({ ms: window.ms, clock: delays, now, output: plain, budget });
-  if (window.kind === 'firstunique') return new FirstUnique(rows, window.key, plain);
+  const plain = (): Output => (plan.mode === 'rows' ? new PassRows(rows) : keep(new RunningGroups(rows)));
+  if (window.kind === 'delay') return keep(new Delay({ ms: window.ms, clock: delays, now, output: plain(), budget }));
+  if (window.kind === 'firstunique') return keep(new FirstUnique(rows, window.key, plain()));
   if (plan.mode === 'rows') {
     // Only LENGTH can have a condition behind it, and rows that nobody sums up pass it as they come.
-    return plain;
+    return plain();
   }
   switch (window.kind) {
     case 'length':
-      return new LengthWindow(rows, window.count);
+      return keep(new LengthWindow(rows, window.count));
     case 'time':
-      return new TimeWindow(rows, { ms: window.ms });
+      return keep(new TimeWindow(rows, { ms: window.ms }));
     case 'externaltime':
-      return new TimeWindow(rows, { ms: window.ms, column: window.time });
+      return keep(new TimeWindow(rows, { ms: window.ms, column: window.time }));
     case 'unique':
-      return new UniqueWindow(rows, window.key);
+      return keep(new UniqueWindow(rows, window.key));
     case 'sort':
-      return new SortWindow(rows, window.count, window.keys);
+      return keep(new SortWindow(rows, window.count, window.keys));
     default:
-      return plain;
+      return plain();
   }
 }
 
-function buildBatch({ plan, budget, clock }: InstanceParts, frame: Frame, projection: Projection): Output {
+function buildBatch({ plan, budget, clock }: InstanceParts, frame: Frame, projection: Projection): Output & Stateful {
   const { window } = plan;
   const parts = { plan, frame, output: new BatchOutput(plan, projection), budget };
-  const newContent = contents(parts);
+  const made = contents(parts);
   switch (window.kind) {
     case 'tumbling':
-      return new GridWindow({ sizeMs: window.sizeMs, originMs: 0, clock, newContent, budget });
+      return new GridWindow({ sizeMs: window.sizeMs, originMs: 0, clock, contents: made, budget });
     case 'timebatch':
-      return new GridWindow({ sizeMs: window.sizeMs, clock, newContent, budget });
+      return new GridWindow({ sizeMs: window.sizeMs, clock, contents: made, budget });
     case 'hop':
       if (plan.mode === 'rows') return new HopRows(parts, window.sizeMs, window.slideMs, clock);
       return new HopGroups(parts, window.sizeMs, window.slideMs, clock);
     case 'session':
-      return new SessionWindow({ gapMs: window.gapMs, keys: window.keys ?? [], frame, clock, newContent, budget });
+      return new SessionWindow({ gapMs: window.gapMs, keys: window.keys ?? [], frame, clock, contents: made, budget });
     case 'externaltimebatch':
-      return new ExternalTimeBatch({ time: window.time, sizeMs: window.sizeMs, frame, newContent, budget });
+      return new ExternalTimeBatch({ time: window.time, sizeMs: window.sizeMs, frame, contents: made, budget });
     default:
       return new LengthBatch({
         count: window.kind === 'lengthbatch' ? window.count : 1,
         lateFilter: plan.lateFilter,
         frame,
-        newContent,
+        contents: made,
       });
   }
 }

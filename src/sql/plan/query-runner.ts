@@ -1,6 +1,9 @@
 import type { QueryPlan } from '../check/query-plan.ts';
 import type { Output, StateBudget, WindowClock } from '../operators/operator.ts';
 import type { Table } from '../operators/table.ts';
+import type { StateReader } from '../state/state-reader.ts';
+import type { StateWriter } from '../state/state-writer.ts';
+import type { Stateful } from '../state/stateful.ts';
 import type { Row, Value } from '../values/value.ts';
 import { buildInstance, type Instance } from './instance.ts';
 
@@ -18,7 +21,7 @@ interface RunnerParts {
 }
 
 /** A query at work: one instance, or under PARTITION one for each key. */
-export class QueryRunner {
+export class QueryRunner implements Stateful {
   private readonly parts: RunnerParts;
   private readonly single?: Instance;
   private readonly instances = new Map<unknown, Instance>();
@@ -79,8 +82,8 @@ export class QueryRunner {
     const { clockFor, delaysFor } = this.parts;
     const inKey = <C extends Pick<WindowClock, 'at'>>(clock: C): C => {
       if (this.parts.plan.partition === undefined) return clock;
-      const at: WindowClock['at'] = (due, start, fire) =>
-        clock.at(due, start, (time) => this.within(key, () => fire(time)));
+      const at: WindowClock['at'] = (due, start, fire, sequence) =>
+        clock.at(due, start, (time) => this.within(key, () => fire(time)), sequence);
       return { ...clock, at };
     };
     return buildInstance({ ...this.parts, clock: inKey(clockFor(instance)), delays: inKey(delaysFor(instance)) });
@@ -89,6 +92,38 @@ export class QueryRunner {
   end(): void {
     this.single?.end();
     for (const [key, instance] of this.instances) this.within(key, () => instance.end());
+  }
+
+  /** Whether it remembers anything of the rows that it has read. */
+  get isStateful(): boolean {
+    // Partitioned queries are built with their first row; telling them apart before that would save one small checkpoint.
+    return this.single?.isStateful ?? true;
+  }
+
+  snapshot(writer: StateWriter): void {
+    writer.begin(`query ${this.parts.plan.index + 1}`);
+    writer.count(this.rowsIn);
+    writer.count(this.rowsOut);
+    this.parts.budget.snapshot(writer);
+    this.single?.snapshot(writer);
+    writer.list(this.instances, ([key, instance]) => {
+      writer.key(key);
+      instance.snapshot(writer);
+    });
+  }
+
+  restore(reader: StateReader): void {
+    reader.begin(`query ${this.parts.plan.index + 1}`);
+    this.rowsIn = reader.count();
+    this.rowsOut = reader.count();
+    this.parts.budget.restore(reader);
+    this.single?.restore(reader);
+    reader.list(() => {
+      const key = reader.key();
+      const instance = this.build(this.instances.size, key);
+      this.instances.set(key, instance);
+      instance.restore(reader);
+    });
   }
 
   statistics() {

@@ -13,13 +13,16 @@ export interface PlayedCase {
 
 /** Plays all cases of a `.jsonl` file, or of a directory and its folder `cases`. */
 export function* playAll(path: string): Generator<PlayedCase> {
+  for (const { file, sqlCase } of casesOf(path)) {
+    const differences = playCase(sqlCase, sqlCase.sql ?? '');
+    yield { file: basename(file), id: sqlCase.id, note: sqlCase.note ?? '', differences };
+  }
+}
+
+export function* casesOf(path: string): Generator<{ readonly file: string; readonly sqlCase: SqlCase }> {
   for (const file of caseFiles(path)) {
     const lines = readFileSync(file, 'utf8').split('\n');
-    for (const line of lines.filter((text) => text.trim() !== '')) {
-      const sqlCase = JSON.parse(line) as SqlCase;
-      const differences = playCase(sqlCase, sqlCase.sql ?? '');
-      yield { file: basename(file), id: sqlCase.id, note: sqlCase.note ?? '', differences };
-    }
+    for (const line of lines.filter((text) => text.trim() !== '')) yield { file, sqlCase: JSON.parse(line) as SqlCase };
   }
 }
 

@@ -1,0 +1,145 @@
+import { Buffer } from 'node:buffer';
+import type { Row, Value, Values } from '../values/value.ts';
+import { form } from './form.ts';
+
+/** Writes the state of operators as bytes. Whoever reads asks for the same things in the same order. */
+export class StateWriter {
+  private bytes = Buffer.allocUnsafe(4096);
+  private length = 0;
+
+  /** Everything written so far; a view that the next write may make stale. */
+  take(): Uint8Array {
+    return this.bytes.subarray(0, this.length);
+  }
+
+  /** Says which part follows, so that a reader that is elsewhere finds out. */
+  begin(part: string): void {
+    this.text(part);
+  }
+
+  /** A whole number that is not negative, up to 2^53 − 1. */
+  count(value: number): void {
+    this.reserve(8);
+    let rest = value;
+    while (rest >= 0x80) {
+      this.bytes[this.length++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    this.bytes[this.length++] = rest;
+  }
+
+  /** Any double, in the few bytes of a whole number where it is one. */
+  number(value: number): void {
+    if (!Number.isSafeInteger(value) || Object.is(value, -0)) {
+      this.byte(form.double);
+      this.reserve(8);
+      this.length = this.bytes.writeDoubleLE(value, this.length);
+      return;
+    }
+    this.byte(value < 0 ? form.negative : form.natural);
+    this.count(Math.abs(value));
+  }
+
+  boolean(value: boolean): void {
+    this.byte(value ? form.true : form.false);
+  }
+
+  text(value: string): void {
+    const size = Buffer.byteLength(value);
+    this.count(size);
+    this.reserve(size);
+    this.length += this.bytes.write(value, this.length, 'utf8');
+  }
+
+  value(value: Value): void {
+    switch (typeof value) {
+      case 'number':
+        this.number(value);
+        return;
+      case 'boolean':
+        this.boolean(value);
+        return;
+      case 'bigint':
+        this.byte(form.bigint);
+        this.text(value.toString());
+        return;
+      case 'string':
+        this.anyText(value);
+        return;
+      default:
+        if (value === null) this.byte(form.null);
+        else this.composite(value);
+    }
+  }
+
+  values(values: Values): void {
+    this.count(values.length);
+    for (const value of values) this.value(value);
+  }
+
+  row({ values, timestamp }: Row): void {
+    this.number(timestamp);
+    this.values(values);
+  }
+
+  /** The key of a Map: what `mapKey` gives, or undefined. */
+  key(key: unknown): void {
+    if (key === undefined) this.byte(form.absent);
+    else this.value(key as Value);
+  }
+
+  list<T>(
+    items: Iterable<T> & ({ readonly length: number } | { readonly size: number }),
+    write: (item: T) => void,
+  ): void {
+    this.count('length' in items ? items.length : items.size);
+    for (const item of items) write(item);
+  }
+
+  private anyText(value: string): void {
+    if (value.isWellFormed()) {
+      this.byte(form.text);
+      this.text(value);
+      return;
+    }
+    this.byte(form.wideText);
+    this.block(Buffer.from(value, 'utf16le'));
+  }
+
+  private composite(value: object & Value): void {
+    if (value instanceof Uint8Array) {
+      this.byte(form.bytes);
+      this.block(value);
+    } else if (Array.isArray(value)) {
+      this.byte(form.array);
+      this.values(value);
+    } else {
+      const members = value as ReadonlyMap<string, Value>;
+      this.byte(form.object);
+      this.count(members.size);
+      for (const [name, member] of members) {
+        this.anyText(name);
+        this.value(member);
+      }
+    }
+  }
+
+  private block(bytes: Uint8Array): void {
+    this.count(bytes.length);
+    this.reserve(bytes.length);
+    this.bytes.set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
+  private byte(value: number): void {
+    this.reserve(1);
+    this.bytes[this.length++] = value;
+  }
+
+  private reserve(size: number): void {
+    if (this.length + size <= this.bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(this.bytes.length * 2, this.length + size));
+    larger.set(this.take());
+    this.bytes = larger;
+  }
+}
