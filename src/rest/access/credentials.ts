@@ -71,7 +71,7 @@ interface Derivation {
 function derive(password: string, { cost: N, blockSize: r, parallel: p, salt, bytes }: Derivation): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const done = (error: Error | null, key: Buffer): void => (error === null ? resolve(key) : reject(error));
-    scrypt(password.normalize('NFC'), salt, bytes, { N, r, p, maxmem: 256 * N * r }, done);
+    scrypt(password.normalize('NFC'), salt, bytes, { N, r, p, maxmem: 256 * r * (N + p) }, done);
   });
 }
 
