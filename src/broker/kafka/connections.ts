@@ -1,6 +1,7 @@
-import type { API, Connection, ConnectionOptions, Reader, Writer } from '@platformatic/kafka';
+import type { API, Connection, ConnectionOptions, Writer } from '@platformatic/kafka';
 import { TributaryError } from '../../base/errors.ts';
 import { type ConnectionFacts, errorOfClient } from './errors.ts';
+import { OwnFrames } from './own-frames.ts';
 import type { Security } from './security.ts';
 import type { Toolkit } from './toolkit.ts';
 
@@ -80,6 +81,7 @@ export class Connections {
     const wire = new Wire(connection, facts);
     try {
       await connection.connect(address.host, address.port);
+      wire.opened(clientId, requestTimeoutMs);
     } catch (error) {
       wire.end();
       throw errorOfClient(error, facts);
@@ -106,6 +108,7 @@ export class Wire {
   readonly #connection: Connection;
   readonly #facts: ConnectionFacts;
   readonly #onClose: (() => void)[] = [];
+  #frames: OwnFrames | undefined;
   #ended = false;
   #lastError: unknown;
   /** A listener that wants SASL answers ApiVersions without it, so one answer proves nothing. */
@@ -157,7 +160,18 @@ export class Wire {
     });
   }
 
-  /** A request of our own: `parse` gets the whole answer in one piece. */
+  /** The connection is made: from now on requests of our own may use it. */
+  opened(clientId: string, requestTimeoutMs: number): void {
+    const { socket } = this.#connection;
+    if (socket === undefined || !this.isOpen) throw new Error('Connection closed');
+    this.#frames = new OwnFrames(socket, clientId, requestTimeoutMs);
+    this.#connection.once('close', () => this.#frames?.end());
+  }
+
+  /**
+   * A request of our own. What `write` gives is sent as it lies in memory, and must stay so until `done`; `parse` gets the
+   * whole answer in one piece.
+   */
   send<Response>(
     apiKey: number,
     version: number,
@@ -165,12 +179,16 @@ export class Wire {
     parse: (answer: Buffer) => Response,
     done: (error: TributaryError | undefined, response: Response | undefined) => void,
   ): void {
-    const parseAnswer = (_correlationId: number, _key: number, _version: number, reader: Reader): Response =>
-      parse(wholeOf(reader));
-    this.#connection.send(apiKey, version, write, parseAnswer, true, true, (error, response) => {
-      if (error === null) this.#answers++;
-      // A request that timed out brings null.
-      done(error === null ? undefined : this.#errorOf(error), response ?? undefined);
+    this.#frames!.send(apiKey, version, write().buffers, (error, answer) => {
+      if (answer === undefined) return done(this.#errorOf(error), undefined);
+      let response: Response;
+      try {
+        response = parse(answer);
+      } catch (unreadable) {
+        return done(this.#errorOf(unreadable), undefined);
+      }
+      this.#answers++;
+      done(undefined, response);
     });
   }
 
@@ -186,12 +204,6 @@ export class Wire {
     this.#ended = true;
     for (const listener of this.#onClose.splice(0)) listener();
   }
-}
-
-/** The client's reader stands at the start of the answer, over one or more chunks of what was received. */
-function wholeOf(reader: Reader): Buffer {
-  const { buffer } = reader.buffer;
-  return reader.position === 0 ? buffer : buffer.subarray(reader.position);
 }
 
 function endWhenOpen(entry: Entry): void {

@@ -14,17 +14,19 @@ export interface EncoderSettings {
 
 /** More than a value's batch takes beside the value. */
 const recordOverhead = 128;
-/** More than that is given back to the system after it was needed once. */
+/** Memory of requests that were answered is kept up to here, all pieces together. */
 const keptBytes = 8 * 1024 * 1024;
 
 /**
- * Encodes the batches of one request into one buffer, which is used again for the next: a request copies what it is given
- * when it is written. A batch that goes again is encoded again, from the same records with the same time, so its bytes
- * are the same, and a retry, which is rare, pays for what otherwise every batch would: keeping its bytes.
+ * Encodes the batches of one request into one buffer, which is written to the socket as it is and used again once it was
+ * answered. A batch that goes again is encoded again, from the same records with the same time, so its bytes are the same,
+ * and a retry, which is rare, pays for what otherwise every batch would: keeping its bytes.
  */
 export class ProduceEncoder {
   readonly #settings: EncoderSettings;
-  #buffer = new BatchBuffer();
+  /** Of the request that is being put together. */
+  #buffer = new BatchBuffer(0);
+  readonly #spare: BatchBuffer[] = [];
 
   constructor(settings: EncoderSettings) {
     this.#settings = settings;
@@ -34,14 +36,26 @@ export class ProduceEncoder {
     return this.#buffer.length;
   }
 
-  /** Valid until the next batch is encoded. */
+  /** Valid until the next batch is encoded; once the buffer was taken, until it is given back. */
   view(start: number, end: number): Buffer {
     return this.#buffer.view(start, end);
   }
 
   clear(): void {
-    if (this.#buffer.bytes.length > keptBytes) this.#buffer = new BatchBuffer();
     this.#buffer.clear();
+  }
+
+  /** The buffer of the request that was put together. The next one gets another. */
+  take(): BatchBuffer {
+    const taken = this.#buffer;
+    this.#buffer = this.#spare.pop() ?? new BatchBuffer(0);
+    return taken;
+  }
+
+  /** Nobody looks at what is in it any more. */
+  giveBack(buffer: BatchBuffer): void {
+    const kept = this.#spare.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    if (kept + buffer.bytes.length <= keptBytes) this.#spare.push(buffer);
   }
 
   /** Appends a new batch, as produce-state.ts wants it, and gives the number of records in it. RECORD_TOO_LARGE. */

@@ -90,12 +90,14 @@ export class ProduceLane<Sender extends TopicPartition> {
       const { start, end } = spans[index]!;
       return { topic, partition, bytes: encoder.view(start, end) };
     });
+    const memory = encoder.take();
     this.#requests++;
     // Shorter than our own wait for the answer, so that "the replicas took too long" arrives.
     const timeoutMs = Math.ceil(client.settings.requestTimeoutMs * 0.8);
     const request = { version: client.produceVersion, transactionalId, timeoutMs, batches };
     produce(client.toolkit, wire, request, (error, answer) => {
       this.#requests--;
+      encoder.giveBack(memory);
       this.#owner.answered(sent, error, answer);
       this.drive();
     });

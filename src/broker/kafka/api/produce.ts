@@ -20,7 +20,7 @@ export interface ProduceRequest {
 export interface ProduceBatch {
   readonly topic: string;
   readonly partition: number;
-  /** The encoded batch. Copied when the request is written, so its memory may be used again afterwards. */
+  /** The encoded batch. Its memory must stay as it is until the answer. */
   readonly bytes: Buffer;
 }
 

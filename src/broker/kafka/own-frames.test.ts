@@ -1,0 +1,103 @@
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { test } from 'node:test';
+import { OwnFrames } from './own-frames.ts';
+
+/** A socket whose written bytes are kept, with the library's listener on it. */
+function setUp(timeoutMs = 60_000) {
+  const written: Buffer[] = [];
+  const toLibrary: Buffer[] = [];
+  const socket = new Duplex({
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      written.push(Buffer.from(chunk));
+      done();
+    },
+  });
+  socket.on('data', (bytes: Buffer) => toLibrary.push(Buffer.from(bytes)));
+  const frames = new OwnFrames(socket as unknown as Socket, 'me', timeoutMs);
+  const heard: (string | undefined)[] = [];
+  const ask = (...parts: readonly Buffer[]): void =>
+    frames.send(0, 11, parts, (error, answer) => heard.push(error?.message ?? answer?.toString()));
+  const receive = (bytes: Buffer): boolean => socket.emit('data', bytes);
+  return { socket, frames, ask, receive, heard, written, library: () => Buffer.concat(toLibrary) };
+}
+
+/** What a broker answers: size, correlation id, no tagged fields, the text. */
+function answer(id: number, text: string): Buffer {
+  const bytes = Buffer.alloc(9 + Buffer.byteLength(text));
+  bytes.writeInt32BE(bytes.length - 4, 0);
+  bytes.writeInt32BE(id, 4);
+  bytes.write(text, 9);
+  return bytes;
+}
+
+const first = 2 ** 30;
+
+test('a request is its header and its parts, one after the other, the small ones in one piece', () => {
+  const { ask, written } = setUp();
+  const large = Buffer.alloc(10_000, 7);
+  ask(Buffer.from('a'), Buffer.from('b'), large, Buffer.from('c'));
+  const all = Buffer.concat(written);
+  equal(all.readInt32BE(0), all.length - 4);
+  deepEqual([all.readInt16BE(4), all.readInt16BE(6), all.readInt32BE(8)], [0, 11, first]);
+  equal(all.toString('latin1', 12, 19), '\0\x02me\0ab');
+  ok(all.subarray(19, 10_019).equals(large));
+  equal(all.toString('latin1', 10_019), 'c');
+});
+
+test('answers of our own requests come to those who asked, all other bytes to the library, however they are cut', () => {
+  const stream = Buffer.concat([
+    answer(1, 'theirs'),
+    answer(first + 1, 'second'),
+    answer(first, ''),
+    answer(2, ''),
+    answer(3, 'x'.repeat(300)),
+    answer(first + 2, 'y'.repeat(200)),
+    Buffer.from([0, 0, 0, 1, 64]), // too short to be an answer
+    answer(4, 'last'),
+  ]);
+  const theirs = Buffer.concat([
+    answer(1, 'theirs'),
+    answer(2, ''),
+    answer(3, 'x'.repeat(300)),
+    Buffer.from([0, 0, 0, 1, 64]),
+    answer(4, 'last'),
+  ]);
+  const check = (cuts: readonly number[]): void => {
+    const { ask, receive, heard, library } = setUp();
+    for (let i = 0; i < 3; i++) ask(Buffer.from('?'));
+    let from = 0;
+    for (const to of [...cuts, stream.length]) {
+      receive(stream.subarray(from, to));
+      from = to;
+    }
+    deepEqual(heard, ['second', '', 'y'.repeat(200)]);
+    ok(library().equals(theirs), `cut at ${cuts.join(', ')}`);
+  };
+  check([]);
+  for (let at = 1; at < stream.length; at++) check([at]);
+  check(Array.from({ length: stream.length - 1 }, (_, index) => index + 1));
+});
+
+test('when the connection ends each request without an answer fails once, and so does a later one', async () => {
+  const { frames, ask, receive, heard } = setUp();
+  ask(Buffer.from('?'));
+  ask(Buffer.from('?'));
+  receive(answer(first, 'yes'));
+  frames.end();
+  frames.end();
+  deepEqual(heard, ['yes', 'Connection closed']);
+  ask(Buffer.from('?'));
+  await new Promise(process.nextTick);
+  deepEqual(heard, ['yes', 'Connection closed', 'Connection closed']);
+});
+
+test('a request whose time is over fails and ends the connection', async () => {
+  const { socket, ask, heard } = setUp(1);
+  ask(Buffer.from('?'));
+  await once(socket, 'close');
+  deepEqual(heard, ['Request timed out']);
+});
