@@ -48,7 +48,6 @@ export function sqlConnector(broker: () => Promise<Broker>): SourceConnector {
         broker,
         context: (stream, signal) => ({
           ...context,
-          random: () => 0, // the waits before a reconnect are exactly those that the options say
           metrics: context.metrics.child({ stream }),
           signal,
           setStatus: (detail) => context.setStatus(detail === undefined ? undefined : `${stream}: ${detail}`),

@@ -43,7 +43,7 @@ export async function runSql(options: SqlRunOptions, io: Io): Promise<number> {
     connector: stream,
     task: 0,
     clock: systemClock,
-    random: () => 0, // the waits before a reconnect are exactly those that the options say
+    random: Math.random,
     log,
     metrics: metrics.child({ stream }),
     outbound: unrestricted, // the script is the operator's own

@@ -233,6 +233,7 @@ export class SseTask {
         break;
       case 'finished':
         log.warn('sse_finished', { reason: 'the server answered with 204: it wants no more requests' });
+        this.#context.onConnection?.('the server answered with 204 No Content');
         setStatus('ended by the server: it answered with 204 No Content. Restart the connector to ask again');
         break;
       case 'stopped':
@@ -266,6 +267,7 @@ export class SseTask {
         this.#reconnects++;
         this.#meters.reconnects(cause.label).value++;
         this.#context.log.warn('reconnect_scheduled', { attempt, backoff_ms: Math.round(delayMs), reason });
+        this.#context.onConnection?.(reason);
         this.#context.setStatus(`reconnecting: ${reason} (attempt ${attempt} in ${(delayMs / 1000).toFixed(1)} s)`);
         break;
       }
@@ -418,6 +420,7 @@ export class SseTask {
     const encoding = contentEncoding(response);
     context.log.info('sse_opened', { response_code: status, resumed: answer.resumed, content_encoding: encoding });
     context.setStatus(undefined);
+    context.onConnection?.(undefined);
   }
 
   #goesOnAfterOversize(): boolean {

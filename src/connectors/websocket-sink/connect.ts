@@ -56,7 +56,7 @@ export async function connect(
     ...outbound.connectOptions(host),
     ...(protocol === 'wss:' ? trust.optionsFor(host) : {}),
   };
-  const socket = new WebSocket(url, subprotocol === null ? [] : [subprotocol], options);
+  const socket = new WebSocket(url, subprotocol === null ? [] : subprotocol.split(/\s*,\s*/), options);
   const abort = (): void => socket.terminate();
   signal.addEventListener('abort', abort, { once: true });
   try {

@@ -18,6 +18,8 @@ export interface DialOptions {
   readonly url: string;
   readonly headers: readonly HeaderPair[];
   readonly subprotocols: readonly string[];
+  /** An answer that chooses none of them is a failure. */
+  readonly subprotocolRequired: boolean;
   readonly compression: boolean;
   readonly route: Route;
   /** Wall clock, for a Retry-After that is a date. */
@@ -157,7 +159,7 @@ function requestHeaders(options: DialOptions, key: string): HeaderPair[] {
 function checkUpgrade(
   { headers }: IncomingMessage,
   key: string,
-  { subprotocols, compression }: DialOptions,
+  { subprotocols, subprotocolRequired, compression }: DialOptions,
 ): Pick<Upgraded, 'deflate' | 'subprotocol'> | string {
   if (headers.upgrade?.toLowerCase() !== 'websocket') return 'server answered with 101 without "Upgrade: websocket"';
   const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64');
@@ -165,6 +167,8 @@ function checkUpgrade(
   const subprotocol = headers['sec-websocket-protocol'] ?? '';
   if (subprotocol !== '' && !subprotocols.includes(subprotocol))
     return 'server chose a subprotocol that was not offered';
+  if (subprotocol === '' && subprotocolRequired && subprotocols.length > 0)
+    return 'subprotocol not supported: the server chose none of those that were offered';
   const extensions = readExtensions(headers['sec-websocket-extensions'], compression);
   return extensions.ok ? { deflate: extensions.deflate, subprotocol } : extensions.problem;
 }

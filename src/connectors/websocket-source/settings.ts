@@ -18,6 +18,7 @@ export interface Settings {
   readonly headers: readonly HeaderPair[];
   readonly skippedHeaders: readonly number[];
   readonly subprotocols: readonly string[];
+  readonly subprotocolRequired: boolean;
   readonly compression: boolean;
   readonly proxy: string | null;
   /** Sent in this order on every open. */
@@ -69,6 +70,7 @@ export function settingsOf(raw: RawConfig): Settings {
     ),
     skippedHeaders: skipped,
     subprotocols: [...new Set([...values['websocket.subprotocols'], ...offered])],
+    subprotocolRequired: values['websocket.subprotocols.required'],
     compression: values['websocket.compression'],
     proxy: textOf(values['websocket.proxy']),
     subscriptions: subscriptionsOf(values),

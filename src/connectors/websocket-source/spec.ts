@@ -116,6 +116,11 @@ const connection = {
     validate: (value) => notToken(value)?.(' must be a token of RFC 7230'),
     doc: 'Subprotocols offered to the server, the preferred one first.',
   }),
+  'websocket.subprotocols.required': boolean({
+    default: false,
+    importance: 'low',
+    doc: 'A server that chooses none of the subprotocols is not connected to. When false, the connection goes on without one.',
+  }),
   'websocket.compression': boolean({
     default: true,
     doc: 'Offer permessage-deflate to the server.',

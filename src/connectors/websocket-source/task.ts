@@ -238,6 +238,7 @@ export class WebSocketTask {
       target,
       headers: sameEndpoint(settings.target, target) ? settings.headers : [],
       subprotocols: settings.subprotocols,
+      subprotocolRequired: settings.subprotocolRequired,
       compression: settings.compression,
       route: {
         proxy: settings.proxy,

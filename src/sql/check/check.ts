@@ -1,7 +1,8 @@
-import type { Name, Partition, Query, Script } from '../ast/ast.ts';
+import type { Create, Name, Partition, Query, Script } from '../ast/ast.ts';
 import type { Environment } from '../functions/scalar-function.ts';
 import { parse } from '../parse/parse.ts';
 import { didYouMean, SqlError, SqlProblem } from '../sql-error.ts';
+import { checkDeadLetters } from './dead-letters.ts';
 import type { StreamOf } from './input.ts';
 import { type CheckedQuery, checkQuery } from './query.ts';
 import type { PartitionPlan, QueryPlan } from './query-plan.ts';
@@ -33,6 +34,7 @@ interface Written {
 /** Streams that nobody declared have the columns of the first query that writes them, wherever that stands. */
 class Checker {
   private readonly streams = new Map<string, StreamPlan>();
+  private readonly creates: readonly Create[];
   private readonly queries: readonly Written[];
   private readonly partitions: readonly Partition[];
   private readonly partitionPlans = new Map<Partition, PartitionPlan>();
@@ -41,7 +43,8 @@ class Checker {
 
   constructor({ statements }: Script, environment: Environment) {
     this.environment = environment;
-    for (const create of statements.filter((statement) => statement.kind === 'create')) {
+    this.creates = statements.filter((statement) => statement.kind === 'create');
+    for (const create of this.creates) {
       if (this.streams.has(create.name.text))
         throw new SqlProblem('E_DUPLICATE', create.name.at, `'${create.name.text}' has been declared already`);
       this.streams.set(create.name.text, checkCreate(create));
@@ -61,6 +64,7 @@ class Checker {
       const target = this.streamOf({ at: query.at, text: plan.target });
       return { ...plan, convert: bindTarget(query, plan, target, query.target?.at ?? query.at) };
     });
+    for (const create of this.creates) checkDeadLetters(create, (name) => this.streamOf(name));
     return { streams: this.streams, queries, partitions };
   }
 

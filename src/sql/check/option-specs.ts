@@ -40,6 +40,7 @@ const timed: readonly Role[] = ['source', 'internal'];
 const text = { kind: 'text' } as const;
 const bool = { kind: 'bool' } as const;
 const natural = { kind: 'whole', min: 0 } as const;
+const positive = { kind: 'whole', min: 1 } as const;
 
 export const sourceExtensions = ['websocket', 'sse', 'kafka'] as const;
 export const sinkExtensions = ['websocket', 'kafka', 'log'] as const;
@@ -80,7 +81,7 @@ export const optionSpecs: readonly OptionSpec[] = [
     roles: both,
     type: { kind: 'one of', values: ['drop', 'retry', 'dlq', 'fail'] },
     default: 'drop',
-    doc: 'What happens to a row or message that fails',
+    doc: 'What happens to a row or message that fails. A source cannot retry a message: there it means drop',
   },
   {
     key: 'error.log-level',
@@ -94,7 +95,7 @@ export const optionSpecs: readonly OptionSpec[] = [
     roles: both,
     type: natural,
     default: '3',
-    doc: 'Tries before the fallback strategy',
+    doc: 'Tries to write rows when the strategy is retry; then they are dropped',
   },
   {
     key: 'error.retry.backoff',
@@ -123,7 +124,7 @@ export const optionSpecs: readonly OptionSpec[] = [
     roles: both,
     type: { kind: 'one of', values: ['drop', 'fail'] },
     default: 'drop',
-    doc: 'What happens when the dead-letter stream cannot take a row',
+    doc: 'What happens when there is no dead-letter stream, or its sink cannot take the letter',
   },
   {
     key: 'json.mapping.COLUMN',
@@ -138,7 +139,7 @@ export const optionSpecs: readonly OptionSpec[] = [
     of: 'json',
     type: bool,
     default: 'false',
-    doc: 'Messages that are no JSON are dropped, whatever the strategy',
+    doc: 'Messages that are no JSON objects are dropped, whatever the strategy',
   },
   { key: 'json.template', roles: sink, of: 'json', type: text, doc: 'Text with {{column}} in place of values' },
   {
@@ -195,7 +196,7 @@ export const optionSpecs: readonly OptionSpec[] = [
     of: 'websocket',
     type: { kind: 'whole' },
     default: '-1 for a source, 3 for a sink',
-    doc: 'Tries before giving up; negative is no limit',
+    doc: 'Tries before giving up. Negative: no limit. 0: as websocket.reconnect = false',
   },
   {
     key: 'websocket.reconnect.jitter',
@@ -229,27 +230,37 @@ export const optionSpecs: readonly OptionSpec[] = [
     type: text,
     doc: 'Sent after every connect, in the order of N',
   },
-  { key: 'websocket.ping.interval.ms', roles: both, of: 'websocket', type: natural, doc: 'How often a ping is sent' },
+  {
+    key: 'websocket.ping.interval.ms',
+    roles: both,
+    of: 'websocket',
+    type: natural,
+    default: '15000',
+    doc: 'How often a ping is sent; 0 is never',
+  },
   {
     key: 'websocket.idle.timeout.ms',
     roles: both,
     of: 'websocket',
     type: natural,
-    doc: 'A connection on which nothing comes for so long is given up',
+    default: '0',
+    doc: 'A connection on which nothing comes for so long (a source: no message) is opened anew; 0 is off',
   },
   {
     key: 'websocket.max.message.bytes',
     roles: both,
     of: 'websocket',
-    type: natural,
-    doc: 'Longer messages end the connection',
+    type: positive,
+    default: '16777216',
+    doc: 'A longer message of the server ends the connection; a longer row of a sink fails',
   },
   {
     key: 'websocket.queue.max',
     roles: both,
     of: 'websocket',
-    type: natural,
-    doc: 'Messages held while the application or the server is slower',
+    type: positive,
+    default: '10000',
+    doc: 'Messages received and not yet worked on (source), or sent and not yet acknowledged (sink). When there are so many, reading or sending waits',
   },
   {
     key: 'websocket.validate',
@@ -257,7 +268,7 @@ export const optionSpecs: readonly OptionSpec[] = [
     of: 'websocket',
     type: { kind: 'one of', values: ['true', 'lazy', 'false'], anyCase: true },
     default: 'lazy',
-    doc: 'true connects once before the start and fails it if that fails',
+    doc: 'true: connects before the start, which fails if that fails. lazy: starts at once and tries again. false: a sink does not connect before its first row',
   },
   { key: 'sse.url', roles: source, of: 'sse', type: { kind: 'http url' }, required: true, doc: 'Event stream to read' },
   { key: 'sse.headers.NAME', roles: source, of: 'sse', type: text, doc: 'A header of the request' },
@@ -278,20 +289,25 @@ export const optionSpecs: readonly OptionSpec[] = [
     type: { kind: 'column' },
     doc: "Column whose value is the record's key",
   },
-  ...['ca', 'cert', 'key', 'servername'].map((name) => ({
-    key: `tls.${name}`,
+  {
+    key: 'tls.ca',
     roles: both,
     type: text,
-    doc: `TLS: ${name}`,
-  })),
-  { key: 'tls.insecure', roles: both, type: bool, default: 'false', doc: 'Certificates are not verified' },
+    doc: 'Certificates to trust in place of the public ones: PEM text or path',
+  },
+  { key: 'tls.cert', roles: both, type: text, doc: 'Certificate to show to the server: PEM text or path' },
+  { key: 'tls.key', roles: both, type: text, doc: 'Its private key: PEM text or path' },
+  { key: 'tls.servername', roles: both, type: text, doc: 'Name expected in the certificate, where it is not the host' },
+  { key: 'tls.insecure', roles: both, type: bool, default: 'false', doc: 'Certificates are not verified; for tests' },
 ];
 
-/** The specification of a key; NAME, COLUMN and N match one or more characters. */
+/** The specification of a key; NAME and COLUMN match one or more characters, N digits. */
 export function optionSpec(key: string): OptionSpec | undefined {
   return optionSpecs.find((spec) => {
     const open = /(NAME|COLUMN|N)$/.exec(spec.key);
     if (open === null) return spec.key === key;
-    return key.length > open.index && key.startsWith(spec.key.slice(0, open.index));
+    const rest = key.slice(open.index);
+    if (rest === '' || !key.startsWith(spec.key.slice(0, open.index))) return false;
+    return open[1] !== 'N' || /^\d{1,9}$/.test(rest);
   });
 }

@@ -90,6 +90,10 @@ function checkOption(
     spec.of !== undefined && !key.text.startsWith('json.') && extension !== undefined && spec.of !== extension;
   if (isForeign)
     throw new SqlProblem('E_OPTION_UNKNOWN', key.at, `option '${key.text}' is only for extension '${spec.of}'`);
+  if (key.text.startsWith('tls.') && (extension === 'kafka' || extension === 'log')) {
+    const why = extension === 'kafka' ? ': how the broker is reached is said where the broker is named' : '';
+    throw new SqlProblem('E_OPTION_UNKNOWN', key.at, `option '${key.text}' is not for extension '${extension}'${why}`);
+  }
   const wrong = wrongValue(key.text, spec.type, value.text);
   if (wrong !== undefined) throw new SqlProblem('E_OPTION_VALUE', value.at, wrong);
   if (spec.type.kind === 'column') checkColumn(value.text, value.at, columns, key.text);

@@ -1,6 +1,5 @@
-import { Buffer } from 'node:buffer';
 import type { Clock } from '../../base/clock.ts';
-import { describeError, TributaryError } from '../../base/errors.ts';
+import { TributaryError } from '../../base/errors.ts';
 import type { Broker } from '../../broker/broker.ts';
 import type { ConnectorContext, SinkConnector, SourceConnector } from '../../connectors/contract.ts';
 import type { Log } from '../../telemetry/log.ts';
@@ -8,11 +7,11 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import { type SourceMapper, sourceMapper } from '../mapping/source-mapper.ts';
 import { Application } from '../plan/application.ts';
-import type { Row } from '../values/value.ts';
 import { connectorConfig } from './connector-config.ts';
+import { Failures, type LostRows } from './failures.ts';
 import { declareMetrics } from './metrics.ts';
 import { connectorDestination, type Destination, lineDestination, Sink, topicDestination } from './sinks.ts';
-import { type Frames, framesOfConnector, topicReaders } from './sources.ts';
+import { connectorFrames, type Frames, topicReaders } from './sources.ts';
 
 /** What a running application needs of the world. */
 export interface World {
@@ -32,6 +31,8 @@ export interface World {
 
 /** Timers are looked at no later than after so long, whatever the clock says. */
 const maxTickMs = 1000;
+/** What is still to be written at the end may take so long; then the connections are given up. */
+const finishMs = 3000;
 
 /**
  * A script at work on real sources and sinks. It reads a source no faster than its sinks write: what has come is worked on
@@ -41,6 +42,8 @@ export class SqlRun {
   readonly application: Application;
   private readonly world: World;
   private readonly stopping = new AbortController();
+  private readonly givingUp = new AbortController();
+  private readonly failures: Failures;
   private readonly sinks = new Map<string, Sink>();
   private readonly mappers = new Map<string, SourceMapper>();
   private timer: NodeJS.Timeout | undefined;
@@ -49,6 +52,9 @@ export class SqlRun {
   constructor(script: string, world: World) {
     this.world = world;
     this.application = new Application(script, { random: world.random });
+    const { application } = this;
+    const { clock, log } = world;
+    this.failures = new Failures({ application, clock, log, fail: (error) => this.fail(error) });
     declareMetrics(this.application, world.metrics);
   }
 
@@ -80,29 +86,22 @@ export class SqlRun {
 
   private async openSinks(): Promise<void> {
     for (const stream of this.streamsOf('sink')) {
-      const sink = new Sink(
-        stream,
-        await this.destinationOf(stream),
-        this.events,
-        this.world.log,
-        this.stopping.signal,
-      );
+      const lost = (rows: LostRows): void => this.failures.ofSink(stream, rows);
+      const destination = await this.destinationOf(stream, lost);
+      const sink = new Sink({ stream, destination, lost, signal: this.stopping.signal });
       this.sinks.set(stream.name, sink);
       this.application.subscribe(stream.name, (row) => sink.push(row));
     }
   }
 
-  private async destinationOf(stream: StreamPlan): Promise<Destination> {
+  private async destinationOf(stream: StreamPlan, lost: (rows: LostRows) => void): Promise<Destination> {
     const { world } = this;
     const { extension = '' } = stream.options;
     if (extension === 'log') return lineDestination(world.print);
     if (extension === 'kafka') return topicDestination(await world.broker(), stream);
     // A sink is closed after the last row was written, and not by the signal that ends the sources.
-    const context = {
-      ...world.context(stream.name, new AbortController().signal),
-      reject: (_: unknown, error: unknown) => Promise.reject(error), // there are no dead letters here: it ends the run
-    };
-    return connectorDestination(await world.sink(extension).open(connectorConfig(stream), context));
+    const context = world.context(stream.name, this.givingUp.signal);
+    return connectorDestination(world.sink(extension), connectorConfig(stream), context, lost);
   }
 
   private async openSources(): Promise<{ readonly stream: StreamPlan; readonly frames: AsyncIterable<Frames> }[]> {
@@ -116,9 +115,8 @@ export class SqlRun {
         readers.push(...all.map((frames) => ({ stream, frames })));
         continue;
       }
-      const context = { ...this.world.context(stream.name, signal), resumeOffset: () => undefined };
-      const batches = this.world.source(extension).open(connectorConfig(stream), context);
-      readers.push({ stream, frames: framesOfConnector(batches) });
+      const context = this.world.context(stream.name, signal);
+      readers.push({ stream, frames: await connectorFrames(this.world.source(extension), stream, context) });
     }
     if (readers.length === 0)
       throw new TributaryError('CONFIG_INVALID', "Nothing to run: the script has no stream of type 'source'");
@@ -140,45 +138,8 @@ export class SqlRun {
   private take(stream: StreamPlan, frame: Uint8Array | string): void {
     const { rows, dropped, problem } = this.mappers.get(stream.name)!(frame);
     for (const row of rows) this.application.push(stream.name, row);
-    if (dropped === 0) return;
-    this.application.countDropped(stream.name, dropped);
-    const { values } = stream.options;
-    const strategy = values.get('error.strategy');
-    if (strategy === 'fail' && values.get('json.ignore-parse-errors')?.toLowerCase() !== 'true')
-      this.fail(new TributaryError('CONVERSION_FAILED', `Source "${stream.name}": ${problem}`));
-    if (strategy === 'dlq')
-      this.bury(
-        stream,
-        [typeof frame === 'string' ? Buffer.from(frame) : frame],
-        problem ?? '',
-        'SourceError',
-        this.world.clock.nowMs(),
-      );
+    if (dropped > 0) this.failures.ofSource(stream, frame, dropped, problem ?? 'it could not be read');
   }
-
-  /** Puts what failed into the stream's dead-letter stream, if it has one; else it is only counted. */
-  private bury(
-    stream: StreamPlan,
-    messages: readonly Uint8Array[],
-    problem: string,
-    kind: string,
-    timestamp: number,
-  ): void {
-    const dead = stream.options.values.get('error.dlq.stream');
-    if (dead === undefined || !this.application.plan.streams.has(dead)) return;
-    for (const message of messages)
-      this.application.push(dead, [Buffer.from(message).toString(), problem, kind, timestamp, 1, stream.name]);
-  }
-
-  private readonly events = {
-    dropped: (name: string, rows: readonly Row[], messages: readonly Uint8Array[], error: unknown): void => {
-      this.application.countDropped(name, rows.length);
-      const stream = this.application.plan.streams.get(name)!;
-      if (stream.options.values.get('error.strategy') === 'dlq')
-        this.bury(stream, messages, describeError(error), 'SinkError', this.world.clock.nowMs());
-    },
-    failed: (error: unknown): void => this.fail(error),
-  };
 
   private async flush(): Promise<void> {
     await Promise.all([...this.sinks.values()].map((sink) => sink.flush()));
@@ -208,6 +169,10 @@ export class SqlRun {
 
   private async finish(): Promise<void> {
     this.application.end();
+    const late = setTimeout(() => this.givingUp.abort(), finishMs);
+    // What a sink gives up may be a dead letter for another one.
+    do await this.flush();
+    while ([...this.sinks.values()].some((sink) => !sink.isEmpty));
     for (const sink of this.sinks.values()) {
       try {
         await sink.close();
@@ -215,5 +180,6 @@ export class SqlRun {
         this.failure ??= error;
       }
     }
+    clearTimeout(late);
   }
 }

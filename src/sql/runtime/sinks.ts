@@ -1,16 +1,17 @@
 import { Buffer } from 'node:buffer';
 import { sleep } from '../../base/abort.ts';
 import { backoffMs } from '../../base/backoff.ts';
-import { describeError, isError } from '../../base/errors.ts';
+import { isError } from '../../base/errors.ts';
 import type { Broker, Producer } from '../../broker/broker.ts';
-import type { SinkTask } from '../../connectors/contract.ts';
+import type { RawConfig } from '../../config/config-def.ts';
+import type { ConnectorContext, SinkConnector } from '../../connectors/contract.ts';
 import { partitionForKey } from '../../record/partitioner.ts';
 import type { ProduceRecord } from '../../record/record.ts';
-import type { Log } from '../../telemetry/log.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import { type SinkMapper, sinkMapper } from '../mapping/sink-mapper.ts';
 import { textOf } from '../values/cast.ts';
 import type { Row, Value } from '../values/value.ts';
+import type { LostRows } from './failures.ts';
 
 /** Takes the messages of rows to where they go; fails when that is not possible. */
 export interface Destination {
@@ -27,20 +28,38 @@ export function lineDestination(print: (line: string) => void): Destination {
   };
 }
 
-export function connectorDestination(task: SinkTask): Destination {
+/** A connector's task. `lost` is told of rows that can never be sent; their neighbours are. */
+export async function connectorDestination(
+  connector: SinkConnector,
+  config: RawConfig,
+  context: ConnectorContext,
+  lost: (rows: LostRows) => void,
+): Promise<Destination> {
+  let current: readonly Row[] = [];
+  /** Told once, however often their batch is tried. */
+  const rejected = new WeakSet<Row>();
+  const task = await connector.open(config, {
+    ...context,
+    async reject({ offset, value }, error) {
+      const row = current[offset]!;
+      rejected.add(row);
+      lost({ rows: [row], messages: value === null ? [] : [value], error, attempts: 1 });
+    },
+  });
   return {
-    write: (rows, messages) =>
-      task.write(
-        messages.map((value, offset) => ({
-          topic: '',
-          partition: 0,
-          offset,
-          key: null,
-          value,
-          headers: [],
-          timestampMs: rows[offset]!.timestamp,
-        })),
-      ),
+    async write(rows, messages) {
+      current = rows;
+      const records = messages.map((value, offset) => ({
+        topic: '',
+        partition: 0,
+        offset,
+        key: null,
+        value,
+        headers: [],
+        timestampMs: rows[offset]!.timestamp,
+      }));
+      await task.write(records.filter(({ offset }) => !rejected.has(rows[offset]!)));
+    },
     close: () => task.close(),
   };
 }
@@ -87,30 +106,29 @@ async function closeProducer(producer: Producer): Promise<void> {
   await producer.close();
 }
 
-export interface SinkEvents {
-  /** Rows that were given up, after everything the strategy says was tried. */
-  dropped(stream: string, rows: readonly Row[], messages: readonly Uint8Array[], error: unknown): void;
-  failed(error: unknown): void;
+export interface SinkOptions {
+  readonly stream: StreamPlan;
+  readonly destination: Destination;
+  /** Told of rows that were given up, after everything the strategy says was tried. */
+  readonly lost: (rows: LostRows) => void;
+  /** Aborted: nothing is tried again any more. */
+  readonly signal: AbortSignal;
 }
 
 /** Rows of one stream on their way out: collected while the engine works, written in batches, one at a time. */
 export class Sink {
-  private readonly stream: StreamPlan;
-  private readonly destination: Destination;
-  private readonly events: SinkEvents;
-  private readonly log: Log;
-  private readonly signal: AbortSignal;
+  private readonly options: SinkOptions;
   private readonly map: SinkMapper;
   private rows: Row[] = [];
   private writing: Promise<void> = Promise.resolve();
 
-  constructor(stream: StreamPlan, destination: Destination, events: SinkEvents, log: Log, signal: AbortSignal) {
-    this.stream = stream;
-    this.destination = destination;
-    this.events = events;
-    this.log = log;
-    this.signal = signal;
-    this.map = sinkMapper(stream);
+  constructor(options: SinkOptions) {
+    this.options = options;
+    this.map = sinkMapper(options.stream);
+  }
+
+  get isEmpty(): boolean {
+    return this.rows.length === 0;
   }
 
   push(row: Row): void {
@@ -132,29 +150,27 @@ export class Sink {
       const message = this.map(row);
       return typeof message === 'string' ? Buffer.from(message) : message;
     });
-    const { values } = this.stream.options;
-    const strategy = values.get('error.strategy') ?? 'drop';
-    const tries = strategy === 'retry' ? Math.max(1, Number(values.get('error.retry.max-attempts') ?? 3)) : 1;
-    for (let attempt = 1; ; attempt++) {
+    const { stream, destination, lost, signal } = this.options;
+    const { values } = stream.options;
+    const tries =
+      values.get('error.strategy') === 'retry' ? Math.max(1, Number(values.get('error.retry.max-attempts') ?? 3)) : 1;
+    for (let attempts = 1; ; attempts++) {
       try {
-        await this.destination.write(rows, messages);
+        await destination.write(rows, messages);
         return;
       } catch (error) {
-        this.log.warn('sql_sink_failed', { stream: this.stream.name, reason: describeError(error), attempt });
-        if (attempt < tries && !this.signal.aborted) {
-          await sleep(retryDelayMs(values, attempt), this.signal);
-          continue;
+        if (attempts >= tries || signal.aborted) {
+          lost({ rows, messages, error, attempts });
+          return;
         }
-        if (strategy === 'fail') this.events.failed(error);
-        else this.events.dropped(this.stream.name, rows, messages, error);
-        return;
+        await sleep(retryDelayMs(values, attempts), signal);
       }
     }
   }
 
   async close(): Promise<void> {
     await this.flush();
-    await this.destination.close();
+    await this.options.destination.close();
   }
 }
 
@@ -163,7 +179,7 @@ function retryDelayMs(values: ReadonlyMap<string, string>, attempt: number): num
   const maxMs = durationMs(values.get('error.retry.max-delay') ?? '30s');
   switch (values.get('error.retry.backoff')) {
     case 'fixed':
-      return baseMs;
+      return Math.min(baseMs, maxMs);
     case 'linear':
       return Math.min(baseMs * attempt, maxMs);
     default:
