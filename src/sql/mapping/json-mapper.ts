@@ -1,8 +1,8 @@
 import type { Column } from '../check/scope.ts';
 import { parseJson } from '../json/parse.ts';
-import { type Path, parsePath } from '../json/path.ts';
 import type { Value, Values } from '../values/value.ts';
 import { columnFromJson, failed } from './json-column.ts';
+import type { Find } from './json-targets.ts';
 import { type JsonView, nativeView, ownView } from './json-view.ts';
 import type { Mapped } from './source-mapper.ts';
 
@@ -10,11 +10,7 @@ import type { Mapped } from './source-mapper.ts';
  * Messages of JSON as rows. The platform's parser is several times faster than ours, but it rounds integers beyond 2^53 and
  * moves members with numbers for names: where a column wants such an integer or a nested value, ours reads the message.
  */
-export function jsonMapper(columns: readonly Column[], options: ReadonlyMap<string, string>): (text: string) => Mapped {
-  const finds = columns.map((column): Find => {
-    const path = options.get(`json.mapping.${column.name}`);
-    return path === undefined ? byName(column.name, columns) : { kind: 'path', path: parsePath(path)! };
-  });
+export function jsonMapper(columns: readonly Column[], finds: readonly Find[]): (text: string) => Mapped {
   return (text) => {
     const native = parseNative(text);
     if (native === undefined) return { rows: [], dropped: 1, problem: 'the message is not JSON' };
@@ -32,22 +28,6 @@ function parseNative(text: string): unknown {
   } catch {
     return undefined; // the parser has no other way to say that it is no JSON
   }
-}
-
-/** Where a column's value lies in a message. */
-type Find =
-  | { readonly kind: 'path'; readonly path: Path }
-  /** `folded`: the name in small letters, where a key that differs only in case may stand for it. */
-  | { readonly kind: 'name'; readonly name: string; readonly folded?: string };
-
-/**
- * The key of exactly that name; else the single one that differs only in case, provided that no other column has such a
- * name, whose key it might be.
- */
-function byName(name: string, columns: readonly Column[]): Find {
-  const folded = name.toLowerCase();
-  const isAlone = columns.filter((column) => column.name.toLowerCase() === folded).length === 1;
-  return { kind: 'name', name, folded: isAlone ? folded : undefined };
 }
 
 /** `inexact` where the view meets a value that it cannot hand on as it was written. */

@@ -2,7 +2,9 @@ import { Buffer } from 'node:buffer';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import { textFromBytes } from '../values/cast.ts';
 import type { Values } from '../values/value.ts';
+import { jsonBytesMapper } from './json-bytes-mapper.ts';
 import { jsonMapper } from './json-mapper.ts';
+import { findsOf } from './json-targets.ts';
 
 /** What becomes of a message: rows, and how many rows (or messages) were dropped and why the first of them was. */
 export interface Mapped {
@@ -13,7 +15,8 @@ export interface Mapped {
 
 export type SourceMapper = (frame: string | Uint8Array) => Mapped;
 
-export function sourceMapper({ columns, options }: StreamPlan): SourceMapper {
+/** `used`: places of the columns that somebody reads; the others are only checked. Undefined: all are. */
+export function sourceMapper({ columns, options }: StreamPlan, used?: ReadonlySet<number>): SourceMapper {
   switch (options.format) {
     case 'text':
       return (frame) => {
@@ -24,16 +27,29 @@ export function sourceMapper({ columns, options }: StreamPlan): SourceMapper {
       // A copy: whoever received the message may use its memory again.
       return (frame) => ({ rows: [[Buffer.from(frame as Uint8Array)]], dropped: 0 });
     default:
-      return jsonSource(columns, options.values);
+      return jsonSource(columns, options.values, used);
   }
 }
 
-function jsonSource(columns: StreamPlan['columns'], options: ReadonlyMap<string, string>): SourceMapper {
-  const map = jsonMapper(columns, options);
+function jsonSource(
+  columns: StreamPlan['columns'],
+  options: ReadonlyMap<string, string>,
+  used: ReadonlySet<number> | undefined,
+): SourceMapper {
+  const finds = findsOf(columns, options);
+  const mapText = jsonMapper(columns, finds);
+  const mapBytes = jsonBytesMapper(columns, finds, used);
   return (frame) => {
+    if (typeof frame === 'string') return mapText(frame);
+    const values = mapBytes?.(bufferOf(frame));
+    if (values !== undefined) return { rows: [values], dropped: 0 };
     const text = textOf(frame);
-    return text === null ? drop('the message is not UTF-8') : map(text);
+    return text === null ? drop('the message is not UTF-8') : mapText(text);
   };
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function drop(problem: string): Mapped {
