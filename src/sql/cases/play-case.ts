@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { sinkMapper } from '../mapping/sink-mapper.ts';
+import { rowEncoder } from '../mapping/row-encoder.ts';
 import { sourceMapper } from '../mapping/source-mapper.ts';
 import { Application } from '../plan/application.ts';
 import { SqlError } from '../sql-error.ts';
@@ -95,13 +95,10 @@ class Run {
   private tapSinks(): void {
     for (const stream of this.application.plan.streams.values()) {
       if (stream.options.role !== 'sink') continue;
-      const map = sinkMapper(stream);
+      const encode = rowEncoder(stream);
       this.application.subscribe(stream.name, (row) => {
-        const message = map(row);
-        this.messages.push({
-          stream: stream.name,
-          text: typeof message === 'string' ? message : Buffer.from(message).toString(),
-        });
+        const [message] = encode([row]);
+        this.messages.push({ stream: stream.name, text: Buffer.from(message!).toString() });
       });
     }
   }

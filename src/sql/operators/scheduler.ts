@@ -40,7 +40,8 @@ export class Scheduler implements Stateful {
   /** Fires everything that is due. What a timer adds fires too; a call from inside a timer only moves the goal. */
   advance(to: number, beforeFire?: (due: number) => void): void {
     this.target = Math.max(this.target, to);
-    if (this.isAdvancing) return;
+    const first = this.heap[0];
+    if (this.isAdvancing || first === undefined || first.due > to) return;
     this.isAdvancing = true;
     try {
       for (let timer = this.heap[0]; timer !== undefined && timer.due <= this.target; timer = this.heap[0]) {

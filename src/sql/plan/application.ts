@@ -74,6 +74,7 @@ export class Application implements Stateful {
     const domainOf = this.makeDomains();
     this.domains = [...new Set(domainOf.values())].sort((a, b) => a.sources.length - b.sources.length);
     this.sources = [...this.streams.values()].flatMap(({ source }) => (source === undefined ? [] : [source]));
+    for (const source of this.sources) source.domains = this.domains.filter(({ sources }) => sources.includes(source));
     this.runners = this.makeRunners(maxState, domainOf);
   }
 
@@ -234,7 +235,8 @@ export class Application implements Stateful {
       return;
     }
     const { plan, source } = node;
-    if (node.notNull.some((column) => row.values[column] === null)) {
+    for (let i = 0; i < node.notNull.length; i++) {
+      if (row.values[node.notNull[i]!] !== null) continue;
       node.dropped++;
       return;
     }
@@ -258,14 +260,9 @@ export class Application implements Stateful {
       this.depth--;
     }
     if (source !== undefined) {
+      const before = source.watermark;
       source.saw(timed.timestamp, this.nowMs);
-      this.moveDomains(source);
-    }
-  }
-
-  private moveDomains(source: EventSource): void {
-    for (const domain of this.domains) {
-      if (domain.sources.includes(source)) domain.advance();
+      if (source.watermark > before) source.moveDomains();
     }
   }
 
@@ -274,7 +271,7 @@ export class Application implements Stateful {
     for (const source of this.sources) {
       if (!source.isIdle(this.nowMs)) continue;
       source.idle(this.nowMs);
-      this.moveDomains(source);
+      source.moveDomains();
     }
   }
 

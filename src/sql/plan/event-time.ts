@@ -9,6 +9,8 @@ import type { Stateful } from '../state/stateful.ts';
 export class EventSource implements Stateful {
   readonly eventTime: EventTime;
   watermark = Number.NEGATIVE_INFINITY;
+  /** Those that depend on it, in the order in which they advance. */
+  domains: readonly EventDomain[] = [];
   private greatest = Number.NEGATIVE_INFINITY;
   private arrivedAt = 0;
 
@@ -32,6 +34,11 @@ export class EventSource implements Stateful {
   idle(now: number): void {
     if (this.isIdle(now))
       this.watermark = Math.max(this.watermark, this.greatest - this.eventTime.delayMs + (now - this.arrivedAt));
+  }
+
+  /** The watermark has moved. */
+  moveDomains(): void {
+    for (const domain of this.domains) domain.advance();
   }
 
   /** When the clock will bring the watermark to a time, if no row comes; undefined where it never does. */
@@ -74,14 +81,17 @@ export class EventDomain implements Stateful {
   }
 
   advance(): void {
-    const watermark = Math.min(...this.sources.map((source) => source.watermark));
+    let watermark = Number.POSITIVE_INFINITY;
+    for (const source of this.sources) watermark = Math.min(watermark, source.watermark);
     if (watermark <= this.closed) return;
-    // While windows of one end close, those downstream with the same end are still open.
-    this.scheduler.advance(watermark, (due) => {
-      this.closed = Math.max(this.closed, due - 1);
-    });
+    this.scheduler.advance(watermark, this.closeBefore);
     this.closed = Math.max(this.closed, watermark);
   }
+
+  /** While windows of one end close, those downstream with the same end are still open. */
+  private readonly closeBefore = (due: number): void => {
+    this.closed = Math.max(this.closed, due - 1);
+  };
 
   snapshot(writer: StateWriter): void {
     writer.number(this.closed);

@@ -8,7 +8,7 @@ import type { ConnectorContext, SinkConnector } from '../../connectors/contract.
 import { partitionForKey } from '../../record/partitioner.ts';
 import type { ProduceRecord } from '../../record/record.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
-import { type SinkMapper, sinkMapper } from '../mapping/sink-mapper.ts';
+import { type RowEncoder, rowEncoder } from '../mapping/row-encoder.ts';
 import { textOf } from '../values/cast.ts';
 import type { Row, Value } from '../values/value.ts';
 import type { LostRows } from './failures.ts';
@@ -118,13 +118,13 @@ export interface SinkOptions {
 /** Rows of one stream on their way out: collected while the engine works, written in batches, one at a time. */
 export class Sink {
   private readonly options: SinkOptions;
-  private readonly map: SinkMapper;
+  private readonly encode: RowEncoder;
   private rows: Row[] = [];
   private writing: Promise<void> = Promise.resolve();
 
   constructor(options: SinkOptions) {
     this.options = options;
-    this.map = sinkMapper(options.stream);
+    this.encode = rowEncoder(options.stream);
   }
 
   get isEmpty(): boolean {
@@ -146,10 +146,7 @@ export class Sink {
   }
 
   private async write(rows: readonly Row[]): Promise<void> {
-    const messages = rows.map((row) => {
-      const message = this.map(row);
-      return typeof message === 'string' ? Buffer.from(message) : message;
-    });
+    const messages = this.encode(rows);
     const { stream, destination, lost, signal } = this.options;
     const { values } = stream.options;
     const tries =
