@@ -65,7 +65,7 @@ async function check() {
     '--test-reporter=dot',
     '--test-timeout=30000',
     'test/layers.test.ts',
-    ...['src', 'bench'].flatMap((folder) => testFiles(folder)),
+    ...['src', 'clients', 'bench'].flatMap((folder) => testFiles(folder)),
   ];
   const steps = {
     'format and lint': ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings'],
@@ -97,7 +97,7 @@ async function test(more) {
     if (code !== 0) return code;
   }
   const limit = more.TEST_LONG === undefined ? 600_000 : 6 * 3_600_000;
-  const all = ['src', 'test', 'bench'].flatMap((folder) => testFiles(folder));
+  const all = ['src', 'clients', 'test', 'bench'].flatMap((folder) => testFiles(folder));
   return runTests(
     [
       '--test',
@@ -122,9 +122,10 @@ async function runTests(words, more = {}) {
   return 1;
 }
 
-function build() {
+async function build() {
   rmSync(join(root, 'dist'), { recursive: true, force: true });
-  return run(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
+  const code = await run(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
+  return code === 0 ? run(['scripts/build-client.mjs']) : code;
 }
 
 /** By hand: Node 20.0 has neither glob nor a recursive readdir. In order of their names, so that two runs are alike. */

@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -17,7 +18,14 @@ test('what npm packs is a program that works where it is installed', { timeout: 
   const { stdout: packed } = await run('npm', ['pack', '--json', '--pack-destination', path], { cwd: root });
   const [{ files, filename }] = JSON.parse(packed) as [{ files: { path: string }[]; filename: string }];
   const names = files.map((file) => file.path);
-  for (const name of ['bin/tributary.js', 'dist/main.js', 'examples/connect/trades.yaml', 'LICENSE', 'README.md']) {
+  for (const name of [
+    'bin/tributary.js',
+    'dist/main.js',
+    'examples/connect/trades.yaml',
+    'LICENSE',
+    'README.md',
+    'clients/js/dist/client.js',
+  ]) {
     ok(names.includes(name), `${name} is not in the package`);
   }
   const strays = names.filter((name) => /\.test\.|^(src|test|scripts|bench)\//.test(name));
@@ -31,6 +39,10 @@ test('what npm packs is a program that works where it is installed', { timeout: 
     { cwd: path },
   );
   const program = join(prefix, 'lib/node_modules/@tributary/tributary/bin/tributary.js');
+
+  const where = join(prefix, 'lib/node_modules/@tributary/tributary/package.json');
+  const client = createRequire(where).resolve('@tributary/tributary/client');
+  equal(typeof (await import(client)).connect, 'function');
 
   const version = await run(join(prefix, 'bin/tributary'), ['version'], {
     cwd: path,
