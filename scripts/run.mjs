@@ -17,7 +17,7 @@ const commands = {
     run(
       ['--max-semi-space-size=8', 'bin/tributary.js', 'start', ...(namesFile(args) ? [] : ['--demo']), ...args],
       process.cwd(),
-      { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '262144', MALLOC_TRIM_THRESHOLD_: '4194304' },
+      { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '1048576', MALLOC_TRIM_THRESHOLD_: '4194304' },
     ),
   check,
   test: () => test({}),
