@@ -6,16 +6,12 @@ if (found[0] < wanted[0] || (found[0] === wanted[0] && found[1] < wanted[1])) {
   console.error(`tributary needs Node ${wanted.join('.')} or newer; this is Node ${process.versions.node}.`);
   process.exit(2);
 }
-// Where records are objects, V8 would let the young part of the heap grow to 128 MB for nothing: with 8 MB a semi-space a feed
-// costs the same time and 100 MB less. glibc would put ever larger buffers into its own heap and never fill the holes; the
-// copies that SQLite makes of a batch, half a megabyte each, must stay below, or each is mapped and cleared page by page: 15 %.
-// Both are taken at a start only, so a long-running command begins anew in this very process.
-const heap = '--max-semi-space-size=8';
-const malloc = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '1048576', MALLOC_TRIM_THRESHOLD_: '4194304' };
+// What memory-settings.js says is taken at a start only, so a long-running command begins anew in this very process.
 const isSet = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some((word) => word.includes('semi-space-size'));
 if (['start', 'connect', 'copy'].includes(process.argv[2]) && !isSet && process.execve !== undefined) {
-  const words = [process.execPath, heap, ...process.execArgv, ...process.argv.slice(1)];
-  process.execve(process.execPath, words, { ...malloc, ...process.env });
+  const { heapOption, mallocSettings } = await import('./memory-settings.js');
+  const words = [process.execPath, heapOption, ...process.execArgv, ...process.argv.slice(1)];
+  process.execve(process.execPath, words, { ...mallocSettings, ...process.env });
 }
 // In a checkout the sources run as they are; what is published holds only what the build made of them.
 const { existsSync } = await import('node:fs');

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { heapOption, mallocSettings } from '../bin/memory-settings.js';
 import { installIfNeeded } from './install.mjs';
 import { pinnedNode } from './pinned-node.mjs';
 import { runChild } from './run-child.mjs';
@@ -15,9 +16,9 @@ const commands = {
   // As bin/tributary.js would have it; begun anew there, it would lose the tether of run-child.mjs.
   start: () =>
     run(
-      ['--max-semi-space-size=8', 'bin/tributary.js', 'start', ...(namesFile(args) ? [] : ['--demo']), ...args],
+      [heapOption, 'bin/tributary.js', 'start', ...(namesFile(args) ? [] : ['--demo']), ...args],
       process.cwd(),
-      { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '1048576', MALLOC_TRIM_THRESHOLD_: '4194304' },
+      notSet(mallocSettings),
     ),
   check,
   test: () => test({}),
@@ -38,6 +39,11 @@ process.exitCode = await commands[command]();
 /** A command line that names a configuration file starts that; any other starts the demonstration. */
 function namesFile(words) {
   return words.some((word) => /\.(ya?ml)$/.test(word) || ['--help', '-h', '--demo'].includes(word));
+}
+
+/** What the user has not set otherwise. */
+function notSet(settings) {
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => process.env[name] === undefined));
 }
 
 function run(words, cwd = root, more = {}) {

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import type { Producer } from '../broker/broker.ts';
-import { partitionForKey } from '../record/partitioner.ts';
+import { partitionFor } from '../record/partitioner.ts';
 import { type Header, type ProduceRecord, partitionKey } from '../record/record.ts';
 import type { PublishRequest } from '../wire/gateway/frames.ts';
 import type { Placement } from '../wire/gateway/server-frames.ts';
@@ -43,7 +43,8 @@ export class Publisher {
   readonly #lanes = new Map<string, PublishLane>();
   readonly #topics = new Map<string, KnownTopic>();
   readonly #mids = new Map<string, Remembered>();
-  #sticky = 0;
+  /** Counts publishes without a key: they take turns among the partitions. */
+  #turn = 0;
   #bytes = 0;
 
   constructor(options: PublisherOptions) {
@@ -94,7 +95,7 @@ export class Publisher {
       if (partition !== null && partition >= topic.partitions) {
         throw new FaultError({ code: 'not_found', message: 'no such partition' });
       }
-      const chosen = partition ?? this.#partitionFor(key, topic.partitions);
+      const chosen = partition ?? partitionFor(key, topic.partitions, key === null ? this.#turn++ : 0);
       const record: ProduceRecord = {
         key,
         value,
@@ -117,11 +118,6 @@ export class Publisher {
     };
     this.#topics.set(topic, known);
     return known;
-  }
-
-  #partitionFor(key: Uint8Array | null, partitions: number): number {
-    if (key !== null) return partitionForKey(key, partitions);
-    return this.#sticky++ % partitions;
   }
 
   #lane(topic: string, partition: number, maxBatchBytes: number): PublishLane {

@@ -3,6 +3,15 @@ export function partitionForKey(key: Uint8Array, partitions: number): number {
   return (murmur2(key) & 0x7fffffff) % partitions;
 }
 
+/**
+ * Where a record goes: its key decides as in Java's producers, those without one go to `turn` modulo the count. One turn for
+ * the records of a batch keeps them together (Java's sticky partitioner); batches take the next one each.
+ */
+export function partitionFor(key: Uint8Array | null, partitions: number, turn: number): number {
+  if (partitions === 1) return 0;
+  return key === null ? turn % partitions : partitionForKey(key, partitions);
+}
+
 /** MurmurHash2, 32 bits, with the seed and the reading of the tail that Kafka's clients use. Gives a signed int32. */
 export function murmur2(bytes: Uint8Array): number {
   const m = 0x5bd1e995;

@@ -1,5 +1,6 @@
 /** The dead-letter topic of one task: found or made when the task starts, written to with the task's own producer. */
 import type { Broker, Producer } from '../broker/broker.ts';
+import { partitionFor } from '../record/partitioner.ts';
 import type { ProduceRecord } from '../record/record.ts';
 import type { SourceRecord } from '../record/source-record.ts';
 import type { Counter } from '../telemetry/metrics.ts';
@@ -14,7 +15,6 @@ import {
 import type { ErrorMetrics } from './error-metrics.ts';
 import type { DeadLetterTopic } from './error-policy.ts';
 import type { RecordFailure } from './record-failures.ts';
-import { partitionOf } from './record-sends.ts';
 
 export interface DeadLettersOptions {
   readonly broker: Broker;
@@ -69,7 +69,7 @@ export class DeadLetters {
     metrics.deadLetters.value += letters.length;
     const byPartition = new Map<number, ProduceRecord[]>();
     for (const letter of letters) {
-      const partition = partitionOf(letter.key, this.#partitions, this.#sticky++);
+      const partition = partitionFor(letter.key, this.#partitions, this.#sticky++);
       const known = byPartition.get(partition);
       if (known === undefined) byPartition.set(partition, [letter]);
       else known.push(letter);

@@ -2,7 +2,7 @@
 import { TributaryError } from '../base/errors.ts';
 import type { Converter, HeaderConverter } from '../convert/converter.ts';
 import { batchBytesOf } from '../record/encode.ts';
-import { partitionForKey } from '../record/partitioner.ts';
+import { partitionFor } from '../record/partitioner.ts';
 import type { Header, ProduceRecord } from '../record/record.ts';
 import { noHeaders } from '../record/record.ts';
 import type { Schema } from '../record/schema.ts';
@@ -82,7 +82,12 @@ export function wholeSend(
     }
     bytes += value.length;
   }
-  return { topic, partition: sticky % partitions, records: records as unknown as ProduceRecord[], bytes };
+  return {
+    topic,
+    partition: partitionFor(null, partitions, sticky),
+    records: records as unknown as ProduceRecord[],
+    bytes,
+  };
 }
 
 /** The same for a column, whose batch gives its records where a look is needed after all. */
@@ -94,7 +99,13 @@ export function columnSend(
   asCame: () => readonly SourceRecord[],
 ): WholeSend | undefined {
   if (!converter.passes(schema) || values.longest > maxBytes - overheadBytes) return undefined;
-  return { topic, partition: sticky % partitions, records: values, bytes: values.valueBytes, asCame };
+  return {
+    topic,
+    partition: partitionFor(null, partitions, sticky),
+    records: values,
+    bytes: values.valueBytes,
+    asCame,
+  };
 }
 
 /** Converts records one by one and sorts them into sends. `stage` says where it was when it threw. */
@@ -127,7 +138,7 @@ export class RecordSends {
     const bytes = (key?.length ?? 0) + (value?.length ?? 0);
     this.stage = 'KAFKA_PRODUCE';
     if (bytes > maxBytes - overheadBytes || headers.length > 0) requireFit(topic, converted, maxBytes);
-    const partition = record.partition ?? partitionOf(key, partitions, this.#sticky);
+    const partition = record.partition ?? partitionFor(key, partitions, this.#sticky);
     const name = `${topic}/${partition}`;
     const send = this.#sends.get(name);
     if (send === undefined) this.#sends.set(name, { topic, partition, records: [converted] });
@@ -152,12 +163,6 @@ export class RecordSends {
           );
     return { key, value, headers, timestampMs };
   }
-}
-
-/** Where a record with this key goes: murmur2 as Java's producers, or the partition of the batch. */
-export function partitionOf(key: Uint8Array | null, partitions: number, sticky: number): number {
-  if (partitions === 1) return 0;
-  return key === null ? sticky % partitions : partitionForKey(key, partitions);
 }
 
 function toBytes(converter: Converter, topic: string, schema: Schema | null, value: unknown): Uint8Array | null {

@@ -1,6 +1,6 @@
 import { describeError, TributaryError } from '../../base/errors.ts';
 import type { Broker, Producer } from '../../broker/broker.ts';
-import { partitionForKey } from '../../record/partitioner.ts';
+import { partitionFor } from '../../record/partitioner.ts';
 import type { ProduceRecord } from '../../record/record.ts';
 import { toProduceRecord } from './record-json.ts';
 import type { RecordInput } from './topic-access.ts';
@@ -41,7 +41,7 @@ async function sendBatch(
   const byPartition = new Map<number, ProduceRecord[]>();
   for (const input of batch) {
     const record = toProduceRecord(input);
-    const partition = input.partition ?? (record.key === null ? turn % count : partitionForKey(record.key, count));
+    const partition = input.partition ?? partitionFor(record.key, count, turn);
     const records = byPartition.get(partition);
     if (records === undefined) byPartition.set(partition, [record]);
     else records.push(record);

@@ -5,7 +5,7 @@ import { isError } from '../../base/errors.ts';
 import type { Broker, Producer } from '../../broker/broker.ts';
 import type { RawConfig } from '../../config/config-def.ts';
 import type { ConnectorContext, SinkConnector } from '../../connectors/contract.ts';
-import { partitionForKey } from '../../record/partitioner.ts';
+import { partitionFor } from '../../record/partitioner.ts';
 import type { ProduceRecord } from '../../record/record.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import { type RowEncoder, rowEncoder } from '../mapping/row-encoder.ts';
@@ -79,12 +79,12 @@ export async function topicDestination(broker: Broker, { options, columns }: Str
   return {
     async write(rows, messages) {
       const count = await producer.partitionCount(topic);
-      const next = turn++ % count;
+      const batch = turn++;
       const byPartition = new Map<number, ProduceRecord[]>();
       for (const [index, value] of messages.entries()) {
         const { values, timestamp } = rows[index]!;
         const bytes = key === -1 ? null : keyBytes(values[key]!);
-        const partition = bytes === null ? next : partitionForKey(bytes, count);
+        const partition = partitionFor(bytes, count, batch);
         const record = { key: bytes, value, headers: [], timestampMs: Math.max(0, timestamp) };
         const records = byPartition.get(partition);
         if (records === undefined) byPartition.set(partition, [record]);
