@@ -4,21 +4,21 @@ import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { recordingLog } from '../../../src/telemetry/log.ts';
 import { type Deviations, readDeviations } from '../runners/connect/deviations.ts';
-import { type Exchange, readExchanges, sceneOf } from '../runners/connect/exchange.ts';
+import { type Exchange, readExchanges, sceneOf, withShortWaits } from '../runners/connect/exchange.ts';
 import { type FreshWorker, startFreshWorker } from '../runners/connect/fresh-worker.ts';
-import { play } from '../runners/connect/play.ts';
+import { type Played, play } from '../runners/connect/play.ts';
 import { type StandIns, startStandIns } from '../runners/connect/stand-ins.ts';
 
 const file = fileURLToPath(new URL('rest.jsonl', import.meta.url));
 /** On a machine under load an answer may take long to come to fit. */
 const patienceMs = 30_000;
-const longestWaitMs = process.env['TEST_LONG'] === '1' ? Number.POSITIVE_INFINITY : 1000;
 
 let standIns: StandIns;
 let worker: FreshWorker;
 let deviations: Deviations;
 let exchanges: readonly Exchange[] = [];
 const deviating: string[] = [];
+const isDeviation = (played: Played): boolean => deviations.reasonFor(played) !== undefined;
 
 before(async () => {
   standIns = await startStandIns('any');
@@ -39,12 +39,8 @@ test('the conversation is there', () => ok(scenes.length > 30));
 for (const scene of scenes) {
   test(`${scene} is answered as recorded`, async () => {
     const wrong: string[] = [];
-    const own = exchanges.filter((exchange) => sceneOf(exchange) === scene);
-    const shortened = own.map((exchange) => ({
-      ...exchange,
-      wait_ms: Math.min(exchange.wait_ms ?? 0, longestWaitMs),
-    }));
-    for await (const played of play(worker.url, shortened, patienceMs)) {
+    const own = withShortWaits(exchanges.filter((exchange) => sceneOf(exchange) === scene));
+    for await (const played of play(worker.url, own, isDeviation, patienceMs)) {
       if (played.difference === undefined) continue;
       if (deviations.reasonFor(played) === undefined) wrong.push(`${played.exchange.case}: ${played.difference}`);
       else deviating.push(played.exchange.case);

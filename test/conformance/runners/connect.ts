@@ -6,7 +6,7 @@ import { recordingLog } from '../../../src/telemetry/log.ts';
 import { readDeviations } from './connect/deviations.ts';
 import { readExchanges } from './connect/exchange.ts';
 import { startFreshWorker } from './connect/fresh-worker.ts';
-import { play } from './connect/play.ts';
+import { type Played, play } from './connect/play.ts';
 import { startStandIns } from './connect/stand-ins.ts';
 import type { Tally } from './runner.ts';
 
@@ -28,10 +28,11 @@ export async function run(args: readonly string[], print: (line: string) => void
   await using worker = await startFreshWorker(broker, recordingLog([]));
   const exchanges = readExchanges(file, standIns.addresses).filter((exchange) => exchange.case.includes(only));
   const deviations = readDeviations();
+  const isDeviation = (played: Played): boolean => deviations.reasonFor(played) !== undefined;
   let passed = 0;
   let failed = 0;
   let deviating = 0;
-  for await (const played of play(worker.url, exchanges, Number(values.patience ?? 10_000))) {
+  for await (const played of play(worker.url, exchanges, isDeviation, Number(values.patience ?? 10_000))) {
     const { exchange, difference } = played;
     if (difference === undefined) {
       passed++;

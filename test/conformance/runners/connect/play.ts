@@ -13,23 +13,33 @@ export interface Played {
 
 const pollMs = 50;
 
-/** `patienceMs`: how long an answer is waited for that may still come to fit. */
+/**
+ * `isExpected` tells an answer that is another one on purpose; `patienceMs`: how long one is waited for that is none of both
+ * and may still come to fit.
+ */
 export async function* play(
   base: string,
   exchanges: readonly Exchange[],
+  isExpected: (played: Played) => boolean,
   patienceMs = 10_000,
 ): AsyncGenerator<Played, void, void> {
   for (const exchange of exchanges) {
     if (exchange.wait_ms !== undefined) await sleep(exchange.wait_ms);
-    yield await playOne(base, exchange, patienceMs);
+    yield await playOne(base, exchange, isExpected, patienceMs);
   }
 }
 
-async function playOne(base: string, exchange: Exchange, patienceMs: number): Promise<Played> {
+async function playOne(
+  base: string,
+  exchange: Exchange,
+  isExpected: (played: Played) => boolean,
+  patienceMs: number,
+): Promise<Played> {
   const startedAtMs = performance.now();
   for (;;) {
     const played = await attempt(base, exchange);
-    if (!mayStillFit(played) || performance.now() - startedAtMs > patienceMs) return played;
+    if (!mayStillFit(played) || isExpected(played)) return played;
+    if (performance.now() - startedAtMs > patienceMs) return played;
     await sleep(pollMs);
   }
 }
