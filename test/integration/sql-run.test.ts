@@ -2,120 +2,32 @@ import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { WebSocketServer } from 'ws';
 import { systemClock } from '../../src/base/clock.ts';
-import type { Broker } from '../../src/broker/broker.ts';
 import { webSocketSink } from '../../src/connectors/websocket-sink/connector.ts';
-import { webSocketSource } from '../../src/connectors/websocket-source/connector.ts';
 import { unrestricted } from '../../src/net/outbound-policy.ts';
-import { SqlRun, type World } from '../../src/sql/runtime/run.ts';
-import { type LogEntry, recordingLog } from '../../src/telemetry/log.ts';
+import { recordingLog } from '../../src/telemetry/log.ts';
 import { MetricRegistry } from '../../src/telemetry/metrics.ts';
 import { feedsMissing, readRecordings } from '../support/feeds.ts';
 import { memoryBroker } from '../support/memory-broker.ts';
-
-interface TestServer extends AsyncDisposable {
-  readonly url: string;
-  readonly received: { readonly text: string; readonly binary: boolean }[];
-  readonly headers: Record<string, string | string[] | undefined>[];
-  readonly sockets: WebSocket[];
-}
-
-/** Sends `messages` to whoever connects, and keeps what comes. */
-async function server(messages: readonly (string | Buffer)[] = [], port = 0): Promise<TestServer> {
-  const listening = new WebSocketServer({ host: '127.0.0.1', port });
-  await once(listening, 'listening');
-  const found: Omit<TestServer, keyof AsyncDisposable> = {
-    url: `ws://127.0.0.1:${(listening.address() as AddressInfo).port}/`,
-    received: [],
-    headers: [],
-    sockets: [],
-  };
-  listening.on('connection', (socket, request) => {
-    found.sockets.push(socket);
-    found.headers.push(request.headers);
-    socket.on('message', (data, binary) => found.received.push({ text: data.toString(), binary }));
-    for (const message of messages) socket.send(message);
-  });
-  return {
-    ...found,
-    async [Symbol.asyncDispose]() {
-      for (const socket of listening.clients) socket.terminate();
-      listening.close();
-      await once(listening, 'close');
-    },
-  };
-}
-
-interface Running extends AsyncDisposable {
-  readonly run: SqlRun;
-  readonly lines: string[];
-  readonly log: LogEntry[];
-  readonly statuses: string[];
-  readonly done: Promise<void>;
-  stop(): Promise<void>;
-}
-
-function start(script: string, broker?: Broker): Running {
-  const lines: string[] = [];
-  const log: LogEntry[] = [];
-  const statuses: string[] = [];
-  const world: World = {
-    clock: systemClock,
-    random: () => 0.5,
-    log: recordingLog(log),
-    metrics: new MetricRegistry().root(),
-    print: (line) => lines.push(line),
-    source: () => webSocketSource,
-    sink: () => webSocketSink,
-    broker: async () => broker!,
-    context: (stream, signal) => ({
-      connector: stream,
-      task: 0,
-      clock: systemClock,
-      random: () => 0,
-      log: recordingLog(log),
-      metrics: new MetricRegistry().root(),
-      outbound: unrestricted,
-      signal,
-      setStatus: (detail) => statuses.push(detail ?? 'connected'),
-    }),
-  };
-  const run = new SqlRun(script, world);
-  const abort = new AbortController();
-  const done = run.run(abort.signal);
-  done.catch(() => {}); // a test that expects it to fail awaits it
-  const stop = async (): Promise<void> => {
-    abort.abort();
-    await done;
-  };
-  return { run, lines, log, statuses, done, stop, [Symbol.asyncDispose]: () => stop().catch(() => {}) };
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const end = performance.now() + 15_000;
-  while (!condition()) {
-    if (performance.now() > end) throw new Error(`waited in vain for: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
+import { feedServer, startSql, until, webSocketStream } from '../support/sql-app.ts';
 
 const source = (name: string, columns: string, url: string, more = ''): string =>
-  `CREATE STREAM ${name} (${columns}) WITH (type = 'source', extension = 'websocket', format = 'json', "websocket.url" = '${url}'${more});`;
+  webSocketStream('source', name, columns, url, more);
 const sink = (name: string, columns: string, url: string, more = ''): string =>
-  `CREATE STREAM ${name} (${columns}) WITH (type = 'sink', extension = 'websocket', format = 'json', "websocket.url" = '${url}'${more});`;
+  webSocketStream('sink', name, columns, url, more);
 
 test('frames in, a window, frames out: text and binary frames alike, keys in the order of the schema', async () => {
-  await using feed = await server([
+  await using feed = await feedServer([
     '{"p":"100","s":"BTC","q":1}',
     Buffer.from('[{"s":"BTC","p":104,"q":3},{"s":"ETH","p":7,"q":2}]'),
     'no JSON',
   ]);
-  await using out = await server();
+  await using out = await feedServer();
   const script = `${source('In', 's STRING, p DOUBLE, q DOUBLE', feed.url, `, "websocket.headers.X-Key" = 'k'`)}
     ${sink('Out', 'symbol STRING, vwap DOUBLE, n LONG', out.url, `, "websocket.headers.Authorization" = 'Bearer t'`)}
     INSERT INTO Out SELECT s AS symbol, SUM(p * q) / SUM(q) AS vwap, COUNT(*) AS n FROM In WINDOW LENGTHBATCH(3) GROUP BY s;`;
-  await using running = start(script);
+  await using running = startSql(script);
   await until(() => out.received.length === 2, 'two rows');
   deepEqual(
     out.received.map(({ text }) => text),
@@ -128,57 +40,57 @@ test('frames in, a window, frames out: text and binary frames alike, keys in the
 });
 
 test('a sink that cannot be reached at the start is reached by a later row; binary frames if wanted', async () => {
-  const first = await server();
+  const first = await feedServer();
   const { port } = new URL(first.url);
   await first[Symbol.asyncDispose]();
-  await using feed = await server();
+  await using feed = await feedServer();
   const options = `, "websocket.message.type" = 'binary', "websocket.reconnect.delay.ms" = 20, "websocket.reconnect.max.attempts" = -1`;
   const script = `${source('In', 'a LONG', feed.url)} ${sink('Out', 'a LONG', first.url, options)} INSERT INTO Out SELECT a FROM In;`;
-  await using running = start(script);
+  await using running = startSql(script);
   await until(() => feed.sockets.length === 1, 'the source');
   match(running.statuses.join(), /Failed to connect to WebSocket ws:\/\/127\.0\.0\.1:\d+\/: Connection refused/);
-  await using out = await server([], Number(port));
+  await using out = await feedServer([], Number(port));
   feed.sockets[0]!.send('{"a":9007199254740993}');
   await until(() => out.received.length === 1, 'the row');
   deepEqual(out.received, [{ text: '{"a":9007199254740993}', binary: true }]);
 });
 
 test('a sink gives up after its tries, and the strategy decides: drop counts, fail ends the application', async () => {
-  const gone = await server();
+  const gone = await feedServer();
   await gone[Symbol.asyncDispose]();
-  await using feed = await server(['{"a":1}']);
+  await using feed = await feedServer(['{"a":1}']);
   const script = (strategy: string): string => {
     const options = `, "websocket.reconnect.delay.ms" = 1, "error.strategy" = '${strategy}'`;
     return `${source('In', 'a LONG', feed.url)} ${sink('Out', 'a LONG', gone.url, options)} INSERT INTO Out SELECT a FROM In;`;
   };
-  await using dropping = start(script('drop'));
+  await using dropping = startSql(script('drop'));
   await until(() => dropping.run.application.dropped('Out') === 1, 'the drop');
-  await using failing = start(script('fail'));
+  await using failing = startSql(script('fail'));
   await rejects(failing.done, /Failed to connect to WebSocket .*Connection refused/);
 });
 
 test('reconnect = false: each publish fails at once', async () => {
-  const gone = await server();
+  const gone = await feedServer();
   await gone[Symbol.asyncDispose]();
-  await using feed = await server(['{"a":1}']);
+  await using feed = await feedServer(['{"a":1}']);
   const options = `, "websocket.reconnect" = false, "error.strategy" = 'fail'`;
-  await using running = start(
+  await using running = startSql(
     `${source('In', 'a LONG', feed.url)} ${sink('Out', 'a LONG', gone.url, options)} INSERT INTO Out SELECT a FROM In;`,
   );
   await rejects(running.done, /WebSocket not connected and reconnect is disabled/);
 });
 
 test('a bad message reaches the dead-letter stream; error.strategy = fail ends the application', async () => {
-  await using feed = await server(['{"a":"x"}']);
+  await using feed = await feedServer(['{"a":"x"}']);
   const dead = `CREATE STREAM Dead (originalEvent STRING, errorMessage STRING, errorType STRING, timestamp LONG, attemptCount INT, streamName STRING)
     WITH (type = 'sink', extension = 'log', format = 'json');`;
-  await using burying = start(
+  await using burying = startSql(
     `${dead} ${source('In', 'a LONG', feed.url, `, "error.strategy" = 'dlq', "error.dlq.stream" = 'Dead'`)}`,
   );
   await until(() => burying.lines.length === 1, 'the dead letter');
   const letter = JSON.parse(burying.lines[0]!) as Record<string, unknown>;
   deepEqual([letter['originalEvent'], letter['streamName'], letter['attemptCount']], ['{"a":"x"}', 'In', 1]);
-  await using failing = start(source('In', 'a LONG', feed.url, `, "error.strategy" = 'fail'`));
+  await using failing = startSql(source('In', 'a LONG', feed.url, `, "error.strategy" = 'fail'`));
   await rejects(failing.done, { code: 'CONVERSION_FAILED' });
 });
 
@@ -236,7 +148,7 @@ for (const { name, columns, time, tradeOf, messageOf } of feeds) {
         WITH (type = 'sink', extension = 'kafka', format = 'json', kafka.topic = 'out', kafka.key = 'symbol');
       INSERT INTO Out SELECT s AS symbol, SUM(p * q) / SUM(q) AS vwap, WINDOW_END() AS ends FROM In WINDOW TUMBLING(1 sec) GROUP BY s;`;
     const expected = vwapOf(trades);
-    await using running = start(script, broker);
+    await using running = startSql(script, broker);
     const producer = await broker.producer();
     // One trade far in the future closes all windows.
     const lines = [...trades, { ...trades[0]!, T: 9e12 }].map((trade) => JSON.stringify(messageOf(trade)));

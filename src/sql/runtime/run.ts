@@ -31,8 +31,8 @@ export interface World {
 
 /** Timers are looked at no later than after so long, whatever the clock says. */
 const maxTickMs = 1000;
-/** What is still to be written at the end may take so long; then the connections are given up. */
-const finishMs = 3000;
+/** What is still to be written when the end has begun may take so long; then the connections are given up. */
+const finishMs = 2000;
 
 /**
  * A script at work on real sources and sinks. It reads a source no faster than its sinks write: what has come is worked on
@@ -47,6 +47,7 @@ export class SqlRun {
   private readonly sinks = new Map<string, Sink>();
   private readonly mappers = new Map<string, SourceMapper>();
   private timer: NodeJS.Timeout | undefined;
+  private patience: NodeJS.Timeout | undefined;
   private failure: unknown;
 
   constructor(script: string, world: World) {
@@ -56,6 +57,10 @@ export class SqlRun {
     const { clock, log } = world;
     this.failures = new Failures({ application, clock, log, fail: (error) => this.fail(error) });
     declareMetrics(this.application, world.metrics);
+    const giveUpLater = (): void => {
+      this.patience = setTimeout(() => this.givingUp.abort(), finishMs);
+    };
+    this.stopping.signal.addEventListener('abort', giveUpLater, { once: true });
   }
 
   /** Runs until the signal aborts, all sources have ended, or something fails for good: then it throws that. */
@@ -169,7 +174,6 @@ export class SqlRun {
 
   private async finish(): Promise<void> {
     this.application.end();
-    const late = setTimeout(() => this.givingUp.abort(), finishMs);
     // What a sink gives up may be a dead letter for another one.
     do await this.flush();
     while ([...this.sinks.values()].some((sink) => !sink.isEmpty));
@@ -180,6 +184,6 @@ export class SqlRun {
         this.failure ??= error;
       }
     }
-    clearTimeout(late);
+    clearTimeout(this.patience);
   }
 }
