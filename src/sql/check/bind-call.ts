@@ -3,6 +3,7 @@ import { Distinct } from '../functions/accumulators.ts';
 import { type AggregateFunction, aggregateFunction, aggregateFunctions, takesType } from '../functions/aggregates.ts';
 import { plainName, scalarFunction, scalarFunctions } from '../functions/functions.ts';
 import { type Bound, nullIfAnyNull } from '../functions/scalar-function.ts';
+import { ObjectColumn, type StateColumn } from '../functions/state-columns.ts';
 import { extract, fieldUnits, isUnit } from '../functions/times.ts';
 import { didYouMean, SqlProblem } from '../sql-error.ts';
 import type { Long } from '../values/long.ts';
@@ -83,12 +84,16 @@ function bindAggregate(call: Of<'call'>, fn: AggregateFunction, context: Context
     const distinct = (call.distinct || fn.alwaysDistinct === true) && fn.ignoresDistinct !== true;
     const create = () => fn.create(argumentType);
     const evaluate = argument?.evaluate;
+    const forever = fn.forever === true;
+    const created = distinct ? () => new Distinct(create) : create;
+    const column = (): StateColumn | undefined => (distinct || forever ? undefined : fn.column?.(argumentType));
     return {
       name,
       argument: evaluate,
-      create: distinct ? () => new Distinct(create) : create,
+      create: created,
+      column: () => column() ?? new ObjectColumn(created),
       distinct,
-      forever: fn.forever === true,
+      forever,
     };
   };
   const index = context.aggregates.add(canonical(context.scope, call), plan);

@@ -1,5 +1,6 @@
 import type { Accumulator } from '../functions/accumulators.ts';
 import type { Environment } from '../functions/scalar-function.ts';
+import type { StateColumn } from '../functions/state-columns.ts';
 import type { ExpressionType } from '../values/type.ts';
 import type { Evaluate } from '../values/value.ts';
 import type { Scope } from './scope.ts';
@@ -10,6 +11,8 @@ export interface AggregatePlan {
   /** Undefined for COUNT(*). */
   readonly argument?: Evaluate;
   readonly create: () => Accumulator;
+  /** The same for many groups. */
+  readonly column: () => StateColumn;
   readonly distinct: boolean;
   readonly forever: boolean;
 }

@@ -11,6 +11,14 @@ import {
   Variance,
 } from './accumulators.ts';
 import { plainName } from './functions.ts';
+import {
+  AverageColumn,
+  CountColumn,
+  ExtremeColumn,
+  type StateColumn,
+  SumDoubleColumn,
+  SumLongColumn,
+} from './state-columns.ts';
 
 export interface AggregateFunction {
   readonly names: readonly string[];
@@ -18,6 +26,8 @@ export interface AggregateFunction {
   readonly takes: 'any' | 'number' | 'number or STRING';
   readonly type: (argument: ExpressionType) => Type;
   readonly create: (argument: ExpressionType) => Accumulator;
+  /** Its states for many groups, where that is smaller than an object for each. */
+  readonly column?: (argument: ExpressionType) => StateColumn | undefined;
   /** Never reset, nor do rows leave it. */
   readonly forever?: boolean;
   /** The same whether equal values count once or often. */
@@ -31,7 +41,9 @@ const double = (): Type => 'DOUBLE';
 
 function extreme(names: string[], sign: 1 | -1, forever = false): AggregateFunction {
   const create = (argument: ExpressionType): Accumulator => new Extreme(sign, argument);
-  return { names, takes: 'number or STRING', type: same, create, ignoresDistinct: true, forever };
+  const column = (argument: ExpressionType): StateColumn | undefined =>
+    argument === 'DOUBLE' || argument === 'FLOAT' || argument === 'INT' ? new ExtremeColumn(sign) : undefined;
+  return { names, takes: 'number or STRING', type: same, create, column, ignoresDistinct: true, forever };
 }
 
 function spread(names: string[], sample: boolean, root: boolean): AggregateFunction {
@@ -39,15 +51,22 @@ function spread(names: string[], sample: boolean, root: boolean): AggregateFunct
 }
 
 export const aggregateFunctions: readonly AggregateFunction[] = [
-  { names: ['COUNT'], takes: 'any', type: long, create: () => new Count() },
+  { names: ['COUNT'], takes: 'any', type: long, create: () => new Count(), column: () => new CountColumn() },
   { names: ['DISTINCT_COUNT'], takes: 'any', type: long, create: () => new Count(), alwaysDistinct: true },
   {
     names: ['SUM'],
     takes: 'number',
     type: (argument) => (isInteger(argument) ? 'LONG' : 'DOUBLE'),
     create: (argument) => (isInteger(argument) ? new SumLong() : new SumDouble()),
+    column: (argument) => (isInteger(argument) ? new SumLongColumn() : new SumDoubleColumn()),
   },
-  { names: ['AVG'], takes: 'number', type: double, create: (argument) => new Average(isInteger(argument)) },
+  {
+    names: ['AVG'],
+    takes: 'number',
+    type: double,
+    create: (argument) => new Average(isInteger(argument)),
+    column: (argument) => new AverageColumn(isInteger(argument)),
+  },
   spread(['STDDEV', 'STDDEV_POP'], false, true),
   spread(['STDDEV_SAMP'], true, true),
   spread(['VARIANCE', 'VAR_POP'], false, false),

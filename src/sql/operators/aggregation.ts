@@ -15,9 +15,9 @@ export type States = readonly Accumulator[];
  */
 export class Aggregation implements Stateful {
   readonly keys: readonly Evaluate[];
-  private readonly plans: readonly AggregatePlan[];
+  readonly plans: readonly AggregatePlan[];
+  readonly hasForever: boolean;
   private readonly forever = new Map<unknown, States>();
-  private readonly hasForever: boolean;
 
   constructor(keys: readonly Evaluate[], plans: readonly AggregatePlan[]) {
     this.keys = keys;
@@ -38,13 +38,18 @@ export class Aggregation implements Stateful {
 
   create(key: unknown): States {
     if (!this.hasForever) return this.plans.map(({ create }) => create());
-    let shared = this.forever.get(key);
-    if (shared === undefined) {
-      shared = this.plans.map(({ create }) => create());
-      this.forever.set(key, shared);
+    const shared = this.foreverOf(key);
+    return this.plans.map(({ forever, create }, index) => (forever ? shared[index]! : create()));
+  }
+
+  /** The group's own states; only those of aggregates that never reset are in use. */
+  foreverOf(key: unknown): States {
+    let states = this.forever.get(key);
+    if (states === undefined) {
+      states = this.plans.map(({ create }) => create());
+      this.forever.set(key, states);
     }
-    const states = shared;
-    return this.plans.map(({ forever, create }, index) => (forever ? states[index]! : create()));
+    return states;
   }
 
   add(states: States, frame: Frame, order: number): void {

@@ -3,9 +3,10 @@ import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
 import type { Stateful } from '../state/stateful.ts';
 import type { Frame, Row, Value } from '../values/value.ts';
-import { Aggregation, type States } from './aggregation.ts';
+import { Aggregation } from './aggregation.ts';
 import type { BatchOutput } from './batch-output.ts';
 import type { StateBudget } from './operator.ts';
+import { StateTable } from './state-table.ts';
 
 /** What one batch window holds: its rows, or a state for each of its groups. */
 export interface WindowContent extends Stateful {
@@ -30,12 +31,12 @@ export interface Contents extends Stateful {
 }
 
 export function contents(parts: ContentParts): Contents {
-  const aggregation = new Aggregation(parts.plan.keys, parts.plan.aggregates);
+  const groups = new Groups(parts.plan);
   const isRows = parts.plan.mode === 'rows';
   return {
-    create: () => (isRows ? new RowsContent(parts) : new GroupsContent(parts, aggregation)),
-    snapshot: (writer) => aggregation.snapshot(writer),
-    restore: (reader) => aggregation.restore(reader),
+    create: () => (isRows ? new RowsContent(parts) : new GroupsContent(parts, groups)),
+    snapshot: (writer) => groups.aggregation.snapshot(writer),
+    restore: (reader) => groups.aggregation.restore(reader),
   };
 }
 
@@ -80,59 +81,94 @@ class RowsContent implements WindowContent {
   }
 }
 
-interface Group {
-  readonly keys: readonly Value[];
-  readonly states: States;
-  /** Arrival of its first row. */
-  order: number;
+/** What the windows of one operator share: where the states of their groups lie. */
+class Groups {
+  readonly aggregation: Aggregation;
+  readonly states: StateTable;
+  /** Values of the group's keys, side by side; more than one for each slot where there are several keys. */
+  readonly keys: Value[] = [];
+  /** By slot the arrival of the group's first row. */
+  orders = new Float64Array(0);
+
+  constructor({ keys, aggregates }: QueryPlan) {
+    this.aggregation = new Aggregation(keys, aggregates);
+    this.states = new StateTable(this.aggregation);
+  }
+
+  /** Notes a group; `slot` has been taken for it. */
+  set(slot: number, order: number, keys: readonly Value[]): void {
+    if (this.states.size !== this.orders.length) this.resize(this.states.size);
+    this.orders[slot] = order;
+    for (let i = 0; i < keys.length; i++) this.keys[slot * keys.length + i] = keys[i]!;
+  }
+
+  private resize(slots: number): void {
+    const orders = new Float64Array(slots);
+    orders.set(this.orders.subarray(0, slots));
+    this.orders = orders;
+    const width = this.aggregation.keys.length;
+    if (this.keys.length > slots * width) this.keys.length = slots * width;
+  }
+
+  keysOf(slot: number, into: Value[]): void {
+    const width = this.aggregation.keys.length;
+    for (let i = 0; i < width; i++) into[i] = this.keys[slot * width + i]!;
+  }
 }
 
 class GroupsContent implements WindowContent {
   private readonly parts: ContentParts;
-  private readonly aggregation: Aggregation;
-  private readonly groups = new Map<unknown, Group>();
+  private readonly shared: Groups;
+  private readonly slots = new Map<unknown, number>();
   private isOrdered = true;
 
-  constructor(parts: ContentParts, aggregation: Aggregation) {
+  constructor(parts: ContentParts, shared: Groups) {
     this.parts = parts;
-    this.aggregation = aggregation;
+    this.shared = shared;
   }
 
   add(row: Row, order: number): void {
     const { frame, budget } = this.parts;
+    const { aggregation, states } = this.shared;
     frame.values = row.values;
     frame.timestamp = row.timestamp;
-    const key = this.aggregation.keyOf(frame);
-    let group = this.groups.get(key);
-    if (group === undefined) {
+    const key = aggregation.keyOf(frame);
+    let slot = this.slots.get(key);
+    if (slot === undefined) {
       if (!budget.take()) return;
-      group = { keys: this.aggregation.keyValues(frame), states: this.aggregation.create(key), order };
-      this.groups.set(key, group);
+      slot = states.take(key);
+      this.shared.set(slot, order, aggregation.keyValues(frame));
+      this.slots.set(key, slot);
     }
-    this.aggregation.add(group.states, frame, order);
+    states.add(slot, frame, order);
   }
 
   merge(other: GroupsContent): void {
+    const { states, orders } = this.shared;
     this.isOrdered = false;
-    for (const [key, theirs] of other.groups) {
-      const ours = this.groups.get(key);
+    for (const [key, theirs] of other.slots) {
+      const ours = this.slots.get(key);
       if (ours === undefined) {
-        this.groups.set(key, theirs);
+        this.slots.set(key, theirs);
         continue;
       }
-      this.aggregation.merge(ours.states, theirs.states);
-      ours.order = Math.min(ours.order, theirs.order);
+      states.merge(ours, states, theirs);
+      orders[ours] = Math.min(orders[ours]!, orders[theirs]!);
+      states.release(theirs);
       this.parts.budget.release(1);
     }
   }
 
   snapshot(writer: StateWriter): void {
+    const { states, orders } = this.shared;
+    const keys: Value[] = [];
     writer.boolean(this.isOrdered);
-    writer.list(this.groups, ([key, { keys, states, order }]) => {
+    writer.list(this.slots, ([key, slot]) => {
       writer.key(key);
+      this.shared.keysOf(slot, keys);
       writer.values(keys);
-      writer.count(order);
-      this.aggregation.writeStates(writer, states);
+      writer.count(orders[slot]!);
+      states.snapshot(slot, writer);
     });
   }
 
@@ -142,23 +178,30 @@ class GroupsContent implements WindowContent {
       const key = reader.key();
       const keys = reader.values();
       const order = reader.count();
-      this.groups.set(key, { keys, order, states: this.aggregation.readStates(reader, key) });
+      const slot = this.shared.states.take(key);
+      this.shared.states.restore(slot, reader);
+      this.shared.set(slot, order, keys);
+      this.slots.set(key, slot);
     });
   }
 
   close(startMs: number, endMs: number, timestamp: number): void {
     const { frame, output, budget } = this.parts;
-    budget.release(this.groups.size);
-    const groups = [...this.groups.values()];
-    if (!this.isOrdered) groups.sort((a, b) => a.order - b.order);
-    for (const { keys, states } of groups) {
+    const { states, orders } = this.shared;
+    budget.release(this.slots.size);
+    const slots = [...this.slots.values()];
+    if (!this.isOrdered) slots.sort((a, b) => orders[a]! - orders[b]!);
+    const keys: Value[] = [];
+    for (const slot of slots) {
+      this.shared.keysOf(slot, keys);
       frame.keys = keys;
-      frame.aggregates = this.aggregation.results(states);
+      frame.aggregates = states.results(slot);
       frame.timestamp = timestamp;
       frame.windowStart = startMs;
       frame.windowEnd = endMs;
       output.add(frame);
     }
+    for (const slot of slots) states.release(slot);
     output.finish();
   }
 }
