@@ -117,13 +117,19 @@ export type OffsetSpec = 'earliest' | 'latest' | { readonly timestampMs: number 
 export type Isolation = 'read-uncommitted' | 'read-committed';
 export type CompressionName = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
 
+/**
+ * 1 MiB, as of Java's producers (`max.request.size`) and a little below what topics take by default (`max.message.bytes`): what
+ * any other client may write there, ours may, too.
+ */
+export const defaultMaxBatchBytes = 1_048_576;
+
 export interface ProducerOptions extends CallOptions {
   /** Default: acks=all with idempotence; that is the only mode that keeps order and doubles nothing. */
   readonly transactionalId?: string;
   /** Default 60 000. */
   readonly transactionTimeoutMs?: number;
   readonly compression?: CompressionName;
-  /** Bound of one encoded batch, default 1 000 000 bytes. Larger sends are cut into several batches. */
+  /** Bound of one encoded batch, default `defaultMaxBatchBytes`. Larger sends are cut into several batches. */
   readonly maxBatchBytes?: number;
   /**
    * How long one send is tried before it fails with TIMEOUT, default 30 000 ms; Infinity: for ever. Its outcome is then

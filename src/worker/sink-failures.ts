@@ -1,6 +1,6 @@
 /** Records that a sink cannot take: skipped and counted, or dead letters, or the end of the task, as `errors.*` says. */
 import { type ErrorCode, isError, isRetriable } from '../base/errors.ts';
-import type { Broker, Producer, ProducerOptions } from '../broker/broker.ts';
+import { type Broker, defaultMaxBatchBytes, type Producer, type ProducerOptions } from '../broker/broker.ts';
 import type { SinkTask as ConnectorTask, SinkRecord } from '../connectors/contract.ts';
 import type { Counter } from '../telemetry/metrics.ts';
 import { DeadLetters } from './dead-letter-topic.ts';
@@ -42,7 +42,7 @@ export class SinkFailures {
     const { broker, failures, connector, task, metrics, cutLetters, ensureDeadLetters, redact, signal } = options;
     const { tolerance, deadLetters: target } = failures.policy;
     if (target === undefined || tolerance === 'none') return new SinkFailures(options, undefined);
-    const maxBatchBytes = options.producer.maxBatchBytes ?? 1_000_000;
+    const maxBatchBytes = options.producer.maxBatchBytes ?? defaultMaxBatchBytes;
     const topic = await DeadLetters.open({
       broker,
       target,

@@ -5,7 +5,13 @@
 import { sleep, withTimeout } from '../base/abort.ts';
 import type { Clock, Random } from '../base/clock.ts';
 import { describeError, isError } from '../base/errors.ts';
-import type { Broker, Producer, ProducerOptions, RetryEvent } from '../broker/broker.ts';
+import {
+  type Broker,
+  defaultMaxBatchBytes,
+  type Producer,
+  type ProducerOptions,
+  type RetryEvent,
+} from '../broker/broker.ts';
 import type { RawConfig } from '../config/raw.ts';
 import type { SourceBatch, SourceConnector, SourceContext } from '../connectors/contract.ts';
 import type { OutboundPolicy } from '../net/outbound-policy.ts';
@@ -65,7 +71,6 @@ export interface SourceTaskOptions {
   readonly setStatus: (detail: string | undefined) => void;
 }
 
-const defaultMaxBatchBytes = 1_000_000;
 const defaultTransactionTimeoutMs = 60_000;
 /** For each step after the last batch: closing the source, the producer, storing offsets. */
 const wrapUpMs = 1_000;

@@ -2,6 +2,7 @@
 import { basename, dirname } from 'node:path';
 import { isError } from '../../base/errors.ts';
 import { nearestName } from '../../base/nearest.ts';
+import { defaultMaxBatchBytes } from '../../broker/broker.ts';
 import { parseProperties } from '../../config/properties.ts';
 import { type RawConfig, withoutPrefix } from '../../config/raw.ts';
 import { hostEntriesProblem } from '../../net/address.ts';
@@ -17,9 +18,6 @@ import type { ConfigProblem } from './problem.ts';
 import { type ConfigProviders, type ProviderOptions, resolveValue } from './providers.ts';
 import { accountPrefixes } from './rest-accounts.ts';
 import { restSettingsOf } from './rest-config.ts';
-
-/** Of Java's producer (max.request.size): a record that Kafka Connect writes must not be too large here. */
-const defaultRequestBytes = 1_048_576;
 
 export interface ConnectConfig {
   /** undefined where there are problems. */
@@ -320,11 +318,11 @@ function producerOf(reader: WorkerFile): ProducerSettings {
   try {
     const { options, warnings } = producerOverrides(settings);
     for (const { key, reason } of warnings) reader.warning(`producer.${key}`, reason);
-    return { compression: 'none', maxBatchBytes: defaultRequestBytes, ...options };
+    return { compression: 'none', maxBatchBytes: defaultMaxBatchBytes, ...options };
   } catch (error) {
     if (!isError(error)) throw error;
     const key = Object.keys(settings).find((each) => error.message.includes(` configuration ${each}:`)) ?? '';
     reader.problem(`producer.${key}`, error.message);
-    return { compression: 'none', maxBatchBytes: defaultRequestBytes };
+    return { compression: 'none', maxBatchBytes: defaultMaxBatchBytes };
   }
 }

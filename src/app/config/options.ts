@@ -1,4 +1,5 @@
 /** Every key of our own configuration file but the connectors'. Nested maps of YAML are joined by dots. */
+import { defaultMaxBatchBytes } from '../../broker/broker.ts';
 import { type Config, define } from '../../config/config-def.ts';
 import { boolean, int, list, long, oneOf, password, range, string } from '../../config/option.ts';
 import { hostEntriesProblem } from '../../net/address.ts';
@@ -141,7 +142,7 @@ export const appOptions = define({
     validate: oneOf(['none', 'gzip', 'snappy', 'lz4', 'zstd']),
     doc: 'Compression of record batches',
   }),
-  'producer.maxBatchBytes': int({ default: 1_000_000, min: 1024, doc: 'Bound of one record batch' }),
+  'producer.maxBatchBytes': int({ default: defaultMaxBatchBytes, min: 1024, doc: 'Bound of one record batch' }),
 
   'log.level': string({
     default: 'info',

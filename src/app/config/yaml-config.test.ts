@@ -27,7 +27,7 @@ test('a whole file becomes a configuration, scalars of connectors keep their tex
   equal(config?.worker.groupId, 'feeds');
   deepEqual(config?.kafka.sasl, { mechanism: 'scram-sha-512', username: 'me', password: `\${env:KAFKA_PASSWORD}` });
   equal(config?.kafka.tls?.ca, 'ca.pem');
-  deepEqual(config?.producer, { compression: 'zstd', deliveryTimeoutMs: 5000, maxBatchBytes: 1_000_000 });
+  deepEqual(config?.producer, { compression: 'zstd', deliveryTimeoutMs: 5000, maxBatchBytes: 1_048_576 });
   equal(config?.folder, 'conf');
   deepEqual(config?.connectors, [
     {

@@ -9,7 +9,14 @@ import { batchBytesOf, encodeBatch } from '../../record/encode.ts';
 import { setLogAppendTime, setProducer } from '../../record/patch.ts';
 import type { ProduceRecord, TopicPartition } from '../../record/record.ts';
 import { asList, type Records, ValueColumn } from '../../record/value-column.ts';
-import type { CallOptions, GroupMember, Producer, ProducerOptions, SendResult } from '../broker.ts';
+import {
+  type CallOptions,
+  defaultMaxBatchBytes,
+  type GroupMember,
+  type Producer,
+  type ProducerOptions,
+  type SendResult,
+} from '../broker.ts';
 
 import { EmbeddedGroupMember } from './group.ts';
 import { type EncodedForStore, Lane, type Numbers } from './lane.ts';
@@ -30,7 +37,6 @@ export interface ProducerParts {
   readonly onClosed: () => void;
 }
 
-const defaultMaxBatchBytes = 1_000_000;
 const defaultMaxMessageBytes = 1_048_588;
 /** Smaller batches travel in memory of their own size; larger ones in a buffer of the store, which also bounds them. */
 const minPooledBytes = 32 * 1024;

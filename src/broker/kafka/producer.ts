@@ -3,7 +3,15 @@ import { CallsInTurn } from '../../base/calls-in-turn.ts';
 import { TributaryError } from '../../base/errors.ts';
 import type { TopicPartition } from '../../record/record.ts';
 import type { Records } from '../../record/value-column.ts';
-import type { CallOptions, GroupMember, Producer, ProducerOptions, RetryEvent, SendResult } from '../broker.ts';
+import {
+  type CallOptions,
+  defaultMaxBatchBytes,
+  type GroupMember,
+  type Producer,
+  type ProducerOptions,
+  type RetryEvent,
+  type SendResult,
+} from '../broker.ts';
 
 import type { GroupIdentity } from './api/groups.ts';
 import { initProducerId } from './api/transactions.ts';
@@ -21,7 +29,7 @@ export interface ProducerHooks {
 /** Partitions that somebody else adds are noticed that late. */
 const countAgainAfterMs = 60_000;
 
-const defaults = { transactionTimeoutMs: 60_000, maxBatchBytes: 1_000_000, deliveryTimeoutMs: 30_000 };
+const defaults = { transactionTimeoutMs: 60_000, maxBatchBytes: defaultMaxBatchBytes, deliveryTimeoutMs: 30_000 };
 
 export class KafkaProducer implements Producer {
   readonly #client: KafkaClient;
