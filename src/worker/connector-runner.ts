@@ -185,7 +185,9 @@ export class ConnectorRunner {
     const { options, configs, startAgain } = this.#context;
     const trace = (options.redact ?? same)(describeError(error));
     const isWanted = startAgain !== undefined && configs.targetState(this.name) === 'STARTED';
-    const planned = isWanted ? this.#schedule.next(restartPolicyOf(config, options.autoRestart ?? true), 0) : undefined;
+    const planned = isWanted
+      ? this.#schedule.next(restartPolicyOf(config, options.autoRestart ?? true), 0, error)
+      : undefined;
     const detail = planned === undefined ? {} : { detail: restartText(planned, options.clock.nowMs()) };
     this.#become({ state: 'FAILED', trace, version, ...detail });
     if (planned === undefined) return;

@@ -1,5 +1,6 @@
 /** When something that failed is started again by itself: later with each failure in a row. Pure: whoever asks waits. */
 
+import { isError } from '../base/errors.ts';
 import { parseValue } from '../config/parse-value.ts';
 import type { RawConfig } from '../config/raw.ts';
 
@@ -22,9 +23,9 @@ const defaults = { delayMs: 60_000, maxDelayMs: 600_000 };
 export class RestartSchedule {
   #failures = 0;
 
-  /** After a failure of something that had run for `ranMs`; undefined: it stays as it is. */
-  next({ enabled, delayMs, maxDelayMs }: RestartPolicy, ranMs: number): ScheduledRestart | undefined {
-    if (!enabled) return undefined;
+  /** After `error` of something that had run for `ranMs`; undefined: it stays as it is. */
+  next({ enabled, delayMs, maxDelayMs }: RestartPolicy, ranMs: number, error: unknown): ScheduledRestart | undefined {
+    if (!enabled || isForGood(error)) return undefined;
     if (ranMs > Math.max(maxDelayMs, healthyMs)) this.#failures = 0;
     const afterMs = Math.min(delayMs * 2 ** Math.min(this.#failures, 30), maxDelayMs);
     this.#failures++;
@@ -50,6 +51,18 @@ export function restartPolicyOf(config: RawConfig, enabled: boolean): RestartPol
     maxDelayMs: Math.max(delayMs, millis(config['errors.restart.delay.max.ms'], defaults.maxDelayMs)),
   };
 }
+
+/**
+ * True where trying again is no use: the other side has refused for good (401, 1008, …), or all attempts that the configuration
+ * allows are used up. Started again by itself it would ask for ever, with a login that is locked or banned by then. Whoever
+ * mends the reason restarts it, or changes the configuration.
+ */
+export function isForGood(error: unknown): boolean {
+  return isError(error, 'CONNECTION_REFUSED_FOR_GOOD');
+}
+
+/** For people: what a status says where nothing is planned. */
+export const forGoodText = 'stays failed until it is restarted, or its configuration changes';
 
 /** For people: what a status says while it waits. */
 export function restartText({ afterMs, failures }: ScheduledRestart, nowMs: number): string {

@@ -150,7 +150,7 @@ test('an error of the connector fails the task with its text', async () => {
 
 test('a record that no batch can hold fails the task', async () => {
   const { connector, task } = await setup();
-  (await opened(connector)).give('x'.repeat(1_000_001));
+  (await opened(connector)).give('x'.repeat(1_048_577));
   await rejects(task.ended, { code: 'RECORD_TOO_LARGE' });
 });
 
@@ -159,13 +159,13 @@ test('with tolerance it is skipped and counted, and its neighbours arrive in ord
     errors: errorPolicyOf({ 'errors.tolerance': 'all' }),
   });
   const run = await opened(connector);
-  run.give('a', 'x'.repeat(1_000_001), 'b');
+  run.give('a', 'x'.repeat(1_048_577), 'b');
   await broker.holds('t', 2);
   task.stop();
   await task.ended;
   deepEqual(broker.values('t'), ['a', 'b']);
   equal(counter('kafka_connect_task_error_total_records_skipped'), 1);
-  match(String(entries.find(({ event }) => event === 'record_skipped')?.fields['reason']), /must be at most 1000000/);
+  match(String(entries.find(({ event }) => event === 'record_skipped')?.fields['reason']), /must be at most 1048576/);
 });
 
 test('an offset that was stored is handed to the connector when it starts again', async () => {

@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { describeError, TributaryError } from '../base/errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Counter } from '../telemetry/metrics.ts';
-import { type RestartPolicy, RestartSchedule, restartText } from './restart-schedule.ts';
+import { forGoodText, isForGood, type RestartPolicy, RestartSchedule, restartText } from './restart-schedule.ts';
 import type { RunningTask } from './running-task.ts';
 import type { State } from './status-table.ts';
 
@@ -99,8 +99,9 @@ export class TaskRunner {
     this.#endedClean = true; // it has told its reason; nothing of it is unknown
     const { restart, redact, log, clock } = this.#options;
     const ranMs = clock.monotonicMs() - this.#startedAtMs;
-    const planned = this.#wanted ? this.#schedule.next(restart, ranMs) : undefined;
-    const detail = planned === undefined ? undefined : restartText(planned, clock.nowMs());
+    const planned = this.#wanted ? this.#schedule.next(restart, ranMs, error) : undefined;
+    const unplanned = isForGood(error) ? forGoodText : undefined;
+    const detail = planned === undefined ? unplanned : restartText(planned, clock.nowMs());
     this.#become({ state: 'FAILED', trace: redact(traceOf(error)), detail }, true);
     log.error('task_failed', { reason: describeError(error) });
     if (planned === undefined) return;

@@ -547,6 +547,21 @@ test('a failed task is started again by itself, each time after twice the pause'
   );
 });
 
+test('a task that was refused for good stays failed until somebody restarts it', async () => {
+  await using it = await bench();
+  await it.worker.create('a', { ...config, 'errors.restart.delay.ms': '1' }, 'RUNNING');
+  (await it.opened()).fail(new TributaryError('CONNECTION_REFUSED_FOR_GOOD', 'the server said 401'));
+  await reaches(it.worker, 'RUNNING [FAILED]');
+  const [task] = it.worker.status('a')!.tasks;
+  match(task!.trace!, /the server said 401/);
+  match(task!.detail!, /until it is restarted/);
+  equal(it.events().includes('task_restart_scheduled'), false);
+  await it.worker.restart('a', { includeTasks: true, onlyFailed: true });
+  (await it.run(1)).give('one');
+  await it.holds('t', 1);
+  await reaches(it.worker, 'RUNNING [RUNNING]');
+});
+
 test('a failed task whose connector forbids it stays failed', async () => {
   await using it = await bench();
   await it.worker.create(

@@ -2,19 +2,19 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { isError } from '../../../src/base/errors.ts';
+import { defaultMaxBatchBytes } from '../../../src/broker/broker.ts';
 import { batchBytesOf } from '../../../src/record/encode.ts';
 import type { ProduceRecord } from '../../../src/record/record.ts';
 import { type BrokerFixture, eventually, readAll, record, sendValues, topicName, valuesOf } from './fixture.ts';
 
 /** Kafka's default of max.message.bytes: 1 MiB of records and the 12 bytes that stand before each batch. */
 const defaultTopicBytes = 1_048_588;
-const defaultBatchBytes = 1_000_000;
 
 export function limitTests({ name, skip, broker: open, maintenanceMs }: BrokerFixture): void {
   const it = (what: string, run: () => Promise<void>): void => void test(`${name}: ${what}`, { skip }, run);
 
   for (const [whose, maxBytes, maxBatchBytes] of [
-    ["the producer's default", defaultBatchBytes, undefined],
+    ["the producer's default", defaultMaxBatchBytes, undefined],
     ["the topic's default, about 1 MiB,", defaultTopicBytes, 4_000_000],
   ] as const) {
     it(`${whose} bound takes a record that just fits, and refuses one that is a byte larger`, async () => {
