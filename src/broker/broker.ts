@@ -66,7 +66,7 @@ export interface Broker extends AsyncDisposable {
    * that was there when it started has been given. Unreachable brokers and moved leaders are retried within and reported
    * to `onRetry`. Throws UNKNOWN_TOPIC, UNKNOWN_PARTITION, OFFSET_OUT_OF_RANGE (retention passed the position, or an
    * offset beyond the end: the caller decides where to go on), TOPIC_RECREATED (the topic was made again meanwhile),
-   * BATCH_CORRUPT.
+   * BATCH_CORRUPT (see `passesDamaged`).
    */
   read(options: ReadOptions): AsyncIterable<FetchedRecords>;
 
@@ -213,6 +213,11 @@ export interface ReadOptions {
   readonly maxBytes?: number;
   readonly signal?: AbortSignal;
   readonly onRetry?: (event: RetryEvent) => void;
+  /**
+   * Batches that cannot be decoded are passed over and named in `damaged` of their turn. Default on Kafka: BATCH_CORRUPT,
+   * which is also given where nobody can say where the batch ends. The embedded broker always passes over them.
+   */
+  readonly passesDamaged?: boolean;
   /** Called once, when the position that `from` stands for is known. */
   readonly onStart?: (offset: number) => void;
 }
@@ -226,6 +231,15 @@ export interface FetchedRecords {
   readonly nextOffset: number;
   /** End of the partition as far as this reader may see it: lag is `endOffset - nextOffset`. */
   readonly endOffset: number;
+  /** What was passed over because it is damaged, in order; left out where there is nothing. */
+  readonly damaged?: readonly DamagedRange[];
+}
+
+/** Offsets `from` up to but not including `to`, whose batch is damaged or in an unknown form. */
+export interface DamagedRange {
+  readonly from: number;
+  readonly to: number;
+  readonly reason: string;
 }
 
 export interface GroupOptions extends CallOptions {
@@ -242,6 +256,8 @@ export interface GroupOptions extends CallOptions {
   readonly instanceId?: string;
   /** Default: true. False only shares the partitions out: `records` then ends at once and nothing is fetched. */
   readonly fetch?: boolean;
+  /** As in ReadOptions. */
+  readonly passesDamaged?: boolean;
   /** Bound of what was fetched and not yet taken from `records`, default 8 MiB a member. */
   readonly maxBufferedBytes?: number;
   /**

@@ -3,7 +3,7 @@ import { abortable } from '../../base/abort.ts';
 import { TributaryError } from '../../base/errors.ts';
 import type { Codecs } from '../../record/codecs.ts';
 import type { ConsumedRecord } from '../../record/record.ts';
-import type { FetchedRecords, Isolation, OffsetSpec, ReadOptions } from '../broker.ts';
+import type { DamagedRange, FetchedRecords, Isolation, OffsetSpec, ReadOptions } from '../broker.ts';
 import { type DamagedBatch, readStoredBatch } from './batch-decoder.ts';
 import type { Fetched, PartitionState } from './protocol.ts';
 import type { StoreClient } from './store-client.ts';
@@ -47,13 +47,20 @@ export async function* readPartition(parts: ReaderParts, options: ReadOptions): 
     // Batches may have gone while they were read: then the position is out of range, which the next turn finds.
     if (fetched.batches.length === 0 && position < current(parts, topic, partition, id).first) continue;
     const records: ConsumedRecord[] = [];
-    const onDamaged = (damaged: DamagedBatch): void => parts.onDamaged(topic, partition, damaged);
+    const from = position;
+    const ranges: DamagedRange[] = [];
+    const onDamaged = (damaged: DamagedBatch): void => {
+      parts.onDamaged(topic, partition, damaged);
+      const { baseOffset, lastOffset, reason } = damaged;
+      if (lastOffset >= from) ranges.push({ from: Math.max(from, baseOffset), to: lastOffset + 1, reason });
+    };
     for (const { base, last, reason } of fetched.damaged) onDamaged({ baseOffset: base, lastOffset: last, reason });
     for (const batch of fetched.batches) {
       readStoredBatch(batch, position, isolation === 'read-committed', parts.codecs, records, onDamaged);
     }
     position = fetched.nextOffset;
-    yield { topic, partition, records, nextOffset: position, endOffset: end };
+    const damaged = ranges.length === 0 ? {} : { damaged: ranges.sort((a, b) => a.from - b.from) };
+    yield { topic, partition, records, nextOffset: position, endOffset: end, ...damaged };
   }
 }
 

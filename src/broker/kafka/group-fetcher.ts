@@ -1,13 +1,13 @@
 import { backoffMs } from '../../base/backoff.ts';
 import { describeError, isError, isRetriable, TributaryError } from '../../base/errors.ts';
 import { partitionKey, type TopicPartition } from '../../record/record.ts';
-import type { FetchedRecords, Isolation, RetryEvent } from '../broker.ts';
+import type { DamagedRange, FetchedRecords, Isolation, RetryEvent } from '../broker.ts';
 import { type FetchAnswer, type FetchedPartition, fetch } from './api/fetch.ts';
 import type { KafkaClient } from './client.ts';
 import type { Address } from './connections.ts';
 import { checkFetched, type FetchTarget } from './fetch-errors.ts';
 import { findOffset } from './offsets.ts';
-import { nothingFetched } from './reader.ts';
+import { namedDamage, nothingFetched } from './reader.ts';
 import { retryPolicy } from './retry.ts';
 import { nextOffsetOf, visibleRecords } from './visible-records.ts';
 
@@ -16,6 +16,7 @@ export interface GroupFetcherSettings {
   readonly isolation: Isolation;
   readonly startAt: 'earliest' | 'latest';
   readonly maxBufferedBytes: number;
+  readonly passesDamaged: boolean;
   readonly onRetry: (event: RetryEvent) => void;
 }
 
@@ -149,11 +150,13 @@ export class GroupFetcher {
       // To the end of the turns.
       this.#assigned.delete(assigned.key);
       this.#assigned.set(assigned.key, assigned);
-      const { isolation, client } = this.#settings;
-      const records = visibleRecords(fetched, from, isolation, client.settings.codecs);
+      const { isolation, client, passesDamaged } = this.#settings;
+      const damaged: DamagedRange[] | undefined = passesDamaged ? [] : undefined;
+      const records = visibleRecords(fetched, from, isolation, client.settings.codecs, damaged);
       const { topic, partition } = assigned;
       this.#fill();
-      return { topic, partition, records, nextOffset: next, endOffset: endOf(fetched, isolation) };
+      const endOffset = endOf(fetched, isolation);
+      return { topic, partition, records, nextOffset: next, endOffset, ...namedDamage(damaged) };
     }
     return undefined;
   }

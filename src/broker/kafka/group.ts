@@ -32,6 +32,7 @@ export class KafkaGroupMember implements GroupMember {
       isolation: options.isolation ?? 'read-committed',
       startAt: options.startAt ?? 'latest',
       maxBufferedBytes: options.maxBufferedBytes ?? defaults.maxBufferedBytes,
+      passesDamaged: options.passesDamaged === true,
       onRetry: (event) => onRetry?.(event),
     });
     this.#membership = new Membership({

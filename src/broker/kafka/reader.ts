@@ -1,5 +1,5 @@
 import { isRetriable } from '../../base/errors.ts';
-import type { FetchedRecords, Isolation, ReadOptions } from '../broker.ts';
+import type { DamagedRange, FetchedRecords, Isolation, ReadOptions } from '../broker.ts';
 import { type FetchAnswer, type FetchedPartition, fetch } from './api/fetch.ts';
 import { closedError, type KafkaClient } from './client.ts';
 import { checkFetched, type FetchTarget } from './fetch-errors.ts';
@@ -82,8 +82,10 @@ class PartitionReader {
       // Whoever leaves the loop at the yield never looks at it again.
       coming?.catch(() => {});
       if (next === from) continue;
-      const records = visibleRecords(fetched.partition, from, this.#isolation, this.#client.settings.codecs);
-      yield { topic, partition, records, nextOffset: next, endOffset };
+      const damaged: DamagedRange[] | undefined = this.#options.passesDamaged === true ? [] : undefined;
+      const { codecs } = this.#client.settings;
+      const records = visibleRecords(fetched.partition, from, this.#isolation, codecs, damaged);
+      yield { topic, partition, records, nextOffset: next, endOffset, ...namedDamage(damaged) };
     }
   }
 
@@ -162,6 +164,11 @@ class PartitionReader {
   #endOf({ lastStableOffset, highWatermark }: FetchedPartition): number {
     return this.#isolation === 'read-committed' && lastStableOffset >= 0 ? lastStableOffset : highWatermark;
   }
+}
+
+/** What was passed over, as a member of a turn; none where there is nothing. */
+export function namedDamage(damaged: readonly DamagedRange[] = []): Pick<FetchedRecords, 'damaged'> {
+  return damaged.length === 0 ? {} : { damaged };
 }
 
 /** An answer that is an error as a whole names no partition. */

@@ -1,10 +1,11 @@
-import { deepEqual, equal } from 'node:assert/strict';
+import { deepEqual, equal, throws } from 'node:assert/strict';
 import { test } from 'node:test';
 import { crc32c } from '@node-rs/crc32';
 import { BatchBuffer } from '../../record/batch-buffer.ts';
 import type { Codecs } from '../../record/codecs.ts';
 import { encodeControlBatch } from '../../record/control.ts';
 import { encodeBatch } from '../../record/encode.ts';
+import type { DamagedRange } from '../broker.ts';
 import { nextOffsetOf, visibleRecords } from './visible-records.ts';
 
 const codecs: Codecs = {
@@ -66,6 +67,25 @@ test('what lies below the offset asked for is skipped', () => {
   deepEqual(
     records.map((record) => record.offset),
     [11, 12],
+  );
+});
+
+test('a batch that cannot be read is an error, or passed over and named where that is asked for', () => {
+  const bytes = log('a b c', 10);
+  bytes[bytes.length / 3 + 65]! ^= 1; // within the second of three batches of one length
+  const read = (damaged?: DamagedRange[]) =>
+    visibleRecords({ records: bytes, aborted: [] }, 10, 'read-committed', codecs, damaged);
+  throws(() => read(), { code: 'BATCH_CORRUPT' });
+  const damaged: DamagedRange[] = [];
+  equal(
+    read(damaged)
+      .map(({ value }) => value)
+      .join(),
+    'a,c',
+  );
+  deepEqual(
+    damaged.map(({ from, to }) => [from, to]),
+    [[11, 12]],
   );
 });
 

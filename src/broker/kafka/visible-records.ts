@@ -1,10 +1,11 @@
+import { isError } from '../../base/errors.ts';
 import type { BatchHeader } from '../../record/batch-header.ts';
 import { readBatchHeaders } from '../../record/batch-header.ts';
 import type { Codecs } from '../../record/codecs.ts';
 import { readControlType } from '../../record/control.ts';
 import { decodeRecords } from '../../record/decode.ts';
 import type { ConsumedRecord } from '../../record/record.ts';
-import type { Isolation } from '../broker.ts';
+import type { DamagedRange, Isolation } from '../broker.ts';
 import type { AbortedTransaction } from './api/fetch.ts';
 
 /** What a Fetch answer brings of one partition. */
@@ -23,7 +24,7 @@ export function nextOffsetOf(records: Buffer, from: number): number {
 
 /**
  * The records a reader may have, from an offset on: without control batches, and to a read-committed one without those of
- * aborted transactions. BATCH_CORRUPT, BATCH_UNSUPPORTED.
+ * aborted transactions. BATCH_CORRUPT, BATCH_UNSUPPORTED; with `damaged` such a batch gives nothing and is added there.
  *
  * The broker names the aborted transactions that reach into its answer by producer and first offset. A producer's records
  * are skipped from there to its next abort marker; it may abort several times within one answer, and the marker may come
@@ -34,14 +35,24 @@ export function visibleRecords(
   fromOffset: number,
   isolation: Isolation,
   codecs: Codecs,
+  damaged?: DamagedRange[],
 ): ConsumedRecord[] {
   const visible: ConsumedRecord[] = [];
   const isAborted = isolation === 'read-committed' ? abortedBatches(records, aborted, codecs) : undefined;
   for (const header of readBatchHeaders(records)) {
-    // Every batch is shown to it: the markers among them close transactions.
-    const isSkipped = isAborted?.(header) === true;
-    if (header.isControl || isSkipped || header.lastOffset < fromOffset) continue;
-    decodeRecords(records, header, { codecs, fromOffset }, visible);
+    const count = visible.length;
+    try {
+      // Every batch is shown to it: the markers among them close transactions.
+      const isSkipped = isAborted?.(header) === true;
+      if (header.isControl || isSkipped || header.lastOffset < fromOffset) continue;
+      decodeRecords(records, header, { codecs, fromOffset }, visible);
+    } catch (error) {
+      if (damaged === undefined || !isError(error)) throw error;
+      visible.length = count;
+      const { baseOffset, lastOffset } = header;
+      if (lastOffset < fromOffset) continue;
+      damaged.push({ from: Math.max(fromOffset, baseOffset), to: lastOffset + 1, reason: error.message });
+    }
   }
   return visible;
 }
