@@ -26,6 +26,25 @@ test('gaps that follow each other are one', () => {
   deepEqual(shown(backlog.take(10, 1e6)?.items ?? []), ['gap 0-3']);
 });
 
+test('a hole of another kind keeps its place among the records, and is told even where they are thrown away', () => {
+  const filled = (): Backlog => {
+    const backlog = new Backlog(false);
+    const chunk = chunkOf([0, 1, 5].map((offset) => record(offset, null)));
+    backlog.add(chunk, 0);
+    backlog.add(chunk, 1);
+    backlog.addGap({ topic: 't', partition: 0, from: 2, to: 5, reason: 'corrupt' });
+    backlog.add(chunk, 2);
+    return backlog;
+  };
+  deepEqual(shown(filled().take(10, 1e6)?.items ?? []), ['records 0-1', 'gap 2-5', 'records 5-5']);
+  const shrunk = filled();
+  shrunk.shrink(one * 2);
+  deepEqual(shown(shrunk.take(10, 1e6)?.items ?? []), ['gap 0-1', 'records 1-1', 'gap 2-5', 'records 5-5']);
+  const empty = filled();
+  empty.shrink(0);
+  deepEqual(shown(empty.take(10, 1e6)?.items ?? []), ['gap 0-2', 'gap 2-5', 'gap 5-6']);
+});
+
 test('a newer record takes the place of an older one of its key, at the end', () => {
   const backlog = new Backlog(true);
   const chunk = chunkOf([record(0, 'a'), record(1, 'b'), record(2, 'a'), record(3, null), record(4, null)]);

@@ -6,6 +6,10 @@ import type { Gap } from '../wire/gateway/server-frames.ts';
 import type { Item } from './delivery.ts';
 import { Chunk, sizeOf } from './hub/chunk.ts';
 
+interface Hole {
+  readonly gap: Gap;
+}
+
 interface Entry {
   readonly chunk: Chunk;
   readonly index: number;
@@ -15,9 +19,9 @@ interface Entry {
 export class Backlog {
   readonly #isConflated: boolean;
   /** In the order in which they go out. Keys are only looked at where records are conflated. */
-  readonly #entries = new Map<string | number, Entry>();
-  /** Holes that stand before the next record of their partition. */
-  readonly #gaps = new Map<string, Gap>();
+  readonly #entries = new Map<string | number, Entry | Hole>();
+  /** By partition: holes that stand before its next record. */
+  readonly #gaps = new Map<string, Gap[]>();
   #unkeyed = 0;
   #bytes = 0;
 
@@ -43,7 +47,7 @@ export class Backlog {
       return 0;
     }
     const key = `${chunk.topic}/${Buffer.from(record.key).toString('latin1')}`;
-    const older = this.#entries.get(key);
+    const older = this.#entries.get(key) as Entry | undefined;
     if (older !== undefined) {
       this.#bytes -= older.bytes;
       this.#entries.delete(key); // the newer one's place is at the end
@@ -52,10 +56,9 @@ export class Backlog {
     return older === undefined ? 0 : 1;
   }
 
+  /** A hole behind the records that were added before it. */
   addGap(gap: Gap): void {
-    const key = `${gap.topic}/${gap.partition}`;
-    const before = this.#gaps.get(key);
-    this.#gaps.set(key, before === undefined ? gap : { ...before, to: gap.to });
+    this.#entries.set(this.#unkeyed++, { gap });
   }
 
   /** Throws the oldest records away until at most so many bytes are left. */
@@ -63,21 +66,30 @@ export class Backlog {
     for (const [key, entry] of this.#entries) {
       if (this.#bytes <= bytes) return;
       this.#entries.delete(key);
+      if ('gap' in entry) {
+        this.#tellFirst(entry.gap);
+        continue;
+      }
       this.#bytes -= entry.bytes;
       const { topic, partition, records } = entry.chunk;
       const { offset } = records[entry.index]!;
-      this.addGap({ topic, partition, from: offset, to: offset + 1, reason: 'slow' });
+      this.#tellFirst({ topic, partition, from: offset, to: offset + 1, reason: 'slow' });
     }
   }
 
   /** Gaps first: everything behind them in their partitions is newer. */
   take(maxRecords: number, maxBytes: number): { items: readonly Item[]; records: number; bytes: number } | undefined {
     if (this.isEmpty) return undefined;
-    const items: Item[] = [...this.#gaps.values()].map((gap) => ({ kind: 'gap', gap }));
+    const items: Item[] = [...this.#gaps.values()].flat().map((gap) => ({ kind: 'gap', gap }));
     this.#gaps.clear();
     let records = 0;
     let bytes = 0;
     for (const [key, entry] of this.#entries) {
+      if ('gap' in entry) {
+        this.#entries.delete(key);
+        items.push({ kind: 'gap', gap: entry.gap });
+        continue;
+      }
       if (records >= maxRecords || (bytes + entry.bytes > maxBytes && records > 0)) break;
       this.#entries.delete(key);
       this.#bytes -= entry.bytes;
@@ -92,12 +104,23 @@ export class Backlog {
   }
 
   removeTopic(topic: string): void {
-    for (const [key, { chunk, bytes }] of this.#entries) {
-      if (chunk.topic !== topic) continue;
+    for (const [key, entry] of this.#entries) {
+      const { topic: other } = 'gap' in entry ? entry.gap : entry.chunk;
+      if (other !== topic) continue;
       this.#entries.delete(key);
-      this.#bytes -= bytes;
+      if (!('gap' in entry)) this.#bytes -= entry.bytes;
     }
-    for (const [key, gap] of this.#gaps) if (gap.topic === topic) this.#gaps.delete(key);
+    for (const [key, [gap]] of this.#gaps) if (gap?.topic === topic) this.#gaps.delete(key);
+  }
+
+  /** Holes of one kind that follow each other are one. */
+  #tellFirst(gap: Gap): void {
+    const key = `${gap.topic}/${gap.partition}`;
+    const gaps = this.#gaps.get(key) ?? [];
+    const last = gaps.at(-1);
+    if (last?.reason === gap.reason) gaps[gaps.length - 1] = { ...last, to: gap.to };
+    else gaps.push(gap);
+    this.#gaps.set(key, gaps);
   }
 }
 

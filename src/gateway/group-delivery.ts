@@ -5,17 +5,19 @@
 import type { Clock } from '../base/clock.ts';
 import type { Broker, GroupMember, RetryEvent } from '../broker/broker.ts';
 import { partitionKey, type TopicPartition } from '../record/record.ts';
+import { type Filter, matches } from '../wire/gateway/filter.ts';
 import { encodePosition, type TopicPosition } from '../wire/gateway/position.ts';
 import type { Delivery, DeliveryEvents, Item, Taken } from './delivery.ts';
 import { asFault } from './faults.ts';
-import { Chunk, sizeOf } from './hub/chunk.ts';
+import { type Chunk, chunksOf, sizeOf } from './hub/chunk.ts';
 
 export interface GroupDeliveryOptions {
   readonly broker: Broker;
   readonly clock: Clock;
   readonly group: string;
   readonly topics: readonly string[];
-  readonly topicPattern?: RegExp;
+  /** What of a topic may be seen. */
+  readonly filterOf: (topic: string) => Filter | null;
   /** Where a partition starts that nothing is committed for. */
   readonly startAt: 'earliest' | 'latest';
   /** Without acknowledgements of the client: what was handed out is committed every so often, and at the end. */
@@ -27,9 +29,10 @@ export interface GroupDeliveryOptions {
 interface Handed {
   readonly seq: number;
   /** Position behind the frame, by partition. */
-  readonly next: ReadonlyMap<string, TopicPartition & { readonly offset: number }>;
+  readonly next: Map<string, TopicPartition & { readonly offset: number }>;
 }
 
+const nothing = { records: 0, bytes: 0, conflated: 0 };
 /** What a member may hold for one client. */
 const maxBufferedBytes = 1_048_576;
 
@@ -40,7 +43,9 @@ export class GroupDelivery implements Delivery {
   readonly #sent = new Map<string, TopicPartition & { readonly offset: number }>();
   #uncommitted = new Map<string, TopicPartition & { readonly offset: number }>();
   #member: GroupMember | undefined;
-  #chunk: Chunk | undefined;
+  /** Of one fetch; the next is asked for when they are taken. */
+  #chunks: Chunk[] = [];
+  /** Index in the first of them. */
   #at = 0;
   #wanted: (() => void) | undefined;
   #seq = 0;
@@ -53,12 +58,12 @@ export class GroupDelivery implements Delivery {
 
   /** Joins the group. */
   async open(): Promise<void> {
-    const { broker, group, topics, topicPattern, startAt, onRetry, autoCommitMs } = this.#options;
+    const { broker, group, topics, startAt, onRetry, autoCommitMs } = this.#options;
     this.#member = await broker.group({
       groupId: group,
       topics,
-      ...(topicPattern === undefined ? {} : { topicPattern }),
       startAt,
+      passesDamaged: true,
       maxBufferedBytes,
       onRetry,
       signal: this.#stop.signal,
@@ -68,34 +73,36 @@ export class GroupDelivery implements Delivery {
     if (autoCommitMs !== undefined) this.#timer = setInterval(() => void this.#commit(), autoCommitMs).unref();
   }
 
+  /** At most one run of records at a time, so that it becomes one frame, whose number is acknowledged. */
   take(maxRecords: number, maxBytes: number): Taken | undefined {
-    const chunk = this.#chunk;
+    const [chunk] = this.#chunks;
     if (chunk === undefined || maxRecords === 0) return undefined;
-    const start = this.#at;
+    if (chunk.isDamaged) {
+      const { topic, partition, from, nextOffset: to } = chunk;
+      this.#passed(chunk, to, 0);
+      return { items: [{ kind: 'gap', gap: { topic, partition, from, to, reason: 'corrupt' } }], ...nothing };
+    }
+    const filter = this.#options.filterOf(chunk.topic);
+    const all = chunk.records;
+    const items: Item[] = [];
+    let records = 0;
     let bytes = 0;
-    while (this.#at < chunk.records.length && this.#at - start < maxRecords) {
-      const size = sizeOf(chunk.records[this.#at]!);
-      if (bytes + size > maxBytes && this.#at > start) break;
+    for (let at = this.#at; ; at++) {
+      const record = all[at];
+      const size = record === undefined ? 0 : sizeOf(record);
+      if (record === undefined || records >= maxRecords || (bytes + size > maxBytes && records > 0)) {
+        this.#at = at;
+        break;
+      }
+      if (filter !== null && !matches(filter, record)) continue;
+      const last = items.at(-1);
+      if (last?.kind === 'records' && last.end === at) items[items.length - 1] = { ...last, end: at + 1 };
+      else items.push({ kind: 'records', chunk, start: at, end: at + 1 });
+      records++;
       bytes += size;
-      this.#at++;
     }
-    const isWhole = this.#at >= chunk.records.length;
-    const { topic, partition } = chunk;
-    const key = partitionKey(topic, partition);
-    const offset = isWhole ? chunk.nextOffset : chunk.records[this.#at]!.offset;
-    this.#sent.set(key, { topic, partition, offset });
-    const records = this.#at - start;
-    if (isWhole) {
-      this.#chunk = undefined;
-      this.#wanted?.();
-    }
-    // What brought no records (a transaction's markers) needs nobody's acknowledgement.
-    if (this.#options.autoCommitMs !== undefined || records === 0) {
-      this.#uncommitted.set(key, { topic, partition, offset });
-    } else this.#handed.push({ seq: ++this.#seq, next: new Map([[key, { topic, partition, offset }]]) });
-    if (records === 0) return undefined;
-    const item: Item = { kind: 'records', chunk, start, end: start + records };
-    return { items: [item], records, bytes, conflated: 0 };
+    this.#passed(chunk, all[this.#at]?.offset ?? chunk.nextOffset, records);
+    return records === 0 ? undefined : { items, records, bytes, conflated: 0 };
   }
 
   position(): string {
@@ -129,12 +136,32 @@ export class GroupDelivery implements Delivery {
     await this.#member?.close();
   }
 
+  /** Everything of a chunk below an offset was handed out, or needs no handing out. */
+  #passed({ topic, partition, nextOffset }: Chunk, offset: number, records: number): void {
+    const key = partitionKey(topic, partition);
+    const place = { topic, partition, offset };
+    this.#sent.set(key, place);
+    if (this.#options.autoCommitMs !== undefined) this.#uncommitted.set(key, place);
+    else if (records > 0) this.#handed.push({ seq: ++this.#seq, next: new Map([[key, place]]) });
+    else {
+      // What brought no records (a transaction's markers) is done as soon as everything before it is.
+      const before = this.#handed.findLast(({ next }) => next.has(key));
+      (before?.next ?? this.#uncommitted).set(key, place);
+    }
+    if (offset < nextOffset) return;
+    this.#chunks.shift();
+    this.#at = 0;
+    if (this.#chunks.length === 0) this.#wanted?.();
+    else this.#options.events.onReady();
+  }
+
   async #read(member: GroupMember): Promise<void> {
     try {
-      for await (const { topic, partition, records, nextOffset } of member.records) {
+      for await (const fetched of member.records) {
         if (this.#stop.signal.aborted) return;
-        const from = records[0]?.offset ?? nextOffset;
-        this.#chunk = new Chunk(topic, partition, records, from, nextOffset, this.#options.clock.monotonicMs());
+        const { records, damaged, nextOffset } = fetched;
+        const from = Math.min(records[0]?.offset ?? nextOffset, damaged?.[0]?.from ?? nextOffset);
+        this.#chunks = [...chunksOf(fetched, from, this.#options.clock.monotonicMs())];
         this.#at = 0;
         const taken = new Promise<void>((resolve) => {
           this.#wanted = resolve;
@@ -155,9 +182,9 @@ export class GroupDelivery implements Delivery {
     for (let at = this.#handed.length - 1; at >= 0; at--) {
       if ([...this.#handed[at]!.next.keys()].some((key) => keys.has(key))) this.#handed.splice(at, 1);
     }
-    const chunk = this.#chunk;
+    const [chunk] = this.#chunks;
     if (chunk !== undefined && keys.has(partitionKey(chunk.topic, chunk.partition))) {
-      this.#chunk = undefined;
+      this.#chunks = [];
       this.#wanted?.();
     }
   }

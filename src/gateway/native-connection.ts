@@ -5,7 +5,7 @@ import { unreachable } from '../base/assert.ts';
 import { noHeaders } from '../record/record.ts';
 import { binaryDataFrame, publishedBinary, readBinaryFrames } from '../wire/gateway/binary-frames.ts';
 import { readClientFrames } from '../wire/gateway/client-frames.ts';
-import { type GatewayCode, gatewayCodes } from '../wire/gateway/codes.ts';
+import { type GatewayCode, type GatewayFault, gatewayCodes } from '../wire/gateway/codes.ts';
 import type { PublishRequest, SubscribeRequest } from '../wire/gateway/frames.ts';
 import {
   byeFrame,
@@ -20,7 +20,7 @@ import { AuthError, type Identity } from './auth/identity.ts';
 import { countDelivered } from './count-delivered.ts';
 import { framesOf } from './data-frames.ts';
 import type { Taken } from './delivery.ts';
-import { asFault } from './faults.ts';
+import { asFault, FaultError } from './faults.ts';
 import type { GatewayConnection, GatewayParts } from './gateway-parts.ts';
 import { Liveness } from './liveness.ts';
 import { checkMayPublish } from './may-publish.ts';
@@ -48,6 +48,7 @@ interface Subscription {
   toldAtMs: number;
 }
 
+const notAllowed: GatewayFault = { code: 'forbidden', message: 'it may not be read any more' };
 const maxFrameRecords = 500;
 const maxFrameBytes = 262_144;
 const progressMs = 10_000;
@@ -117,8 +118,8 @@ export class NativeConnection implements GatewayConnection {
     if (identity === undefined) return;
     this.#rights = this.#parts.rights(identity);
     for (const [id, { open }] of this.#subscriptions) {
-      if (open === undefined || open.isAllowed(this.#rights)) continue;
-      this.#obey(this.#session.subscriptionFailed(id, { code: 'forbidden', message: 'it may not be read any more' }));
+      if (open === undefined || open.recheck(this.#rights)) continue;
+      this.#obey(this.#session.subscriptionFailed(id, notAllowed));
     }
   }
 
@@ -211,9 +212,10 @@ export class NativeConnection implements GatewayConnection {
   async #subscribe(id: number, request: SubscribeRequest): Promise<void> {
     const subscription: Subscription = { request, open: undefined, isEnded: false, toldPos: '', toldAtMs: 0 };
     this.#subscriptions.set(id, subscription);
+    const rights = this.#rights!;
     const isCurrent = (): boolean => !subscription.isEnded && this.#subscriptions.get(id) === subscription;
     try {
-      const open = await openDelivery(request, this.#rights!, this.#parts.delivery, {
+      const open = await openDelivery(request, rights, this.#parts.delivery, {
         onReady: () => this.#schedulePump(),
         onPartitions: (partitions) => {
           if (!isCurrent() || subscription.open === undefined) return;
@@ -221,8 +223,10 @@ export class NativeConnection implements GatewayConnection {
         },
         onFailed: (fault) => {
           if (!isCurrent()) return;
-          if (fault.code !== 'slow_consumer') this.#obey(this.#session.subscriptionFailed(id, fault));
-          else {
+          if (fault.code !== 'slow_consumer') {
+            this.#pump(); // what led to it comes first
+            this.#obey(this.#session.subscriptionFailed(id, fault));
+          } else {
             this.#parts.metrics.slowCloses.value++;
             this.#obey(this.#session.slowConsumer());
           }
@@ -233,6 +237,8 @@ export class NativeConnection implements GatewayConnection {
         return;
       }
       subscription.open = open;
+      // The rights may have changed while it was being opened.
+      if (rights !== this.#rights && !open.recheck(this.#rights!)) throw new FaultError(notAllowed);
       subscription.toldPos = open.delivery.position();
       subscription.toldAtMs = this.#parts.clock.monotonicMs();
       this.#obey(this.#session.subscribed(id, open.partitions, subscription.toldPos));

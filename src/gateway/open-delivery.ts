@@ -47,8 +47,11 @@ export interface DeliveryParts {
 export interface OpenDelivery<D extends Delivery = Delivery> {
   readonly delivery: D;
   readonly partitions: Readonly<Record<string, number>>;
-  /** Whether all of its topics may still be read under these rights. */
-  isAllowed(rights: Rights): boolean;
+  /**
+   * The rights have changed: false where a topic that it names may not be read any more. Topics that a pattern has found
+   * leave it, and forced keys are those of now.
+   */
+  recheck(rights: Rights): boolean;
   close(): Promise<void>;
 }
 
@@ -71,7 +74,9 @@ export async function openShared(
   parts: DeliveryParts,
   events: DeliveryEvents,
 ): Promise<OpenDelivery<SharedDelivery>> {
-  const wants = topicsWanted(request, rights);
+  checkNamed(request, rights);
+  let now = rights;
+  const wants = topicsWanted(request, () => now);
   const position = request.from.kind === 'position' ? decodePosition(request.from.text) : undefined;
   if (request.from.kind === 'position' && position === undefined) {
     throw new FaultError({ code: 'position_lost', message: 'the position cannot be read' });
@@ -82,7 +87,7 @@ export async function openShared(
     hub: parts.hub,
     places: parts.places,
     clock: parts.clock,
-    filterOf: (topic) => withForcedKeys(request.filter, rights.subscribe(topic)),
+    filterOf: (topic) => withForcedKeys(request.filter, now.subscribe(topic)),
     slow: request.slow,
     ifLost: request.ifLost,
     events,
@@ -105,8 +110,15 @@ export async function openShared(
   return {
     delivery,
     partitions: delivery.partitions,
-    isAllowed: (now) =>
-      (request.topics ?? Object.keys(delivery.partitions)).every((topic) => now.subscribe(topic) !== undefined),
+    recheck(next) {
+      now = next;
+      delivery.refilter();
+      if (request.topics !== null) return request.topics.every((topic) => now.subscribe(topic) !== undefined);
+      const gone = Object.keys(delivery.partitions).filter((topic) => !wants(topic));
+      for (const topic of gone) delivery.remove(topic, false);
+      if (gone.length > 0) events.onPartitions(delivery.partitions);
+      return true;
+    },
     async close() {
       unwatch();
       await delivery.close();
@@ -121,7 +133,9 @@ async function openGroup(
   parts: DeliveryParts,
   events: DeliveryEvents,
 ): Promise<OpenDelivery<GroupDelivery>> {
-  const wants = topicsWanted(request, rights);
+  checkNamed(request, rights);
+  let now = rights;
+  const wants = topicsWanted(request, () => now);
   if (!rights.group(group)) throw new FaultError({ code: 'forbidden', message: 'the group may not be used' });
   const names = request.topics ?? (await parts.catalog.list()).filter(wants);
   const descriptions = await describeAll(names, request.waitsForTopics ?? false, parts.catalog);
@@ -135,6 +149,7 @@ async function openGroup(
     clock: parts.clock,
     group,
     topics: names,
+    filterOf: (topic) => withForcedKeys(null, now.subscribe(topic)),
     startAt: request.from.kind === 'earliest' ? 'earliest' : 'latest',
     ...(request.autoCommitMs === undefined ? {} : { autoCommitMs: request.autoCommitMs }),
     events,
@@ -155,7 +170,10 @@ async function openGroup(
   return {
     delivery,
     partitions: Object.fromEntries(descriptions.map(({ name, partitions }) => [name, partitions.length])),
-    isAllowed: (now) => now.group(group) && names.every((topic) => now.subscribe(topic) !== undefined),
+    recheck(next) {
+      now = next;
+      return now.group(group) && names.every((topic) => now.subscribe(topic) !== undefined);
+    },
     close,
   };
 }
@@ -176,12 +194,15 @@ async function describeAll(
   return (await Promise.all(descriptions)).filter((description) => description !== undefined);
 }
 
-/** Which topics a request is about. Throws `forbidden` where one that it names may not be read. */
-function topicsWanted({ topics, pattern }: DeliveryRequest, rights: Rights): (topic: string) => boolean {
-  const mayRead = (topic: string): boolean => rights.subscribe(topic) !== undefined;
-  if (topics !== null && !topics.every(mayRead)) {
-    throw new FaultError({ code: 'forbidden', message: 'a topic may not be read' });
-  }
+/** Throws `forbidden` where a topic that a request names may not be read. */
+function checkNamed({ topics }: DeliveryRequest, rights: Rights): void {
+  if (topics === null || topics.every((topic) => rights.subscribe(topic) !== undefined)) return;
+  throw new FaultError({ code: 'forbidden', message: 'a topic may not be read' });
+}
+
+/** Which topics a request is about, under the rights that hold when it is asked. */
+function topicsWanted({ topics, pattern }: DeliveryRequest, rights: () => Rights): (topic: string) => boolean {
+  const mayRead = (topic: string): boolean => rights().subscribe(topic) !== undefined;
   if (pattern === null) return (topic) => topics!.includes(topic);
   const fits = topicMatcher(pattern);
   return (topic) => fits(topic) && !isInternalTopic(topic) && mayRead(topic);
@@ -263,7 +284,7 @@ async function follow(
   const before = delivery.partitions;
   let changed = false;
   for (const [topic, description] of topics) {
-    if (before[topic] === description.partitions.length) continue;
+    if (delivery.isWhole(topic, description.partitions.length)) continue;
     changed = true;
     const fromBeginning: DeliveryRequest = { ...request, from: { kind: 'earliest' } };
     await delivery.add(topic, await startOfTopic(description, fromBeginning, undefined, parts));
@@ -271,7 +292,7 @@ async function follow(
   for (const topic of Object.keys(before)) {
     if (topics.has(topic)) continue;
     changed = true;
-    delivery.remove(topic);
+    delivery.remove(topic, true);
   }
   if (!changed) return;
   const now = delivery.partitions;

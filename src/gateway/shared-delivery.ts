@@ -6,10 +6,11 @@ import type { Clock } from '../base/clock.ts';
 import type { RetryEvent } from '../broker/broker.ts';
 import { type Filter, matches } from '../wire/gateway/filter.ts';
 import type { IfLost, SlowPolicy } from '../wire/gateway/frames.ts';
-import { encodePosition, type Position } from '../wire/gateway/position.ts';
+import { encodePosition, type Position, tagOf } from '../wire/gateway/position.ts';
 import type { Gap } from '../wire/gateway/server-frames.ts';
 import { Backlog } from './backlog.ts';
 import type { Delivery, DeliveryEvents, Item, Taken } from './delivery.ts';
+import { asFault } from './faults.ts';
 import { sizeOf } from './hub/chunk.ts';
 import { Cursor } from './hub/cursor.ts';
 import type { Hub } from './hub/hub.ts';
@@ -40,9 +41,12 @@ export interface SharedDeliveryOptions {
 }
 
 interface Topic {
+  /** Of the topic that positions speak of. */
   tag: string;
-  readonly filter: Filter | null;
+  filter: Filter | null;
   readonly cursors: (Cursor | undefined)[];
+  /** By partition: tag of the topic that is read there; a topic made anew is met by one partition after the other. */
+  readonly tags: string[];
   /** By partition: position behind what was handed out, which a backlog keeps apart from what was read. */
   readonly sent: (number | null)[];
 }
@@ -52,6 +56,8 @@ export class SharedDelivery implements Delivery {
   readonly #topics = new Map<string, Topic>();
   #turn: Cursor[] = [];
   readonly #backlog: Backlog | undefined;
+  /** Gaps of partitions that are not read any more. */
+  #lastGaps: Gap[] = [];
   #conflated = 0;
   #failed = false;
 
@@ -68,12 +74,14 @@ export class SharedDelivery implements Delivery {
   /** Begins to read a topic; resolves when nothing that is written from now on can be missed. */
   async add(topic: string, { tag, partitions }: TopicStart): Promise<void> {
     const filter = this.#options.filterOf(topic);
-    const known = this.#topics.get(topic) ?? { tag, filter, cursors: [], sent: [] };
-    known.tag = tag;
+    const known: Topic = this.#topics.get(topic) ?? { tag, filter, cursors: [], tags: [], sent: [] };
     this.#topics.set(topic, known);
+    for (const cursor of known.cursors.splice(partitions.length)) if (cursor !== undefined) this.#end(cursor);
+    known.sent.length = known.tags.length = Math.min(known.sent.length, partitions.length);
     const joined: Promise<void>[] = [];
     partitions.forEach((start, partition) => {
       if (known.cursors[partition] !== undefined) return;
+      known.tags[partition] = tag;
       known.sent[partition] = start?.next ?? null;
       if (start === undefined) return;
       const cursor = this.#cursor(topic, partition, start.next);
@@ -82,20 +90,39 @@ export class SharedDelivery implements Delivery {
       this.#turn.push(cursor);
       joined.push(cursor.join());
     });
+    adoptTag(known);
     await Promise.all(joined);
   }
 
-  remove(topic: string): void {
+  /** `isDeleted`: its subscribers are told; else they may not read it any more, and hear nothing of it. */
+  remove(topic: string, isDeleted: boolean): void {
     const known = this.#topics.get(topic);
     if (known === undefined) return;
+    for (const cursor of this.#turn.filter((candidate) => candidate.topic === topic)) {
+      const isToldAlready = known.cursors[cursor.partition] !== cursor;
+      if (isDeleted && !isToldAlready) {
+        cursor.addGap({ topic, partition: cursor.partition, from: cursor.next, to: null, reason: 'deleted' });
+      }
+      this.#end(cursor, isDeleted);
+    }
     this.#topics.delete(topic);
-    for (const cursor of known.cursors) cursor?.close();
-    this.#turn = this.#turn.filter((cursor) => cursor.topic !== topic);
     this.#backlog?.removeTopic(topic);
   }
 
+  /** Whether so many partitions of a topic are known, and each that is wanted is being read. */
+  isWhole(topic: string, partitions: number): boolean {
+    const known = this.#topics.get(topic);
+    if (known === undefined || known.sent.length !== partitions) return false;
+    return known.sent.every((next, partition) => next === null || known.cursors[partition] !== undefined);
+  }
+
+  /** What may be seen has changed. */
+  refilter(): void {
+    for (const [topic, known] of this.#topics) known.filter = this.#options.filterOf(topic);
+  }
+
   take(maxRecords: number, maxBytes: number): Taken | undefined {
-    const items: Item[] = [];
+    const items: Item[] = this.#lastGaps.splice(0).map((gap) => ({ kind: 'gap', gap }));
     let records = 0;
     let bytes = 0;
     const backlog = this.#backlog?.take(maxRecords, maxBytes);
@@ -172,6 +199,8 @@ export class SharedDelivery implements Delivery {
       onRetry,
       wake: () => events.onReady(),
       onGone: (cursor) => this.#gone(cursor),
+      onFailed: (error) => events.onFailed(asFault(error)),
+      onRecreated: (cursor, topicId) => this.#recreated(cursor, topicId),
       onLost: () =>
         events.onFailed({ code: 'position_lost', message: `the position in ${topic} is not on the log any more` }),
     });
@@ -182,6 +211,20 @@ export class SharedDelivery implements Delivery {
     const known = this.#topics.get(cursor.topic);
     if (known !== undefined) known.cursors[cursor.partition] = undefined;
     cursor.close();
+  }
+
+  #recreated({ topic, partition }: Cursor, topicId: string): void {
+    const known = this.#topics.get(topic);
+    if (known === undefined) return;
+    known.tags[partition] = tagOf(topicId);
+    adoptTag(known);
+  }
+
+  /** It is not read any more; what it still has to tell is kept. */
+  #end(cursor: Cursor, tellsGaps = true): void {
+    for (let gap = cursor.takeGap(); gap !== undefined; gap = cursor.takeGap()) if (tellsGaps) this.#lastGaps.push(gap);
+    cursor.close();
+    this.#turn = this.#turn.filter((other) => other !== cursor);
   }
 
   #takeFrom(
@@ -202,6 +245,14 @@ export class SharedDelivery implements Delivery {
     while (records < maxRecords && bytes < maxBytes) {
       const chunk = cursor.chunk();
       if (chunk === undefined) break;
+      if (chunk.isDamaged) {
+        const { topic, partition, next: from } = cursor;
+        const item: Item = { kind: 'gap', gap: { topic, partition, from, to: chunk.nextOffset, reason: 'corrupt' } };
+        cursor.next = chunk.nextOffset;
+        this.#handedOut(item);
+        items.push(item);
+        continue;
+      }
       const all = chunk.records;
       let at = chunk.indexOf(cursor.next);
       while (at < all.length) {
@@ -232,6 +283,10 @@ export class SharedDelivery implements Delivery {
     const filter = this.#filterOf(cursor);
     for (let gap = cursor.takeGap(); gap !== undefined; gap = cursor.takeGap()) backlog.addGap(gap);
     for (let chunk = cursor.chunk(); chunk !== undefined; chunk = cursor.chunk()) {
+      if (chunk.isDamaged) {
+        const { topic, partition, next: from } = cursor;
+        backlog.addGap({ topic, partition, from, to: chunk.nextOffset, reason: 'corrupt' });
+      }
       for (let at = chunk.indexOf(cursor.next); at < chunk.records.length; at++) {
         if (filter === null || matches(filter, chunk.records[at]!)) this.#conflated += backlog.add(chunk, at);
       }
@@ -257,4 +312,10 @@ export class SharedDelivery implements Delivery {
     const known = this.#topics.get(topic);
     if (known !== undefined) known.sent[partition] = next;
   }
+}
+
+/** Positions speak of a topic made anew once all of its partitions are read there: before, coming back must show the gap. */
+function adoptTag(topic: Topic): void {
+  const read = topic.tags.filter((_, partition) => topic.cursors[partition] !== undefined);
+  if (read.length > 0 && read.every((tag) => tag === read[0])) topic.tag = read[0]!;
 }

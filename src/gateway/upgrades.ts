@@ -223,8 +223,7 @@ export class Upgrades {
       sessionId: this.#options.newSessionId(),
       identity,
       rights,
-      delivery: open?.delivery,
-      topics: query.topics ?? [],
+      open,
       inputTransform: this.#options.inputTransform,
       outputTransform: this.#options.outputTransform,
       onClosed: (code) => {

@@ -8,11 +8,12 @@ import { readV2Binary, readV2Text, type V2Form, type V2Input, v2Binary, v2Text }
 import type { Rights } from './auth/acl.ts';
 import type { Identity } from './auth/identity.ts';
 import { countDelivered } from './count-delivered.ts';
-import type { Delivery, Taken } from './delivery.ts';
+import type { Taken } from './delivery.ts';
 import { asFault } from './faults.ts';
 import type { GatewayConnection, GatewayParts } from './gateway-parts.ts';
 import { Liveness } from './liveness.ts';
 import { checkMayPublish } from './may-publish.ts';
+import type { OpenDelivery } from './open-delivery.ts';
 import { Outbox } from './outbox.ts';
 import { StallWatch } from './stall-watch.ts';
 import { applyTransform, type Transform, type TransformSession } from './transforms.ts';
@@ -25,8 +26,7 @@ export interface V2Options {
   readonly identity: Identity;
   readonly rights: Rights;
   /** Positioned before the handshake was answered; undefined on a session that only produces. */
-  readonly delivery: Delivery | undefined;
-  readonly topics: readonly string[];
+  readonly open: OpenDelivery | undefined;
   readonly inputTransform: Transform | undefined;
   readonly outputTransform: Transform | undefined;
   readonly onClosed: (code: number) => void;
@@ -75,7 +75,7 @@ export class V2Connection implements GatewayConnection {
 
   /** There may be records to send. */
   ready(): void {
-    if (this.#pumpScheduled || this.#liveness.isClosing || this.#options.delivery === undefined) return;
+    if (this.#pumpScheduled || this.#liveness.isClosing || this.#options.open === undefined) return;
     this.#pumpScheduled = true;
     setImmediate(() => {
       this.#pumpScheduled = false;
@@ -110,9 +110,9 @@ export class V2Connection implements GatewayConnection {
   }
 
   recheck(): void {
-    const { identity, topics } = this.#options;
+    const { identity, open } = this.#options;
     this.#rights = this.#parts.rights(identity);
-    if (topics.some((topic) => this.#rights.subscribe(topic) === undefined)) this.close(1008, 'not allowed any more');
+    if (open !== undefined && !open.recheck(this.#rights)) this.close(1008, 'not allowed any more');
   }
 
   drain(): void {
@@ -128,17 +128,14 @@ export class V2Connection implements GatewayConnection {
   }
 
   #listen(): void {
-    const { socket, delivery } = this.#options;
+    const { socket } = this.#options;
     socket.on('message', (data, isBinary) => {
       if (this.#liveness.isClosing) return;
       const bytes = data as Buffer;
       this.#receive(isBinary ? readV2Binary(bytes) : readV2Text(bytes.toString()), isBinary);
     });
     socket.on('error', () => {}); // `ws` closes with the right code; 'close' follows
-    socket.on('close', (code) => {
-      void delivery?.close();
-      this.#options.onClosed(code);
-    });
+    socket.on('close', (code) => this.#options.onClosed(code));
   }
 
   #receive(input: V2Input, isBinary: boolean): void {
@@ -201,7 +198,7 @@ export class V2Connection implements GatewayConnection {
   }
 
   #pump(): void {
-    const { delivery } = this.#options;
+    const delivery = this.#options.open?.delivery;
     const { queue } = this.#parts.settings.limits;
     while (delivery !== undefined && !this.#liveness.isClosing) {
       const room = queue - this.#outbox.waitingBytes;

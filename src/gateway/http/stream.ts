@@ -133,6 +133,7 @@ export class StreamConnection implements GatewayConnection {
   /** Tells the reason and ends the stream. */
   fail(fault: GatewayFault): void {
     if (this.#isOver) return;
+    this.#pump(); // what led to it comes first
     const error = errorFrame(null, fault);
     this.#end(this.protocol === 'sse' ? sseEvent({ event: 'error', data: error }) : `${error}\n`);
   }
@@ -158,7 +159,7 @@ export class StreamConnection implements GatewayConnection {
 
   recheck(): void {
     this.#rights = this.#parts.rights(this.#context.identity);
-    if (!this.#open.isAllowed(this.#rights)) this.fail({ code: 'forbidden', message: 'it may not be read any more' });
+    if (!this.#open.recheck(this.#rights)) this.fail({ code: 'forbidden', message: 'it may not be read any more' });
   }
 
   drain(afterMs: number): void {

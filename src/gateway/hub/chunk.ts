@@ -1,4 +1,5 @@
 /** What one fetch brought of a partition, shared by all that read it: each output form is made once, when first wanted. */
+import type { FetchedRecords } from '../../broker/broker.ts';
 import type { ConsumedRecord } from '../../record/record.ts';
 import type { ValueFormat } from '../../wire/gateway/frames.ts';
 import { recordJson } from '../../wire/gateway/record-json.ts';
@@ -17,6 +18,8 @@ export class Chunk {
   readonly bytes: number;
   /** Monotonic time of the fetch. */
   readonly fetchedAtMs: number;
+  /** It holds no records because they are damaged on the log: whoever comes by is told of a gap. */
+  readonly isDamaged: boolean;
   readonly #texts = new Map<ValueFormat, readonly string[]>();
   readonly #forms = new Map<string, readonly unknown[]>();
 
@@ -27,6 +30,7 @@ export class Chunk {
     from: number,
     nextOffset: number,
     fetchedAtMs: number,
+    isDamaged = false,
   ) {
     this.topic = topic;
     this.partition = partition;
@@ -34,6 +38,7 @@ export class Chunk {
     this.from = from;
     this.nextOffset = nextOffset;
     this.fetchedAtMs = fetchedAtMs;
+    this.isDamaged = isDamaged;
     let bytes = 0;
     for (const record of records) bytes += sizeOf(record);
     this.bytes = bytes;
@@ -70,6 +75,26 @@ export class Chunk {
     }
     return low;
   }
+}
+
+/** What one fetch brought, from a position on: one chunk, but for damaged batches, which are chunks of their own. */
+export function chunksOf(fetched: FetchedRecords, position: number, fetchedAtMs: number): readonly Chunk[] {
+  const { topic, partition, records, nextOffset, damaged = [] } = fetched;
+  if (damaged.length === 0) return [new Chunk(topic, partition, records, position, nextOffset, fetchedAtMs)];
+  const chunks: Chunk[] = [];
+  let from = position;
+  const add = (to: number, isDamaged: boolean): void => {
+    if (to <= from) return;
+    const part = isDamaged ? [] : records.filter(({ offset }) => offset >= from && offset < to);
+    chunks.push(new Chunk(topic, partition, part, from, to, fetchedAtMs, isDamaged));
+    from = to;
+  };
+  for (const hole of damaged) {
+    add(hole.from, false);
+    add(hole.to, true);
+  }
+  add(nextOffset, false);
+  return chunks;
 }
 
 export function sizeOf({ key, value, headers }: ConsumedRecord): number {

@@ -7,10 +7,10 @@ import type { Clock } from '../../base/clock.ts';
 import { isError, isRetriable } from '../../base/errors.ts';
 import type { RetryEvent } from '../../broker/broker.ts';
 import type { IfLost } from '../../wire/gateway/frames.ts';
-import type { Gap, GapReason } from '../../wire/gateway/server-frames.ts';
+import type { Gap } from '../../wire/gateway/server-frames.ts';
 import { startAtOffset } from '../start-positions.ts';
-import { Chunk } from './chunk.ts';
-import type { Feed, FeedReader } from './feed.ts';
+import { type Chunk, chunksOf } from './chunk.ts';
+import type { Feed, FeedReader, Hole } from './feed.ts';
 import type { Hub } from './hub.ts';
 import type { ReplayPlaces } from './replay.ts';
 
@@ -25,6 +25,10 @@ export interface CursorOptions {
   readonly wake: () => void;
   /** The partition is gone. */
   readonly onGone: (cursor: Cursor) => void;
+  /** The partition cannot be read any more. */
+  readonly onFailed: (error: unknown) => void;
+  /** The topic was made anew: from now on it has this id. */
+  readonly onRecreated: (cursor: Cursor, topicId: string) => void;
   /** Its position is not on the log any more, and `ifLost` is `fail`. */
   readonly onLost: () => void;
   readonly onRetry: (event: RetryEvent) => void;
@@ -98,16 +102,24 @@ export class Cursor implements FeedReader {
     this.#options.wake();
   }
 
-  broken(reason: GapReason, from: number, to: number | null, next: number | null): void {
+  broken({ reason, from, to, next, topicId }: Hole): void {
+    const { topic, partition } = this;
     if (next === null) {
-      this.addGap({ topic: this.topic, partition: this.partition, from: this.next, to: null, reason });
+      this.addGap({ topic, partition, from: this.next, to: null, reason });
       this.#options.onGone(this);
     } else if (reason !== 'retention' || this.next >= from) {
       // Who is behind the shared reader meets the hole of retention by itself.
-      this.addGap({ topic: this.topic, partition: this.partition, from: this.next, to, reason });
+      this.addGap({ topic, partition, from: this.next, to, reason });
       this.next = next;
+      this.#replayed = undefined; // of a log that is no more
+      this.#consumed?.();
     }
+    if (topicId !== undefined) this.#options.onRecreated(this, topicId);
     this.#options.wake();
+  }
+
+  failed(error: unknown): void {
+    this.#options.onFailed(error);
   }
 
   close(): void {
@@ -128,8 +140,9 @@ export class Cursor implements FeedReader {
         await this.#taken; // without a place: others may have it meanwhile
       }
     } catch (error) {
-      if (!signal.aborted && isError(error, 'UNKNOWN_TOPIC')) this.broken('deleted', this.next, null, null);
-      else if (!signal.aborted) this.#options.onGone(this);
+      if (!signal.aborted && (isError(error, 'UNKNOWN_TOPIC') || isError(error, 'UNKNOWN_PARTITION'))) {
+        this.broken({ reason: 'deleted', from: this.next, to: null, next: null });
+      } else if (!signal.aborted) this.#options.onFailed(error);
     } finally {
       this.#replaying = false;
       if (!signal.aborted) this.#options.wake();
@@ -148,23 +161,29 @@ export class Cursor implements FeedReader {
     try {
       const from = { offset: this.next };
       let position = this.next;
-      for await (const { records, nextOffset } of hub.broker.read({
+      for await (const fetched of hub.broker.read({
         topic,
         partition,
         from,
         signal,
+        passesDamaged: true,
         onRetry,
         maxBytes: replayFetchBytes,
       })) {
-        this.#replayed = new Chunk(topic, partition, records, position, nextOffset, clock.monotonicMs());
-        position = nextOffset;
-        bytes += this.#replayed.bytes;
-        if (!(await this.#isTaken(signal)) || !this.#isBehind()) return;
+        for (const chunk of chunksOf(fetched, position, clock.monotonicMs())) {
+          // Moved by a hole that the shared reader met: what was fetched lies on the other side of it.
+          if (this.next !== position) return;
+          this.#replayed = chunk;
+          position = chunk.nextOffset;
+          bytes += chunk.bytes;
+          if (!(await this.#isTaken(signal)) || !this.#isBehind()) return;
+        }
         if (bytes > bytesPerTurn && places.waiting > 0) return;
       }
     } catch (error) {
       if (isError(error, 'OFFSET_OUT_OF_RANGE')) await this.#moveOntoTheLog();
-      else if (isRetriable(error)) {
+      // A topic made anew: the shared reader meets that too, and says where to go on.
+      else if (isRetriable(error) || isError(error, 'TOPIC_RECREATED')) {
         onRetry({ what: 'replay', reason: (error as Error).message, topic, partition });
         await sleep(retryMs, signal);
       } else throw error;

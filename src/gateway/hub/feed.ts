@@ -8,15 +8,27 @@ import type { Clock } from '../../base/clock.ts';
 import { describeError, isError, isRetriable } from '../../base/errors.ts';
 import type { Broker, RetryEvent } from '../../broker/broker.ts';
 import type { GapReason } from '../../wire/gateway/server-frames.ts';
-import { Chunk } from './chunk.ts';
+import { chunksOf } from './chunk.ts';
 import { Ring } from './ring.ts';
 
 /** Somebody who reads here. Called synchronously: to remember, not to work. */
 export interface FeedReader {
   /** There is more than before. */
   wake(): void;
-  /** Records from `from` on are gone or another topic's; reading goes on at `next` (null: nowhere). */
-  broken(reason: GapReason, from: number, to: number | null, next: number | null): void;
+  /** Records are gone, or another topic's. */
+  broken(hole: Hole): void;
+  /** The partition cannot be read any more, for a reason that is none of the reader's. */
+  failed(error: unknown): void;
+}
+
+export interface Hole {
+  readonly reason: GapReason;
+  readonly from: number;
+  readonly to: number | null;
+  /** Where reading goes on; null: nowhere. */
+  readonly next: number | null;
+  /** Of the topic that is read from now on, where it is another one of the same name. */
+  readonly topicId?: string;
 }
 
 export interface FeedOptions {
@@ -74,6 +86,7 @@ export class Feed {
           partition,
           from,
           signal,
+          passesDamaged: true,
           onRetry: this.#options.onRetry,
           onStart: (offset) => {
             this.#ring ??= new Ring(offset);
@@ -84,7 +97,7 @@ export class Feed {
           const { records, nextOffset } = fetched;
           if (nextOffset === this.#ring.head && records.length === 0) continue;
           const now = this.#options.clock.monotonicMs();
-          this.#ring.add(new Chunk(topic, partition, records, this.#ring.head, nextOffset, now));
+          for (const chunk of chunksOf(fetched, this.#ring.head, now)) this.#ring.add(chunk);
           this.#options.onChunk(this);
           for (const reader of this.readers) reader.wake();
         }
@@ -115,13 +128,14 @@ export class Feed {
     try {
       if (isError(error, 'OFFSET_OUT_OF_RANGE')) {
         const first = await broker.offset(topic, partition, 'earliest', { signal });
-        if (at < first) return this.#moveTo('retention', at, first, first);
+        if (at < first) return this.#moveTo({ reason: 'retention', from: at, to: first, next: first });
         const end = await broker.offset(topic, partition, 'latest', { signal });
-        return this.#moveTo('truncated', at, end, end);
+        return this.#moveTo({ reason: 'truncated', from: at, to: end, next: end });
       }
       if (isError(error, 'TOPIC_RECREATED')) {
+        const { id } = await broker.describeTopic(topic, { signal });
         const first = await broker.offset(topic, partition, 'earliest', { signal });
-        return this.#moveTo('recreated', at, null, first);
+        return this.#moveTo({ reason: 'recreated', from: at, to: null, next: first, topicId: id });
       }
     } catch (second) {
       return isRetriable(second) ? 'retry' : 'end';
@@ -129,9 +143,9 @@ export class Feed {
     return isRetriable(error) ? 'retry' : 'end';
   }
 
-  #moveTo(reason: GapReason, from: number, to: number | null, next: number): 'moved' {
-    this.#ring = new Ring(next);
-    for (const reader of [...this.readers]) reader.broken(reason, from, to, next);
+  #moveTo(hole: Hole & { readonly next: number }): 'moved' {
+    this.#ring = new Ring(hole.next);
+    for (const reader of [...this.readers]) reader.broken(hole);
     return 'moved';
   }
 }

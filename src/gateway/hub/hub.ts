@@ -3,9 +3,10 @@
  * their rings stay within `ringBytes`. A reader without subscribers stops after a while.
  */
 import type { Clock } from '../../base/clock.ts';
+import { isError } from '../../base/errors.ts';
 import type { Broker, RetryEvent } from '../../broker/broker.ts';
 import { partitionKey } from '../../record/record.ts';
-import { Feed, type FeedReader } from './feed.ts';
+import { Feed, type FeedReader, type Hole } from './feed.ts';
 
 export interface HubOptions {
   readonly broker: Broker;
@@ -96,10 +97,13 @@ export class Hub {
         clock,
         onRetry,
         onChunk: () => this.#trim(),
-        onEnd: (ended) => {
-          const from = ended.ring?.head ?? 0;
+        onEnd: (ended, error) => {
+          const hole: Hole = { reason: 'deleted', from: ended.ring?.head ?? 0, to: null, next: null };
           this.#drop(ended);
-          for (const reader of [...ended.readers]) reader.broken('deleted', from, null, null);
+          for (const reader of [...ended.readers]) {
+            if (isGone(error)) reader.broken(hole);
+            else reader.failed(error);
+          }
         },
       });
       this.#feeds.set(key, feed);
@@ -130,6 +134,11 @@ export class Hub {
     }
     this.#bytes = total;
   }
+}
+
+/** Its topic was deleted, perhaps to be made anew, perhaps with fewer partitions. */
+function isGone(error: unknown): boolean {
+  return (['UNKNOWN_TOPIC', 'UNKNOWN_PARTITION', 'TOPIC_RECREATED'] as const).some((code) => isError(error, code));
 }
 
 /** One question at a time: who asks while one is on its way shares the next. */

@@ -33,7 +33,7 @@ export class Ring {
 
   add(chunk: Chunk): void {
     this.#head = chunk.nextOffset;
-    if (chunk.records.length === 0 && this.#chunks.length === 0) {
+    if (chunk.records.length === 0 && !chunk.isDamaged && this.#chunks.length === 0) {
       this.#start = chunk.nextOffset;
       return;
     }
