@@ -13,6 +13,8 @@ export interface Refusal {
 /** A place among the connections, taken before the handshake is answered. */
 export interface Place {
   fill(connection: GatewayConnection): void;
+  /** Who it is has come out only now; false where that principal has too many already. */
+  claim(principal: string): boolean;
   /** `code` of the close; for one that was never filled none. */
   leave(code?: number): void;
 }
@@ -65,9 +67,16 @@ export class Connections {
     this.#places++;
     count(this.#byIp, ip, 1);
     if (principal !== null) count(this.#byPrincipal, principal, 1);
+    let owner = principal;
     let filled: GatewayConnection | undefined;
     let isLeft = false;
     return {
+      claim: (claimed) => {
+        if ((this.#byPrincipal.get(claimed) ?? 0) >= perPrincipal) return false;
+        owner = claimed;
+        count(this.#byPrincipal, claimed, 1);
+        return true;
+      },
       fill: (connection) => {
         filled = connection;
         this.#open.add(connection);
@@ -78,7 +87,7 @@ export class Connections {
         isLeft = true;
         this.#places--;
         count(this.#byIp, ip, -1);
-        if (principal !== null) count(this.#byPrincipal, principal, -1);
+        if (owner !== null) count(this.#byPrincipal, owner, -1);
         if (filled === undefined) return;
         this.#open.delete(filled);
         this.#metrics.closed(filled.protocol, code);

@@ -26,6 +26,8 @@ export interface Delivery {
   take(maxRecords: number, maxBytes: number): Taken | undefined;
   /** Position behind what was taken. */
   position(): string;
+  /** Bytes that are kept for a client that is behind. */
+  readonly waitingBytes: number;
   /** The connection could not take more: a policy other than `wait` looks after what is behind. `room` in bytes. */
   overflow(room: number): void;
   /** Records up to the frame `seq` were processed; only groups care. */

@@ -56,6 +56,12 @@ export class GroupDelivery implements Delivery {
     this.#options = options;
   }
 
+  get waitingBytes(): number {
+    let bytes = 0;
+    for (const chunk of this.#chunks) bytes += chunk.bytes;
+    return bytes;
+  }
+
   /** Joins the group. */
   async open(): Promise<void> {
     const { broker, group, topics, startAt, onRetry, autoCommitMs } = this.#options;

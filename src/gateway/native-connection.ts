@@ -35,6 +35,8 @@ export interface NativeOptions {
   readonly sessionId: string;
   /** Undefined: a token must come first. */
   readonly identity: Identity | undefined;
+  /** A principal that shows its token only now takes its place; false where it has too many. */
+  readonly claim: (principal: string) => boolean;
   readonly onClosed: (code: number) => void;
 }
 
@@ -88,7 +90,9 @@ export class NativeConnection implements GatewayConnection {
   }
 
   get waitingBytes(): number {
-    return this.#outbox.waitingBytes;
+    let bytes = this.#outbox.waitingBytes;
+    for (const { open } of this.#subscriptions.values()) bytes += open?.delivery.waitingBytes ?? 0;
+    return bytes;
   }
 
   tick(nowMs: number): void {
@@ -203,6 +207,10 @@ export class NativeConnection implements GatewayConnection {
       this.#parts.metrics.authFailure(error instanceof AuthError ? error.reason : 'unknown');
     }
     const before = this.#session.identity;
+    if (before === undefined && typeof identity?.principal === 'string' && !this.#options.claim(identity.principal)) {
+      this.#obey(this.#session.tooMany());
+      return;
+    }
     const effects = this.#session.verified(identity);
     if (this.#session.identity !== before) this.#rights = this.#parts.rights(this.#session.identity!);
     this.#obey(effects);

@@ -1,5 +1,6 @@
 /** Requests over HTTP: paths, methods, CORS (PROTOCOL.md, sections 1, 6 and 7). */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { GatewayFault } from '../wire/gateway/codes.ts';
 import { isTopicName } from '../wire/gateway/names.ts';
 import type { StreamDefaults } from '../wire/gateway/stream-query.ts';
 import type { Doorkeeper } from './admission.ts';
@@ -18,6 +19,8 @@ export interface RouteOptions {
   readonly connections: Connections;
   readonly clientAddress: (request: IncomingMessage) => string;
   readonly isDraining: () => boolean;
+  /** Whether memory is short, so that nothing more is let in that takes some. */
+  readonly isShort: () => boolean;
   /** The example page; undefined where it is not served. */
   readonly demo: (() => { readonly type: string; readonly body: Buffer | string } | undefined) | undefined;
 }
@@ -28,6 +31,13 @@ interface Route {
   readonly topic?: string;
   readonly handle: (context: HttpContext, options: RouteOptions) => Promise<void>;
 }
+
+/** What everybody is told who wants to come in while memory is short. */
+export const shortOfMemory: GatewayFault = {
+  code: 'unavailable',
+  message: 'the gateway is short of memory',
+  retryAfterMs: 5000,
+};
 
 const corsHeaders = {
   'Access-Control-Allow-Methods': 'GET, POST',
@@ -80,6 +90,7 @@ export async function handleRequest(
     if (options.isDraining()) return refuse({ code: 'shutting_down', message: 'the gateway is going down' });
     const admission = await doorkeeper.admit(request, query, false);
     if (!admission.ok) return refuse(admission.fault, { status: admission.status, headers: admission.headers });
+    if (options.isShort()) return refuse(shortOfMemory, { headers: retryHeaders(shortOfMemory.retryAfterMs) });
     const identity = admission.identity!;
     const rights = parts.rights(identity);
     if (route.topic !== undefined && !isTopicName(route.topic)) {

@@ -107,21 +107,22 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     metrics,
     rights: (identity) => rightsOf(identity, acl()),
     verify: (token) => authenticator.verify(token),
+    bodies: { bytes: 0 },
     isBrokerUp: () => probe.isUp,
   };
   let draining = false;
-  const memory = (): number => hub.ringBytes + connections.waitingBytes + publisher.bytes;
+  const memory = recently(() => hub.ringBytes + connections.waitingBytes + publisher.bytes + parts.bodies.bytes, clock);
   const shared = {
     parts: () => parts,
     doorkeeper: new Doorkeeper({ settings: () => settings, authenticator: () => authenticator, metrics }),
     connections,
     clientAddress: clientAddress(settings.trustProxies),
     isDraining: () => draining,
+    isShort: () => memory() > settings.limits.memory * 0.9,
   };
   const upgrades = new Upgrades(
     {
       ...shared,
-      isShort: () => memory() > settings.limits.memory * 0.9,
       newSessionId: randomUUID,
       inputTransform: await loadTransform(settings.v2.inputTransform, 'inputTransform', settings.v2),
       outputTransform: await loadTransform(settings.v2.outputTransform, 'outputTransform', settings.v2),
@@ -197,6 +198,20 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     drain,
     [Symbol.asyncDispose]: drain,
+  };
+}
+
+/** Thousands that come at once ask for the memory in use; it is summed up over all connections only so often. */
+function recently(sum: () => number, clock: Clock): () => number {
+  let value = 0;
+  let atMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    const now = clock.monotonicMs();
+    if (now - atMs >= 20) {
+      value = sum();
+      atMs = now;
+    }
+    return value;
   };
 }
 

@@ -117,6 +117,12 @@ export class Session {
     return effects;
   }
 
+  /** The token is good, but its principal has too many connections already. */
+  tooMany(): Effect[] {
+    this.#verifying = false;
+    return this.#state === 'closing' ? [] : [...this.#bye('limit', true), ...this.#reading()];
+  }
+
   /** No token came in time. */
   authDeadline(): Effect[] {
     return this.#state === 'authenticating' ? this.#bye('unauthorized', false) : [];

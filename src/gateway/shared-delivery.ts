@@ -66,6 +66,10 @@ export class SharedDelivery implements Delivery {
     if (options.slow !== 'wait') this.#backlog = new Backlog(options.slow === 'conflate');
   }
 
+  get waitingBytes(): number {
+    return this.#backlog?.bytes ?? 0;
+  }
+
   /** Partitions of each topic that is read. */
   get partitions(): Record<string, number> {
     return Object.fromEntries([...this.#topics].map(([topic, { sent }]) => [topic, sent.length]));

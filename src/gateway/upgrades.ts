@@ -15,7 +15,7 @@ import { refuseUpgrade } from './http/respond.ts';
 import { IngestConnection } from './ingest-connection.ts';
 import { NativeConnection } from './native-connection.ts';
 import { type OpenDelivery, openDelivery } from './open-delivery.ts';
-import { splitUrl } from './routes.ts';
+import { shortOfMemory, splitUrl } from './routes.ts';
 import type { GatewaySettings, IngestRoute } from './settings.ts';
 import type { Transform } from './transforms.ts';
 import { V2Connection } from './v2-connection.ts';
@@ -117,13 +117,7 @@ export class Upgrades {
     const parameters = new URLSearchParams(query);
     const admission = await doorkeeper.admit(request, parameters, target.kind === 'native');
     if (!admission.ok) throw new Refused(admission.status, admission.fault, admission.headers);
-    if (this.#options.isShort()) {
-      throw new Refused(
-        503,
-        { code: 'unavailable', message: 'the gateway is short of memory' },
-        { 'Retry-After': '5' },
-      );
-    }
+    if (this.#options.isShort()) throw new Refused(503, shortOfMemory, { 'Retry-After': '5' });
     const place = connections.take(ip, admission.identity?.principal ?? null);
     if ('fault' in place) throw new Refused(place.status, place.fault, { 'Retry-After': '5' });
     try {
@@ -161,6 +155,7 @@ export class Upgrades {
         form,
         sessionId: this.#options.newSessionId(),
         identity,
+        claim: (principal) => place.claim(principal),
         onClosed: (code) => place.leave(code),
       }),
     );
@@ -278,6 +273,7 @@ export class Upgrades {
       this.#servers[kind].handleUpgrade(request, socket, head, (webSocket) => {
         socket.off('close', left);
         answerPings(webSocket);
+        closeFragmentsAsTooLarge(webSocket);
         resolve(webSocket);
       });
     });
@@ -339,6 +335,12 @@ function asRefusal(error: unknown): Refused {
   const status =
     { forbidden: 403, not_found: 404, limit: 503, unavailable: 503, timeout: 503 }[fault.code as string] ?? 500;
   return new Refused(status, fault, status === 503 ? { 'Retry-After': '5' } : {});
+}
+
+/** `ws` gives 1008 where a message has too many fragments, and is the only one to close without a reason. */
+function closeFragmentsAsTooLarge(socket: WebSocket): void {
+  const close = socket.close.bind(socket);
+  socket.close = (code, reason) => close(code === 1008 && reason === undefined ? 1009 : code, reason);
 }
 
 /** One pong at a time, for the newest ping: a flood of pings fills no buffer. */

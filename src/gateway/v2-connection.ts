@@ -70,7 +70,7 @@ export class V2Connection implements GatewayConnection {
   }
 
   get waitingBytes(): number {
-    return this.#outbox.waitingBytes;
+    return this.#outbox.waitingBytes + (this.#options.open?.delivery.waitingBytes ?? 0);
   }
 
   /** There may be records to send. */
@@ -103,7 +103,7 @@ export class V2Connection implements GatewayConnection {
       return;
     }
     this.#liveness.pingIfSilent(nowMs);
-    if (this.#stall.isStalled(this.waitingBytes, nowMs, settings.limits.stallMs)) {
+    if (this.#stall.isStalled(this.#outbox.waitingBytes, nowMs, settings.limits.stallMs)) {
       metrics.slowCloses.value++;
       this.close(4408, 'slow_consumer');
     }

@@ -3,8 +3,8 @@ import type { IncomingMessage } from 'node:http';
 import { gunzipSync } from 'node:zlib';
 import { FaultError } from '../faults.ts';
 
-/** Throws FaultError: `too_large`, `unsupported`, `bad_request`. */
-export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
+/** `held` counts what is in memory while it is read. Throws FaultError: `too_large`, `unsupported`, `bad_request`. */
+export async function readBody(request: IncomingMessage, maxBytes: number, held: { bytes: number }): Promise<Buffer> {
   const tooLarge = new FaultError({ code: 'too_large', message: `a body may have ${maxBytes} bytes` });
   if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge;
   const encoding = (request.headers['content-encoding'] ?? 'identity').toLowerCase();
@@ -13,10 +13,15 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
   }
   const parts: Buffer[] = [];
   let bytes = 0;
-  for await (const part of request as AsyncIterable<Buffer>) {
-    bytes += part.length;
-    if (bytes > maxBytes) throw tooLarge;
-    parts.push(part);
+  try {
+    for await (const part of request as AsyncIterable<Buffer>) {
+      bytes += part.length;
+      held.bytes += part.length;
+      if (bytes > maxBytes) throw tooLarge;
+      parts.push(part);
+    }
+  } finally {
+    held.bytes -= bytes;
   }
   const body = Buffer.concat(parts);
   if (encoding === 'identity') return body;

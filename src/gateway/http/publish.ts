@@ -28,7 +28,7 @@ export async function publishOverHttp(context: HttpContext): Promise<void> {
     parts.metrics.aclDenial('publish');
     return sendFault(response, { code: 'forbidden', message: 'the topic may not be written' });
   }
-  const body = await readBody(request, parts.settings.limits.body);
+  const body = await readBody(request, parts.settings.limits.body, parts.bodies);
   if (read === undefined) return publishLines(context, body);
   const place = await write(context, read(body, context));
   sendJson(response, 200, `{${place}}`);

@@ -41,6 +41,7 @@ export async function readRecords(context: HttpContext): Promise<void> {
   );
   const gone = new AbortController();
   response.on('close', () => gone.abort());
+  let bytes = 0;
   try {
     const ends = await Promise.all(
       Array.from({ length: open.partitions[topic] ?? 0 }, (_, partition) => hub.border(topic, partition, 'latest')),
@@ -48,7 +49,6 @@ export async function readRecords(context: HttpContext): Promise<void> {
     const startedMs = clock.monotonicMs();
     const records: string[] = [];
     const gaps: string[] = [];
-    let bytes = 0;
     for (;;) {
       const woken = new Promise<void>((resolve) => {
         wake = resolve;
@@ -60,6 +60,7 @@ export async function readRecords(context: HttpContext): Promise<void> {
           else records.push(...item.chunk.texts(request.format).slice(item.start, item.end));
         }
         bytes += taken.bytes;
+        parts.bodies.bytes += taken.bytes;
         countDelivered(taken, 'http', parts.metrics, clock.monotonicMs());
         if (records.length < limit && bytes < maxBytes) continue;
       }
@@ -77,6 +78,7 @@ export async function readRecords(context: HttpContext): Promise<void> {
     const pos = open.delivery.position();
     sendJson(response, 200, `{"records":[${records.join(',')}],"pos":"${pos}","gaps":[${gaps.join(',')}]}`);
   } finally {
+    parts.bodies.bytes -= bytes;
     await open.close();
   }
 }

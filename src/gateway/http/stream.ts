@@ -106,7 +106,7 @@ export class StreamConnection implements GatewayConnection {
   }
 
   get waitingBytes(): number {
-    return this.#response.writableLength;
+    return this.#response.writableLength + this.#open.delivery.waitingBytes;
   }
 
   start(): void {
@@ -151,7 +151,7 @@ export class StreamConnection implements GatewayConnection {
     }
     if (nowMs - this.#wroteAtMs >= settings.sse.heartbeatMs)
       this.#write(this.protocol === 'sse' ? ': hb\n\n' : `${pingFrame}\n`);
-    if (this.#stall.isStalled(this.waitingBytes, nowMs, settings.limits.stallMs)) {
+    if (this.#stall.isStalled(this.#response.writableLength, nowMs, settings.limits.stallMs)) {
       metrics.slowCloses.value++;
       this.destroy();
     }
@@ -178,7 +178,7 @@ export class StreamConnection implements GatewayConnection {
     const { delivery } = this.#open;
     const { queue } = this.#parts.settings.limits;
     while (!this.#isOver) {
-      const room = queue - this.waitingBytes;
+      const room = queue - this.#response.writableLength;
       const taken = room > 0 ? delivery.take(maxFrameRecords, Math.min(maxFrameBytes, room)) : undefined;
       if (taken === undefined) {
         if (room <= 0) delivery.overflow(0);

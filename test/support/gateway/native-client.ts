@@ -25,15 +25,20 @@ export class NativeClient {
 
   /** The first frame of a type that has not been taken yet; the others stay. */
   next(type: string, fits: (frame: Frame) => boolean = () => true): Promise<Frame> {
+    return this.nextOf([type], fits);
+  }
+
+  /** The first of several types. */
+  nextOf(types: readonly string[], fits: (frame: Frame) => boolean = () => true): Promise<Frame> {
     const { units } = this.socket;
     const seen = (): string =>
       units.items.map((unit) => (unit.kind === 'frame' ? unit.json['type'] : unit.kind)).join();
     return units.until(
       withinMs,
-      () => `a frame "${type}" (there are: ${seen()})`,
+      () => `a frame "${types.join('" or "')}" (there are: ${seen()})`,
       (items) => {
         const at = items.findIndex(
-          (unit) => unit.kind === 'frame' && unit.json['type'] === type && fits(unit.json as Frame),
+          (unit) => unit.kind === 'frame' && types.includes(unit.json['type'] as string) && fits(unit.json as Frame),
         );
         if (at === -1) return undefined;
         const [unit] = items.splice(at, 1);

@@ -4,6 +4,7 @@
  */
 
 import { openBroker } from '../../../src/app/broker-factory.ts';
+import { sleep } from '../../../src/base/abort.ts';
 import { type Clock, systemClock } from '../../../src/base/clock.ts';
 import type { Broker, NewTopic, Producer } from '../../../src/broker/broker.ts';
 import { type Gateway, startGateway } from '../../../src/gateway/server.ts';
@@ -39,6 +40,8 @@ export interface Served extends AsyncDisposable {
   native(options?: NativeOptions): Promise<NativeClient>;
   /** Value of a series, `readers{kind="shared"}`; 0 where there is none. */
   metric(series: string): number;
+  /** Looks at a series until it is as it should be. */
+  until(series: string, isIt: (value: number) => boolean): Promise<void>;
   exposition(): string;
 }
 
@@ -107,6 +110,13 @@ async function serve(
   const { address } = gateway;
   const open: Served['open'] = (path, protocols = [], headers = {}) =>
     RawWebSocket.open(address, path, protocols, headers);
+  const metric = (series: string): number => {
+    const start = `tributary_gateway_${series} `;
+    const line = shown()
+      .split('\n')
+      .find((candidate) => candidate.startsWith(start));
+    return line === undefined ? 0 : Number(line.slice(start.length));
+  };
   const shown = (): string => exposition(registry.families.values());
   return {
     gateway,
@@ -124,12 +134,13 @@ async function serve(
       await native.next('welcome');
       return native;
     },
-    metric(series) {
-      const start = `tributary_gateway_${series} `;
-      const line = shown()
-        .split('\n')
-        .find((candidate) => candidate.startsWith(start));
-      return line === undefined ? 0 : Number(line.slice(start.length));
+    metric,
+    async until(series, isIt) {
+      const deadline = performance.now() + 20_000;
+      while (!isIt(metric(series))) {
+        if (performance.now() > deadline) throw new Error(`${series} is ${metric(series)}`);
+        await sleep(10);
+      }
     },
     exposition: shown,
     [Symbol.asyncDispose]: () => gateway.drain(),
