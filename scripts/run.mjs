@@ -14,12 +14,15 @@ const [command = '', ...args] = process.argv.slice(2);
 
 const commands = {
   // As bin/tributary.js would have it; begun anew there, it would lose the tether of run-child.mjs.
-  start: () =>
-    run(
+  start: async () => {
+    // The page of the demonstration loads the client library.
+    if (!namesFile(args)) await run(['scripts/build-client.mjs']);
+    return run(
       [heapOption, 'bin/tributary.js', 'start', ...(namesFile(args) ? [] : ['--demo']), ...args],
       process.cwd(),
       notSet(mallocSettings),
-    ),
+    );
+  },
   check,
   test: () => test({}),
   'test:long': () => test({ TEST_LONG: '1' }),

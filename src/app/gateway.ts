@@ -6,6 +6,7 @@ import type { GatewaySettings } from '../gateway/settings.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
 import type { ProducerSettings } from './config/app-config.ts';
+import { demoFile } from './demo-page.ts';
 
 export interface GatewayOpening {
   readonly settings: GatewaySettings;
@@ -29,5 +30,6 @@ export async function openGateway(opening: GatewayOpening): Promise<Gateway> {
     random: Math.random,
     log,
     hasAdmin: isAlone,
+    demo: demoFile,
   });
 }

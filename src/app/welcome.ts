@@ -23,6 +23,7 @@ export function welcome({ version, broker, url, gateway, exchange, connectors, p
     ...connectors.map(({ name, config }) => ['connector', describe(name, config)]),
     ...(url === undefined ? [] : [['REST', url]]),
     ...(gateway === undefined ? [] : [['gateway', gateway]]),
+    ...(gateway === undefined || exchange === undefined ? [] : [['page', `${gateway}/demo (live trades)`]]),
   ];
   const more = url === undefined || url === usualUrl ? '' : ` --url ${url}`;
   const topic = connectors

@@ -1,10 +1,11 @@
 /** The one place that knows everybody: a configuration becomes a broker, a worker and a REST interface. */
 import { systemClock } from '../base/clock.ts';
+import { isError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Connector } from '../connectors/contract.ts';
 import type { ConverterClass } from '../convert/converters.ts';
 import type { Gateway } from '../gateway/server.ts';
-import type { GatewaySettings } from '../gateway/settings.ts';
+import { type GatewaySettings, gatewayDefaults } from '../gateway/settings.ts';
 import { isLoopback } from '../rest/listen.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Loggers } from '../telemetry/loggers.ts';
@@ -82,7 +83,7 @@ export async function openApp(parts: AppParts): Promise<App> {
   const worker = opened.use(await openWorker(parts, broker, connectors, listeners, opened));
   const url =
     listeners.length === 0 ? undefined : await openRest(parts, broker, worker, listeners, stopping.signal, opened);
-  const gateway = config.gateway === undefined ? undefined : await openGatewayOf(parts, config.gateway, broker, false);
+  const gateway = await openGatewayBeside(parts, broker);
   if (gateway !== undefined) opened.use(gateway);
 
   const running = opened.move();
@@ -97,6 +98,19 @@ export async function openApp(parts: AppParts): Promise<App> {
       await running.disposeAsync();
     },
   };
+}
+
+/** The demonstration has one whatever the configuration says, on any free port where the usual one is taken. */
+async function openGatewayBeside(parts: AppParts, broker: Broker): Promise<Gateway | undefined> {
+  const { config, demo } = parts;
+  if (!demo) return config.gateway && openGatewayOf(parts, config.gateway, broker, false);
+  const settings = { ...(config.gateway ?? gatewayDefaults), demo: true };
+  try {
+    return await openGatewayOf(parts, settings, broker, false);
+  } catch (error) {
+    if (config.gateway !== undefined || !isError(error, 'ADDRESS_IN_USE')) throw error;
+    return openGatewayOf(parts, { ...settings, listen: '127.0.0.1:0' }, broker, false);
+  }
 }
 
 /** The gateway alone: no worker, no REST interface. */

@@ -6,6 +6,7 @@ import type { StreamDefaults } from '../wire/gateway/stream-query.ts';
 import type { Doorkeeper } from './admission.ts';
 import type { Connections } from './connections.ts';
 import type { GatewayParts } from './gateway-parts.ts';
+import { type DemoFiles, isDemoPath, serveDemo } from './http/demo.ts';
 import { describeTopic, listTopics } from './http/describe.ts';
 import type { HttpContext } from './http/http-context.ts';
 import { faultOfRequest, publishOverHttp } from './http/publish.ts';
@@ -22,7 +23,7 @@ export interface RouteOptions {
   /** Whether memory is short, so that nothing more is let in that takes some. */
   readonly isShort: () => boolean;
   /** The example page; undefined where it is not served. */
-  readonly demo: (() => { readonly type: string; readonly body: Buffer | string } | undefined) | undefined;
+  readonly demo: DemoFiles | undefined;
 }
 
 interface Route {
@@ -70,7 +71,10 @@ export async function handleRequest(
       response.setHeader('Access-Control-Allow-Origin', origin);
       response.setHeader('Vary', 'Origin');
     }
-    if (path === '/demo' && options.demo !== undefined) return serveDemo(request, response, options);
+    if (options.demo !== undefined && isDemoPath(path)) {
+      serveDemo(request, response, path, options.demo);
+      return;
+    }
     const route = routeOf(path, parts.settings.v2.enabled);
     if (route === undefined) return refuse({ code: 'not_found', message: 'there is nothing at this path' });
     if (route === 'websocket') {
@@ -159,12 +163,6 @@ function streamRoute(defaults: StreamDefaults): Route {
       }
     },
   };
-}
-
-function serveDemo(request: IncomingMessage, response: ServerResponse, { demo }: RouteOptions): void {
-  const page = request.method === 'GET' ? demo?.() : undefined;
-  if (page === undefined) sendFault(response, { code: 'not_found', message: 'there is nothing at this path' });
-  else response.writeHead(200, { 'content-type': page.type }).end(page.body);
 }
 
 /** Path and query, the path as it was sent: only its parts are decoded, where they are names. */

@@ -19,6 +19,7 @@ import { makeAuthenticator } from './auth/authenticator.ts';
 import { BrokerProbe } from './broker-probe.ts';
 import { Connections } from './connections.ts';
 import type { GatewayParts } from './gateway-parts.ts';
+import type { DemoFiles } from './http/demo.ts';
 import { sendJson } from './http/respond.ts';
 import { Hub } from './hub/hub.ts';
 import { ReplayPlaces } from './hub/replay.ts';
@@ -40,7 +41,8 @@ export interface GatewayOptions {
   readonly log: Log;
   /** Serves its health and metrics on a listener of their own. */
   readonly hasAdmin: boolean;
-  readonly demo?: () => { readonly type: string; readonly body: Buffer | string } | undefined;
+  /** The example page, served where the settings say so. */
+  readonly demo?: DemoFiles;
 }
 
 export interface Readiness {

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
-export type Tool = 'java' | 'mvn' | 'kcat' | 'openssl' | 'c' | 'promtool' | 'nchan';
+export type Tool = 'java' | 'mvn' | 'kcat' | 'openssl' | 'c' | 'promtool' | 'nchan' | 'chromium';
 
 export interface ToolNeed {
   /** As a sentence names it. */
@@ -14,6 +14,7 @@ export interface ToolNeed {
 }
 
 export const nginxBinary = '/usr/sbin/nginx';
+export const chromiumBinary = '/usr/bin/chromium';
 export const nchanModule = '/usr/lib/nginx/modules/ngx_nchan_module.so';
 
 const oldestJava = 17;
@@ -61,6 +62,12 @@ export const tools: Readonly<Record<Tool, ToolNeed>> = {
     debianPackages: ['nginx', 'libnginx-mod-nchan'],
     tests: 'those with nchan',
     isThere: () => existsSync(nginxBinary) && existsSync(nchanModule),
+  },
+  chromium: {
+    name: 'Chromium',
+    debianPackages: ['chromium'],
+    tests: 'those in a browser',
+    isThere: () => existsSync(chromiumBinary),
   },
 };
 
