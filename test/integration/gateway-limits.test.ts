@@ -289,6 +289,7 @@ test('limits.memory: above 90 % new connections get 503 with Retry-After, whatev
   }
   served.stoppable.start();
   await client.next('ok');
+  await served.until('memory_bytes', (bytes) => bytes < 90_000);
   await served.native();
 });
 
