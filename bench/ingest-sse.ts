@@ -8,10 +8,11 @@ import { once as happens } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { acknowledged, type IngestOptions, timeUntil } from './ingest.ts';
+import { acknowledged, type IngestOptions } from './ingest.ts';
 import { freePort, listening } from './support/feed.ts';
 import { type Run, reportIngest } from './support/ingest-report.ts';
 import { machineLine } from './support/machine.ts';
+import { timeUntil } from './support/measure.ts';
 import { showCount } from './support/stats.ts';
 import { benchTopic, openTarget } from './support/targets.ts';
 import { startTributary } from './support/tributary.ts';
@@ -61,8 +62,7 @@ async function once(kind: string, value: string, count: number): Promise<Run> {
     });
     const timed = await timeUntil(count, () => tributary.metric(acknowledged), tributary.pid);
     await tributary.stop();
-    const { lost, doubled } = await target.check(benchTopic, count);
-    return { ...timed, lost, doubled };
+    return { ...timed, losses: await target.check(benchTopic, count) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

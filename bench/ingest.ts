@@ -2,14 +2,17 @@
  * One WebSocket feed into one topic, with the feed, Tributary and the broker in processes of their own on the same cores.
  * The feed sends as fast as the socket takes it; the clock runs from the first acknowledged message seen to the last.
  * Losses, order and duplicates are checked in the topic by the feed's sequence numbers, after the run.
+ *
+ * In each round the physical floors are measured beside it, and with `--peers` what others would use.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { floorsOf, type IngestJob, peersOf, type Subject } from './peers/subjects.ts';
 import { buildTools, startFeed } from './support/feed.ts';
 import { type Run, reportIngest } from './support/ingest-report.ts';
 import { machineLine } from './support/machine.ts';
-import { processUse } from './support/process.ts';
+import { timeUntil } from './support/measure.ts';
 import { showCount } from './support/stats.ts';
 import { benchTopic, openTarget } from './support/targets.ts';
 import { startTributary } from './support/tributary.ts';
@@ -19,41 +22,61 @@ export interface IngestOptions {
   readonly smoke: boolean;
   readonly broker: string | undefined;
   readonly runs: number | undefined;
+  /** Also what others would use. */
+  readonly peers?: boolean;
+  /** Our program alone, without the floors. */
+  readonly alone?: boolean;
 }
 
 const size = 200;
 export const acknowledged = 'kafka_connect_source_task_source_record_write_total';
+export const tributary: Subject = { name: 'tributary', measure: once };
 
 export function run(options: IngestOptions): Promise<void> {
   return ingest('ingest', false, options);
 }
 
-/** `compressed`: the feed deflates each message as it sends it, at zlib's level 1. */
-export async function ingest(name: string, compressed: boolean, options: IngestOptions): Promise<void> {
+/** `deflate`: the feed compresses each message as it sends it, at zlib's level 1. */
+export async function ingest(name: string, deflate: boolean, options: IngestOptions): Promise<void> {
   buildTools();
-  const count = options.smoke ? 20_000 : compressed ? 500_000 : 4_000_000;
-  const runs = options.runs ?? (options.smoke ? 1 : 3);
+  const { smoke, json, peers = false, alone = false } = options;
+  const count = smoke ? 20_000 : deflate ? 500_000 : 4_000_000;
+  const runs = options.runs ?? (smoke ? 1 : 3);
   const kinds = options.broker === undefined ? (['embedded', 'null', 'kafka'] as const) : [options.broker];
-  if (!options.json) {
+  if (!json) {
     console.log(
       `${name}: ${showCount(count)} text messages of ${size} B over one WebSocket, ${runs} runs each\n${machineLine()}\n`,
     );
   }
   for (const kind of kinds) {
-    const results: Run[] = [];
-    for (let i = 0; i < runs; i++) results.push(await once(kind, count, compressed));
-    const about = { benchmark: name, broker: kind, count, size };
-    reportIngest(results, { about, label: kind.padEnd(9), unit: 'message', json: options.json });
+    const job: IngestJob = { kind, count, size, deflate, where: whereOf(kind) };
+    const subjects = [tributary, ...(alone ? [] : floorsOf(job)), ...(peers ? peersOf(job) : [])];
+    const results = subjects.map(() => [] as Run[]);
+    if (!json) console.log(`${kind}: ${job.where}\n`);
+    for (let round = 0; round < runs; round++) {
+      for (const [at, subject] of subjects.entries()) results[at]!.push(await subject.measure(job));
+    }
+    for (const [at, subject] of subjects.entries()) {
+      const about = { benchmark: name, broker: kind, subject: subject.name, count, size, where: job.where };
+      const isOurs = subject === tributary;
+      reportIngest(results[at]!, { about, label: subject.name.padEnd(21), unit: 'message', json, isOurs });
+    }
   }
 }
 
-async function once(kind: string, count: number, deflate: boolean): Promise<Run> {
+/** An embedded broker or the stand-in leaves a core for each side; with a real Kafka three processes share the cores. */
+function whereOf(kind: string): string {
+  if (kind === 'kafka') return 'feed, reader and Kafka share all cores';
+  return `feed${kind === 'null' ? ' and stand-in' : ''} on core 0, the reader on core 1`;
+}
+
+async function once(job: IngestJob): Promise<Run> {
+  const { kind, count, deflate } = job;
   const folder = mkdtempSync(join(tmpdir(), 'tributary-ingest-'));
   try {
     await using target = await openTarget(kind, folder);
-    // An embedded target leaves a core for each side; with a real Kafka three processes share two cores.
     const apart = kind !== 'kafka';
-    await using feed = await startFeed({ rate: 0, count, size, deflate, ...(apart ? { core: 0 } : {}) });
+    await using feed = await startFeed({ rate: 0, count, size: job.size, deflate, ...(apart ? { core: 0 } : {}) });
     await using tributary = await startTributary({
       broker: target.address,
       ...(apart ? { core: 1 } : {}),
@@ -68,42 +91,8 @@ async function once(kind: string, count: number, deflate: boolean): Promise<Run>
     });
     const timed = await timeUntil(count, () => tributary.metric(acknowledged), tributary.pid);
     await tributary.stop();
-    const { lost, doubled } = await target.check(benchTopic, count);
-    return { ...timed, lost, doubled };
+    return { ...timed, losses: await target.check(benchTopic, count) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-/** Polls the counter of acknowledged messages; rate and processor time are taken between its first and last change. */
-export async function timeUntil(
-  count: number,
-  read: () => Promise<number>,
-  pid: number,
-): Promise<Omit<Run, 'lost' | 'doubled'>> {
-  let first: { atMs: number; count: number; cpuMs: number } | undefined;
-  let lastSeen = 0;
-  let lastChangeMs = performance.now();
-  for (;;) {
-    const seen = await read();
-    const atMs = performance.now();
-    if (seen > lastSeen) {
-      lastSeen = seen;
-      lastChangeMs = atMs;
-    }
-    const { cpuMs, peakMb } = processUse(pid);
-    if (seen > 0 && first === undefined) first = { atMs, count: seen, cpuMs };
-    if (seen >= count) {
-      const messages = count - first!.count;
-      return {
-        perSecond: messages / ((atMs - first!.atMs) / 1000),
-        cpuUsPerMessage: ((cpuMs - first!.cpuMs) * 1000) / messages,
-        peakMb,
-      };
-    }
-    if (atMs - lastChangeMs > 20_000)
-      throw new Error(`Only ${seen} of ${count} messages were acknowledged, nothing for 20 s`);
-    // A look at the metrics costs the measured process a millisecond, too.
-    await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -8,6 +8,10 @@ interface BenchmarkOptions {
   readonly smoke: boolean;
   readonly broker: string | undefined;
   readonly runs: number | undefined;
+  /** Beside ours, what others would use. */
+  readonly peers: boolean;
+  /** Without the physical floors. */
+  readonly alone: boolean;
 }
 
 interface Benchmark {
@@ -31,6 +35,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   'ingest-compressed': {
     about: 'the same over permessage-deflate',
     load: () => import('./ingest-compressed.ts'),
+  },
+  scaling: {
+    about: 'what a message costs with more connectors, larger messages, more partitions',
+    load: () => import('./scaling.ts'),
   },
   idle: {
     about: 'memory and processor time of 0, 1 and 100 connectors that hear nothing',
@@ -63,6 +71,8 @@ const { values, positionals } = parseArgs({
     broker: { type: 'string' },
     runs: { type: 'string' },
     compare: { type: 'string' },
+    peers: { type: 'boolean', default: false },
+    alone: { type: 'boolean', default: false },
   },
 });
 
@@ -70,7 +80,7 @@ const [name] = positionals;
 const benchmark = name === undefined ? undefined : benchmarks[name];
 if (benchmark === undefined) {
   if (name !== undefined) console.error(`Unknown benchmark "${name}".`);
-  console.log('npm run bench -- NAME [--json] [--broker embedded|kafka|null] [--runs N] [--compare REF]\n');
+  console.log('npm run bench -- NAME [--json] [--broker embedded|kafka|null] [--runs N] [--peers] [--compare REF]\n');
   for (const [known, { about }] of Object.entries(benchmarks)) console.log(`  ${known.padEnd(18)} ${about}`);
   process.exitCode = name === undefined ? 0 : 2;
 } else if (values.compare !== undefined) {
@@ -85,5 +95,7 @@ if (benchmark === undefined) {
     smoke: values.smoke,
     broker: values.broker,
     runs: values.runs === undefined ? undefined : Number(values.runs),
+    peers: values.peers,
+    alone: values.alone,
   });
 }

@@ -99,14 +99,14 @@ async function lossesIn(sequences: AsyncIterable<number>, count: number): Promis
   return { lost, doubled };
 }
 
-/** Each message is JSON that says `"seq":   123` in its first hundred bytes. */
+/** Each message is JSON that says `"seq":   123` in its first hundred bytes, or it begins with ten digits. */
 async function* sequencesOf(broker: Broker, topic: string): AsyncGenerator<number> {
   const { partitions } = await broker.describeTopic(topic);
   for (const { partition } of partitions) {
     for await (const { records } of broker.read({ topic, partition, from: 'earliest', until: 'end' })) {
       for (const { value } of records) {
         const head = Buffer.from(value!.buffer, value!.byteOffset, Math.min(100, value!.length)).toString('latin1');
-        yield Number(/"seq\\?":\s*(\d+)/.exec(head)?.[1] ?? Number.NaN);
+        yield Number(/(?:"seq\\?":\s*|^(?=\d{10}))(\d+)/.exec(head)?.[1] ?? Number.NaN);
       }
     }
   }

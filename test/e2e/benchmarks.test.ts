@@ -11,6 +11,7 @@ const runs: readonly (readonly [string, string, readonly string[]])[] = [
   ['ingest', 'embedded', ['perSecond', 'cpuUsPerMessage', 'peakMb']],
   ['ingest', 'null', ['perSecond', 'cpuUsPerMessage', 'peakMb']],
   ['ingest-compressed', 'embedded', ['perSecond', 'cpuUsPerMessage', 'peakMb']],
+  ['scaling', 'embedded', ['perSecond', 'cpuUsPerMessage', 'cpuUsPerKb', 'peakMb']],
   ['latency', 'embedded', ['p50Ms', 'p99Ms', 'firstRecordMs', 'residentMb']],
   ['idle', 'embedded', ['residentMb', 'cpuPercent']],
   ['recovery', 'embedded', ['restartMs', 'gapMs']],
@@ -30,6 +31,7 @@ for (const [name, broker, spreads] of runs) {
   const title = `the benchmark ${name} runs${broker === '' ? '' : ` with the broker ${broker}`} and loses nothing`;
   test(title, { skip: fedByC.has(name) ? noFeed : false }, async () => {
     const words = ['bench/run.ts', name, '--smoke', '--json', ...(broker === '' ? [] : ['--broker', broker])];
+    if (broker === 'null') words.push('--peers'); // with Kafka they would be measured for a minute
     await using running = watch(
       spawn(process.execPath, words, {
         cwd: root,
