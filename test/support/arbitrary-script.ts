@@ -63,6 +63,13 @@ const { expression } = fc.letrec<{ expression: Expression }>((tie) => {
       star: fc.constant(false),
       distinct: fc.boolean(),
     },
+    {
+      kind: fc.constant('call'),
+      name: fc.constantFrom('COUNT', 'now'),
+      arguments: fc.constant([]),
+      star: fc.boolean(),
+      distinct: fc.constant(false),
+    },
   ];
   const trees = kinds.map((fields) => fc.record({ ...fields, at }) as unknown as fc.Arbitrary<Expression>);
   const leaves = trees.slice(0, 7);

@@ -79,31 +79,11 @@ test('an error shows the line with a caret under the place, and no secret', () =
   );
 });
 
-const places: readonly (readonly [script: string, code: string, line: number, column: number, text: string])[] = [
-  ['SELECT a FROM x /* open', 'E_SYNTAX', 1, 17, 'unterminated comment'],
-  ['SELECT "a FROM x', 'E_SYNTAX', 1, 8, 'unterminated name'],
-  ['SELECT a FROM', 'E_SYNTAX', 1, 14, 'the end of the script'],
-  ['SELECT a FROM x\n', 'ok', 0, 0, ''],
-  ['SELECT a FROM x WHERE\n', 'E_SYNTAX', 2, 1, 'an expression'],
-  ['SELECT a FROM x UNION SELECT b FROM y', 'E_UNSUPPORTED', 1, 17, 'UNION'],
-  ['SELECT a FROM (SELECT b FROM y)', 'E_UNSUPPORTED', 1, 15, 'query inside'],
-  ['SELECT a FROM x OUTPUT ALL EVERY 5 SECONDS', 'E_UNSUPPORTED', 1, 36, 'EVENTS'],
-  ['UPDATE x SET a = 1', 'E_UNSUPPORTED', 1, 1, 'UPDATE'],
-  ['SELECT a FROM PATTERN (x{2} -> y)', 'E_PATTERN', 1, 25, 'counts'],
-  ['SELECT a FROM PATTERN (x -> y) WITHIN 5;', 'E_PATTERN', 1, 39, 'duration'],
-  ['SELECT a FROM x WINDOW LENGTH(1) WHERE a WINDOW LENGTH(2)', 'E_SYNTAX', 1, 42, 'one WINDOW'],
-  ['SELECT a FORM x', 'E_SYNTAX', 1, 15, 'FROM'],
-];
-for (const [script, code, line, column, text] of places) {
-  test(`${code} in ${JSON.stringify(script)}`, () => {
-    if (code === 'ok') return void parse(script);
-    throws(
-      () => parse(script),
-      (error: SqlError) => {
-        deepEqual([error.sqlCode, error.line, error.column], [code, line, column], error.message);
-        ok(error.message.includes(text), error.message);
-        return true;
-      },
-    );
-  });
-}
+test('an empty line at the end is nothing', () => {
+  equal(parse('SELECT a FROM x\n').statements.length, 1);
+});
+
+test('a stream that is called as an operator is qualified like any other', () => {
+  const script = parse('SELECT In.a, In.* FROM In WHERE NOT In.a IN (In.b, 1)');
+  equal(print(script), 'SELECT "In"."a", "In".* FROM "In" WHERE NOT (("In"."a") IN ("In"."b", 1));');
+});

@@ -111,7 +111,9 @@ function parseWord(cursor: Cursor, word: string, parseExpression: Parse): Expres
       return parseExtract(cursor, parseExpression);
   }
   if (called && !operatorWords.has(word) && word !== 'NOT') return parseCall(cursor, parseExpression);
-  if (cursor.isReserved() || operatorWords.has(word) || word === 'NOT') return cursor.fail('an expression');
+  // A stream may be called In: no operator has a point behind it.
+  const isOperator = operatorWords.has(word) && !cursor.isSymbol('.', 1);
+  if (cursor.isReserved() || isOperator || word === 'NOT') return cursor.fail('an expression');
   return { kind: 'name', at, name: cursor.next().text };
 }
 
