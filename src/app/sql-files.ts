@@ -4,12 +4,29 @@ import { TributaryError } from '../base/errors.ts';
 import type { SqlCase } from '../sql/cases/case.ts';
 import { playCase } from '../sql/cases/play-case.ts';
 import { check, type ScriptPlan } from '../sql/check/check.ts';
+import { describePlan, type PlanDescription } from '../sql/plan/describe.ts';
 import { explain } from '../sql/plan/explain.ts';
 import { SqlError } from '../sql/sql-error.ts';
 
 /** A refused script with its line and a caret under the place; undefined for any other error. */
 export function explanationOf(error: unknown): string | undefined {
   return error instanceof SqlError ? error.explanation : undefined;
+}
+
+/** The same for programs. */
+export interface SqlProblemReport {
+  readonly code: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+  readonly text: string;
+  readonly caret: string;
+}
+
+export function problemOf(error: unknown): SqlProblemReport | undefined {
+  if (!(error instanceof SqlError)) return undefined;
+  const { sqlCode: code, line, column, problem: message, text, caret } = error;
+  return { code, line, column, message, text, caret };
 }
 
 function readText(file: string): string {
@@ -31,6 +48,12 @@ export function checkScript(script: string): ScriptPlan {
 
 export function explainFile(file: string): string {
   return explain(checkScript(readScript(file)));
+}
+
+/** The plan for people and for programs. */
+export function describeScript(script: string): PlanDescription & { readonly text: string } {
+  const plan = checkScript(script);
+  return { text: explain(plan), ...describePlan(plan) };
 }
 
 export interface TestResult {

@@ -230,11 +230,21 @@ async function openRest(
   opened: AsyncDisposableStack,
 ): Promise<string> {
   const rest = config.rest!;
-  const [{ buildRestServer }, { listenAll }, { topicApi }, { topicOperations }, { localAccess }] = await Promise.all([
+  const [
+    { buildRestServer },
+    { listenAll },
+    { topicApi },
+    { sqlRoutes },
+    { topicOperations },
+    { sqlOperations },
+    { localAccess },
+  ] = await Promise.all([
     import('../rest/server.ts'),
     import('../rest/listen.ts'),
     import('./routes/topic-api.ts'),
+    import('./routes/sql.ts'),
     import('../wire/connect/openapi/topic-operations.ts'),
+    import('../wire/connect/openapi/sql-operations.ts'),
     import('./topics/local-access.ts'),
   ]);
   const server = buildRestServer({
@@ -245,7 +255,7 @@ async function openRest(
     maskSecrets: rest.maskSecrets,
     statusDetail: rest.statusDetail,
     topicTracking: rest.topicTracking,
-    moreOperations: topicOperations,
+    moreOperations: [...topicOperations, ...sqlOperations],
     // Where secrets are shown in clear, an error that quotes what was sent needs no mask.
     ...(rest.maskSecrets ? { redact: (text: string) => secrets.text(text) } : {}),
     loggers,
@@ -260,6 +270,7 @@ async function openRest(
     [tables.config, tables.offset, tables.status].map(({ topic }) => topic),
   );
   await topicApi(server, topics, stopping);
+  sqlRoutes(server);
   const hasUsers = rest.access.accounts.users.length + rest.access.accounts.tokens.length > 0;
   for (const { host, port, tls } of listeners) {
     if (isLoopback(host)) continue;

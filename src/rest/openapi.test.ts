@@ -7,6 +7,7 @@ import { restServer } from '../../test/support/rest-server.ts';
 import { Loggers } from '../telemetry/loggers.ts';
 import { openApiDocument } from '../wire/connect/openapi/document.ts';
 import { schemas } from '../wire/connect/openapi/schemas.ts';
+import { sqlOperations } from '../wire/connect/openapi/sql-operations.ts';
 import { topicOperations } from '../wire/connect/openapi/topic-operations.ts';
 
 const loggers = new Loggers('INFO', () => 0);
@@ -36,7 +37,7 @@ test('it is served', async () => {
 });
 
 test('every reference is defined, every schema is used, every operation has its own id', () => {
-  const text = JSON.stringify(openApiDocument({ version: '1', more: topicOperations }));
+  const text = JSON.stringify(openApiDocument({ version: '1', more: [...topicOperations, ...sqlOperations] }));
   const used = new Set([...text.matchAll(/#\/components\/schemas\/(\w+)/g)].map(([, name]) => name));
   deepEqual([...used].sort(), Object.keys(schemas).sort());
   const ids = [...text.matchAll(/"operationId":"(\w+)"/g)].map(([, id]) => id);

@@ -50,6 +50,12 @@ export class SqlError extends TributaryError {
   readonly sqlCode: SqlErrorCode;
   readonly line: number;
   readonly column: number;
+  /** Without the code and the place. */
+  readonly problem: string;
+  /** The line of the script, secrets starred out. */
+  readonly text: string;
+  /** As many blanks as it takes to stand under the place in `text`, and the sign. */
+  readonly caret: string;
   readonly explanation: string;
 
   constructor(problem: SqlProblem, script: string) {
@@ -58,9 +64,11 @@ export class SqlError extends TributaryError {
     this.sqlCode = problem.code;
     this.line = line;
     this.column = column;
+    this.problem = problem.message;
+    this.text = withoutSecrets(text);
+    this.caret = `${' '.repeat(column - 1)}^`;
     const gutter = `${line} | `;
-    const caret = ' '.repeat(gutter.length + column - 1);
-    this.explanation = `${this.message}\n${gutter}${withoutSecrets(text)}\n${caret}^`;
+    this.explanation = `${this.message}\n${gutter}${this.text}\n${' '.repeat(gutter.length)}${this.caret}`;
   }
 }
 

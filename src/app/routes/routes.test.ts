@@ -13,8 +13,10 @@ import { Loggers } from '../../telemetry/loggers.ts';
 import { MetricRegistry } from '../../telemetry/metrics.ts';
 import type { OpenApiDocument } from '../../wire/connect/openapi/document.ts';
 import { schemas } from '../../wire/connect/openapi/schemas.ts';
+import { sqlOperations } from '../../wire/connect/openapi/sql-operations.ts';
 import { topicOperations } from '../../wire/connect/openapi/topic-operations.ts';
 import { localAccess } from '../topics/local-access.ts';
+import { sqlRoutes } from './sql.ts';
 import { topicApi } from './topic-api.ts';
 
 interface Served extends AsyncDisposable {
@@ -177,7 +179,7 @@ test('every route beside those of Kafka Connect stands in the document of the wh
     maskSecrets: false,
     log: recordingLog([]),
     loggers: new Loggers('INFO', () => 0),
-    moreOperations: topicOperations,
+    moreOperations: [...topicOperations, ...sqlOperations],
   });
   const routes = new Set<string>(['GET /metrics']); // declared before the hook
   server.addHook('onRoute', ({ method, url }) => {
@@ -186,6 +188,7 @@ test('every route beside those of Kafka Connect stands in the document of the wh
     }
   });
   await topicApi(server, localAccess(memoryBroker()), new AbortController().signal);
+  sqlRoutes(server);
   const document = (await server.inject('/openapi.json')).json<OpenApiDocument>();
   const described = Object.entries(document.paths).flatMap(([path, verbs]) =>
     Object.keys(verbs).map((verb) => `${verb.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`),

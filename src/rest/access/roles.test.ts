@@ -25,6 +25,8 @@ const table: readonly (readonly [request: string, needed: Role, withoutMasks?: R
   ['PUT /connectors/:name/topics/reset', 'operator'],
   ['PUT /admin/loggers/:logger', 'operator'],
   ['PUT /connector-plugins/:plugin/config/validate', 'operator'],
+  ['POST /sql/check', 'operator'],
+  ['POST /sql/explain', 'operator'],
   ['POST /connectors', 'admin'],
   ['PUT /connectors/:name/config', 'admin'],
   ['PATCH /connectors/:name/config', 'admin'],

@@ -9,9 +9,10 @@ const operating: readonly (readonly [method: string, route: RegExp])[] = [
   ['PUT', /^\/connectors\/:name\/topics\/reset$/],
   ['PUT', /^\/admin\/loggers\/:\w+$/],
 ];
-/** A check that stores nothing; its answer tells whether files and variables that it names exist. */
+/** Checks that store nothing; that of a connector tells whether files and variables exist which it names. */
 const checking: readonly (readonly [method: string, route: RegExp])[] = [
   ['PUT', /^\/connector-plugins\/:\w+\/config\/validate$/],
+  ['POST', /^\/sql\/(check|explain)$/],
 ];
 /** Answers that hold configurations, or the URL a source reads: with passwords in them where those are not masked. */
 const showingConfigs = /^\/connectors\/:name(\/(config|tasks|tasks-config|offsets))?$/;

@@ -14,7 +14,8 @@ export interface Operation {
     | 'plugins'
     | 'loggers'
     | 'internal'
-    | 'records';
+    | 'records'
+    | 'sql';
   /** By status; null is an answer without a body. */
   readonly answers: Readonly<Record<number, JsonSchema | null>>;
   /** Statuses of refusals besides 500, with what they mean. */

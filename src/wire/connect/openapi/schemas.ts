@@ -134,6 +134,46 @@ export const schemas = {
     ['value'],
   ),
   Produced: object({ topic: text, records: whole }),
+  SqlScript: object({ sql: text }),
+  SqlProblem: object({
+    code: { type: 'string', description: 'E_SYNTAX, E_UNKNOWN_STREAM, …' },
+    line: { type: 'integer', description: 'From 1' },
+    column: { type: 'integer', description: 'From 1, in code points' },
+    message: text,
+    text: { type: 'string', description: 'The line of the script, secrets starred out' },
+    caret: { type: 'string', description: 'Blanks up to the place in the text, and a caret' },
+  }),
+  SqlCheck: object({
+    valid: flag,
+    errors: { type: 'array', items: ref('SqlProblem'), description: 'Checking ends at the first' },
+  }),
+  SqlStep: object({ operator: text, detail: text }),
+  SqlPlan: object({
+    text: { type: 'string', description: 'The plan for people' },
+    streams: listOf(
+      object(
+        {
+          name: text,
+          kind: { enum: ['source', 'sink', 'table', 'stream'] },
+          extension: text,
+          format: text,
+          columns: listOf(object({ name: text, type: text, notNull: flag })),
+          eventTime: object({ column: text, watermarkDelayMs: whole }),
+          madeBy: { type: 'integer', description: 'Number of the query that makes it, where nobody declared it' },
+        },
+        ['name', 'kind', 'columns'],
+      ),
+    ),
+    queries: listOf(
+      object({ number: whole, sql: text, target: text, partitionedBy: listOf(text), steps: listOf(ref('SqlStep')) }, [
+        'number',
+        'sql',
+        'target',
+        'steps',
+      ]),
+    ),
+    maxState: { type: 'integer', description: 'Rows, groups and partial matches that each query may keep' },
+  }),
 } as const;
 
 export type SchemaName = keyof typeof schemas;

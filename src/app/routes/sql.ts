@@ -1,0 +1,39 @@
+/** `/sql/check` and `/sql/explain`: what the commands of these names do, for editors and consoles. */
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { TributaryError } from '../../base/errors.ts';
+import { isRecord } from '../../config/raw.ts';
+import { sendError } from './send-error.ts';
+
+export function sqlRoutes(server: FastifyInstance): void {
+  server.post('/sql/check', async (request, reply) => {
+    const { problemOf, checkScript } = await import('../sql-files.ts');
+    try {
+      checkScript(scriptOf(request.body));
+      return { valid: true, errors: [] };
+    } catch (error) {
+      const problem = problemOf(error);
+      return problem === undefined ? sendError(reply, error) : { valid: false, errors: [problem] };
+    }
+  });
+
+  server.post('/sql/explain', async (request, reply) => {
+    const { problemOf, describeScript } = await import('../sql-files.ts');
+    try {
+      return describeScript(scriptOf(request.body));
+    } catch (error) {
+      return problemOf(error) === undefined ? sendError(reply, error) : refuse(reply, error as Error);
+    }
+  });
+}
+
+function refuse(reply: FastifyReply, { message }: Error): FastifyReply {
+  return reply.code(422).send({ error_code: 422, message });
+}
+
+function scriptOf(body: unknown): string {
+  if (isRecord(body) && typeof body['sql'] === 'string' && Object.keys(body).length === 1) return body['sql'];
+  throw new TributaryError(
+    'USAGE',
+    'Cannot read the body: it must be a JSON object with one member "sql", the text of a script',
+  );
+}
