@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { heapOption, mallocSettings } from '../bin/memory-settings.js';
 import { installIfNeeded } from './install.mjs';
+import { longest } from './longest-tests.mjs';
 import { pinnedNode } from './pinned-node.mjs';
 import { runChild } from './run-child.mjs';
 
@@ -97,7 +98,6 @@ async function check() {
   return failed.length > 0 ? 1 : 0;
 }
 
-/** Two files at a time: each may start a Kafka of its own. */
 async function test(more) {
   const files = args.filter((arg) => !arg.startsWith('-'));
   const flags = args.filter((arg) => arg.startsWith('-'));
@@ -106,7 +106,9 @@ async function test(more) {
     if (code !== 0) return code;
   }
   const limit = more.TEST_LONG === undefined ? 600_000 : 6 * 3_600_000;
-  const all = ['src', 'clients', 'test', 'bench'].flatMap((folder) => testFiles(folder));
+  // What is named twice runs once, where it is named first.
+  const all = [...new Set([...longest, ...['test', 'src', 'clients', 'bench'].flatMap((folder) => testFiles(folder))])];
+  if (args.length === 0) return runTests(['scripts/test-all.mjs', `${limit}`, ...all], more);
   return runTests(
     [
       '--test',

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { reasonToInstall } from '../../scripts/install.mjs';
+import { longest } from '../../scripts/longest-tests.mjs';
 import { tempFolder } from '../support/temp-folder.ts';
 import { root, until, watch } from './support/run.ts';
 
@@ -104,9 +105,41 @@ test('untidy', () => { mkdtempSync(tmpdir() + '/left-'); });`;
   match(stderr, /Tests left in the temporary folder: left-\w+\n/);
 });
 
+test('tests begin in the order they are given in, and one that fails fails the run', async () => {
+  await using folder = await tempFolder('order');
+  const runs = async (programs: Readonly<Record<string, string>>) => {
+    const files = Object.keys(programs).map((name) => join(folder.path, `${name}.test.mjs`));
+    for (const [index, program] of Object.values(programs).entries()) {
+      await writeFile(files[index]!, `import { test } from 'node:test';\ntest('it', () => {${program}});`);
+    }
+    const args = [join(root, 'scripts/test-all.mjs'), '60000', ...files];
+    const env = { ...process.env, NODE_TEST_CONTEXT: undefined };
+    await using running = watch(spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'pipe'] }));
+    return await running.ended;
+  };
+  const say = (text: string): string => `console.log('runs ${text}')`;
+  const good = await runs({ b: say('b'), a: say('a') });
+  equal(good.code, 0);
+  match(good.stdout, /runs b[\s\S]*runs a[\s\S]*tests 2\n[\s\S]*pass 2\n/);
+  const bad = await runs({ d: `throw new Error('no')`, c: say('c') });
+  equal(bad.code, 1);
+  match(bad.stdout, /pass 1\n[\s\S]*fail 1\n/);
+});
+
+test('the tests that begin first are there', async () => {
+  for (const path of longest) match(await readFile(join(root, path), 'utf8'), /\btest\b/, path);
+});
+
 test('what runs before the pinned Node is there uses nothing that Node 20.0 lacks', async () => {
   const young = /import\.meta\.(dirname|filename|resolve)|withResolvers|\bglob(Sync)?\(|readdirSync\([^;]*recursive/;
-  for (const name of ['run.mjs', 'run-child.mjs', 'install.mjs', 'pinned-node.mjs', 'setup-tests.mjs']) {
+  for (const name of [
+    'run.mjs',
+    'run-child.mjs',
+    'install.mjs',
+    'longest-tests.mjs',
+    'pinned-node.mjs',
+    'setup-tests.mjs',
+  ]) {
     doesNotMatch(await readFile(join(root, 'scripts', name), 'utf8'), young, name);
   }
 });
