@@ -12,19 +12,21 @@ import { isSame, shown, valueOfCase } from './case-values.ts';
 export interface PlayOptions {
   /** Whether the application is replaced in front of a step by a new one that goes on from its snapshot. */
   readonly restartsBefore?: (step: number) => boolean;
+  /** Typed rows come, too, without the values of columns that nothing looks at, as those of messages do. */
+  readonly onlyRead?: boolean;
 }
 
 /** Plays a case without network or clock. Returns what differs; nothing where it passes. */
 export function playCase(
   sqlCase: SqlCase,
   script: string,
-  { restartsBefore = () => false }: PlayOptions = {},
+  { restartsBefore = () => false, onlyRead = false }: PlayOptions = {},
 ): string[] {
   // Random numbers of a case cannot be expected, so that any will do.
   const create = (): Application => new Application(script, { random: () => 0.5 });
   if (sqlCase.error !== undefined) return differencesOfError(sqlCase.error, create);
   try {
-    return new Run(create, restartsBefore).play(sqlCase);
+    return new Run(create, { restartsBefore, onlyRead }).play(sqlCase);
   } catch (error) {
     return [error instanceof SqlError ? error.explanation : String(error instanceof Error ? error.stack : error)];
   }
@@ -49,13 +51,13 @@ function differencesOfError({ code, line, column, message_contains }: ExpectedEr
 class Run {
   private application: Application;
   private readonly create: () => Application;
-  private readonly restartsBefore: (step: number) => boolean;
+  private readonly options: Required<PlayOptions>;
   private readonly rows = new Map<string, Row[]>();
   private readonly messages: { readonly stream: string; readonly text: string }[] = [];
 
-  constructor(create: () => Application, restartsBefore: (step: number) => boolean) {
+  constructor(create: () => Application, options: Required<PlayOptions>) {
     this.create = create;
-    this.restartsBefore = restartsBefore;
+    this.options = options;
     this.application = create();
   }
 
@@ -65,7 +67,7 @@ class Run {
     for (const stream of new Set([...observed, ...named])) this.rows.set(stream, []);
     this.observe();
     for (const [index, step] of events.entries()) {
-      if (this.restartsBefore(index)) this.restart();
+      if (this.options.restartsBefore(index)) this.restart();
       this.step(step);
     }
     const differences = [...this.rows.keys()].flatMap((stream) =>
@@ -115,16 +117,19 @@ class Run {
     if (step.ts !== undefined) application.advance(step.ts);
     const stream = application.plan.streams.get(step.stream);
     if (stream === undefined) throw new Error(`the case names an unknown stream "${step.stream}"`);
+    const read = application.columnsRead(stream.name);
     if ('row' in step) {
-      application.push(
-        stream.name,
-        stream.columns.map(({ name }) => valueOfCase(step.row[name] ?? null)),
+      const isWanted = (place: number, notNull = false): boolean =>
+        !this.options.onlyRead || notNull || read === undefined || read.has(place);
+      const values = stream.columns.map(({ name, notNull }, place) =>
+        isWanted(place, notNull) ? valueOfCase(step.row[name] ?? null) : null,
       );
+      application.push(stream.name, values);
       return;
     }
     // Text, too, comes as bytes: from a topic, and from a socket.
     const frame = 'message' in step ? Buffer.from(step.message) : Buffer.from(step.message_b64, 'base64');
-    const { rows, dropped } = sourceMapper(stream)(frame);
+    const { rows, dropped } = sourceMapper(stream, read)(frame);
     application.countDropped(stream.name, dropped);
     for (const row of rows) application.push(stream.name, row);
   }

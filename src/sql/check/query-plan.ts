@@ -11,6 +11,8 @@ export interface QueryPlan {
   /** What it was made of, for people. */
   readonly query: Query;
   readonly input: InputPlan;
+  /** Places of the columns that it looks at, by stream. */
+  readonly reads: ReadonlyMap<string, ReadonlySet<number>>;
   /** WHERE in front of the window. */
   readonly filter?: Evaluate;
   /** WHERE behind a window that counts rows: it selects among what the window holds. */

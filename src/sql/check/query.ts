@@ -8,7 +8,7 @@ import { bind, bindCondition } from './bind.ts';
 import { Aggregates, type Context, type Named } from './context.ts';
 import { checkInput, type StreamOf } from './input.ts';
 import type { PartitionPlan, QueryPlan } from './query-plan.ts';
-import { type Column, canonical, columnOf, inputOf, type Scope } from './scope.ts';
+import { type Column, canonical, columnOf, columnsOf, inputOf, type Scope } from './scope.ts';
 import { hasTimes, isBatch, type WindowPlan } from './window.ts';
 
 /** What a query says of itself, before its target is known. */
@@ -78,6 +78,7 @@ export function checkQuery(
     index,
     query,
     input,
+    reads: columnsRead([query, items], scope, input.kind === 'pattern', partition),
     filter: isLate ? undefined : where,
     lateFilter: isLate ? where : undefined,
     window: sessionByGroup(
@@ -109,6 +110,23 @@ export function checkQuery(
     target: query.target?.text ?? 'OutputStream',
     partition,
   };
+}
+
+/** In a pattern a bare name may mean a column of any element: all columns count as read there. */
+function columnsRead(
+  nodes: unknown,
+  scope: Scope,
+  isPattern: boolean,
+  partition: PartitionPlan | undefined,
+): ReadonlyMap<string, ReadonlySet<number>> {
+  const named = columnsOf(scope, nodes);
+  const reads = new Map<string, Set<number>>();
+  for (const { stream, columns, offset } of scope.inputs) {
+    const read = reads.get(stream) ?? new Set(partition?.keys.has(stream) ? [partition.keys.get(stream)!] : []);
+    for (const place of columns.keys()) if (isPattern || named.has(offset + place)) read.add(place);
+    reads.set(stream, read);
+  }
+  return reads;
 }
 
 /** `*` and `name.*` become their columns; each item gets the name of its output column. */

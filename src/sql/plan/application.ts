@@ -150,9 +150,18 @@ export class Application implements Stateful {
     for (const runner of this.runners) runner.end();
   }
 
-  /** Calls back for each row of a stream from now on. */
+  /** Calls back for each row of a stream from now on; of a source before its mapper is made, if all columns are wanted. */
   subscribe(stream: string, observer: (row: Row) => void): void {
     this.node(stream).observers.push(observer);
+  }
+
+  /** Places of a stream's columns that anything looks at; a mapper need not make the others. Undefined: all of them. */
+  columnsRead(stream: string): ReadonlySet<number> | undefined {
+    const { plan, source, table, observers } = this.node(stream);
+    if (observers.length > 0 || table !== undefined) return undefined;
+    const places = new Set(source === undefined ? [] : [source.eventTime.column]);
+    for (const { reads } of this.plan.queries) for (const place of reads.get(plan.name) ?? []) places.add(place);
+    return places;
   }
 
   /** A message that its source's mapper could not make a row of. */

@@ -114,7 +114,7 @@ export class SqlRun {
     for (const stream of this.streamsOf('source')) {
       const { signal } = this.stopping;
       const { extension = '' } = stream.options;
-      this.mappers.set(stream.name, sourceMapper(stream));
+      this.mappers.set(stream.name, sourceMapper(stream, this.application.columnsRead(stream.name)));
       if (extension === 'kafka') {
         const all = await topicReaders(await this.world.broker(), stream, signal);
         readers.push(...all.map((frames) => ({ stream, frames })));
