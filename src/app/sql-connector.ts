@@ -7,7 +7,7 @@ import { extname } from 'node:path';
 import { TributaryError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
 import { define, parse } from '../config/config-def.ts';
-import { string } from '../config/option.ts';
+import { type Problem, string } from '../config/option.ts';
 import type { SourceBatch, SourceConnector } from '../connectors/contract.ts';
 import { sseSource } from '../connectors/sse-source/connector.ts';
 import { webSocketSink } from '../connectors/websocket-sink/connector.ts';
@@ -78,7 +78,8 @@ function ended(run: () => Promise<void>): AsyncIterable<SourceBatch> {
   };
 }
 
-function scriptProblem(script: string): string | undefined {
+/** Without the value, which is a whole script. */
+function scriptProblem(script: string): Problem | undefined {
   const { checkScript, explanationOf } = require(`./sql-files${extension}`) as typeof import('./sql-files.ts');
   try {
     checkScript(script);
@@ -86,7 +87,7 @@ function scriptProblem(script: string): string | undefined {
   } catch (error) {
     const explanation = explanationOf(error);
     if (explanation === undefined) throw error;
-    return explanation.split('\n')[0];
+    return { text: `Invalid value for configuration sql.text: ${explanation.split('\n')[0]}` };
   }
 }
 

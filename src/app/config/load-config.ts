@@ -8,9 +8,10 @@ import type { ValidationContext } from '../../worker/validation.ts';
 import type { AppConfig, NamedConnector } from './app-config.ts';
 import { providersInFile, readConnectConfig } from './connect-config.ts';
 import { readConnectorFile } from './connector-file.ts';
-import { connectorProblems } from './connector-problems.ts';
+import { type ConnectorCheck, connectorProblems, type FoundProblems } from './connector-problems.ts';
 import { type ConfigProblem, configError } from './problem.ts';
 import type { ConfigProviders } from './providers.ts';
+import type { SqlApplication } from './sql-applications.ts';
 import { type Overrides, readYamlConfig } from './yaml-config.ts';
 
 export interface Loaded<T> {
@@ -35,7 +36,7 @@ export interface LoadOptions {
 export function loadYaml(file: string | undefined, overrides: Overrides, options: LoadOptions): Loaded<AppConfig> {
   const shown = file ?? 'tributary.yaml';
   const text = file === undefined ? '' : readFile(file);
-  const { config, problems, warnings, lineOf } = readYamlConfig(
+  const { config, problems, warnings, applications, lineOf } = readYamlConfig(
     shown,
     text,
     options.env,
@@ -43,18 +44,44 @@ export function loadYaml(file: string | undefined, overrides: Overrides, options
     options.onResolved,
   );
   if (config === undefined) return { config, problems, warnings };
-  const found = config.connectors.map((connector) =>
-    connectorProblems(connector, {
-      file: shown,
+  const found = config.connectors.map((connector) => {
+    const script = applications.find(({ name }) => name === connector.name);
+    const check = {
       ...known(options),
       providers: { env: options.env, folder: config.folder, onResolved: options.onResolved },
+      unknown: 'error' as const,
+      exactlyOnceSources: config.worker.exactlyOnceSources,
+    };
+    if (script !== undefined) return problemsOfScript(script, check);
+    return connectorProblems(connector, {
+      ...check,
+      file: shown,
       lineOf: (key) => lineOf(connector.name, key),
       shownPrefix: `connectors.${connector.name}.`,
-      unknown: 'error',
-      exactlyOnceSources: config.worker.exactlyOnceSources,
-    }),
-  );
+    });
+  });
   return combined(config, [{ problems: [], warnings }, ...found]);
+}
+
+/** The place that counts is the one in the script. */
+function problemsOfScript(
+  { name, file, config }: SqlApplication,
+  check: Omit<ConnectorCheck, 'file' | 'lineOf' | 'shownPrefix'>,
+): FoundProblems {
+  const connector = { name, config };
+  const { problems, warnings } = connectorProblems(connector, {
+    ...check,
+    file,
+    lineOf: () => undefined,
+    shownPrefix: '',
+  });
+  return {
+    problems: problems.map((problem) => {
+      const line = / at line (\d+), column /.exec(problem.message)?.[1];
+      return line === undefined ? problem : { file, line: Number(line), message: problem.message };
+    }),
+    warnings,
+  };
 }
 
 export interface ConnectFiles {

@@ -94,6 +94,11 @@ export const appOptions = define({
     doc: 'ES modules with connectors, transforms, predicates and converters of your own, with paths from this file',
   }),
 
+  sql: list({
+    default: [],
+    doc: 'Scripts of streaming SQL, with paths from this file: each runs as a connector of class sql that is named after its file',
+  }),
+
   'outbound.policy': string({
     default: 'auto',
     validate: oneOf(['auto', 'public']),
@@ -154,7 +159,7 @@ export const appOptions = define({
 export type AppOptions = Config<typeof appOptions>;
 
 /** Keys that the design has and this version has not: a better answer than "unknown". */
-export const laterKeys: readonly string[] = ['sql', 'registry'];
+export const laterKeys: readonly string[] = ['registry'];
 
 export interface ListenAddress {
   readonly host: string;

@@ -5,7 +5,14 @@ import { suggest } from '../../base/nearest.ts';
 import { type Config, validate } from '../../config/config-def.ts';
 import type { RawConfig } from '../../config/raw.ts';
 import type { GatewaySettings } from '../../gateway/settings.ts';
-import { type AppConfig, type KafkaSecurity, type ListenerTls, type RestSettings, tablesOf } from './app-config.ts';
+import {
+  type AppConfig,
+  type KafkaSecurity,
+  type ListenerTls,
+  type NamedConnector,
+  type RestSettings,
+  tablesOf,
+} from './app-config.ts';
 import { keysOfEnvironment } from './environment.ts';
 import { gatewayKeys, gatewaySettings } from './gateway-config.ts';
 import { type AppOptions, appOptions, laterKeys } from './options.ts';
@@ -13,6 +20,7 @@ import type { ConfigProblem } from './problem.ts';
 import { type ProviderOptions, resolveValue } from './providers.ts';
 import { accountPrefixes } from './rest-accounts.ts';
 import { type RestKeys, restSettingsOf } from './rest-config.ts';
+import { readSqlApplications, type SqlApplication } from './sql-applications.ts';
 import { readYaml, type YamlTree } from './yaml-tree.ts';
 
 export interface YamlConfig {
@@ -20,6 +28,8 @@ export interface YamlConfig {
   readonly config: AppConfig | undefined;
   readonly problems: readonly ConfigProblem[];
   readonly warnings: readonly ConfigProblem[];
+  /** Those among the connectors that are scripts of their own. */
+  readonly applications: readonly SqlApplication[];
   /** Line of a connector's key, for problems that the connector itself finds. */
   lineOf(connector: string, key: string): number | undefined;
 }
@@ -64,13 +74,21 @@ export function readYamlConfig(
   const folder = dirname(file);
   let rest: RestSettings | undefined;
   let gateway: GatewaySettings | undefined;
+  let applications: readonly SqlApplication[] = [];
   if (problems.length === 0) {
     problems.push(...problemsBetween(file, tree, values));
+    const sql = readSqlApplications(values.sql, folder, [...tree.connectors.keys()]);
+    applications = sql.applications;
+    for (const message of sql.problems)
+      problems.push({ file, line: tree.entries.get('sql')?.line, key: 'sql', message });
     rest = restOf(file, tree, raw, values, { env, folder, onResolved }, problems);
     gateway = gatewayOf(file, tree, gatewayOver, { env, folder, onResolved }, problems);
   }
-  const config = problems.length > 0 || rest === undefined ? undefined : appConfig(values, rest, gateway, tree, folder);
-  return { config, problems, warnings: environment.warnings, lineOf };
+  const config =
+    problems.length > 0 || rest === undefined
+      ? undefined
+      : appConfig(values, rest, gateway, [...connectorsOf(tree), ...applications], folder);
+  return { config, problems, warnings: environment.warnings, applications, lineOf };
 }
 
 function unknownKeysOf(file: string, tree: YamlTree, known: readonly string[]): ConfigProblem[] {
@@ -183,11 +201,18 @@ function gatewayOf(
   }
 }
 
+function connectorsOf(tree: YamlTree): NamedConnector[] {
+  return [...tree.connectors].map(([name, { entries }]) => ({
+    name,
+    config: Object.fromEntries([...entries].map(([key, { value }]): [string, string] => [key, value])) as RawConfig,
+  }));
+}
+
 function appConfig(
   values: AppOptions,
   rest: RestSettings,
   gateway: GatewaySettings | undefined,
-  tree: YamlTree,
+  connectors: readonly NamedConnector[],
   folder: string,
 ): AppConfig {
   const deliveryTimeoutMs = values['producer.deliveryTimeoutMs'];
@@ -216,10 +241,7 @@ function appConfig(
       allow: values['outbound.allow'],
     },
     gateway,
-    connectors: [...tree.connectors].map(([name, { entries }]) => ({
-      name,
-      config: Object.fromEntries([...entries].map(([key, { value }]): [string, string] => [key, value])) as RawConfig,
-    })),
+    connectors: connectors.map(({ name, config }) => ({ name, config })),
     logLevel: values['log.level'] as AppConfig['logLevel'],
     folder,
   };
