@@ -7,12 +7,13 @@ import { extname } from 'node:path';
 import { TributaryError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
 import { define, parse } from '../config/config-def.ts';
-import { type Problem, string } from '../config/option.ts';
+import { int, oneOf, type Problem, string } from '../config/option.ts';
 import type { SourceBatch, SourceConnector } from '../connectors/contract.ts';
 import { sseSource } from '../connectors/sse-source/connector.ts';
 import { webSocketSink } from '../connectors/websocket-sink/connector.ts';
 import { webSocketSource } from '../connectors/websocket-source/connector.ts';
 import type { SqlRun, World } from '../sql/runtime/run.ts';
+import { checkpointDefaults, maxCheckpointIntervalMs } from './sql-checkpoints.ts';
 
 /** Options are validated in one go, without waiting: the modules behind them are therefore required, not imported. */
 const require = createRequire(import.meta.url);
@@ -24,10 +25,31 @@ const config = define({
     validate: (value) => (value === null ? undefined : scriptProblem(value)),
     doc: 'The script: streams, queries and sinks. Streams of extension kafka are topics of the broker of this worker.',
   }),
+  'delivery.guarantee': string({
+    default: 'exactly-once',
+    validate: oneOf(['exactly-once', 'at-least-once']),
+    doc: 'For rows that go to topics. "exactly-once": a reader of what is committed sees each row once, with the checkpoint behind it, and so up to "checkpoint.interval.ms" later. "at-least-once": rows are seen at once, and those behind the last checkpoint again after a crash.',
+  }),
+  'checkpoint.interval.ms': int({
+    default: checkpointDefaults.intervalMs,
+    min: 1,
+    max: maxCheckpointIntervalMs,
+    doc: 'How often state and positions are stored while something happens. The application goes on from the last checkpoint when it starts again.',
+  }),
+  'checkpoint.generation': string({
+    default: '',
+    doc: 'State and positions are forgotten once whenever this text is another one than before. A script whose queries have changed needs it.',
+  }),
+  'checkpoint.max.bytes': int({
+    default: checkpointDefaults.maxBytes,
+    min: 1024,
+    importance: 'low',
+    doc: 'The largest state that a checkpoint may hold. Beyond it the application fails.',
+  }),
 });
 
 /** Only text, no file: who may write configurations must not read what lies on this machine. */
-export function sqlConnector(broker: () => Promise<Broker>): SourceConnector {
+export function sqlConnector(broker: () => Promise<Broker>, groupId = 'tributary'): SourceConnector {
   return {
     kind: 'source',
     name: 'sql',
@@ -37,6 +59,7 @@ export function sqlConnector(broker: () => Promise<Broker>): SourceConnector {
     /** One application is one task. */
     tasks: (raw) => [raw],
     open(raw, context) {
+      const values = parse(config, raw);
       const world: World = {
         clock: context.clock,
         random: context.random,
@@ -52,9 +75,18 @@ export function sqlConnector(broker: () => Promise<Broker>): SourceConnector {
           signal,
           setStatus: (detail) => context.setStatus(detail === undefined ? undefined : `${stream}: ${detail}`),
         }),
+        checkpoints: {
+          application: `${groupId}-${context.connector}`,
+          intervalMs: values['checkpoint.interval.ms'],
+          delivery: values['delivery.guarantee'] === 'exactly-once' ? 'exactly-once' : 'at-least-once',
+          reset: false,
+          generation: values['checkpoint.generation'],
+          howToReset: 'give "checkpoint.generation" another value',
+          maxBytes: values['checkpoint.max.bytes'],
+        },
       };
       return ended(async () => {
-        const run = await newRun(parse(config, raw)['sql.text'], world);
+        const run = await newRun(values['sql.text'], world);
         await run.run(context.signal);
       });
     },

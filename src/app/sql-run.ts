@@ -7,9 +7,12 @@ import { interruptSignal, writeLine } from '../cli/io.ts';
 import type { ConnectorContext } from '../connectors/contract.ts';
 import { unrestricted } from '../net/outbound-policy.ts';
 import { sinkMapper } from '../sql/mapping/sink-mapper.ts';
+import type { CheckpointSettings } from '../sql/runtime/checkpoints.ts';
 import { SqlRun } from '../sql/runtime/run.ts';
 import { checkBrokerAddress, openBroker } from './broker-factory.ts';
 import { loadConnectors } from './connectors.ts';
+import { KnownSecrets } from './known-secrets.ts';
+import { checkpointDefaults } from './sql-checkpoints.ts';
 import { checkScript } from './sql-files.ts';
 
 export interface SqlRunOptions {
@@ -17,16 +20,22 @@ export interface SqlRunOptions {
   /** A statement more, whose rows are shown where it has no INSERT. */
   readonly execute: string | undefined;
   readonly broker: string | undefined;
+  /** Under which checkpoints are found again. */
+  readonly name: string;
+  readonly reset: boolean;
+  readonly atLeastOnce: boolean;
 }
 
 export async function runSql(options: SqlRunOptions, io: Io): Promise<number> {
   const script = options.execute === undefined ? options.script : `${options.script}\n;\n${options.execute}`;
-  checkScript(script); // before anything is opened
+  const { streams } = checkScript(script); // before anything is opened
   const connectors = await loadConnectors();
   const { webSocketSink } = await import('../connectors/websocket-sink/connector.ts');
   const { openLog } = await import('../telemetry/pino-log.ts');
   const { MetricRegistry } = await import('../telemetry/metrics.ts');
-  const log = openLog({ level: 'warn' });
+  const secrets = new KnownSecrets();
+  secrets.add({ 'sql.text': script }, connectors);
+  const log = openLog({ level: 'warn', output: io.stderr, redaction: secrets.redaction });
   const metrics = new MetricRegistry().root();
   let opened: Promise<Broker> | undefined;
   const broker = (): Promise<Broker> => {
@@ -49,7 +58,7 @@ export async function runSql(options: SqlRunOptions, io: Io): Promise<number> {
     outbound: unrestricted, // the script is the operator's own
     signal,
     setStatus: (detail) => {
-      if (detail !== undefined) writeLine(io.stderr, `${stream}: ${detail}`);
+      if (detail !== undefined) writeLine(io.stderr, secrets.text(`${stream}: ${detail}`));
     },
   });
   const source = (extension: string) => {
@@ -57,6 +66,9 @@ export async function runSql(options: SqlRunOptions, io: Io): Promise<number> {
     if (found?.kind !== 'source') throw new TributaryError('CONFIG_INVALID', `No source for extension "${extension}"`);
     return found;
   };
+  // Without a topic there is no broker to keep a checkpoint, unless one is named; a statement more is there to have a look.
+  const hasTopics = [...streams.values()].some((stream) => stream.options.extension === 'kafka');
+  const remembers = options.execute === undefined && (hasTopics || options.broker !== undefined);
   const run = new SqlRun(script, {
     clock: systemClock,
     random: Math.random,
@@ -67,16 +79,30 @@ export async function runSql(options: SqlRunOptions, io: Io): Promise<number> {
     sink: () => webSocketSink,
     broker,
     context,
+    ...(remembers && { checkpoints: checkpointsOf(options) }),
   });
   showBareSelect(run, io);
   try {
     await run.run(interruptSignal());
     return 0;
+  } catch (error) {
+    throw secrets.error(error);
   } finally {
     for (const { stream, rows, dropped } of run.application.statistics().streams)
       writeLine(io.stderr, `${stream}: ${rows} rows${dropped === 0 ? '' : `, ${dropped} dropped`}`);
     if (opened !== undefined) await (await opened).close();
   }
+}
+
+function checkpointsOf({ name, reset, atLeastOnce }: SqlRunOptions): CheckpointSettings {
+  return {
+    ...checkpointDefaults,
+    application: name,
+    delivery: atLeastOnce ? 'at-least-once' : 'exactly-once',
+    reset,
+    generation: '',
+    howToReset: 'start it with --reset',
+  };
 }
 
 /** Rows of a SELECT that nobody gave a target are what the user wants to see. */

@@ -162,7 +162,9 @@ async function openWorker(
   const { startWorker } = await import('../worker/worker.ts');
   const { sqlConnector } = await import('./sql-connector.ts');
   // Applications read and write topics themselves, of the broker that there is only now.
-  const connectors = parts.connectors.map((known) => (known.name === 'sql' ? sqlConnector(async () => broker) : known));
+  const connectors = parts.connectors.map((known) =>
+    known.name === 'sql' ? sqlConnector(async () => broker, config.worker.groupId) : known,
+  );
   const providers = providersOf(parts);
   let staleness: Staleness | undefined;
   secrets.add(config.worker.defaults, connectors);

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { command } from './command.ts';
 import { writeLine } from './io.ts';
 
@@ -81,7 +82,17 @@ export const sqlRun = command({
     broker: {
       kind: 'text',
       value: 'ADDRESS',
-      doc: 'For topics: embedded:DIR or kafka://HOST:PORT (default embedded:./data)',
+      doc: 'For topics and checkpoints: embedded:DIR or kafka://HOST:PORT (default embedded:./data)',
+    },
+    name: {
+      kind: 'text',
+      value: 'NAME',
+      doc: 'Under which its checkpoints are found again (default: the name of FILE without .sql)',
+    },
+    reset: { kind: 'flag', doc: 'Forgets the state and positions of the last checkpoint' },
+    'at-least-once': {
+      kind: 'flag',
+      doc: 'Rows that go to topics are seen at once, and those behind the last checkpoint again after a crash',
     },
   },
   examples: ['tributary sql app.sql', `tributary sql run app.sql -e "SELECT * FROM Trades"`],
@@ -90,7 +101,9 @@ export const sqlRun = command({
     const { runSql } = await import('../app/sql-run.ts');
     let code = 0;
     const wrong = await withProblems(async () => {
-      code = await runSql({ script: readScript(operands[0]!), ...options }, io);
+      const [file = ''] = operands;
+      const { execute, broker, reset, name = basename(file, '.sql'), 'at-least-once': atLeastOnce } = options;
+      code = await runSql({ script: readScript(file), execute, broker, reset, name, atLeastOnce }, io);
     }, io.stderr);
     return Math.max(code, wrong);
   },

@@ -1,6 +1,7 @@
 /**
  * A broker in memory, for unit tests of what stands on the port: topics, producers, readers that follow, groups of one
- * member. No transactions, no retention, no compaction; what the port says of errors and order holds.
+ * member. Transactions keep their records back until they are committed; no retention, no compaction; what the port says of
+ * errors and order holds.
  */
 import { abortable, abortError, throwIfAborted } from '../../src/base/abort.ts';
 import { TributaryError } from '../../src/base/errors.ts';
@@ -23,6 +24,10 @@ import { asList } from '../../src/record/value-column.ts';
 export interface MemoryBroker extends Broker {
   /** Runs before a send is stored: to delay it, to fail it, or to look at it. */
   beforeSend: (topic: string, partition: number, records: readonly ProduceRecord[]) => Promise<void> | void;
+  /** Runs before a transaction is committed: to delay it, or to fail it. */
+  beforeCommit: () => Promise<void> | void;
+  /** Runs behind a commit that took place: an error makes its outcome unknown. */
+  afterCommit: () => Promise<void> | void;
   /** Everything a partition holds. */
   records(topic: string, partition?: number): readonly ConsumedRecord[];
   /** Values of a topic's partition as text. */
@@ -82,13 +87,48 @@ export function memoryBroker(): MemoryBroker {
     return found === -1 ? records.length : found;
   };
 
+  /** The newest producer of each transactional id. */
+  const epochs = new Map<string, number>();
+
   const producer = (options: ProducerOptions): Producer => {
-    if (options.transactionalId !== undefined) throw unsupported('transactions');
+    const { transactionalId } = options;
+    const epoch = transactionalId === undefined ? 0 : (epochs.get(transactionalId) ?? 0) + 1;
+    if (transactionalId !== undefined) epochs.set(transactionalId, epoch);
+    /** What the open transaction has sent; undefined where none is open. */
+    let pending: (() => void)[] | undefined;
+    let broken: unknown;
+    const transactional = (): void => {
+      open();
+      if (transactionalId === undefined) throw new TributaryError('TRANSACTION_INVALID_STATE', 'no transactional id');
+      if (epochs.get(transactionalId) !== epoch)
+        throw new TributaryError('PRODUCER_FENCED', `A newer producer has "${transactionalId}"`);
+    };
+    const inTransaction = (): (() => void)[] => {
+      transactional();
+      if (pending === undefined) throw new TributaryError('TRANSACTION_INVALID_STATE', 'no transaction is open');
+      if (broken !== undefined)
+        throw new TributaryError('TRANSACTION_ABORTED', 'a send has failed', { retriable: true, cause: broken });
+      return pending;
+    };
     const inFlight = new Set<Promise<unknown>>();
     /** The send of each partition that is under way last: order holds whatever beforeSend does. */
     const last = new Map<string, Promise<unknown>>();
     const store = async (topic: string, partition: number, records: readonly ProduceRecord[]) => {
-      await broker.beforeSend(topic, partition, records);
+      const pendingBefore = transactionalId === undefined ? undefined : inTransaction();
+      try {
+        await broker.beforeSend(topic, partition, records);
+        partitionOf(topic, partition);
+      } catch (error) {
+        broken = error;
+        throw error;
+      }
+      if (pendingBefore !== undefined) {
+        inTransaction().push(() => append(topic, partition, records));
+        return { baseOffset: 0, lastOffset: 0 }; // nobody knows before the commit
+      }
+      return append(topic, partition, records);
+    };
+    const append = (topic: string, partition: number, records: readonly ProduceRecord[]) => {
       const stored = partitionOf(topic, partition);
       const baseOffset = stored.length;
       for (const { key, value, headers, timestampMs } of records) {
@@ -114,10 +154,26 @@ export function memoryBroker(): MemoryBroker {
         return abortable(sent, signal, 'A send');
       },
       partitionCount: async (topic) => topicOf(topic).partitions.length,
-      begin: async () => Promise.reject(unsupported('transactions')),
-      sendOffsets: async () => Promise.reject(unsupported('transactions')),
-      commit: async () => Promise.reject(unsupported('transactions')),
-      abort: async () => Promise.reject(unsupported('transactions')),
+      async begin() {
+        transactional();
+        if (pending !== undefined) throw new TributaryError('TRANSACTION_INVALID_STATE', 'a transaction is open');
+        pending = [];
+        broken = undefined;
+      },
+      sendOffsets: async () => Promise.reject(unsupported('offsets in transactions')),
+      async commit() {
+        await Promise.allSettled(inFlight);
+        inTransaction();
+        await broker.beforeCommit();
+        for (const store of inTransaction()) store();
+        pending = undefined;
+        await broker.afterCommit();
+      },
+      async abort() {
+        transactional();
+        await Promise.allSettled(inFlight);
+        pending = undefined;
+      },
       flush: async () => void (await Promise.allSettled(inFlight)),
       close: async () => void (await Promise.allSettled(inFlight)),
       [Symbol.asyncDispose]: async () => void (await Promise.allSettled(inFlight)),
@@ -214,6 +270,8 @@ export function memoryBroker(): MemoryBroker {
     kind: 'embedded',
     address: 'memory:',
     beforeSend() {},
+    beforeCommit() {},
+    afterCommit() {},
     records: (topic, partition = 0) => partitionOf(topic, partition),
     values: (topic, partition = 0) =>
       partitionOf(topic, partition).map(({ value }) => (value === null ? null : Buffer.from(value).toString())),

@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
-import { TributaryError } from '../../base/errors.ts';
+import { describeError, TributaryError } from '../../base/errors.ts';
 import type { Broker } from '../../broker/broker.ts';
 import type { ConnectorContext, SinkConnector, SourceConnector } from '../../connectors/contract.ts';
 import type { Log } from '../../telemetry/log.ts';
@@ -7,11 +7,15 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import { type SourceMapper, sourceMapper } from '../mapping/source-mapper.ts';
 import { Application } from '../plan/application.ts';
+import { type CheckpointSettings, Checkpoints } from './checkpoints.ts';
 import { connectorConfig } from './connector-config.ts';
 import { Failures, type LostRows } from './failures.ts';
 import { declareMetrics } from './metrics.ts';
-import { connectorDestination, type Destination, lineDestination, Sink, topicDestination } from './sinks.ts';
-import { connectorFrames, type Frames, topicReaders } from './sources.ts';
+import { Positions } from './positions.ts';
+import { connectorDestination, type Destination, lineDestination, Sink } from './sinks.ts';
+import { connectorFrames, type Frames } from './sources.ts';
+import { topicDestination, transactionalDestination } from './topic-destination.ts';
+import { topicReaders } from './topic-source.ts';
 
 /** What a running application needs of the world. */
 export interface World {
@@ -27,8 +31,12 @@ export interface World {
   /** Opened when a script names a topic, and not before. */
   readonly broker: () => Promise<Broker>;
   readonly context: (stream: string, signal: AbortSignal) => ConnectorContext;
+  /** Absent: nothing is remembered over a restart. */
+  readonly checkpoints?: CheckpointSettings;
 }
 
+const gapsHelp = 'Restarts after which a source that cannot be read again had missed what came meanwhile';
+const missedHelp = 'Records that retention had taken from a topic before they were read';
 /** Timers are looked at no later than after so long, whatever the clock says. */
 const maxTickMs = 1000;
 /** What is still to be written when the end has begun may take so long; then the connections are given up. */
@@ -36,10 +44,11 @@ const finishMs = 2000;
 
 /**
  * A script at work on real sources and sinks. It reads a source no faster than its sinks write: what has come is worked on
- * whole, and its rows are written before more is asked for. Nothing is remembered over a restart.
+ * whole, and its rows are written before more is asked for. While a checkpoint is taken nothing comes in and no timer fires.
  */
 export class SqlRun {
   readonly application: Application;
+  private readonly script: string;
   private readonly world: World;
   private readonly stopping = new AbortController();
   private readonly givingUp = new AbortController();
@@ -48,14 +57,24 @@ export class SqlRun {
   private readonly mappers = new Map<string, SourceMapper>();
   private timer: NodeJS.Timeout | undefined;
   private patience: NodeJS.Timeout | undefined;
+  private checkpoints: Checkpoints | undefined;
+  private positions = new Positions();
+  private checkpointTimer: NodeJS.Timeout | undefined;
+  /** Set while a checkpoint is taken. */
+  private checkpointing: Promise<void> | undefined;
+  /** Something has happened since the last checkpoint. */
+  private hasMoved = true;
   private failure: unknown;
+  /** Everything that was read has been worked on, so that a checkpoint may be taken. */
+  private isWhole = false;
 
   constructor(script: string, world: World) {
+    this.script = script;
     this.world = world;
     this.application = new Application(script, { random: world.random });
     const { application } = this;
     const { clock, log } = world;
-    this.failures = new Failures({ application, clock, log, fail: (error) => this.fail(error) });
+    this.failures = new Failures({ application, clock, log, fail: (error) => this.failInside(error) });
     declareMetrics(this.application, world.metrics);
     const giveUpLater = (): void => {
       this.patience = setTimeout(() => this.givingUp.abort(), finishMs);
@@ -69,16 +88,21 @@ export class SqlRun {
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
     try {
-      this.application.advance(this.world.clock.nowMs());
+      await this.restore();
       await this.openSinks();
+      this.application.advance(this.world.clock.nowMs());
+      this.noteGaps();
       const readers = await this.openSources();
+      this.isWhole = true;
       this.tick();
+      this.awaitCheckpoint();
       await Promise.all(readers.map((reader) => this.read(reader.stream, reader.frames)));
     } catch (error) {
       this.fail(error);
     } finally {
       signal.removeEventListener('abort', stop);
       clearTimeout(this.timer);
+      clearTimeout(this.checkpointTimer);
       this.stopping.abort();
       await this.finish();
     }
@@ -89,13 +113,40 @@ export class SqlRun {
     return [...this.application.plan.streams.values()].filter(({ options }) => options.role === role);
   }
 
+  /** Goes on from the last checkpoint. What neither remembers nor can be read again needs none. */
+  private async restore(): Promise<void> {
+    const { clock, log, metrics, checkpoints: settings } = this.world;
+    const isResumable = this.streamsOf('source').some(({ options }) => options.extension !== 'websocket');
+    if (settings === undefined || (!isResumable && !this.application.isStateful)) return;
+    const broker = await this.world.broker();
+    const { signal } = this.givingUp;
+    const parts = { settings, script: this.script, broker, signal, clock, log, metrics };
+    this.checkpoints = await Checkpoints.open(parts);
+    this.checkpoints.restore(this.application);
+    this.positions = this.checkpoints.positions;
+  }
+
+  /** Messages that a source without positions was sent while nobody ran are lost, and that is said. */
+  private noteGaps(): void {
+    const since = this.checkpoints?.restoredAtMs;
+    if (since === undefined) return;
+    for (const { name, options } of this.streamsOf('source')) {
+      if (options.extension === 'kafka' || this.positions.has(name)) continue;
+      this.world.metrics.counter('tributary_sql_source_gaps_total', gapsHelp, { stream: name }).value++;
+      this.world.log.warn('sql_source_gap', { stream: name, since: new Date(since).toISOString() });
+    }
+  }
+
   private async openSinks(): Promise<void> {
     for (const stream of this.streamsOf('sink')) {
       const lost = (rows: LostRows): void => this.failures.ofSink(stream, rows);
       const destination = await this.destinationOf(stream, lost);
       const sink = new Sink({ stream, destination, lost, signal: this.stopping.signal });
       this.sinks.set(stream.name, sink);
-      this.application.subscribe(stream.name, (row) => sink.push(row));
+      this.application.subscribe(stream.name, (row) => {
+        this.hasMoved = true;
+        sink.push(row);
+      });
     }
   }
 
@@ -103,7 +154,13 @@ export class SqlRun {
     const { world } = this;
     const { extension = '' } = stream.options;
     if (extension === 'log') return lineDestination(world.print);
-    if (extension === 'kafka') return topicDestination(await world.broker(), stream);
+    if (extension === 'kafka') {
+      const { checkpoints, givingUp } = this;
+      const broker = await world.broker();
+      if (checkpoints?.isTransactional)
+        return transactionalDestination(broker, stream, checkpoints.output, lost, givingUp.signal);
+      return topicDestination(broker, stream, givingUp.signal);
+    }
     // A sink is closed after the last row was written, and not by the signal that ends the sources.
     const context = world.context(stream.name, this.givingUp.signal);
     return connectorDestination(world.sink(extension), connectorConfig(stream), context, lost);
@@ -116,12 +173,19 @@ export class SqlRun {
       const { extension = '' } = stream.options;
       this.mappers.set(stream.name, sourceMapper(stream, this.application.columnsRead(stream.name)));
       if (extension === 'kafka') {
-        const all = await topicReaders(await this.world.broker(), stream, signal);
+        const { positions } = this;
+        const { log, metrics } = this.world;
+        const missed = metrics.counter('tributary_sql_source_missed_total', missedHelp, { stream: stream.name });
+        const broker = await this.world.broker();
+        const all = await topicReaders({ broker, stream, positions, signal, log, missed });
         readers.push(...all.map((frames) => ({ stream, frames })));
         continue;
       }
       const context = this.world.context(stream.name, signal);
-      readers.push({ stream, frames: await connectorFrames(this.world.source(extension), stream, context) });
+      readers.push({
+        stream,
+        frames: await connectorFrames(this.world.source(extension), stream, context, this.positions),
+      });
     }
     if (readers.length === 0)
       throw new TributaryError('CONFIG_INVALID', "Nothing to run: the script has no stream of type 'source'");
@@ -129,21 +193,86 @@ export class SqlRun {
   }
 
   private async read(stream: StreamPlan, frames: AsyncIterable<Frames>): Promise<void> {
-    for await (const batch of frames) {
-      this.application.advance(this.world.clock.nowMs());
-      for (const frame of batch) this.take(stream, frame);
-      await this.flush();
-      this.tick();
-      if (this.failure !== undefined) return;
+    try {
+      for await (const batch of frames) {
+        while (this.checkpointing !== undefined) await this.checkpointing;
+        if (this.failure !== undefined) return;
+        if (!this.takeAll(stream, batch)) return;
+        await this.flush();
+        if (this.checkpoints?.isFull) await this.checkpoint();
+        this.tick();
+      }
+      if (!this.stopping.signal.aborted)
+        this.fail(new TributaryError('CONNECTION_FAILED', `Source "${stream.name}" has ended`));
+    } catch (error) {
+      this.fail(error); // the others still finish what they have begun
     }
-    if (!this.stopping.signal.aborted)
-      this.fail(new TributaryError('CONNECTION_FAILED', `Source "${stream.name}" has ended`));
+  }
+
+  /** False where the application has failed by it. */
+  private takeAll(stream: StreamPlan, { messages, partition, offset }: Frames): boolean {
+    this.hasMoved = true;
+    // What fails in the midst of a batch leaves the state between two positions.
+    const wasWhole = this.isWhole;
+    this.isWhole = false;
+    this.application.advance(this.world.clock.nowMs());
+    for (const message of messages) {
+      this.take(stream, message);
+      if (this.failure === undefined) continue;
+      // Where nothing can be read again, the message that failed it has been dealt with.
+      this.isWhole = wasWhole && offset === undefined;
+      return false;
+    }
+    if (partition !== undefined && offset !== undefined) this.positions.set(stream.name, partition, offset);
+    this.isWhole = wasWhole;
+    return true;
   }
 
   private take(stream: StreamPlan, frame: Uint8Array | string): void {
     const { rows, dropped, problem } = this.mappers.get(stream.name)!(frame);
     for (const row of rows) this.application.push(stream.name, row);
     if (dropped > 0) this.failures.ofSource(stream, frame, dropped, problem ?? 'it could not be read');
+  }
+
+  private awaitCheckpoint(): void {
+    const { checkpoints } = this;
+    if (checkpoints === undefined || this.stopping.signal.aborted) return;
+    clearTimeout(this.checkpointTimer);
+    this.checkpointTimer = setTimeout(() => {
+      if (this.hasMoved) void this.checkpoint();
+      else this.awaitCheckpoint();
+    }, checkpoints.waitMs);
+  }
+
+  private checkpoint(): Promise<void> {
+    this.checkpointing ??= this.takeCheckpoint().finally(() => {
+      this.checkpointing = undefined;
+      this.tick();
+      this.awaitCheckpoint();
+    });
+    return this.checkpointing;
+  }
+
+  /** Everything that has come is written; then state, positions and what was written to topics are made to last together. */
+  private async takeCheckpoint(): Promise<void> {
+    const { checkpoints } = this;
+    if (checkpoints === undefined) return;
+    try {
+      // What a sink gives up may be a dead letter for another one.
+      do {
+        await this.flush();
+        await checkpoints.output.settle();
+      } while (!this.isFlushed);
+      if (!this.isWhole) return;
+      this.hasMoved = false;
+      await checkpoints.store(this.application);
+    } catch (error) {
+      this.failInside(error);
+    }
+  }
+
+  private get isFlushed(): boolean {
+    return [...this.sinks.values()].every((sink) => sink.isEmpty);
   }
 
   private async flush(): Promise<void> {
@@ -153,12 +282,12 @@ export class SqlRun {
   /** Fires what is due, and comes back when the next timer is. */
   private tick(): void {
     clearTimeout(this.timer);
-    if (this.stopping.signal.aborted) return;
+    if (this.stopping.signal.aborted || this.checkpointing !== undefined) return;
     const now = this.world.clock.nowMs();
     try {
       this.application.advance(now);
     } catch (error) {
-      this.fail(error);
+      this.failInside(error);
       return;
     }
     void this.flush();
@@ -167,16 +296,28 @@ export class SqlRun {
     this.timer = setTimeout(() => this.tick(), waitMs);
   }
 
+  /** Rows were lost by it, or the state is in the midst of something: the last checkpoint stays the last. */
+  private failInside(error: unknown): void {
+    this.isWhole = false;
+    this.fail(error);
+  }
+
   private fail(error: unknown): void {
     this.failure ??= error;
     this.stopping.abort();
   }
 
   private async finish(): Promise<void> {
-    this.application.end();
-    // What a sink gives up may be a dead letter for another one.
-    do await this.flush();
-    while ([...this.sinks.values()].some((sink) => !sink.isEmpty));
+    if (this.checkpoints !== undefined) {
+      // What is held back for company stays in the state, and goes on from there.
+      await this.checkpointing;
+      await this.takeCheckpoint();
+    } else {
+      this.application.end();
+      // What a sink gives up may be a dead letter for another one.
+      do await this.flush();
+      while (!this.isFlushed);
+    }
     for (const sink of this.sinks.values()) {
       try {
         await sink.close();
@@ -184,6 +325,9 @@ export class SqlRun {
         this.failure ??= error;
       }
     }
+    await this.checkpoints?.close().catch((error: unknown) => {
+      this.world.log.warn('sql_producer_not_closed', { reason: describeError(error) });
+    });
     clearTimeout(this.patience);
   }
 }

@@ -1,16 +1,11 @@
 import { Buffer } from 'node:buffer';
 import { sleep } from '../../base/abort.ts';
 import { backoffMs } from '../../base/backoff.ts';
-import { isError } from '../../base/errors.ts';
-import type { Broker, Producer } from '../../broker/broker.ts';
 import type { RawConfig } from '../../config/config-def.ts';
 import type { ConnectorContext, SinkConnector } from '../../connectors/contract.ts';
-import { partitionFor } from '../../record/partitioner.ts';
-import type { ProduceRecord } from '../../record/record.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import { type RowEncoder, rowEncoder } from '../mapping/row-encoder.ts';
-import { textOf } from '../values/cast.ts';
-import type { Row, Value } from '../values/value.ts';
+import type { Row } from '../values/value.ts';
 import type { LostRows } from './failures.ts';
 
 /** Takes the messages of rows to where they go; fails when that is not possible. */
@@ -62,48 +57,6 @@ export async function connectorDestination(
     },
     close: () => task.close(),
   };
-}
-
-/** A topic; it is made where it is missing. Rows without a key take turns among the partitions, a batch at a time. */
-export async function topicDestination(broker: Broker, { options, columns }: StreamPlan): Promise<Destination> {
-  const topic = options.values.get('kafka.topic')!;
-  const key = columns.findIndex(({ name }) => name === options.values.get('kafka.key'));
-  try {
-    await broker.describeTopic(topic);
-  } catch (error) {
-    if (!isError(error, 'UNKNOWN_TOPIC')) throw error;
-    await broker.createTopic({ name: topic });
-  }
-  const producer = await broker.producer();
-  let turn = 0;
-  return {
-    async write(rows, messages) {
-      const count = await producer.partitionCount(topic);
-      const batch = turn++;
-      const byPartition = new Map<number, ProduceRecord[]>();
-      for (const [index, value] of messages.entries()) {
-        const { values, timestamp } = rows[index]!;
-        const bytes = key === -1 ? null : keyBytes(values[key]!);
-        const partition = partitionFor(bytes, count, batch);
-        const record = { key: bytes, value, headers: [], timestampMs: Math.max(0, timestamp) };
-        const records = byPartition.get(partition);
-        if (records === undefined) byPartition.set(partition, [record]);
-        else records.push(record);
-      }
-      await Promise.all([...byPartition].map(([partition, records]) => producer.send(topic, partition, records)));
-    },
-    close: () => closeProducer(producer),
-  };
-}
-
-function keyBytes(value: Value): Uint8Array | null {
-  if (value === null || value instanceof Uint8Array) return value;
-  return Buffer.from(typeof value === 'object' ? '' : textOf(value));
-}
-
-async function closeProducer(producer: Producer): Promise<void> {
-  await producer.flush();
-  await producer.close();
 }
 
 export interface SinkOptions {

@@ -1,13 +1,15 @@
-import { setMaxListeners } from 'node:events';
-import { TributaryError } from '../../base/errors.ts';
-import type { Broker, OffsetSpec } from '../../broker/broker.ts';
-import type { ConnectorContext, SourceBatch, SourceConnector } from '../../connectors/contract.ts';
+import type { ConnectorContext, SourceBatch, SourceConnector, SourceMap } from '../../connectors/contract.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import { connectionError, sourceError } from './connection-problem.ts';
 import { connectorConfig } from './connector-config.ts';
+import type { Positions } from './positions.ts';
 
-/** Messages that have come together. */
-export type Frames = readonly (Uint8Array | string)[];
+/** Messages that have come together, and where to go on behind them; without a position nothing can be read again. */
+export interface Frames {
+  readonly messages: readonly (Uint8Array | string)[];
+  readonly partition?: SourceMap;
+  readonly offset?: SourceMap;
+}
 
 const connectMs = 10_000;
 
@@ -19,10 +21,12 @@ export async function connectorFrames(
   connector: SourceConnector,
   stream: StreamPlan,
   context: ConnectorContext,
+  positions: Positions,
 ): Promise<AsyncIterable<Frames>> {
   const config = connectorConfig(stream);
+  const resumeOffset = (partition: SourceMap): SourceMap | undefined => positions.get(stream.name, partition);
   const open = (onConnection?: ConnectorContext['onConnection']): AsyncIterable<SourceBatch> =>
-    connector.open(config, { ...context, resumeOffset: () => undefined, ...(onConnection && { onConnection }) });
+    connector.open(config, { ...context, resumeOffset, ...(onConnection && { onConnection }) });
   if (stream.options.values.get('websocket.validate')?.toLowerCase() !== 'true')
     return framesOf(open()[Symbol.asyncIterator](), undefined, stream);
   const connected = Promise.withResolvers<void>();
@@ -53,42 +57,16 @@ async function* framesOf(
   try {
     for (let next = await (first ?? batches.next()); next.done !== true; next = await batches.next()) {
       // The values are copied out of the connector's memory by the mapper before the next batch is asked for.
-      yield next.value.records.flatMap(({ value }) =>
+      const { records, partition, offset } = next.value;
+      const messages = records.flatMap(({ value }) =>
         typeof value === 'string' || value instanceof Uint8Array ? [value] : [],
       );
+      yield offset === undefined ? { messages } : { messages, partition, offset };
       next.value.release?.();
     }
   } catch (error) {
     throw sourceError(stream, error);
   } finally {
     await batches.return?.();
-  }
-}
-
-/** One reader for each partition of the stream's topic. */
-export async function topicReaders(
-  broker: Broker,
-  { options, name }: StreamPlan,
-  signal: AbortSignal,
-): Promise<AsyncIterable<Frames>[]> {
-  const topic = options.values.get('kafka.topic')!;
-  const written = options.values.get('kafka.from') ?? 'latest';
-  const from: OffsetSpec = written === 'latest' || written === 'earliest' ? written : { timestampMs: Number(written) };
-  const { partitions } = await broker.describeTopic(topic, { signal });
-  if (partitions.length === 0)
-    throw new TributaryError('UNKNOWN_TOPIC', `Stream "${name}": topic "${topic}" has no partitions`);
-  setMaxListeners(partitions.length + 20, signal);
-  return partitions.map(({ partition }) => framesOfPartition(broker, topic, partition, from, signal));
-}
-
-async function* framesOfPartition(
-  broker: Broker,
-  topic: string,
-  partition: number,
-  from: OffsetSpec,
-  signal: AbortSignal,
-): AsyncGenerator<Frames> {
-  for await (const { records } of broker.read({ topic, partition, from, signal })) {
-    yield records.flatMap(({ value }) => (value === null ? [] : [value]));
   }
 }

@@ -1,0 +1,262 @@
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
+import { test } from 'node:test';
+import { type MemoryBroker, memoryBroker } from '../../../test/support/memory-broker.ts';
+import { feed, makeTopics, outputOf, startCheckpointed, windowScript } from '../../../test/support/sql-topics.ts';
+import { TributaryError } from '../../base/errors.ts';
+
+const checkpointTopic = '__tributary-sql-app';
+
+async function brokerWithRows(rows: number): Promise<MemoryBroker> {
+  const broker = memoryBroker();
+  await makeTopics(broker);
+  await feed(broker, 0, rows);
+  return broker;
+}
+
+test('a stop takes a last checkpoint, and the next start goes on in the midst of a window', async () => {
+  await using broker = await brokerWithRows(25);
+  const first = startCheckpointed(broker, windowScript(), { intervalMs: 60_000 });
+  await first.until(() => first.run.application.statistics().streams[0]!.rows === 25, 'the rows');
+  deepEqual(broker.values('out'), [], 'rows are seen with the checkpoint behind them');
+  await first.stop();
+  deepEqual(broker.values('out'), outputOf(25));
+  await feed(broker, 25, 52);
+  await using second = startCheckpointed(broker, windowScript());
+  await broker.holds('out', outputOf(52).length);
+  deepEqual(broker.values('out'), outputOf(52));
+  await second.stop();
+  equal(second.run.application.statistics().streams[0]!.rows, 52);
+});
+
+test('checkpoints follow the interval, and none is taken where nothing happens', async () => {
+  await using broker = await brokerWithRows(25);
+  await using app = startCheckpointed(broker, windowScript());
+  await broker.holds('out', outputOf(25).length);
+  await app.until(() => app.metric('checkpoints_total') >= 1, 'a checkpoint');
+  equal(app.metric('checkpoint_failures_total'), 0);
+  const before = app.metric('checkpoints_total');
+  for (let interval = 0; interval < 8; interval++) await new Promise((wake) => setTimeout(wake, 5));
+  ok(app.metric('checkpoints_total') - before <= 1, 'only what had come meanwhile');
+  ok(app.metric('checkpoint_bytes') > 50);
+  equal(app.metric('uncommitted_bytes'), 0);
+});
+
+test('delivery at least once: rows are seen at once, the state is as safe', async () => {
+  await using broker = await brokerWithRows(25);
+  const settings = { delivery: 'at-least-once', intervalMs: 60_000 } as const;
+  const first = startCheckpointed(broker, windowScript(), settings);
+  await broker.holds('out', outputOf(25).length);
+  await first.stop();
+  await feed(broker, 25, 45);
+  await using second = startCheckpointed(broker, windowScript(), settings);
+  await broker.holds('out', outputOf(45).length);
+  deepEqual(broker.values('out'), outputOf(45));
+  await second.stop();
+});
+
+/** Breaks the broker in some way; the application must not notice but for the count. */
+const troubles: Readonly<Record<string, (broker: MemoryBroker) => void>> = {
+  'a send that fails': (broker) => {
+    let sends = 0;
+    broker.beforeSend = (topic) => {
+      if (topic === 'out' && ++sends === 1) throw away();
+    };
+  },
+  'a commit that fails': (broker) => {
+    let commits = 0;
+    broker.beforeCommit = () => {
+      if (++commits < 3) throw away();
+    };
+  },
+  'a commit that took place without an answer': (broker) => {
+    let commits = 0;
+    broker.afterCommit = () => {
+      if (++commits < 3) throw away();
+    };
+  },
+  'a checkpoint that is not stored': (broker) => {
+    let sends = 0;
+    broker.beforeSend = (topic) => {
+      if (topic === checkpointTopic && ++sends < 3) throw away();
+    };
+  },
+};
+function away(): TributaryError {
+  return new TributaryError('BROKER_UNAVAILABLE', 'away', { retriable: true });
+}
+for (const [what, trouble] of Object.entries(troubles)) {
+  test(`${what} is got over, with each row once`, async () => {
+    await using broker = await brokerWithRows(25);
+    trouble(broker);
+    await using app = startCheckpointed(broker, windowScript());
+    await broker.holds('out', outputOf(25).length);
+    await feed(broker, 25, 45);
+    await broker.holds('out', outputOf(45).length);
+    await app.stop();
+    deepEqual(broker.values('out'), outputOf(45));
+    ok(app.metric('checkpoint_failures_total') >= 1);
+  });
+}
+
+test('a row that the broker will never take is given up alone, and counted', async () => {
+  await using broker = await brokerWithRows(45);
+  broker.beforeSend = (topic, _, records) => {
+    if (topic === 'out' && records.some(({ value }) => String(value).includes('"w":20')))
+      throw new TributaryError('RECORD_TOO_LARGE', 'too large');
+  };
+  await using app = startCheckpointed(broker, windowScript());
+  const kept = outputOf(45).filter((row) => !row.includes('"w":20'));
+  await broker.holds('out', kept.length);
+  await app.stop();
+  deepEqual(broker.values('out'), kept);
+  equal(app.run.application.dropped('Out'), 3);
+});
+
+test('a sink that fails the application takes nothing back: the next start reads the rows again', async () => {
+  await using broker = await brokerWithRows(25);
+  broker.beforeSend = (topic) => {
+    if (topic === 'out') throw new TributaryError('AUTHORIZATION_FAILED', 'not allowed');
+  };
+  const failing = windowScript().replace("kafka.topic = 'out'", "kafka.topic = 'out', error.strategy = 'fail'");
+  const first = startCheckpointed(broker, failing);
+  await rejects(first.done, { code: 'AUTHORIZATION_FAILED' });
+  deepEqual(broker.values('out'), []);
+  broker.beforeSend = () => {};
+  await using second = startCheckpointed(broker, failing);
+  await broker.holds('out', outputOf(25).length);
+  await second.stop();
+  deepEqual(broker.values('out'), outputOf(25));
+});
+
+test('the application that is started last goes on; the other one ends with the reason', async () => {
+  await using broker = await brokerWithRows(25);
+  const first = startCheckpointed(broker, windowScript());
+  await broker.holds('out', outputOf(25).length);
+  await using second = startCheckpointed(broker, windowScript());
+  await feed(broker, 25, 45);
+  await rejects(first.done, {
+    code: 'PRODUCER_FENCED',
+    message: /another one with the transactional id "tributary-sql-app"/,
+  });
+  await broker.holds('out', outputOf(45).length);
+  await second.stop();
+  deepEqual(broker.values('out'), outputOf(45));
+});
+
+async function ranOnce(script = windowScript()): Promise<MemoryBroker> {
+  const broker = await brokerWithRows(25);
+  await using app = startCheckpointed(broker, script);
+  await broker.holds('out', outputOf(25).length);
+  await app.stop();
+  return broker;
+}
+
+const changes: Readonly<Record<string, readonly [from: string, to: string, why: RegExp | undefined]>> = {
+  'an aggregate': ['MIN(t)', 'MAX(t)', /: query 1 \(INSERT INTO Out\) has changed\. .*start it with --reset$/],
+  'the input topic': ["'in'", "'other'", /: stream Input has changed\./],
+  'a name': [
+    'Input',
+    'Incoming',
+    /query 1 \(INSERT INTO Out\) has changed, stream Incoming is new, stream Input is gone/,
+  ],
+  'the spacing and a comment': ['INSERT INTO', '/* as before */ insert\n  into', undefined],
+  'where it starts without a checkpoint': ["'earliest'", "'latest'", undefined],
+  'what a sink does with errors': ["kafka.topic = 'out'", "kafka.topic = 'out', error.strategy = 'fail'", undefined],
+};
+for (const [what, [from, to, why]] of Object.entries(changes)) {
+  test(`a script that differs in ${what} ${why === undefined ? 'goes on' : 'is refused'}`, async () => {
+    await using broker = await ranOnce();
+    await broker.createTopic({ name: 'other' });
+    const script = windowScript().replaceAll(from, to);
+    await using app = startCheckpointed(broker, script);
+    if (why === undefined) {
+      await feed(broker, 25, 45);
+      await broker.holds('out', outputOf(45).length);
+      return;
+    }
+    await rejects(app.done, { code: 'CONFLICT', message: why });
+    equal(broker.values('out').length, outputOf(25).length);
+  });
+}
+
+test('a reset forgets state and positions, and says so', async () => {
+  await using broker = await ranOnce();
+  await using app = startCheckpointed(broker, windowScript(), { reset: true });
+  await broker.holds('out', 2 * outputOf(25).length);
+  await app.stop();
+  deepEqual(broker.values('out'), [...outputOf(25), ...outputOf(25)]);
+  const said = app.log.find(({ event }) => event === 'sql_state_forgotten');
+  equal(said?.fields['application'], 'app');
+  ok(Number(said?.fields['bytes']) > 50);
+});
+
+test('another generation forgets once', async () => {
+  await using broker = await ranOnce();
+  for (let start = 0; start < 2; start++) {
+    await using app = startCheckpointed(broker, windowScript(), { generation: '2' });
+    await broker.holds('out', 2 * outputOf(25).length);
+    await app.stop();
+  }
+  equal(broker.values('out').length, 2 * outputOf(25).length);
+});
+
+type Record_ = ReturnType<MemoryBroker['records']>[number];
+const damages: Readonly<Record<string, readonly [(records: Record_[]) => void, RegExp]>> = {
+  'a piece that is missing': [(records) => keep(records, /checkpoint/), /piece 1 of 1 is missing/],
+  'a piece of another checkpoint': [
+    (records) => change(records, /state/, (value) => value.fill('0', 0, 36)),
+    /belongs to another one/,
+  ],
+  'a changed byte': [
+    (records) => change(records, /state/, (value) => value.fill(0, value.length - 3)),
+    /its checksum does not fit/,
+  ],
+  'a closing record that is no JSON': [
+    (records) => change(records, /checkpoint/, (value) => value.fill('{')),
+    /is no JSON/,
+  ],
+  'a newer format': [
+    (records) => change(records, /checkpoint/, (value) => value.set(Buffer.from('9'), value.indexOf('1'))),
+    /its format is 9/,
+  ],
+};
+function keep(records: Record_[], keys: RegExp): void {
+  records.splice(
+    0,
+    records.length,
+    ...records.filter(({ key }) => keys.test(String(key))).map((record, offset) => ({ ...record, offset })),
+  );
+}
+function change(records: Record_[], keys: RegExp, edit: (value: Buffer) => void): void {
+  for (const { key, value } of records) if (keys.test(String(key)) && value !== null) edit(value as Buffer);
+}
+for (const [what, [damage, why]] of Object.entries(damages)) {
+  test(`${what} is an error that names the checkpoint, and a reset helps`, async () => {
+    await using broker = await ranOnce();
+    damage(broker.records(checkpointTopic) as Record_[]);
+    const failing = startCheckpointed(broker, windowScript());
+    await rejects(failing.done, (error: TributaryError) => {
+      equal(error.code, 'BATCH_CORRUPT');
+      match(error.message, /Cannot go on from the checkpoint of application "app" in topic "__tributary-sql-app"/);
+      match(String((error.cause as Error).message), why);
+      return true;
+    });
+    await using app = startCheckpointed(broker, windowScript(), { reset: true });
+    await broker.holds('out', 2 * outputOf(25).length);
+    await app.stop();
+  });
+}
+
+test('a state beyond its bound fails the application with both figures', async () => {
+  await using broker = await brokerWithRows(25);
+  await using app = startCheckpointed(broker, windowScript(), { maxBytes: 20 });
+  await rejects(app.done, { code: 'QUEUE_FULL', message: /its state has \d+ bytes, the bound is 20/ });
+});
+
+test('a topic that was made again is not the one of the checkpoint', async () => {
+  await using broker = await ranOnce();
+  await broker.deleteTopic('in');
+  await broker.createTopic({ name: 'in' });
+  await using app = startCheckpointed(broker, windowScript());
+  await rejects(app.done, { code: 'CONFLICT', message: /topic "in" was made again/ });
+});

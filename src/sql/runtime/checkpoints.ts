@@ -1,0 +1,269 @@
+/** The checkpoints of one application: the last one is found at the start, new ones go with what was written since. */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import { describeError, isError, TributaryError } from '../../base/errors.ts';
+import type { Broker, Producer } from '../../broker/broker.ts';
+import type { Log } from '../../telemetry/log.ts';
+import type { Counter, Metrics } from '../../telemetry/metrics.ts';
+import type { Application } from '../plan/application.ts';
+import { StateReader } from '../state/state-reader.ts';
+import { StateWriter } from '../state/state-writer.ts';
+import { changeBetween, type StatementHash, statementHashes } from './checkpoint.ts';
+import {
+  type CheckpointSummary,
+  checkpointTopicOf,
+  ensureCheckpointTopic,
+  forgettingRecords,
+  pieceBytes,
+  readEntries,
+  recordsOf,
+  stateOf,
+  summaryOf,
+} from './checkpoint-topic.ts';
+import { OutputTransaction } from './output-transaction.ts';
+import { Positions } from './positions.ts';
+
+export interface CheckpointSettings {
+  /** Under this name its checkpoints are found again. */
+  readonly application: string;
+  readonly intervalMs: number;
+  /** `exactly-once`: rows of topics are seen with the checkpoint behind them. `at-least-once`: at once. */
+  readonly delivery: 'exactly-once' | 'at-least-once';
+  /** Forgets what was. */
+  readonly reset: boolean;
+  /** Forgets once what was under another text. */
+  readonly generation: string;
+  /** How a person has it forgotten, for messages: `start it with --reset`. */
+  readonly howToReset: string;
+  /** Bound of the state in bytes; beyond it the application fails. */
+  readonly maxBytes: number;
+}
+
+export interface CheckpointParts {
+  readonly settings: CheckpointSettings;
+  readonly script: string;
+  readonly broker: Broker;
+  /** Ends waiting for a broker that is away. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+const transactionTimeoutMs = 60_000;
+/** Rows on their way to topics are kept until they are committed; beyond this much a checkpoint is taken early. */
+const maxHeldBytes = 16 * 1024 * 1024;
+/** A checkpoint that takes long is taken more rarely, so that no more than about a tenth of the time goes into them. */
+const longestShare = 9;
+const maxWaitMs = 20_000;
+
+export class Checkpoints {
+  readonly output: OutputTransaction;
+  /** How far sources had been read. */
+  readonly positions: Positions;
+  /** When the checkpoint was taken that the application goes on from. */
+  readonly restoredAtMs: number | undefined;
+  private readonly parts: CheckpointParts;
+  private readonly topic: string;
+  private readonly statements: readonly StatementHash[];
+  private restored: Uint8Array | undefined;
+  private readonly taken: Counter;
+  private readonly failed: Counter;
+  private pieces: number;
+  private bytes: number;
+  private durationMs = 0;
+  private takenAtMs: number;
+
+  /** Takes the application over from whoever ran it, and finds its last checkpoint. CONFLICT where the script has changed. */
+  static async open(parts: CheckpointParts): Promise<Checkpoints> {
+    const { settings, broker, signal, log } = parts;
+    const topic = checkpointTopicOf(settings.application);
+    await ensureCheckpointTopic(broker, topic);
+    const transactionalId = `tributary-sql-${settings.application}`;
+    const open = (): Promise<Producer> => broker.producer({ transactionalId, transactionTimeoutMs, signal });
+    const producer = await open();
+    try {
+      const entries = await readEntries(broker, topic, signal);
+      const found = await usable(parts, topic, producer, entries);
+      const state = found === undefined ? undefined : stateOf(entries, found);
+      return new Checkpoints(parts, topic, producer, open, found, state);
+    } catch (error) {
+      await producer.close().catch((failure: unknown) => {
+        log.warn('sql_producer_not_closed', { reason: describeError(failure) });
+      });
+      throw isError(error, 'BATCH_CORRUPT') ? damaged(settings, topic, error) : error;
+    }
+  }
+
+  private constructor(
+    parts: CheckpointParts,
+    topic: string,
+    producer: Producer,
+    open: () => Promise<Producer>,
+    found: CheckpointSummary | undefined,
+    state: Uint8Array | undefined,
+  ) {
+    const { settings, broker, metrics, signal, clock, log, script } = parts;
+    this.parts = parts;
+    this.topic = topic;
+    this.statements = statementHashes(script);
+    this.restored = state;
+    this.restoredAtMs = found?.takenAtMs;
+    this.positions = new Positions(found?.positions);
+    this.pieces = found?.pieces ?? 0;
+    this.bytes = found?.bytes ?? 0;
+    this.takenAtMs = found?.takenAtMs ?? clock.nowMs();
+    this.taken = metrics.counter('tributary_sql_checkpoints_total', 'Checkpoints that were stored');
+    this.failed = metrics.counter(
+      'tributary_sql_checkpoint_failures_total',
+      'Transactions of an application that broke and were sent again',
+    );
+    metrics.gauge('tributary_sql_checkpoint_age_seconds', 'Time since the last checkpoint was stored', () =>
+      Math.max(0, (clock.nowMs() - this.takenAtMs) / 1000),
+    );
+    metrics.gauge('tributary_sql_checkpoint_bytes', 'State in the last checkpoint', () => this.bytes);
+    metrics.gauge(
+      'tributary_sql_checkpoint_duration_seconds',
+      'Time that the last checkpoint took',
+      () => this.durationMs / 1000,
+    );
+    metrics.gauge(
+      'tributary_sql_uncommitted_bytes',
+      'Rows on their way to topics that no checkpoint stands behind yet',
+      () => this.output.heldBytes,
+    );
+    this.output = new OutputTransaction(producer, found?.id, {
+      transactionalId: `tributary-sql-${settings.application}`,
+      transactionTimeoutMs,
+      open,
+      storedId: async () => summaryOf(await readEntries(broker, topic, signal))?.id,
+      signal,
+      clock,
+      log,
+      onAborted: () => {
+        this.failed.value++;
+      },
+    });
+  }
+
+  /** Whether rows of topics are seen only with the checkpoint behind them. */
+  get isTransactional(): boolean {
+    return this.parts.settings.delivery === 'exactly-once';
+  }
+
+  /** Too much is uncommitted: a checkpoint is due, whatever the time. */
+  get isFull(): boolean {
+    return this.output.heldBytes > maxHeldBytes;
+  }
+
+  /** How long to wait for the next one. */
+  get waitMs(): number {
+    const { intervalMs } = this.parts.settings;
+    return Math.max(intervalMs, Math.min(this.durationMs * longestShare, maxWaitMs));
+  }
+
+  /** Gives a new application the state of the last checkpoint; false where there is none. */
+  restore(application: Application): boolean {
+    const state = this.restored;
+    if (state === undefined) return false;
+    this.restored = undefined; // the memory is the application's from here on
+    const { settings, log } = this.parts;
+    try {
+      application.restore(new StateReader(state));
+    } catch (error) {
+      throw isError(error, 'BATCH_CORRUPT') ? damaged(settings, this.topic, error) : error;
+    }
+    log.info('sql_restored', {
+      application: settings.application,
+      bytes: state.length,
+      taken_at: new Date(this.restoredAtMs!).toISOString(),
+    });
+    return true;
+  }
+
+  /** Stores state and positions as they are now, with everything that was added to `output`. */
+  async store(application: Application): Promise<void> {
+    const { settings, clock } = this.parts;
+    const startedMs = clock.monotonicMs();
+    const failedBefore = this.failed.value;
+    const writer = new StateWriter();
+    application.snapshot(writer);
+    const state = writer.take();
+    if (state.length > settings.maxBytes) {
+      throw new TributaryError(
+        'QUEUE_FULL',
+        `Cannot store a checkpoint of application "${settings.application}": its state has ${state.length} bytes, the bound is ${settings.maxBytes}`,
+      );
+    }
+    const id = randomUUID();
+    const takenAtMs = clock.nowMs();
+    const checkpoint = {
+      id,
+      takenAtMs,
+      statements: this.statements,
+      generation: settings.generation,
+      positions: this.positions.all(),
+      state,
+    };
+    const records = recordsOf(checkpoint, this.pieces);
+    await this.output.commit(this.topic, records, id);
+    this.pieces = Math.ceil(state.length / pieceBytes);
+    this.bytes = state.length;
+    this.takenAtMs = takenAtMs;
+    // A broker that was away says nothing about how often checkpoints can be taken.
+    if (this.failed.value === failedBefore) this.durationMs = clock.monotonicMs() - startedMs;
+    this.taken.value++;
+  }
+
+  close(): Promise<void> {
+    return this.output.close();
+  }
+}
+
+/** The checkpoint to go on from; what shall not be gone on from is forgotten, or refused. */
+async function usable(
+  { settings, script, log }: CheckpointParts,
+  topic: string,
+  producer: Producer,
+  entries: ReadonlyMap<string, Uint8Array>,
+): Promise<CheckpointSummary | undefined> {
+  const found = settings.reset ? undefined : summaryOf(entries);
+  if (found !== undefined && found.generation === settings.generation) {
+    const change = changeBetween(found.statements, statementHashes(script));
+    if (change === undefined) return found;
+    const { application, howToReset } = settings;
+    throw new TributaryError(
+      'CONFLICT',
+      `Cannot go on from the checkpoint of application "${application}" of ${new Date(found.takenAtMs).toISOString()}: ${change}. ` +
+        `Its state does not fit the script as it is now. To forget state and positions, ${howToReset}`,
+    );
+  }
+  if (entries.size === 0) return undefined;
+  await producer.begin();
+  await producer.send(topic, 0, forgettingRecords(entries));
+  await producer.commit();
+  log.warn('sql_state_forgotten', { application: settings.application, topic, ...toldOf(entries) });
+  return undefined;
+}
+
+/** What is being forgotten, as far as it can be read. */
+function toldOf(entries: ReadonlyMap<string, Uint8Array>): Readonly<Record<string, unknown>> {
+  try {
+    const { takenAtMs, bytes, positions } = summaryOf(entries)!;
+    return { taken_at: new Date(takenAtMs).toISOString(), bytes, positions };
+  } catch (error) {
+    return { reason: describeError(error) };
+  }
+}
+
+function damaged(
+  { application, howToReset }: CheckpointSettings,
+  topic: string,
+  cause: TributaryError,
+): TributaryError {
+  return new TributaryError(
+    'BATCH_CORRUPT',
+    `Cannot go on from the checkpoint of application "${application}" in topic "${topic}". To forget state and positions, ${howToReset}`,
+    { cause },
+  );
+}

@@ -1,0 +1,103 @@
+/** Topics as sources: a reader for each partition, from where the last checkpoint stands. */
+import { setMaxListeners } from 'node:events';
+import { isError, TributaryError } from '../../base/errors.ts';
+import type { Broker, OffsetSpec } from '../../broker/broker.ts';
+import type { Log } from '../../telemetry/log.ts';
+import type { Counter } from '../../telemetry/metrics.ts';
+import type { StreamPlan } from '../check/stream-plan.ts';
+import type { Positions } from './positions.ts';
+import type { Frames } from './sources.ts';
+
+export interface TopicSourceParts {
+  readonly broker: Broker;
+  readonly stream: StreamPlan;
+  readonly positions: Positions;
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  /** Records that were gone before they could be read. */
+  readonly missed: Counter;
+}
+
+/** One reader for each partition of the stream's topic. CONFLICT where the topic is not the one of the checkpoint. */
+export async function topicReaders(parts: TopicSourceParts): Promise<AsyncIterable<Frames>[]> {
+  const { broker, stream, positions, signal } = parts;
+  const topic = stream.options.values.get('kafka.topic')!;
+  const { partitions, id } = await broker.describeTopic(topic, { signal });
+  if (partitions.length === 0)
+    throw new TributaryError('UNKNOWN_TOPIC', `Stream "${stream.name}": topic "${topic}" has no partitions`);
+  setMaxListeners(partitions.length + 20, signal);
+  // A partition that was added since the checkpoint is read whole.
+  const isKnown = positions.has(stream.name);
+  return partitions.map(({ partition }) => {
+    const stored = positions.get(stream.name, partitionOf(topic, partition));
+    if (stored !== undefined && stored['topic_id'] !== id) {
+      throw new TributaryError(
+        'CONFLICT',
+        `Stream "${stream.name}": topic "${topic}" was made again since the last checkpoint, and positions in it mean nothing any more. Forget the checkpoint to start anew`,
+      );
+    }
+    const offset = stored?.['kafka_offset'];
+    const from = typeof offset === 'number' ? { offset } : isKnown ? 'earliest' : startOf(stream);
+    return readerOf(parts, { topic, id, partition, from });
+  });
+}
+
+function startOf({ options }: StreamPlan): OffsetSpec {
+  const written = options.values.get('kafka.from') ?? 'latest';
+  return written === 'latest' || written === 'earliest' ? written : { timestampMs: Number(written) };
+}
+
+function partitionOf(topic: string, partition: number) {
+  return { kafka_topic: topic, kafka_partition: partition };
+}
+
+interface Start {
+  readonly topic: string;
+  readonly id: string;
+  readonly partition: number;
+  readonly from: OffsetSpec | { readonly offset: number };
+}
+
+async function* readerOf(parts: TopicSourceParts, { topic, id, partition, from }: Start): AsyncGenerator<Frames> {
+  const { broker, stream, positions, signal } = parts;
+  const name = partitionOf(topic, partition);
+  let next = typeof from === 'object' && 'offset' in from ? from.offset : undefined;
+  // Where it starts is remembered before the first record: "latest" shall not be another place after a restart.
+  const onStart = (offset: number): void => {
+    next = offset;
+    positions.set(stream.name, name, { kafka_offset: offset, topic_id: id });
+  };
+  for (;;) {
+    try {
+      const at = next === undefined ? from : { offset: next };
+      for await (const { records, nextOffset } of broker.read({ topic, partition, from: at, signal, onStart })) {
+        next = nextOffset;
+        const messages = records.flatMap(({ value }) => (value === null ? [] : [value]));
+        yield { messages, partition: name, offset: { kafka_offset: nextOffset, topic_id: id } };
+      }
+      return;
+    } catch (error) {
+      if (!isError(error, 'OFFSET_OUT_OF_RANGE') || next === undefined) throw error;
+      next = await firstKept(parts, topic, partition, next);
+    }
+  }
+}
+
+/** Retention was faster than the reader: what is gone is counted, and reading goes on behind it. */
+async function firstKept(
+  { broker, stream, signal, log, missed }: TopicSourceParts,
+  topic: string,
+  partition: number,
+  wanted: number,
+): Promise<number> {
+  const first = await broker.offset(topic, partition, 'earliest', { signal });
+  if (first <= wanted) {
+    throw new TributaryError(
+      'OFFSET_OUT_OF_RANGE',
+      `Stream "${stream.name}": cannot go on at offset ${wanted} of topic "${topic}", partition ${partition}: it ends before that`,
+    );
+  }
+  missed.value += first - wanted;
+  log.warn('sql_records_missed', { stream: stream.name, topic, partition, from: wanted, to: first });
+  return first;
+}
