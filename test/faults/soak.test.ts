@@ -1,0 +1,144 @@
+/**
+ * A feed into either broker for a while, with faults at random moments: connections that are dropped in every way, the program
+ * that is stopped and started, a Kafka that is killed and comes back. The ledger tells whether anything that had reached us is
+ * lost, doubled or out of order; the program's memory and its open files must not grow.
+ */
+import { deepEqual, ok } from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { codecs } from '../../src/app/codecs.ts';
+import type { Broker } from '../../src/broker/broker.ts';
+import { openEmbeddedBroker } from '../../src/broker/embedded/embedded.ts';
+import { openKafkaBroker } from '../../src/broker/kafka/kafka.ts';
+import { until } from '../e2e/support/run.ts';
+import { type StartedWorker, startWorker } from '../e2e/support/worker.ts';
+import { kafkaMissing, startKafka } from '../support/kafka.ts';
+import { flawless, Ledger } from '../support/ledger.ts';
+import { type LedgerServer, startLedgerServer } from '../support/ledger-server.ts';
+import { seeded, testSeed } from '../support/random.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const isLong = process.env['TEST_LONG'] === '1';
+/** TRIBUTARY_SOAK_S: how long each broker is under load. */
+const durationMs = 1000 * Number(process.env['TRIBUTARY_SOAK_S'] ?? (isLong ? 600 : 2));
+const perTick = isLong ? 50 : 20;
+const [leastPauseMs, mostPauseMs] = isLong ? [2000, 30_000] : [100, 700];
+const patienceMs = 120_000;
+
+const skip = await kafkaMissing();
+const kafka = skip === false ? startKafka() : undefined;
+after(async () => (await kafka)?.[Symbol.asyncDispose]());
+
+test(`into the embedded broker for ${durationMs / 1000} s: drops and restarts lose, double and reorder nothing (TEST_SEED=${testSeed})`, {
+  timeout: durationMs + 240_000,
+}, async () => {
+  await using folder = await tempFolder('soak');
+  const directory = join(folder.path, 'data');
+  await soak(folder.path, `embedded:${directory}`, ['close', 'fin', 'reset', 'restart'], async () =>
+    openEmbeddedBroker({ directory, codecs }),
+  );
+});
+
+test(`into Kafka for ${durationMs / 1000} s: drops, restarts and kills of the broker lose, double and reorder nothing (TEST_SEED=${testSeed})`, {
+  skip,
+  timeout: durationMs + 240_000,
+}, async () => {
+  await using folder = await tempFolder('soak');
+  const { bootstrap } = await kafka!;
+  await soak(folder.path, `kafka://${bootstrap}`, ['close', 'fin', 'reset', 'restart', 'kill-broker'], async () =>
+    openKafkaBroker({ bootstrap: [bootstrap], codecs }),
+  );
+});
+
+type Fault = 'close' | 'fin' | 'reset' | 'restart' | 'kill-broker';
+
+async function soak(cwd: string, broker: string, faults: readonly Fault[], open: () => Promise<Broker>): Promise<void> {
+  const random = seeded(testSeed);
+  await using feed = await startLedgerServer({ perTick });
+  await writeFile(join(cwd, 'soak.yaml'), configOf(broker, feed.url));
+  const start = (): Promise<StartedWorker> => startWorker(['start', 'soak.yaml'], { cwd });
+  let worker = await start();
+  const footprints: Footprint[] = [];
+  let downMs = 0;
+  try {
+    const endsAtMs = performance.now() + durationMs;
+    // Each fault once, then at random.
+    for (let turn = 0; turn < faults.length || performance.now() < endsAtMs; turn++) {
+      await flowing(feed);
+      await new Promise((next) => setTimeout(next, leastPauseMs! + random() * (mostPauseMs! - leastPauseMs!)));
+      const fault = faults[turn] ?? faults[Math.floor(random() * faults.length)]!;
+      if (fault === 'restart') {
+        footprints.push(await footprintOf(worker));
+        await stop(worker);
+        worker = await start();
+      } else if (fault === 'kill-broker') {
+        const since = performance.now();
+        await (await kafka!).kill9();
+        await (await kafka!).restart();
+        downMs += performance.now() - since;
+      } else feed.drop(fault);
+    }
+    await flowing(feed);
+    await feed.quiesce();
+    footprints.push(await footprintOf(worker));
+    await stop(worker);
+  } finally {
+    await worker[Symbol.asyncDispose]();
+  }
+  const ledger = new Ledger();
+  await using reader = await open();
+  for await (const { records } of reader.read({ topic: 'soak', partition: 0, from: 'earliest', until: 'end' })) {
+    for (const { value } of records) ledger.add(value);
+  }
+  deepEqual(ledger.audit(feed.connections), flawless(ledger.read), `Kafka was away for ${Math.round(downMs)} ms`);
+  ok(ledger.read > 0 && feed.mostOpen() === 1, `${ledger.read} records, ${feed.mostOpen()} connections at a time`);
+  checkFootprints(footprints);
+}
+
+const configOf = (broker: string, url: string): string => `broker: ${broker}
+worker: { group.id: soak }
+connectors:
+  feed:
+    connector.class: websocket
+    websocket.url: ${url}
+    websocket.reconnect.interval.ms: 50
+    kafka.topic: soak
+`;
+
+/** The newest connection has brought something. */
+async function flowing(feed: LedgerServer): Promise<void> {
+  await until(
+    'messages of a new connection',
+    async () => feed.open() > 0 && feed.connections.at(-1)!.confirmed > 0,
+    patienceMs,
+  );
+}
+
+/** Drains what was received: nothing of it may be lost. */
+async function stop(worker: StartedWorker): Promise<void> {
+  const { code, stderr } = await worker.stop('SIGTERM');
+  ok(code === 0, `it ended with ${code}: ${stderr}`);
+}
+
+interface Footprint {
+  readonly residentBytes: number;
+  readonly openFiles: number;
+}
+
+async function footprintOf(worker: StartedWorker): Promise<Footprint> {
+  return {
+    residentBytes: await worker.metric('process_resident_memory_bytes'),
+    // Elsewhere than on Linux nobody tells.
+    openFiles: existsSync('/proc/self/fd') ? readdirSync(`/proc/${worker.pid}/fd`).length : 1,
+  };
+}
+
+/** Each run of the program ends with about what the others end with: nothing piles up with the faults it has seen. */
+function checkFootprints(footprints: readonly Footprint[]): void {
+  for (const { residentBytes, openFiles } of footprints) {
+    ok(residentBytes > 0 && residentBytes < 320 * 1024 * 1024, `${residentBytes} bytes of memory`);
+    ok(openFiles > 0 && openFiles < 100, `${openFiles} open files`);
+  }
+}
