@@ -196,7 +196,12 @@ interface SqlOptions {
 }
 
 export async function run(options: SqlOptions): Promise<void> {
-  const { json, smoke, runs = smoke ? 1 : 3 } = options;
+  const { json, smoke, runs = smoke ? 1 : 3, broker, peers = false } = options;
+  if (broker !== undefined) {
+    const { runBetweenTopics } = await import('./sql-topics.ts');
+    await runBetweenTopics({ json, smoke, broker, runs, peers });
+    return;
+  }
   if (!json) console.log(`${method}\n${machineLine()}\n`);
   for (const one of cases) {
     if (!smoke) play(one, 4); // compiles what is the same for all
@@ -207,7 +212,10 @@ export async function run(options: SqlOptions): Promise<void> {
     };
     const lost = plays.reduce((sum, each) => sum + each.lost, 0);
     const { rowsOut } = plays[0]!;
-    if (json) console.log(JSON.stringify({ benchmark: 'sql', case: one.name, rowsOut, ...figures, lost }));
+    if (json)
+      console.log(
+        JSON.stringify({ benchmark: 'sql', case: one.name, rowsOut, ...figures, lost, machine: machineLine() }),
+      );
     else console.log(lineOf(one, figures, rowsOut, lost));
     if (lost !== 0) throw new Error(`${one.name}: what came out does not add up, ${lost} are missing or too many`);
   }
@@ -237,7 +245,9 @@ function startsAndMemory({ json, smoke }: SqlOptions): void {
   if (json) {
     const one = (value: number): Spread => spread([value]);
     const figures = { startMs: one(startMs), bytesPerGroup: one(long), bytesPerTextGroup: one(text) };
-    console.log(JSON.stringify({ benchmark: 'sql', applications: applications.length, ...figures }));
+    console.log(
+      JSON.stringify({ benchmark: 'sql', applications: applications.length, ...figures, machine: machineLine() }),
+    );
     return;
   }
   console.log(

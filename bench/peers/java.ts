@@ -1,4 +1,4 @@
-/** Java's own measuring programs (org.apache.kafka:kafka-tools, from Maven, in the ignored folder .cache/kafka-tools). */
+/** Java's own measuring programs (org.apache.kafka:kafka-tools), and what Java programs here need: from Maven, below .cache. */
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,13 +9,6 @@ import type { Run } from '../support/ingest-report.ts';
 import { processUse } from '../support/process.ts';
 
 const version = '4.1.0';
-const jars = resolve(import.meta.dirname, '../../.cache/kafka-tools');
-const done = join(jars, `complete-${version}`);
-const pom = `<project><modelVersion>4.0.0</modelVersion><groupId>b</groupId><artifactId>b</artifactId><version>1</version><dependencies>
-<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId><version>${version}</version></dependency>
-<dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>1.7.36</version></dependency>
-</dependencies></project>`;
-
 export interface JavaJob {
   readonly bootstrap: string;
   readonly topic: string;
@@ -55,7 +48,7 @@ async function runJava(
   main: string,
   args: readonly string[],
 ): Promise<{ readonly output: string; readonly cpuMs: number; readonly peakMb: number }> {
-  await ensureTools();
+  const jars = await ensureJars('kafka-tools');
   const child = spawn('java', ['-Xmx512m', '-cp', join(jars, '*'), main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -76,16 +69,27 @@ async function runJava(
   return { output, ...use };
 }
 
-async function ensureTools(): Promise<void> {
-  if (existsSync(done)) return;
+/** The ignored folder with the jars of a part of Kafka; fetched where they are not there yet. */
+export async function ensureJars(artifact: 'kafka-tools' | 'kafka-streams'): Promise<string> {
+  const jars = resolve(import.meta.dirname, '../../.cache', artifact);
+  const done = join(jars, `complete-${version}`);
+  if (existsSync(done)) return jars;
   const folder = mkdtempSync(join(tmpdir(), 'tributary-pom-'));
   try {
     mkdirSync(jars, { recursive: true });
-    writeFileSync(join(folder, 'pom.xml'), pom);
+    writeFileSync(join(folder, 'pom.xml'), pomFor(artifact));
     const args = ['-q', '-B', '-f', join(folder, 'pom.xml'), 'dependency:copy-dependencies', '-DincludeScope=runtime'];
     await promisify(execFile)('mvn', [...args, `-DoutputDirectory=${jars}`], { maxBuffer: 1e8 });
     writeFileSync(done, '');
+    return jars;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function pomFor(artifact: string): string {
+  return `<project><modelVersion>4.0.0</modelVersion><groupId>b</groupId><artifactId>b</artifactId><version>1</version><dependencies>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>
+<dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>1.7.36</version></dependency>
+</dependencies></project>`;
 }

@@ -20,8 +20,8 @@ export function quantityOf(index: number): number {
   return (index % 10) + 0.5;
 }
 
-export function tradeOf(index: number): Buffer {
-  const time = firstTimeMs + index;
+export function tradeOf(index: number, firstMs: number = firstTimeMs): Buffer {
+  const time = firstMs + index;
   const price = (100 + (index % 977) / 10).toFixed(2);
   const text = `{"e":"trade","E":${time},"s":"${symbolOf(index)}","t":${index},"p":"${price}","q":"${quantityOf(index)}","T":${time},"m":${index % 2 === 0},"M":true,"pad":"`;
   return Buffer.from(`${text}${'x'.repeat(Math.max(0, 198 - text.length))}"}`);

@@ -18,6 +18,7 @@ const runs: readonly (readonly [string, string, readonly string[]])[] = [
   ['ingest-sse', 'embedded', ['perSecond', 'cpuUsPerMessage', 'peakMb']],
   ['connect', 'embedded', ['createMs', 'listWithExpandMs']],
   ['sql', '', []],
+  ['sql', 'embedded', ['perSecond', 'cpuUsPerMessage', 'peakMb']],
   ['transforms', '', []],
   ['codec', '', []],
 ];

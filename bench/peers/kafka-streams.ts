@@ -1,0 +1,34 @@
+/** Java's Kafka Streams (org.apache.kafka:kafka-streams), with the program beside this file. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { ensureJars } from './java.ts';
+
+export interface StreamsOptions {
+  readonly bootstrap: string;
+  readonly input: string;
+  readonly output: string;
+  readonly folder: string;
+  readonly guarantee: 'at_least_once' | 'exactly_once_v2';
+}
+
+export interface RunningStreams extends AsyncDisposable {
+  readonly pid: number;
+}
+
+export async function startStreams(options: StreamsOptions): Promise<RunningStreams> {
+  const jars = await ensureJars('kafka-streams');
+  const program = join(import.meta.dirname, 'StreamsVwap.java');
+  const { bootstrap, input, output, folder, guarantee } = options;
+  const args = ['-Xmx1g', '-cp', join(jars, '*'), program, bootstrap, input, output, folder, guarantee];
+  const child = spawn('java', args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  await once(child, 'spawn');
+  return {
+    pid: child.pid!,
+    async [Symbol.asyncDispose]() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    },
+  };
+}

@@ -1,0 +1,200 @@
+/**
+ * `npm run bench -- sql --broker kafka|embedded [--peers]`: the tumbling average from one topic to another one, by our program
+ * in a process of its own, and beside it by Kafka Streams. The topic is filled before; nothing of that is measured.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { codecs } from '../src/app/codecs.ts';
+import type { Broker } from '../src/broker/broker.ts';
+import { openEmbeddedBroker } from '../src/broker/embedded/embedded.ts';
+import { startStreams } from './peers/kafka-streams.ts';
+import { type Run, reportIngest } from './support/ingest-report.ts';
+import { machineLine } from './support/machine.ts';
+import { timeUntil } from './support/measure.ts';
+import { openTarget, type Target } from './support/targets.ts';
+import { groups, priceOf, quantityOf, symbolOf, tradeOf } from './support/trades.ts';
+import { startTributary } from './support/tributary.ts';
+
+const windowMs = 60_000;
+const input = 'trades';
+
+const method = `Method: trades of 200 B, keyed by symbol, lie in a topic of one partition; event time moves 1 ms a trade, ${groups} symbols. The program
+reads them from the beginning and writes one row for each symbol and window of 60 s to a topic. The clock runs from the first
+rows seen there to the last ones; processor time is that of its process alone over the same time. All rows are then read, and
+compared with what another computation says: rows that are missing are lost, rows that are there twice doubled.`;
+
+interface Job {
+  readonly target: Target;
+  readonly kind: string;
+  readonly folder: string;
+  readonly count: number;
+  readonly firstMs: number;
+}
+
+interface Subject {
+  readonly name: string;
+  measure(job: Job, output: string): Promise<Run>;
+}
+
+export interface TopicsOptions {
+  readonly json: boolean;
+  readonly smoke: boolean;
+  readonly broker: string;
+  readonly runs: number;
+  readonly peers: boolean;
+}
+
+export async function runBetweenTopics({ json, smoke, broker: kind, runs, peers }: TopicsOptions): Promise<void> {
+  const count = smoke ? 3 * windowMs : 40 * windowMs;
+  if (!json) console.log(`${method}\n${machineLine()}\n\n${kind}: program and broker share all cores\n`);
+  const subjects: readonly Subject[] = [
+    { name: 'tributary', measure: ours },
+    ...(peers && kind === 'kafka' ? (['at_least_once', 'exactly_once_v2'] as const).map(kafkaStreams) : []),
+  ];
+  const folder = mkdtempSync(join(tmpdir(), 'tributary-sql-'));
+  try {
+    await using target = await openTarget(kind, folder);
+    // The broker forgets records of long ago, and the first window shall begin with the first trade.
+    const firstMs = Math.floor((Date.now() - count) / windowMs) * windowMs;
+    const job: Job = { target, kind, folder, count, firstMs };
+    await fill(job);
+    const results = subjects.map(() => [] as Run[]);
+    for (let round = 0; round < runs; round++) {
+      for (const [at, subject] of subjects.entries())
+        results[at]!.push(await subject.measure(job, `vwap-${at}-${round}`));
+    }
+    for (const [at, { name }] of subjects.entries()) {
+      const about = {
+        benchmark: 'sql',
+        broker: kind,
+        case: 'tumbling VWAP, 60 s, topic to topic',
+        subject: name,
+        count,
+      };
+      reportIngest(results[at]!, { about, label: name.padEnd(32), unit: 'row', json, isOurs: at === 0 });
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function openBroker({ target: { address }, kind, folder }: Job): Promise<Broker> {
+  if (kind === 'embedded') return openEmbeddedBroker({ directory: join(folder, 'data'), codecs });
+  const { openKafkaBroker } = await import('../src/broker/kafka/kafka.ts');
+  return openKafkaBroker({ bootstrap: [address.slice('kafka://'.length)], codecs });
+}
+
+async function fill(job: Job): Promise<void> {
+  await using broker = await openBroker(job);
+  await broker.createTopic({ name: input });
+  await using producer = await broker.producer();
+  const perSend = 4000;
+  const inFlight: Promise<unknown>[] = [];
+  for (let from = 0; from < job.count; from += perSend) {
+    const records = Array.from({ length: Math.min(perSend, job.count - from) }, (_, i) => ({
+      key: Buffer.from(symbolOf(from + i)),
+      value: tradeOf(from + i, job.firstMs),
+      headers: [],
+      timestampMs: null,
+    }));
+    inFlight.push(producer.send(input, 0, records));
+    if (inFlight.length === 4) await inFlight.shift();
+  }
+  await Promise.all(inFlight);
+}
+
+/** Windows whose end a trade has reached. */
+function closedWindows({ count }: Job): number {
+  return Math.floor((count - 1) / windowMs);
+}
+
+async function ours(job: Job, output: string): Promise<Run> {
+  const script = `
+    CREATE STREAM Trades (s STRING, p DOUBLE, q DOUBLE, T LONG) WITH (type = 'source', extension = 'kafka', format = 'json',
+      kafka.topic = '${input}', kafka.from = 'earliest', event.time.field = 'T');
+    CREATE STREAM Out (symbol STRING, start LONG, vwap DOUBLE, n LONG) WITH (type = 'sink', extension = 'kafka', format = 'json',
+      kafka.topic = '${output}', kafka.key = 'symbol');
+    INSERT INTO Out SELECT s AS symbol, WINDOW_START() AS start, SUM(p * q) / SUM(q) AS vwap, COUNT(*) AS n
+      FROM Trades WINDOW TUMBLING(60 sec) GROUP BY s;`;
+  let run: Run;
+  {
+    await using tributary = await startTributary({
+      broker: job.target.address,
+      connectors: { [output]: { 'connector.class': 'sql', 'sql.text': script } },
+    });
+    if (job.kind === 'kafka') run = await timeRowsOf(job, output, tributary.pid);
+    // Nobody else may open its store meanwhile, so it is asked itself.
+    else run = await timeUntil(job.count, () => tributary.metric('tributary_sql_query_rows_in'), tributary.pid);
+    await tributary.stop();
+  }
+  return { ...run, losses: await lossesOf(job, output) };
+}
+
+function kafkaStreams(guarantee: 'at_least_once' | 'exactly_once_v2'): Subject {
+  return {
+    name: `Kafka Streams, ${guarantee}`,
+    async measure(job, output) {
+      {
+        await using broker = await openBroker(job);
+        await broker.createTopic({ name: output });
+      }
+      const bootstrap = job.target.address.slice('kafka://'.length);
+      let run: Run;
+      {
+        await using streams = await startStreams({ bootstrap, input, output, folder: job.folder, guarantee });
+        run = await timeRowsOf(job, output, streams.pid);
+      }
+      return { ...run, losses: await lossesOf(job, output) };
+    },
+  };
+}
+
+/** Progress by the windows that have arrived at the far end, counted as the trades in them. */
+async function timeRowsOf(job: Job, output: string, pid: number): Promise<Run> {
+  await using broker = await openBroker(job);
+  const windows = async (): Promise<number> => {
+    const topics = await broker.listTopics();
+    if (!topics.includes(output)) return 0;
+    // In a transaction the last offset may be that of its marker.
+    const end = await broker.offset(output, 0, 'latest', { isolation: 'read-committed' });
+    return Math.min(Math.floor(end / groups), closedWindows(job)) * windowMs;
+  };
+  return await timeUntil(closedWindows(job) * windowMs, windows, pid);
+}
+
+interface Expected {
+  volume: number;
+  quantity: number;
+  count: number;
+}
+
+async function lossesOf(job: Job, output: string): Promise<{ readonly lost: number; readonly doubled: number }> {
+  const expected = new Map<string, Expected>();
+  for (let index = 0; index < closedWindows(job) * windowMs; index++) {
+    const key = `${symbolOf(index)} ${job.firstMs + Math.floor(index / windowMs) * windowMs}`;
+    let one = expected.get(key);
+    if (one === undefined) {
+      one = { volume: 0, quantity: 0, count: 0 };
+      expected.set(key, one);
+    }
+    one.volume += priceOf(index) * quantityOf(index);
+    one.quantity += quantityOf(index);
+    one.count++;
+  }
+  const total = expected.size;
+  let found = 0;
+  let doubled = 0;
+  await using broker = await openBroker(job);
+  const reader = broker.read({ topic: output, partition: 0, from: 'earliest', until: 'end' });
+  for await (const { records } of reader) {
+    for (const { value } of records) {
+      const { symbol, start, vwap, n } = JSON.parse(Buffer.from(value!).toString());
+      const one = expected.get(`${symbol} ${start}`);
+      if (one === undefined) doubled++;
+      else if (n === one.count && Math.abs(vwap - one.volume / one.quantity) < 1e-9 * vwap) found++;
+      expected.delete(`${symbol} ${start}`);
+    }
+  }
+  return { lost: total - found, doubled };
+}
