@@ -1,18 +1,20 @@
 /** The life of a process that runs connectors: configuration, opening, signals, the end. */
+import { isatty } from 'node:tty';
 import { systemClock } from '../base/clock.ts';
 import { TributaryError } from '../base/errors.ts';
 import type { Io } from '../cli/io.ts';
-import { gatewayDefaults, readGatewaySettings } from '../gateway/settings.ts';
+import { type GatewaySettings, gatewayDefaults, readGatewaySettings } from '../gateway/settings.ts';
 import { Loggers, type LogThreshold } from '../telemetry/loggers.ts';
 import { MetricRegistry } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/pino-log.ts';
 import type { AppConfig } from './config/app-config.ts';
 import { environmentLogLevel } from './config/connect-environment.ts';
-import { readKafkaWebsocketFiles } from './config/kafka-websocket-files.ts';
+import { type KafkaWebsocketFiles, readKafkaWebsocketFiles } from './config/kafka-websocket-files.ts';
 import { accepted, type ConnectFiles, type Loaded, loadConnect, loadYaml } from './config/load-config.ts';
 import type { ConfigProblem } from './config/problem.ts';
 import { watchCrashes } from './crashes.ts';
 import { demoFeedLog, demoNames } from './demo.ts';
+import { gatewayReload } from './gateway-reload.ts';
 import { KnownSecrets } from './known-secrets.ts';
 import { pluginsOfWorkerFile, pluginsOfYaml } from './plugin-paths.ts';
 import { loadPlugins, type Plugins } from './plugins.ts';
@@ -43,7 +45,8 @@ export async function startFromYaml(options: StartOptions, io: Io): Promise<numb
   const secrets = new KnownSecrets();
   const plugins = await pluginsOfYaml(file);
   const onResolved = (key: string, value: string): void => secrets.resolved(key, value);
-  const loaded = loadYaml(file, overrides, { env: io.env, ...plugins, onResolved });
+  const load = (): Loaded<AppConfig> => loadYaml(file, overrides, { env: io.env, ...plugins, onResolved });
+  const loaded = load();
   const taken = demo ? loaded.config?.connectors.find(({ name }) => demoNames.includes(name)) : undefined;
   if (taken !== undefined) {
     throw new TributaryError(
@@ -59,6 +62,8 @@ export async function startFromYaml(options: StartOptions, io: Io): Promise<numb
     io,
     secrets,
     plugins,
+    openApp,
+    () => accepted(load()).gateway ?? gatewayDefaults,
   );
 }
 
@@ -92,24 +97,29 @@ export async function startGatewayAlone(options: GatewayStartOptions, io: Io): P
   const { file, from, listen, broker, logLevel } = options;
   if (file !== undefined && from !== undefined)
     throw new TributaryError('USAGE', 'Give either FILE.yaml or --from, not both.');
-  const old = from === undefined ? undefined : readKafkaWebsocketFiles(from);
+  const readOld = (): KafkaWebsocketFiles | undefined =>
+    from === undefined ? undefined : readKafkaWebsocketFiles(from);
+  const old = readOld();
   const plugins = await pluginsOfYaml(file);
   const address = broker ?? old?.broker;
   const secrets = new KnownSecrets();
   const onResolved = (key: string, value: string): void => secrets.resolved(key, value);
-  const loaded = loadYaml(
-    file,
-    {
-      ...(address === undefined ? {} : { broker: address }),
-      ...(logLevel === undefined ? {} : { 'log.level': logLevel }),
-    },
-    { env: io.env, ...plugins, onResolved },
-  );
+  const overrides = {
+    ...(address === undefined ? {} : { broker: address }),
+    ...(logLevel === undefined ? {} : { 'log.level': logLevel }),
+  };
+  const load = (): Loaded<AppConfig> => loadYaml(file, overrides, { env: io.env, ...plugins, onResolved });
+  const settingsOf = (config: AppConfig, files: KafkaWebsocketFiles | undefined): GatewaySettings => {
+    const settings = files === undefined ? (config.gateway ?? gatewayDefaults) : readGatewaySettings(files.gateway);
+    return listen === undefined ? settings : { ...settings, listen };
+  };
+  const loaded = load();
   if (loaded.config === undefined) return run(loaded, false, io, secrets, plugins);
-  const settings = old === undefined ? (loaded.config.gateway ?? gatewayDefaults) : readGatewaySettings(old.gateway);
-  const gateway = listen === undefined ? settings : { ...settings, listen };
+  const gateway = settingsOf(loaded.config, old);
   const warnings = [...loaded.warnings, ...(old?.warnings ?? []).map((message) => ({ file: from!, message }))];
-  return run({ ...loaded, warnings }, false, io, secrets, plugins, (parts) => openGatewayApp(parts, gateway));
+  const open = (parts: AppParts): Promise<App> => openGatewayApp(parts, gateway);
+  const reread = (): GatewaySettings => settingsOf(accepted(load()), readOld());
+  return run({ ...loaded, warnings }, false, io, secrets, plugins, open, reread);
 }
 
 /** How long the end may take beyond the time that tasks were given. */
@@ -122,6 +132,8 @@ export async function run(
   secrets: KnownSecrets = new KnownSecrets(),
   plugins?: Plugins,
   open: (parts: AppParts) => Promise<App> = openApp,
+  /** The section `gateway` as its files have it now; undefined where it cannot be read anew. */
+  rereadGateway?: () => GatewaySettings,
 ): Promise<number> {
   const config = accepted(loaded);
   const terminal = openTerminal(io.stdout, systemClock);
@@ -132,7 +144,12 @@ export async function run(
   const log = openLog({ loggers, output, redaction: secrets.redaction });
   for (const warning of loaded.warnings) log.warn('config_warning', shown(warning));
   const metrics = new MetricRegistry();
-  const signals = watchSignals();
+  let reload: (() => void) | undefined;
+  const signals = watchSignals(() => {
+    if (reload === undefined || isHungUp(io.stdout)) return false;
+    reload();
+    return true;
+  });
   const crashes = watchCrashes({
     log,
     redact: (text) => secrets.text(text),
@@ -154,6 +171,10 @@ export async function run(
       }),
     );
     terminal.startCounting(metrics);
+    const { reloadGateway: apply } = app;
+    if (apply !== undefined && rereadGateway !== undefined) {
+      reload = gatewayReload({ read: rereadGateway, apply, log: log.child({}, 'tributary.gateway'), metrics });
+    }
     await signals.first;
     // Now and not at the end: the series of a task go with it.
     terminal.close();
@@ -181,15 +202,24 @@ async function stopInTime(app: App, ms: number): Promise<boolean> {
   return stopped;
 }
 
-/** The first signal asks for a clean end, a second Ctrl-C ends at once. */
-function watchSignals(): { readonly first: Promise<void>; release(): void } {
+/** Whether the terminal that we write to was closed. */
+function isHungUp({ isTTY }: Io['stdout']): boolean {
+  return isTTY === true && !isatty(1);
+}
+
+/**
+ * The first signal asks for a clean end, a second Ctrl-C ends at once. SIGHUP says that the terminal was closed, unless
+ * `onHangup` takes it for itself.
+ */
+function watchSignals(onHangup: () => boolean): { readonly first: Promise<void>; release(): void } {
   const first = Promise.withResolvers<void>();
   let count = 0;
-  const onSignal = (): void => {
+  const onSignal = (name: NodeJS.Signals): void => {
+    if (name === 'SIGHUP' && onHangup()) return;
     if (++count > 1) process.exit(130);
     first.resolve();
   };
-  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const; // SIGHUP: the terminal was closed
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   for (const name of names) process.on(name, onSignal);
   return {
     first: first.promise,

@@ -29,6 +29,8 @@ export interface App {
   /** Of the REST interface. */
   readonly url: string | undefined;
   readonly gateway: string | undefined;
+  /** Gives the keys that differ and take a restart. CONFIG_INVALID changes nothing. Undefined where there is no gateway. */
+  readonly reloadGateway?: (settings: GatewaySettings) => Promise<readonly string[]>;
   readonly broker: Broker;
   readonly exchange: string | undefined;
   readonly connectors: readonly NamedConnector[];
@@ -90,6 +92,7 @@ export async function openApp(parts: AppParts): Promise<App> {
   return {
     url,
     gateway: gateway?.url,
+    ...(gateway === undefined ? {} : { reloadGateway: (settings) => gateway.reload(settings) }),
     broker,
     exchange: exchange?.url,
     connectors,
@@ -129,7 +132,8 @@ export async function openGatewayApp(parts: AppParts, settings: GatewaySettings)
   const gateway = opened.use(await openGatewayOf(parts, settings, broker, true));
   const running = opened.move();
   const stop = (): Promise<void> => running.disposeAsync();
-  return { url: undefined, gateway: gateway.url, broker, exchange: undefined, connectors: [], stop };
+  const reloadGateway = (next: GatewaySettings): Promise<readonly string[]> => gateway.reload(next);
+  return { url: undefined, gateway: gateway.url, reloadGateway, broker, exchange: undefined, connectors: [], stop };
 }
 
 async function openGatewayOf(

@@ -19,6 +19,8 @@ export interface GatewayParts {
   rights(identity: Identity): Rights;
   /** Rejects with AuthError. */
   verify(token: string): Promise<Identity>;
+  /** False where the token that an identity came with is no longer accepted. */
+  isKnown(identity: Identity): boolean;
   /** Bytes of bodies of requests and answers that are being gathered. */
   readonly bodies: { bytes: number };
   /** False while the broker does not answer. */

@@ -67,6 +67,10 @@ export class IngestConnection implements GatewayConnection {
 
   recheck(): void {
     const { identity, route } = this.#options;
+    if (!this.#parts.isKnown(identity)) {
+      this.#close(1008, 'token not accepted any more');
+      return;
+    }
     this.#rights = this.#parts.rights(identity);
     if (this.#rights.publish(route.topic) === undefined) this.#close(1008, 'not allowed any more');
   }

@@ -120,6 +120,10 @@ export class NativeConnection implements GatewayConnection {
   recheck(): void {
     const { identity } = this.#session;
     if (identity === undefined) return;
+    if (!this.#parts.isKnown(identity)) {
+      this.#obey(this.#session.expired());
+      return;
+    }
     this.#rights = this.#parts.rights(identity);
     for (const [id, { open }] of this.#subscriptions) {
       if (open === undefined || open.recheck(this.#rights)) continue;

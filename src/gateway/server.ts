@@ -1,10 +1,11 @@
 /** The gateway: listeners, connections and what they share, over any broker. */
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { createServer as createTlsServer, type ServerOptions as TlsOptions } from 'node:https';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Server as TlsServer } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import { sleep } from '../base/abort.ts';
 import type { Clock, Random } from '../base/clock.ts';
 import { TributaryError } from '../base/errors.ts';
@@ -26,7 +27,8 @@ import { ReplayPlaces } from './hub/replay.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { Publisher } from './publisher.ts';
 import { handleRequest, splitUrl } from './routes.ts';
-import type { GatewaySettings, TlsSettings } from './settings.ts';
+import type { GatewaySettings } from './settings.ts';
+import { refuseUntrusted, tlsOptions } from './tls.ts';
 import { TopicCatalog } from './topic-catalog.ts';
 import { loadTransform } from './transforms.ts';
 import { Upgrades } from './upgrades.ts';
@@ -56,8 +58,11 @@ export interface Gateway extends AsyncDisposable {
   readonly address: string;
   readonly adminUrl: string | undefined;
   readiness(): Readiness;
-  /** New tokens, keys, rules, origins and TLS files; nobody who may stay is disconnected. CONFIG_INVALID changes nothing. */
-  reload(settings: GatewaySettings): Promise<void>;
+  /**
+   * New tokens, keys, rules, origins and TLS files; nobody who may stay is disconnected. Gives the keys that differ and
+   * take a restart. CONFIG_INVALID changes nothing.
+   */
+  reload(settings: GatewaySettings): Promise<readonly string[]>;
   /** Farewell to all clients, then the end. */
   drain(): Promise<void>;
 }
@@ -69,7 +74,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   checkListener(settings);
   const metrics = new GatewayMetrics(options.registry.root(), settings.metrics.maxTopics);
   await using opened = new AsyncDisposableStack();
-  let authenticator = await makeAuthenticator(settings.auth, clock);
+  let authenticator = await makeAuthenticator(settings.auth, clock, log);
+  opened.defer(() => authenticator.close());
   const onRetry = ({ what, reason }: { what: string; reason: string }): void =>
     log.warn('broker_retry', { what, reason });
   const catalog = new TopicCatalog({
@@ -109,6 +115,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     metrics,
     rights: (identity) => rightsOf(identity, acl()),
     verify: (token) => authenticator.verify(token),
+    isKnown: (identity) => authenticator.isKnown(identity),
     bodies: { bytes: 0 },
     isBrokerUp: () => probe.isUp,
   };
@@ -183,20 +190,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     adminUrl,
     readiness,
     async reload(next) {
-      const nextAuthenticator = await makeAuthenticator(next.auth, clock);
-      if (next.tls !== undefined && 'setSecureContext' in server) {
-        (server as unknown as { setSecureContext(options: TlsOptions): void }).setSecureContext(tlsOptions(next.tls));
-      }
+      checkListener({ ...next, listen: settings.listen });
+      const tls = settings.tls === undefined ? undefined : next.tls;
+      const context = tls && tlsOptions(tls);
+      const nextAuthenticator = await makeAuthenticator(next.auth, clock, log);
+      if (context !== undefined) (server as unknown as TlsServer).setSecureContext(context);
+      authenticator.close();
       authenticator = nextAuthenticator;
-      settings = {
-        ...settings,
-        auth: next.auth,
-        acl: next.acl,
-        origins: next.origins,
-        hosts: next.hosts,
-        tls: next.tls,
-      };
+      const { auth, acl, origins, hosts } = next;
+      settings = { ...settings, auth, acl, origins, hosts, tls: tls ?? settings.tls };
       connections.recheck();
+      return needRestart(settings, next);
     },
     drain,
     [Symbol.asyncDispose]: drain,
@@ -215,6 +219,12 @@ function recently(sum: () => number, clock: Clock): () => number {
     }
     return value;
   };
+}
+
+/** Keys that differ between what holds and what is wanted. */
+function needRestart(now: GatewaySettings, wanted: GatewaySettings): readonly string[] {
+  const keys = Object.keys(now) as (keyof GatewaySettings)[];
+  return keys.filter((key) => !isDeepStrictEqual(now[key], wanted[key]));
 }
 
 /** A gateway that asks nobody who they are is for this machine only, unless the configuration says that it is meant. */
@@ -250,8 +260,10 @@ function makeServer(settings: GatewaySettings, handler: RequestListener): Server
           { ...options, ...tlsOptions(tls), handshakeTimeout: handshakeMs },
           handler,
         ) as unknown as Server);
+  if (tls !== undefined) refuseUntrusted(server as unknown as TlsServer, tls);
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    if (!socket.writable) return socket.destroy();
+    // Where TLS was not completed, or the connection failed, an answer would never leave.
+    if (!socket.writable || !/^(HPE|ERR_HTTP)_/.test(error.code ?? '')) return socket.destroy();
     const status =
       { ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout', HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large' }[
         error.code ?? ''
@@ -260,28 +272,6 @@ function makeServer(settings: GatewaySettings, handler: RequestListener): Server
     return undefined;
   });
   return server;
-}
-
-function tlsOptions({ cert, key, pfx, passphrase, ca, clientAuth, minVersion, ciphers }: TlsSettings): TlsOptions {
-  return {
-    minVersion,
-    ...(cert === '' ? {} : { cert: readTlsFile('cert', cert) }),
-    ...(key === '' ? {} : { key: readTlsFile('key', key) }),
-    ...(pfx === '' ? {} : { pfx: readTlsFile('pfx', pfx) }),
-    ...(passphrase === '' ? {} : { passphrase }),
-    ...(ca === '' ? {} : { ca: readTlsFile('ca', ca) }),
-    ...(ciphers === '' ? {} : { ciphers }),
-    requestCert: clientAuth !== 'none',
-    rejectUnauthorized: clientAuth === 'required',
-  };
-}
-
-function readTlsFile(key: string, file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw new TributaryError('CONFIG_INVALID', `gateway.tls.${key}: cannot read "${file}"`, { cause: error });
-  }
 }
 
 function adminRoutes(readiness: () => Readiness, registry: MetricRegistry): RequestListener {

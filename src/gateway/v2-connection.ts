@@ -111,6 +111,10 @@ export class V2Connection implements GatewayConnection {
 
   recheck(): void {
     const { identity, open } = this.#options;
+    if (!this.#parts.isKnown(identity)) {
+      this.close(1008, 'token not accepted any more');
+      return;
+    }
     this.#rights = this.#parts.rights(identity);
     if (open !== undefined && !open.recheck(this.#rights)) this.close(1008, 'not allowed any more');
   }

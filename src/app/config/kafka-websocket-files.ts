@@ -21,14 +21,18 @@ export function readKafkaWebsocketFiles(folder: string): KafkaWebsocketFiles {
   const server = propertiesOf(join(folder, 'server.properties'));
   const consumer = optional(join(folder, 'consumer.properties'));
   const producer = optional(join(folder, 'producer.properties'));
-  const warnings: string[] = [];
+  const warnings = [
+    ...unused('server.properties', server, serverKeys),
+    ...unused('consumer.properties', consumer, consumerKeys),
+    ...unused('producer.properties', producer, producerKeys),
+  ];
   const usesTls = server.get('ws.ssl') === 'true';
   const port = usesTls ? (server.get('ws.ssl.port') ?? '8443') : (server.get('ws.port') ?? '8080');
   const gateway: Record<string, unknown> = {
     // As the original: everybody may come. What it did not ask, nobody is asked here.
     listen: `0.0.0.0:${port}`,
     auth: { mode: 'none', anonymous: true },
-    hosts: [],
+    hosts: ['*'],
     v2: {
       inputTransform: server.get('ws.inputTransformClass') ?? 'identity',
       outputTransform: server.get('ws.outputTransformClass') ?? 'identity',
@@ -55,9 +59,16 @@ function tlsOf(server: ReadonlyMap<string, string>, warnings: string[]): Record<
   }
   const ciphers = server.get('ws.ssl.ciphers') ?? '';
   const isOld = /RC4|_CBC_/.test(ciphers);
-  if (isOld) warnings.push('ws.ssl.ciphers names ciphers that are broken: the platform’s own are used');
+  if (isOld) warnings.push("ws.ssl.ciphers names ciphers that are broken: the platform's own are used");
   const protocols = server.get('ws.ssl.protocols') ?? 'TLSv1.2';
   const trust = server.get('ws.ssl.trustStorePath');
+  const clientAuth = server.get('ws.ssl.clientAuth') ?? 'none';
+  if (trust === undefined && clientAuth !== 'none') {
+    throw new TributaryError(
+      'CONFIG_INVALID',
+      `ws.ssl.clientAuth "${clientAuth}" wants ws.ssl.trustStorePath: the authorities whose certificates are accepted`,
+    );
+  }
   if (trust !== undefined && !/\.pem$/i.test(trust)) {
     throw new TributaryError('CONFIG_INVALID', `ws.ssl.trustStorePath "${trust}" must be a PEM file of certificates`);
   }
@@ -65,10 +76,32 @@ function tlsOf(server: ReadonlyMap<string, string>, warnings: string[]): Record<
     ...(/\.pem$/i.test(store) ? { cert: store, key: store } : { pfx: store }),
     passphrase: server.get('ws.ssl.keyStorePassword') ?? '',
     ...(trust === undefined ? {} : { ca: trust }),
-    clientAuth: server.get('ws.ssl.clientAuth') ?? 'none',
+    clientAuth,
     minVersion: protocols.includes('TLSv1.2') ? 'TLSv1.2' : 'TLSv1.3',
     ...(ciphers === '' || isOld ? {} : { ciphers }),
   };
+}
+
+const serverKeys = [
+  'ws.port',
+  'ws.ssl',
+  'ws.ssl.port',
+  'ws.ssl.keyStorePath',
+  'ws.ssl.keyStorePassword',
+  'ws.ssl.trustStorePath',
+  'ws.ssl.trustStorePassword',
+  'ws.ssl.protocols',
+  'ws.ssl.ciphers',
+  'ws.ssl.clientAuth',
+  'ws.inputTransformClass',
+  'ws.outputTransformClass',
+];
+const consumerKeys = ['group.id', 'auto.offset.reset', 'zookeeper.connect', 'bootstrap.servers'];
+const producerKeys = ['bootstrap.servers', 'acks'];
+
+/** Keys that mean nothing here. */
+function unused(file: string, properties: ReadonlyMap<string, string>, known: readonly string[]): string[] {
+  return [...properties.keys()].filter((key) => !known.includes(key)).map((key) => `${key} of ${file} is not used`);
 }
 
 function offsetReset(text: string | undefined): string {

@@ -1,5 +1,6 @@
 /** Tokens of all configured kinds, one after the other. */
 import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../telemetry/log.ts';
 import { authModes, type GatewaySettings } from '../settings.ts';
 import { AuthError, type Identity } from './identity.ts';
 import { type JwtCheck, jwtCheck } from './jwt.ts';
@@ -12,13 +13,16 @@ export interface Authenticator {
   readonly ready: boolean;
   /** Rejects with AuthError. */
   verify(token: string): Promise<Identity>;
+  /** Whether the kind of token that an identity came with is still taken, and a listed one still on the list. */
+  isKnown(identity: Identity): boolean;
+  close(): void;
 }
 
 /** CONFIG_INVALID. */
-export async function makeAuthenticator(auth: GatewaySettings['auth'], clock: Clock): Promise<Authenticator> {
+export async function makeAuthenticator(auth: GatewaySettings['auth'], clock: Clock, log: Log): Promise<Authenticator> {
   const modes = authModes(auth);
   const tokens: TokenCheck | undefined = modes.includes('token') ? tokenCheck(auth.tokens) : undefined;
-  const jwt: JwtCheck | undefined = modes.includes('jwt') ? await jwtCheck(auth.jwt, clock) : undefined;
+  const jwt: JwtCheck | undefined = modes.includes('jwt') ? await jwtCheck(auth.jwt, clock, log) : undefined;
   return {
     required: modes.length > 0,
     get ready() {
@@ -28,7 +32,7 @@ export async function makeAuthenticator(auth: GatewaySettings['auth'], clock: Cl
       let failure = new AuthError('unknown');
       if (tokens !== undefined) {
         try {
-          return tokens(token);
+          return tokens.verify(token);
         } catch (error) {
           if (!(error instanceof AuthError)) throw error;
           failure = error;
@@ -37,5 +41,10 @@ export async function makeAuthenticator(auth: GatewaySettings['auth'], clock: Cl
       if (jwt === undefined) throw failure;
       return jwt.verify(token);
     },
+    isKnown({ by, principal }) {
+      if (by === undefined) return modes.length === 0;
+      return by === 'jwt' ? jwt !== undefined : tokens?.knows(principal) === true;
+    },
+    close: () => jwt?.close(),
   };
 }

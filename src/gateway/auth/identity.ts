@@ -5,6 +5,8 @@ export interface Identity {
   readonly claims: Readonly<Record<string, unknown>>;
   /** Wall-clock time in milliseconds; null: unlimited. */
   readonly expiresMs: number | null;
+  /** What it was told by; undefined: by nothing. */
+  readonly by?: 'token' | 'jwt';
 }
 
 export const anonymous: Identity = { principal: null, claims: {}, expiresMs: null };

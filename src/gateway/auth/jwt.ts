@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import * as jose from 'jose';
 import type { Clock } from '../../base/clock.ts';
-import { TributaryError } from '../../base/errors.ts';
+import { describeError, TributaryError } from '../../base/errors.ts';
+import type { Log } from '../../telemetry/log.ts';
 import type { JwtSettings } from '../settings.ts';
 import { AuthError, type AuthFailure, type Identity } from './identity.ts';
 
@@ -11,6 +12,7 @@ export interface JwtCheck {
   verify(token: string): Promise<Identity>;
   /** Whether there are keys to verify with. */
   readonly ready: boolean;
+  close(): void;
 }
 
 const algorithms = new Set(
@@ -19,9 +21,14 @@ const algorithms = new Set(
 algorithms.add('EdDSA');
 /** How often an unknown key id may make the key set be fetched again. */
 const refetchMs = 30_000;
+/** How often a key set that has not been had yet is asked for. */
+const firstFetchMs = 5000;
 
-/** Reads the key set of a file or an inline one; one behind a URL is fetched when first needed. CONFIG_INVALID. */
-export async function jwtCheck(settings: JwtSettings, clock: Clock): Promise<JwtCheck> {
+/**
+ * Reads the key set of a file or an inline one, and fetches one behind a URL: where that fails it is tried again, and until
+ * then no token is accepted. CONFIG_INVALID.
+ */
+export async function jwtCheck(settings: JwtSettings, clock: Clock, log: Log): Promise<JwtCheck> {
   for (const name of settings.algorithms) {
     if (!algorithms.has(name)) {
       throw new TributaryError(
@@ -30,7 +37,9 @@ export async function jwtCheck(settings: JwtSettings, clock: Clock): Promise<Jwt
       );
     }
   }
-  const keys = await keysOf(settings);
+  const unchecked = (['issuer', 'audience'] as const).filter((name) => settings[name] === '');
+  if (unchecked.length > 0) log.warn('jwt_not_checked', { keys: unchecked.map((name) => `gateway.auth.jwt.${name}`) });
+  const keys = await keysOf(settings, log);
   const options: jose.JWTVerifyOptions = {
     algorithms: [...settings.algorithms],
     clockTolerance: settings.leewayMs / 1000,
@@ -42,6 +51,7 @@ export async function jwtCheck(settings: JwtSettings, clock: Clock): Promise<Jwt
     get ready() {
       return keys.ready();
     },
+    close: () => keys.close(),
     async verify(token) {
       let payload: jose.JWTPayload;
       try {
@@ -52,26 +62,29 @@ export async function jwtCheck(settings: JwtSettings, clock: Clock): Promise<Jwt
       }
       const principal = payload[settings.principalClaim];
       if (typeof principal !== 'string' || principal === '') throw new AuthError('claims');
-      return {
-        principal,
-        claims: payload,
-        expiresMs: payload.exp === undefined ? null : payload.exp * 1000,
-      };
+      return { principal, claims: payload, expiresMs: endOf(payload, settings.leewayMs, clock.nowMs()), by: 'jwt' };
     },
   };
+}
+
+/** A token that is taken although its time is over, because clocks differ, lives on for what they may differ by. */
+function endOf({ exp }: jose.JWTPayload, leewayMs: number, nowMs: number): number | null {
+  if (exp === undefined) return null;
+  return exp * 1000 > nowMs ? exp * 1000 : exp * 1000 + leewayMs;
 }
 
 interface Keys {
   readonly find: jose.JWTVerifyGetKey;
   ready(): boolean;
+  close(): void;
 }
 
-async function keysOf({ jwks, secret }: JwtSettings): Promise<Keys> {
-  const always = (): boolean => true;
+async function keysOf({ jwks, secret }: JwtSettings, log: Log): Promise<Keys> {
+  const local = { ready: () => true, close() {} };
   if (secret !== '') {
     const bytes = new TextEncoder().encode(secret);
     return {
-      ready: always,
+      ...local,
       find: async ({ alg }) => {
         // A secret is no public key: without this an RS256 token could be checked with it as an HMAC key, or the reverse.
         if (!alg?.startsWith('HS')) throw new jose.errors.JOSEAlgNotAllowed('a secret is for HS algorithms only');
@@ -80,15 +93,43 @@ async function keysOf({ jwks, secret }: JwtSettings): Promise<Keys> {
     };
   }
   if (typeof jwks === 'string' && /^https?:\/\//.test(jwks)) {
-    const remote = jose.createRemoteJWKSet(new URL(jwks), { cooldownDuration: refetchMs, timeoutDuration: 5000 });
-    return { ready: () => remote.jwks() !== undefined || !remote.coolingDown, find: remote };
+    return remoteKeys(jwks, log);
   }
   const set = typeof jwks === 'string' ? await readKeySet(jwks) : (jwks as unknown as jose.JSONWebKeySet);
   try {
-    return { ready: always, find: jose.createLocalJWKSet(set) };
+    return { ...local, find: jose.createLocalJWKSet(set) };
   } catch (error) {
     throw new TributaryError('CONFIG_INVALID', 'gateway.auth.jwt.jwks is no JSON Web Key Set', { cause: error });
   }
+}
+
+async function remoteKeys(address: string, log: Log): Promise<Keys> {
+  if (!URL.canParse(address)) {
+    throw new TributaryError('CONFIG_INVALID', `gateway.auth.jwt.jwks: cannot parse "${address}" as a URL`);
+  }
+  const url = new URL(address);
+  // Whoever can change the keys on their way can be anybody.
+  if (url.protocol !== 'https:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)) {
+    throw new TributaryError(
+      'CONFIG_INVALID',
+      `gateway.auth.jwt.jwks: "${url.origin}" must be https, but for an address of this machine`,
+    );
+  }
+  const remote = jose.createRemoteJWKSet(url, { cooldownDuration: refetchMs, timeoutDuration: 5000 });
+  const isLoaded = (): boolean => remote.jwks() !== undefined;
+  const fetchFirst = async (): Promise<void> => {
+    try {
+      await remote.reload();
+    } catch (error) {
+      log.warn('jwks_not_fetched', { url: url.origin + url.pathname, reason: describeError(error) });
+    }
+  };
+  await fetchFirst();
+  const timer = setInterval(() => {
+    if (isLoaded()) clearInterval(timer);
+    else if (!remote.reloading) void fetchFirst();
+  }, firstFetchMs).unref();
+  return { ready: isLoaded, find: remote, close: () => clearInterval(timer) };
 }
 
 async function readKeySet(file: string): Promise<jose.JSONWebKeySet> {
@@ -108,6 +149,8 @@ function failureOf(error: unknown): AuthFailure {
   if (error instanceof jose.errors.JWTExpired) return 'expired';
   if (error instanceof jose.errors.JWTClaimValidationFailed) return 'claims';
   if (error instanceof jose.errors.JWTInvalid || error instanceof jose.errors.JWSInvalid) return 'malformed';
-  if (error instanceof jose.errors.JWKSNoMatchingKey || error instanceof jose.errors.JWKSTimeout) return 'unknown';
-  return 'signature';
+  if (error instanceof jose.errors.JWSSignatureVerificationFailed) return 'signature';
+  if (error instanceof jose.errors.JOSEAlgNotAllowed || error instanceof jose.errors.JOSENotSupported)
+    return 'signature';
+  return 'unknown'; // its key, or no key set could be had
 }

@@ -50,3 +50,8 @@ test('further hosts are listed, with or without their port', () => {
   equal(isHostAllowed('gw.example:7080', ['gw.example']), true);
   equal(isHostAllowed('gw.example:7080', ['gw.example:7080']), true);
 });
+
+test('a star among the hosts takes every name, but not none', () => {
+  equal(isHostAllowed('anything.example', ['*']), true);
+  equal(isHostAllowed(undefined, ['*']), false);
+});

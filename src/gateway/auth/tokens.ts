@@ -3,21 +3,28 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { TokenEntry } from '../settings.ts';
 import { AuthError, type Identity } from './identity.ts';
 
-export type TokenCheck = (token: string) => Identity;
+export interface TokenCheck {
+  /** Throws AuthError. */
+  verify(token: string): Identity;
+  /** Whether anybody of that name is still on the list. */
+  knows(principal: string | null): boolean;
+}
 
-/** Throws AuthError. */
 export function tokenCheck(entries: readonly TokenEntry[]): TokenCheck {
   const known = entries.map(({ name, token, sha256 }) => ({
     name,
     digest: token === undefined ? Buffer.from(sha256!, 'hex') : digestOf(token),
   }));
-  return (token) => {
-    const digest = digestOf(token);
-    let principal: string | undefined;
-    // Every entry is compared, so that the time tells nothing.
-    for (const entry of known) if (timingSafeEqual(entry.digest, digest)) principal = entry.name;
-    if (principal === undefined) throw new AuthError('unknown');
-    return { principal, claims: { sub: principal }, expiresMs: null };
+  return {
+    knows: (principal) => known.some(({ name }) => name === principal),
+    verify(token) {
+      const digest = digestOf(token);
+      let principal: string | undefined;
+      // Every entry is compared, so that the time tells nothing.
+      for (const entry of known) if (timingSafeEqual(entry.digest, digest)) principal = entry.name;
+      if (principal === undefined) throw new AuthError('unknown');
+      return { principal, claims: { sub: principal }, expiresMs: null, by: 'token' };
+    },
   };
 }
 

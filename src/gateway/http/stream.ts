@@ -158,6 +158,10 @@ export class StreamConnection implements GatewayConnection {
   }
 
   recheck(): void {
+    if (!this.#parts.isKnown(this.#context.identity)) {
+      this.fail({ code: 'unauthorized', message: 'the token is not accepted any more' });
+      return;
+    }
     this.#rights = this.#parts.rights(this.#context.identity);
     if (!this.#open.recheck(this.#rights)) this.fail({ code: 'forbidden', message: 'it may not be read any more' });
   }
