@@ -39,9 +39,8 @@ const rows: readonly Row[] = [
   ...[1, 8, 64].map((partitions): Row => ({ ...base, dimension: 'partitions', partitions, messages: mostMessages })),
 ];
 const smokeRows: readonly Row[] = [
-  { ...base, dimension: 'connectors', connectors: 3, messages: 3000 },
+  { ...base, dimension: 'connectors', connectors: 3, partitions: 3, messages: 3000 },
   { ...base, dimension: 'bytes of a message', size: largest, messages: 10 },
-  { ...base, dimension: 'partitions', partitions: 3, messages: 3000 },
 ];
 
 export async function run({ json, smoke, broker = 'embedded', runs: wanted }: IngestOptions): Promise<void> {

@@ -15,22 +15,29 @@ export interface BrokerSettings {
   readonly providers: ProviderOptions;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Called once when the opening is under way, elsewhere than on this thread: time for what has to be done here. */
+  readonly meanwhile?: () => void;
 }
 
-export async function openBroker({ address, kafka, providers, log, metrics }: BrokerSettings): Promise<Broker> {
+export async function openBroker(settings: BrokerSettings): Promise<Broker> {
+  const { address, kafka, providers, log, metrics, meanwhile } = settings;
   const { codecs } = await import('./codecs.ts');
   if (address.startsWith('embedded:')) {
     const { openEmbeddedBroker } = await import('../broker/embedded/embedded.ts');
     const { embeddedEvents } = await import('./embedded-events.ts');
-    return openEmbeddedBroker({
+    const opening = openEmbeddedBroker({
       directory: address.slice('embedded:'.length),
       codecs,
       onEvent: embeddedEvents(log, metrics),
     });
+    meanwhile?.();
+    return opening;
   }
   const bootstrap = address.slice('kafka://'.length).replace(/\/$/, '').split(',');
   const { openKafkaBroker } = await import('../broker/kafka/kafka.ts');
-  return openKafkaBroker({ bootstrap, codecs, ...securityOf(kafka, providers) });
+  const opening = openKafkaBroker({ bootstrap, codecs, ...securityOf(kafka, providers) });
+  meanwhile?.();
+  return opening;
 }
 
 export function checkBrokerAddress(address: string): string {

@@ -73,6 +73,7 @@ export async function openApp(parts: AppParts): Promise<App> {
       providers,
       log: log.child({}, 'tributary.broker'),
       metrics: parts.metrics.root(),
+      meanwhile: () => importAhead(listeners.length > 0 ? [workerModules, restModules] : [workerModules]),
     }),
     parts.demo ? openExchange(parts.env) : Promise.resolve(undefined),
   );
@@ -101,6 +102,23 @@ export async function openApp(parts: AppParts): Promise<App> {
       await running.disposeAsync();
     },
   };
+}
+
+const workerModules = () => Promise.all([import('../worker/worker.ts'), import('./sql-connector.ts')]);
+const restModules = () =>
+  Promise.all([
+    import('../rest/server.ts'),
+    import('../rest/listen.ts'),
+    import('./routes/topic-api.ts'),
+    import('./routes/sql.ts'),
+    import('../wire/connect/openapi/topic-operations.ts'),
+    import('../wire/connect/openapi/sql-operations.ts'),
+    import('./topics/local-access.ts'),
+  ]);
+
+/** What is imported once is there at once for whoever imports it later, and tells that one if it cannot be had. */
+function importAhead(imports: readonly (() => Promise<unknown>)[]): void {
+  for (const start of imports) start().catch(() => {});
 }
 
 /** The demonstration has one whatever the configuration says, on any free port where the usual one is taken. */
@@ -163,8 +181,7 @@ async function openWorker(
 ): Promise<Worker> {
   const [listen] = listeners;
   const { config, log, metrics, secrets } = parts;
-  const { startWorker } = await import('../worker/worker.ts');
-  const { sqlConnector } = await import('./sql-connector.ts');
+  const [{ startWorker }, { sqlConnector }] = await workerModules();
   // Applications read and write topics themselves, of the broker that there is only now.
   const connectors = parts.connectors.map((known) =>
     known.name === 'sql' ? sqlConnector(async () => broker, config.worker.groupId) : known,
@@ -244,15 +261,7 @@ async function openRest(
     { topicOperations },
     { sqlOperations },
     { localAccess },
-  ] = await Promise.all([
-    import('../rest/server.ts'),
-    import('../rest/listen.ts'),
-    import('./routes/topic-api.ts'),
-    import('./routes/sql.ts'),
-    import('../wire/connect/openapi/topic-operations.ts'),
-    import('../wire/connect/openapi/sql-operations.ts'),
-    import('./topics/local-access.ts'),
-  ]);
+  ] = await restModules();
   const server = buildRestServer({
     worker,
     registry: metrics,
