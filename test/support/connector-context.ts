@@ -1,5 +1,5 @@
 /** A connector without a worker: opens it, takes what it gives, and shows what it said meanwhile. */
-import { systemClock } from '../../src/base/clock.ts';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
 import type { RawConfig } from '../../src/config/config-def.ts';
 import type { SourceBatch, SourceConnector, SourceContext, SourceMap } from '../../src/connectors/contract.ts';
 import { type OutboundPolicy, unrestricted } from '../../src/net/outbound-policy.ts';
@@ -11,6 +11,7 @@ export interface RunOptions {
   readonly resumeOffset?: SourceMap;
   readonly random?: () => number;
   readonly outbound?: OutboundPolicy;
+  readonly clock?: Clock;
   /** Of the metrics that `metric` reads. */
   readonly prefix?: string;
 }
@@ -33,13 +34,19 @@ export class ConnectorRun implements AsyncDisposable {
   constructor(
     connector: SourceConnector,
     config: RawConfig,
-    { resumeOffset, random = () => 0, outbound = unrestricted, prefix = 'tributary_websocket_' }: RunOptions = {},
+    {
+      resumeOffset,
+      random = () => 0,
+      outbound = unrestricted,
+      clock = systemClock,
+      prefix = 'tributary_websocket_',
+    }: RunOptions = {},
   ) {
     this.#prefix = prefix;
     this.context = {
       connector: 'test',
       task: 0,
-      clock: systemClock,
+      clock,
       random,
       log: recordingLog(this.log),
       metrics: this.registry.root(),

@@ -132,7 +132,9 @@ export function memoryBroker(): MemoryBroker {
       const stored = partitionOf(topic, partition);
       const baseOffset = stored.length;
       for (const { key, value, headers, timestampMs } of records) {
-        stored.push({ offset: stored.length, key, value, headers, timestampMs: timestampMs ?? Date.now() });
+        // Copied, as any broker does: once a send is acknowledged its memory may be used again.
+        const copies = { key: key && Buffer.from(key), value: value && Buffer.from(value) };
+        stored.push({ offset: stored.length, ...copies, headers, timestampMs: timestampMs ?? Date.now() });
       }
       wakeAll();
       return { baseOffset, lastOffset: stored.length - 1 };
