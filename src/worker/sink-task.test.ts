@@ -18,7 +18,7 @@ interface Sink {
   closed: boolean;
 }
 
-async function setup(config: RawConfig = { topics: 't' }) {
+async function setup(config: RawConfig = { topics: 't' }, commitIntervalMs = 60_000) {
   const broker = memoryBroker();
   await broker.createTopic({ name: 't' });
   const sink: Sink = { written: [], write: async () => {}, closed: false };
@@ -46,7 +46,7 @@ async function setup(config: RawConfig = { topics: 't' }) {
       task: 0,
       config,
       broker,
-      commitIntervalMs: 60_000,
+      commitIntervalMs,
       errors: errorPolicyOf(config),
       producer: {},
       ensureDeadLetters: async () => {},
@@ -250,4 +250,16 @@ test('a dead letter that cannot be stored fails the task, and its record is read
   await produce(broker, 't', 'bad');
   await rejects(start().ended, /the topic is full/);
   deepEqual(await broker.committedOffsets('connect-s'), []);
+});
+
+test('what has been written is committed in time although nothing more comes', async () => {
+  const { broker, sink, start } = await setup({ topics: 't' }, 20);
+  const producer = await broker.producer();
+  await producer.send('t', 0, [{ key: null, value: Buffer.from('a'), headers: [], timestampMs: null }]);
+  const task = start();
+  while ((await broker.committedOffsets('connect-s'))[0]?.offset !== 1)
+    await new Promise((wake) => setTimeout(wake, 5));
+  deepEqual(sink.written, ['a']);
+  task.stop();
+  await task.ended;
 });

@@ -147,7 +147,7 @@ class Run {
   async #pump(member: GroupMember, sink: ConnectorTask, failures: SinkFailures): Promise<void> {
     const records = member.records[Symbol.asyncIterator]();
     while (!this.#stop.aborted) {
-      const next = await this.#next(records);
+      const next = await this.#next(records, member);
       if (next === undefined) return;
       this.#writing = this.#write(sink, next, failures);
       if (!(await this.#writing)) return;
@@ -156,10 +156,25 @@ class Run {
     }
   }
 
-  /** What comes next, or undefined at the end and once the task is stopped. */
-  async #next(records: AsyncIterator<FetchedRecords>): Promise<FetchedRecords | undefined> {
+  /**
+   * What comes next, or undefined at the end and once the task is stopped. Where nothing comes, what has been written is
+   * committed when it is due: a topic that falls silent would otherwise be written again after a crash.
+   */
+  async #next(records: AsyncIterator<FetchedRecords>, member: GroupMember): Promise<FetchedRecords | undefined> {
     try {
-      const next = await abortable(records.next(), this.#stop, 'The task');
+      let isHere = false;
+      const here = new AbortController();
+      const coming = abortable(records.next(), this.#stop, 'The task').finally(() => {
+        isHere = true;
+        here.abort();
+      });
+      if (this.#positions.size > 0) {
+        coming.catch(() => {}); // thrown below
+        const dueMs = this.#committedAtMs + this.#options.commitIntervalMs - this.#options.clock.monotonicMs();
+        await sleep(Math.max(0, dueMs), here.signal);
+        if (!isHere) await this.#commit(member);
+      }
+      const next = await coming;
       return next.done === true ? undefined : next.value;
     } catch (error) {
       if (this.#stop.aborted && isError(error, 'ABORTED')) return undefined;

@@ -6,18 +6,23 @@ const maxBufferedBytes = 4 * 1024 * 1024;
 /** Few enough for a slow server to answer within websocket.ack.timeout.ms, many enough for pings to cost nothing. */
 const messagesPerPing = 64;
 
+/** All numbers of messages are counted from the beginning of the connection. */
 export class Delivery {
   readonly #socket: WebSocket;
   readonly #isBinary: boolean;
   readonly #ack: string;
-  readonly #perAck: number;
+  readonly #perReply: number;
+  readonly #perPing: number;
   readonly #window: number;
   readonly #timeoutMs: number;
   readonly #pattern: RegExp | undefined;
-  /** What was sent and waits for its acknowledgement, the oldest first. */
-  #units: { readonly id: number; readonly size: number }[] = [];
-  #nextId = 1;
-  #acknowledged = 0;
+  #sent = 0;
+  /** Taken by the network. */
+  #handedOver = 0;
+  #replied = 0;
+  /** Up to which message a ping was sent, and answered. */
+  #pinged = 0;
+  #ponged = 0;
   #isOpen = true;
   #wake: (() => void) | undefined;
 
@@ -26,7 +31,8 @@ export class Delivery {
     this.#isBinary = config['websocket.message.type'].toLowerCase() === 'binary';
     this.#ack = config['websocket.ack'];
     this.#window = config['websocket.message.queue.size'];
-    this.#perAck = this.#ack === 'reply' ? config['websocket.ack.messages'] : Math.min(messagesPerPing, this.#window);
+    this.#perReply = config['websocket.ack.messages'];
+    this.#perPing = Math.min(messagesPerPing, this.#window);
     this.#timeoutMs = config['websocket.ack.timeout.ms'];
     const pattern = config['websocket.ack.pattern'];
     this.#pattern = pattern === null ? undefined : new RegExp(pattern, 'u');
@@ -41,36 +47,49 @@ export class Delivery {
     this.#notify();
   }
 
-  /**
-   * How many of the messages from `first` on were acknowledged: all, unless the connection ended. At most so many as the
-   * window holds are under way; with replies, one unit, as nothing else tells which message a reply is about.
-   */
+  /** How many of the messages from `first` on were acknowledged: all, unless the connection ended. */
   async send(messages: readonly Uint8Array[], first: number): Promise<number> {
-    const total = messages.length - first;
-    this.#units = [];
-    this.#acknowledged = 0;
-    let sent = 0;
-    let unit = 0;
-    while (this.#isOpen && this.#acknowledged < total) {
-      while (sent < total && this.#hasRoom(sent)) {
-        this.#socket.send(messages[first + sent]!, { binary: this.#isBinary }, this.#onSent);
-        sent++;
-        unit++;
-        if (this.#ack === 'sent' || (unit < this.#perAck && sent < total)) continue;
-        const id = this.#nextId++;
-        this.#units.push({ id, size: unit });
-        unit = 0;
-        if (this.#ack === 'pong') this.#socket.ping(String(id));
+    const before = this.#sent;
+    const end = before + messages.length - first;
+    while (this.#isOpen && this.#acknowledged < end) {
+      while (this.#sent < end && this.#hasRoom) {
+        const message = messages[first + this.#sent - before]!;
+        this.#socket.send(message, { binary: this.#isBinary }, this.#onSent);
+        this.#sent++;
+        if (this.#wantsPing(this.#sent === end)) this.#ping();
       }
-      if (this.#acknowledged < total) await this.#progress();
+      if (this.#acknowledged < end) await this.#progress();
     }
-    return this.#acknowledged;
+    return Math.max(0, Math.min(this.#acknowledged, end) - before);
   }
 
-  #hasRoom(sent: number): boolean {
+  get #acknowledged(): number {
+    switch (this.#ack) {
+      case 'sent':
+        return this.#handedOver;
+      case 'pong':
+        return this.#ponged;
+      default: {
+        // A pong stands for what is left behind the last whole number of messages that is replied to, and for nothing else.
+        const whole = this.#ponged - (this.#ponged % this.#perReply);
+        return this.#replied >= whole ? Math.max(this.#replied, this.#ponged) : this.#replied;
+      }
+    }
+  }
+
+  get #hasRoom(): boolean {
     if (!this.#isOpen || this.#socket.bufferedAmount > maxBufferedBytes) return false;
-    if (this.#ack === 'reply') return this.#units.length === 0;
-    return sent - this.#acknowledged < this.#window;
+    return this.#sent - this.#acknowledged < Math.max(this.#window, this.#ack === 'reply' ? this.#perReply : 1);
+  }
+
+  #wantsPing(isLast: boolean): boolean {
+    if (this.#ack === 'pong') return isLast || this.#sent - this.#pinged >= this.#perPing;
+    return this.#ack === 'reply' && isLast && this.#sent % this.#perReply > 0;
+  }
+
+  #ping(): void {
+    this.#pinged = this.#sent;
+    this.#socket.ping(String(this.#sent));
   }
 
   /** Resolves when something was acknowledged or sent, or the connection is over: also because nothing came in time. */
@@ -79,7 +98,7 @@ export class Delivery {
     return new Promise((resolve) => {
       // What only waits for the network waits for the server to read: that is back-pressure, and no fault.
       const timer =
-        this.#units.length === 0 || this.#socket.bufferedAmount > 0
+        this.#ack === 'sent' || this.#socket.bufferedAmount > 0
           ? undefined
           : setTimeout(() => this.#socket.terminate(), this.#timeoutMs);
       this.#wake = () => {
@@ -98,22 +117,21 @@ export class Delivery {
   /** One function for all messages. They are taken by the network in order. */
   readonly #onSent = (error?: Error | null): void => {
     if (error !== undefined && error !== null) return; // the connection ends by it, and is told so by its own event
-    if (this.#ack === 'sent') this.#acknowledged++;
+    this.#handedOver++;
     this.#notify();
   };
 
   /** A pong stands for all pings before it, too (RFC 6455, 5.5.3). Those that only ask for a sign of life carry no number. */
   #onPong(data: Buffer): void {
-    const id = Number(data.toString());
-    while (this.#ack === 'pong' && this.#units.length > 0 && this.#units[0]!.id <= id) this.#takeUnit();
+    const upTo = Number(data.toString());
+    if (!(upTo > this.#ponged && upTo <= this.#pinged)) return;
+    this.#ponged = upTo;
+    this.#notify();
   }
 
   #onMessage(data: RawData): void {
-    if (this.#ack === 'reply' && (this.#pattern === undefined || this.#pattern.test(data.toString()))) this.#takeUnit();
-  }
-
-  #takeUnit(): void {
-    this.#acknowledged += this.#units.shift()?.size ?? 0;
+    if (this.#ack !== 'reply' || this.#pattern?.test(data.toString()) === false) return;
+    this.#replied = Math.min(this.#replied + this.#perReply, this.#sent);
     this.#notify();
   }
 }

@@ -79,7 +79,7 @@ export const config = define({
     default: 10_000,
     min: 1,
     importance: 'low',
-    doc: 'Messages that may be under way without being acknowledged. When there are so many, sending waits.',
+    doc: 'Messages that may be under way without being acknowledged: so many at most come twice when a connection breaks. When there are so many, sending waits.',
   }),
   'websocket.ack': string({
     default: 'pong',
@@ -94,7 +94,7 @@ export const config = define({
   'websocket.ack.messages': int({
     default: 1,
     min: 1,
-    doc: 'With websocket.ack=reply: how many messages one reply acknowledges. What is left of a batch is acknowledged by one reply, too.',
+    doc: 'With websocket.ack=reply: the server replies once to so many messages of a connection. What is left of them when there is nothing more to send is acknowledged by the answer to a ping, until more follow.',
   }),
   'websocket.ack.timeout.ms': long({
     default: 10_000,
