@@ -1,6 +1,7 @@
 /** The one place that knows everybody: a configuration becomes a broker, a worker and a REST interface. */
+import { hostname } from 'node:os';
 import { systemClock } from '../base/clock.ts';
-import { isError } from '../base/errors.ts';
+import { describeError, isError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Connector } from '../connectors/contract.ts';
 import type { ConverterClass } from '../convert/converters.ts';
@@ -8,11 +9,12 @@ import type { Gateway } from '../gateway/server.ts';
 import { type GatewaySettings, gatewayDefaults } from '../gateway/settings.ts';
 import { isLoopback } from '../rest/listen.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Loggers } from '../telemetry/loggers.ts';
+import { type Loggers, parseThreshold } from '../telemetry/loggers.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
 import type { TransformCatalogue } from '../transform/transform.ts';
 import { Staleness } from '../worker/staleness.ts';
 import type { Worker } from '../worker/worker.ts';
+import type { ShareOptions } from '../worker/worker-options.ts';
 import { openBroker } from './broker-factory.ts';
 import type { AppConfig, ListenerSettings, NamedConnector } from './config/app-config.ts';
 import { type ProviderOptions, resolveConfig } from './config/providers.ts';
@@ -21,6 +23,7 @@ import type { DemoExchange } from './demo-exchange.ts';
 import type { KnownSecrets } from './known-secrets.ts';
 import { listenerTls } from './listener-tls.ts';
 import { outboundPolicies } from './outbound.ts';
+import { sendToPeer } from './peers.ts';
 import { freeAddress } from './port.ts';
 import { withoutTables } from './topics/without-tables.ts';
 import { packageVersion } from './version.ts';
@@ -190,6 +193,7 @@ async function openWorker(
   let staleness: Staleness | undefined;
   secrets.add(config.worker.defaults, connectors);
   const { worker: settings, producer } = config;
+  const workerId = workerIdOf(config, listen);
   const fromFile = named.filter(({ initialState = 'RUNNING' }) => initialState === 'RUNNING');
   const worker = await startWorker(
     {
@@ -197,7 +201,7 @@ async function openWorker(
       connectors,
       ...(parts.transforms === undefined ? {} : { transforms: parts.transforms }),
       ...(parts.converterClasses === undefined ? {} : { converterClasses: parts.converterClasses }),
-      workerId: config.rest?.advertised ?? (listen === undefined ? 'local' : `${listen.host}:${listen.port}`),
+      workerId,
       tables: settings.tables,
       ...(Object.keys(settings.defaults).length === 0 ? {} : { converters: settings.defaults }),
       topicCreation: { autoCreate: config.autoCreate, partitions: 1 },
@@ -206,6 +210,8 @@ async function openWorker(
       offsetFlushTimeoutMs: settings.offsetFlushTimeoutMs,
       exactlyOnceSources: settings.exactlyOnceSources,
       groupId: settings.groupId,
+      ...(settings.share === undefined ? {} : { share: shareOptions(settings, broker, workerId, config.rest) }),
+      onLoggerLevel: (logger, level) => setLevel(parts, logger, level),
       gracefulStopMs: settings.gracefulTimeoutMs,
       resolve: (raw, missing) => {
         const resolved = resolveConfig(raw, { ...providers, missing });
@@ -244,6 +250,44 @@ async function openWorker(
   return worker;
 }
 
+function workerIdOf({ rest }: AppConfig, listen: ListenerSettings | undefined): string {
+  return rest?.advertised ?? (listen === undefined ? 'local' : `${listen.host}:${listen.port}`);
+}
+
+const heartbeatMs = 300;
+
+function shareOptions(
+  { groupId, share }: AppConfig['worker'],
+  broker: Broker,
+  workerId: string,
+  rest: AppConfig['rest'],
+): ShareOptions {
+  const { topic, sessionTimeoutMs } = share!;
+  // The same address on another machine is another worker: many listen on their loopback.
+  const isKnownAgain = broker.kind === 'kafka' && rest !== undefined;
+  const instanceId = `${hostname()}-${workerId}`.replace(/[^A-Za-z0-9._-]/g, '-').slice(0, 249);
+  return {
+    groupId,
+    ...topic,
+    sessionTimeoutMs,
+    heartbeatMs: Math.min(heartbeatMs, sessionTimeoutMs / 10),
+    host: hostname(),
+    url: rest === undefined ? undefined : `${rest.isAdvertisedTls ? 'https' : 'http'}://${workerId}`,
+    ...(isKnownAgain ? { instanceId } : {}),
+  };
+}
+
+/** As another worker was asked to set it for all; what is no level here is passed over, as it was checked there. */
+function setLevel({ loggers, log }: AppParts, logger: string, level: string): void {
+  const threshold = parseThreshold(level);
+  if (threshold === undefined || loggers.isFixed(logger)) return;
+  try {
+    loggers.set(logger, threshold);
+  } catch (error) {
+    log.warn('logger_level_not_set', { logger: logger.slice(0, 200), reason: describeError(error) });
+  }
+}
+
 async function openRest(
   { config, log, loggers, metrics, secrets }: AppParts,
   broker: Broker,
@@ -253,6 +297,7 @@ async function openRest(
   opened: AsyncDisposableStack,
 ): Promise<string> {
   const rest = config.rest!;
+  const workerId = workerIdOf(config, listeners[0]);
   const [
     { buildRestServer },
     { listenAll },
@@ -274,15 +319,16 @@ async function openRest(
     // Where secrets are shown in clear, an error that quotes what was sent needs no mask.
     ...(rest.maskSecrets ? { redact: (text: string) => secrets.text(text) } : {}),
     loggers,
+    forwarding: { send: sendToPeer(listeners, config.folder), workerId },
     access: { rules: rest.access, clock: systemClock },
   });
   opened.defer(async () => {
     await server.close();
   });
-  const { tables } = config.worker;
+  const { tables, share } = config.worker;
   const topics = withoutTables(
     localAccess(broker),
-    [tables.config, tables.offset, tables.status].map(({ topic }) => topic),
+    [tables.config, tables.offset, tables.status, share?.topic].flatMap((table) => table?.topic ?? []),
   );
   await topicApi(server, topics, stopping);
   sqlRoutes(server);

@@ -126,6 +126,11 @@ export const defaultMaxBatchBytes = 1_048_576;
 export interface ProducerOptions extends CallOptions {
   /** Default: acks=all with idempotence; that is the only mode that keeps order and doubles nothing. */
   readonly transactionalId?: string;
+  /**
+   * Without transactions: a producer opened later with the same id fences this one, in each partition from its own first
+   * send there on. Needs the rights of a transactional id.
+   */
+  readonly fencingId?: string;
   /** Default 60 000. */
   readonly transactionTimeoutMs?: number;
   readonly compression?: CompressionName;
@@ -188,6 +193,9 @@ export interface Producer extends AsyncDisposable {
    */
   commit(options?: CallOptions): Promise<void>;
   abort(options?: CallOptions): Promise<void>;
+
+  /** Gives up what is not stored yet: it fails with ABORTED. What is on its way may be stored all the same. */
+  abandon(): void;
 
   /** Waits for what is in flight. */
   flush(options?: CallOptions): Promise<void>;
@@ -254,6 +262,12 @@ export interface GroupOptions extends CallOptions {
   readonly sessionTimeoutMs?: number;
   /** Identity that survives a restart (group.instance.id). */
   readonly instanceId?: string;
+  /** With an instance id: whether `close` leaves at once all the same, as members without one do. Default false. */
+  readonly leavesOnClose?: boolean;
+  /** How often the group hears of this member, default a tenth of the session timeout, 3 s at most. */
+  readonly heartbeatMs?: number;
+  /** How much work a partition stands for, for whoever shares them out; default: each the same. Asked at each sharing. */
+  readonly weightOf?: (partition: TopicPartition) => number;
   /** Default: true. False only shares the partitions out: `records` then ends at once and nothing is fetched. */
   readonly fetch?: boolean;
   /** As in ReadOptions. */
@@ -266,11 +280,26 @@ export interface GroupOptions extends CallOptions {
    */
   readonly onRevoked?: (partitions: readonly TopicPartition[], how: 'revoked' | 'lost') => Promise<void> | void;
   readonly onAssigned?: (partitions: readonly TopicPartition[]) => void;
+  /** Told after `onRevoked` and `onAssigned` of each sharing out that this member took part in, also where nothing moved. */
+  readonly onShared?: (share: GroupShare) => void;
   readonly onRetry?: (event: RetryEvent) => void;
+}
+
+/** How the group was shared out. */
+export interface GroupShare {
+  /** Grows with each one. */
+  readonly generation: number;
+  /** Members there are, where this one knows it: whoever leads the group is told. */
+  readonly members: number | undefined;
 }
 
 export interface GroupMember extends AsyncDisposable {
   readonly groupId: string;
+  /**
+   * Monotonic time until which nobody else can have been given what this member owns: its session's end, counted from
+   * the sending of what the group last answered. Infinity where that cannot happen behind its back.
+   */
+  readonly ownsUntilMs: number;
   /** Partitions this member owns at the moment. */
   readonly assignment: readonly TopicPartition[];
   /**
@@ -281,6 +310,8 @@ export interface GroupMember extends AsyncDisposable {
   /** Fetching of these partitions stops, and goes on with `resume`. */
   pause(partitions: readonly TopicPartition[]): void;
   resume(partitions: readonly TopicPartition[]): void;
+  /** Asks for the partitions to be shared out anew (weights have changed). It comes soon; nothing waits for it. */
+  shareAnew(): void;
   /**
    * Commits the position of partitions (the offset of the next record to read). GROUP_REBALANCING (retriable: commit in
    * `onRevoked`), GROUP_MEMBER_UNKNOWN (the group has moved on without this member; it rejoins by itself).

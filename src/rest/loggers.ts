@@ -3,12 +3,17 @@ import type { FastifyInstance } from 'fastify';
 import { type LoggerLevel, type Loggers, parseThreshold } from '../telemetry/loggers.ts';
 import { kindOf } from '../wire/connect/connector-config.ts';
 import { Refusal, unreadable } from './refusal.ts';
+import type { RestWorker } from './rest-worker.ts';
 
 interface LoggerParams {
   readonly Params: { readonly logger: string };
 }
 
-export function loggerRoutes(server: FastifyInstance, loggers: Loggers): void {
+export function loggerRoutes(
+  server: FastifyInstance,
+  loggers: Loggers,
+  worker: Pick<RestWorker, 'setClusterLogLevel'>,
+): void {
   server.get('/admin/loggers', async () => {
     // One that is off is not listed, as Connect has it.
     const shown = loggers.all().filter(([, { level }]) => level !== 'OFF');
@@ -30,10 +35,11 @@ export function loggerRoutes(server: FastifyInstance, loggers: Loggers): void {
       const word = levelIn(body);
       const level = parseThreshold(word);
       if (level === undefined) throw new Refusal(404, `invalid log level '${word}'.`);
-      const changed = loggers.set(params.logger, level);
-      // Every other scope means this worker.
       const [scope = ''] = [query.scope ?? ''].flat();
-      return scope.toLowerCase() === 'cluster' ? reply.code(204).send() : reply.send(changed);
+      // Every other scope means this worker.
+      if (scope.toLowerCase() !== 'cluster') return reply.send(loggers.set(params.logger, level));
+      await worker.setClusterLogLevel(params.logger, level);
+      return reply.code(204).send();
     },
   );
 }

@@ -25,6 +25,11 @@ export function acceptJsonBodies(server: FastifyInstance): void {
 
 const texts = new WeakMap<FastifyRequest, string>();
 
+/** The body as it came; undefined where there was none. */
+export function bodyText(request: FastifyRequest): string | undefined {
+  return texts.get(request);
+}
+
 /**
  * The body with its numbers as they were written: a configuration holds texts, and `1.0` is another one than `1`, a long
  * whole number another one than the nearest that JavaScript has.

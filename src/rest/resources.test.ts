@@ -142,11 +142,13 @@ test('the path of a validation may name the class in another of its forms', asyn
 });
 
 test('levels of loggers are shown and set; one that is off is not listed', async () => {
-  const { ask } = restServer({ loggers: new Loggers('INFO', () => 5) });
+  const { ask, worker } = restServer({ loggers: new Loggers('INFO', () => 5) });
   deepEqual((await ask('GET /admin/loggers')).body, { root: { level: 'INFO', last_modified: null } });
   deepEqual((await ask('PUT /admin/loggers/a.b', { level: 'debug' })).body, ['a.b']);
   deepEqual((await ask('GET /admin/loggers/a.b')).body, { level: 'DEBUG', last_modified: 5 });
   equal((await ask('PUT /admin/loggers/a?scope=Cluster', { level: 'OFF' })).status, 204);
+  deepEqual(worker.calls, ['level a OFF'], 'all workers are told');
+  deepEqual((await ask('PUT /admin/loggers/a', { level: 'OFF' })).body, ['a', 'a.b']);
   deepEqual(Object.keys((await ask('GET /admin/loggers')).body as object), ['root']);
   deepEqual((await ask('GET /admin/loggers/nope')).body, refused(404, 'Logger nope not found.'));
   deepEqual((await ask('PUT /admin/loggers/a', { level: 'x' })).body, refused(404, "invalid log level 'x'."));

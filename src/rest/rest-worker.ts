@@ -6,6 +6,13 @@ export interface RestWorker {
   clusterId(): Promise<string>;
   health(): WorkerHealth;
 
+  /** Which worker answers requests that change connectors. */
+  leader(): Leader;
+  /** Resolves when what other workers have changed before can be read here. */
+  caughtUp(): Promise<void>;
+  /** Sets the level of a logger on all workers, this one included. */
+  setClusterLogLevel(logger: string, level: string): Promise<void>;
+
   /** Connectors there are, in the order of their names. */
   connectorNames(): readonly string[];
   connector(name: string): ConnectorView | undefined;
@@ -52,6 +59,14 @@ export interface RestWorker {
   restart(name: string, options: RestartOptions): Promise<ConnectorStatus>;
   restartTask(name: string, task: number): Promise<void>;
 }
+
+export type Leader =
+  | { readonly kind: 'self' }
+  | { readonly kind: 'other'; readonly url: string }
+  /** It can be reached on its own machine alone. */
+  | { readonly kind: 'elsewhere'; readonly url: string; readonly host: string }
+  /** The work is being shared out, or the leader has not told its address yet. */
+  | { readonly kind: 'unknown' };
 
 export interface WorkerHealth {
   readonly state: 'healthy' | 'starting' | 'unhealthy';

@@ -12,6 +12,7 @@ import type { Operation } from '../wire/connect/openapi/operations.ts';
 import { type AccessRules, guardAccess } from './access/access.ts';
 import { configRoutes } from './config.ts';
 import { connectorRoutes } from './connectors.ts';
+import { type Forwarding, forwardChanges } from './forwarding.ts';
 import { internalRoutes } from './internal.ts';
 import { lifecycleRoutes } from './lifecycle.ts';
 import { loggerRoutes } from './loggers.ts';
@@ -50,6 +51,8 @@ export interface RestServerOptions {
   readonly topicTracking?: TopicTracking;
   /** Of routes that whoever builds the server adds: they stand in `/openapi.json`. */
   readonly moreOperations?: readonly Operation[];
+  /** How changes reach the worker that answers them; without it, this one does. */
+  readonly forwarding?: Forwarding;
   readonly log: Log;
 }
 
@@ -84,6 +87,7 @@ export function buildRestServer(options: RestServerOptions): FastifyInstance {
   const context: RestContext = { worker, maskSecrets, statusDetail, topicTracking };
   void server.register(async (scope) => {
     scope.addHook('onRequest', requireJsonAccepted);
+    if (options.forwarding !== undefined) forwardChanges(scope, worker, options.forwarding);
     rootRoutes(scope, context, version);
     connectorRoutes(scope, context);
     configRoutes(scope, context);
@@ -95,7 +99,7 @@ export function buildRestServer(options: RestServerOptions): FastifyInstance {
     pluginRoutes(scope, context);
     internalRoutes(scope);
     openApiRoute(scope, { version, more: options.moreOperations, access: access && accessOf(access.rules) });
-    if (loggers !== undefined) loggerRoutes(scope, loggers);
+    if (loggers !== undefined) loggerRoutes(scope, loggers, worker);
   });
   return server;
 }

@@ -54,6 +54,10 @@ export class AtLeastOnce implements Delivery {
     return this.#pipeline.unstored.reduce((sum, { prepared }) => sum + prepared.records, 0);
   }
 
+  abandon(): void {
+    this.producer.abandon();
+  }
+
   closeProducer(): Promise<void> {
     this.#flushing.abort();
     return this.producer.close();

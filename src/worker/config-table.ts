@@ -8,6 +8,7 @@
  *   target-state-<c>   {"state":"STARTED|PAUSED","state.v2":"STARTED|PAUSED|STOPPED"}
  */
 import { type RawConfig, type RawConfigWithNulls, withoutNulls } from '../config/raw.ts';
+import { loggerEntry, type RestartCommand, restartEntry } from './config-entries.ts';
 import { parseObject } from './json.ts';
 import type { Table, TableEntry } from './table.ts';
 
@@ -26,6 +27,9 @@ export interface ConfigTable {
   putTargetState(name: string, target: TargetState): Promise<void>;
   putTasks(name: string, configs: readonly RawConfig[]): Promise<void>;
   remove(name: string): Promise<void>;
+  /** Commands that every worker reads. */
+  putRestart(name: string, command: RestartCommand): Promise<void>;
+  putLoggerLevel(logger: string, level: string): Promise<void>;
 }
 
 export function configTable(table: Table): ConfigTable {
@@ -80,6 +84,8 @@ export function configTable(table: Table): ConfigTable {
       if (entries.length > 0) await table.put(entries);
       await table.put([[`commit-${name}`, JSON.stringify({ tasks: configs.length })], ...removed]);
     },
+    putRestart: (name, command) => table.put([restartEntry(name, command)]),
+    putLoggerLevel: (logger, level) => table.put([loggerEntry(logger, level)]),
     async remove(name) {
       const tasks = Array.from({ length: taskCount(name) }, (_, task): TableEntry => [`task-${name}-${task}`, null]);
       await table.put([

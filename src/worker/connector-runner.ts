@@ -1,35 +1,24 @@
-/** One connector as configured: its tasks, their states, and the changes between running, paused and stopped. */
+/**
+ * One connector as configured, as far as it is this worker's: the connector itself (its checks, the making of its tasks,
+ * its state) and those of its tasks that the worker owns, with the changes between running, paused and stopped.
+ */
 import { isDeepStrictEqual } from 'node:util';
 import { describeError, TributaryError } from '../base/errors.ts';
-import { parse, type RawConfig, type RawConfigWithNulls } from '../config/config-def.ts';
+import type { RawConfig } from '../config/config-def.ts';
 import type { Connector } from '../connectors/contract.ts';
-import { unrestricted } from '../net/outbound-policy.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
-import { builtInTransforms } from '../transform/catalogue.ts';
-import { makeChain } from '../transform/chain.ts';
-import { connectorProducer, idleClientKeys } from './client-overrides.ts';
+import type { Ownership } from './cluster/ownership.ts';
 import type { ConfigTable, TargetState } from './config-table.ts';
+import { type MadeConnector, makeConnector } from './connector-making.ts';
 import { type ConnectorOffsets, openConnectorOffsets } from './connector-offsets.ts';
-import { converterNames, selectConverters } from './converter-selection.ts';
-import { type DeadLetterTopic, errorPolicyOf } from './error-policy.ts';
-import { frameworkConfig } from './framework-config.ts';
 import type { OffsetTable } from './offset-table.ts';
 import { findConnector } from './plugins.ts';
 import { RestartSchedule, restartPolicyOf, restartText } from './restart-schedule.ts';
-import type { RunningTask } from './running-task.ts';
-import { startSinkTask } from './sink-task.ts';
-import { type SourceTaskOptions, startSourceTask } from './source-task.ts';
 import { type Startups, startups } from './startups.ts';
-import type { State, Status } from './status-table.ts';
+import type { State } from './status-table.ts';
 import type { StatusWriter } from './status-writer.ts';
-import { TaskClock } from './task-clock.ts';
-import { TaskRunner } from './task-runner.ts';
-import { ensureDeadLetterTopic, ensureTopic, topicGroups } from './topic-creation.ts';
-import { transactionBoundaryOf } from './transaction-boundary.ts';
-import { unknownConnectorKeys } from './unknown-keys.ts';
-import { checkConnectorConfig } from './validation.ts';
-import { defaultGracefulStopMs, defaultTables, type WorkerOptions } from './worker-options.ts';
+import { type Task, TaskFactory } from './task-factory.ts';
+import { defaultTables, type WorkerOptions } from './worker-options.ts';
 
 export interface ConnectorState {
   readonly state: State;
@@ -41,6 +30,7 @@ export interface ConnectorState {
 
 export interface RunnerContext {
   readonly options: WorkerOptions;
+  readonly ownership: Pick<Ownership, 'owns'> & { readonly isSure: () => boolean };
   readonly configs: ConfigTable;
   readonly offsets: OffsetTable;
   readonly statuses: StatusWriter;
@@ -50,31 +40,22 @@ export interface RunnerContext {
   readonly startAgain?: (connector: string) => void;
 }
 
-interface Task {
-  readonly config: RawConfig;
-  readonly runner: TaskRunner;
-  readonly metrics: Metrics;
-  /** False where its last start failed before the source was asked for anything. */
-  readonly isLoaded: () => boolean;
-}
-
 const restartsName = 'tributary_connector_restarts_total';
 const restartsHelp = 'Starts of failed connectors that nobody asked for';
-/** Beyond the time for a graceful stop: for wrapping up, before a task is given up. */
-const abandonAfterMs = 3_000;
 
 const stateOf: Readonly<Record<TargetState, State>> = { STARTED: 'RUNNING', PAUSED: 'PAUSED', STOPPED: 'STOPPED' };
+const unassigned: ConnectorState = { state: 'UNASSIGNED', trace: null, version: null };
 
 export class ConnectorRunner {
   readonly name: string;
   readonly #context: RunnerContext;
   readonly #log: Log;
   readonly #startups: Startups;
-  readonly #taskStartups: Startups;
-  #state: ConnectorState = { state: 'UNASSIGNED', trace: null, version: null };
-  #tasks: Task[] = [];
-  /** How the last run of each task in this process ended; false while it runs. */
-  readonly #clean = new Map<number, boolean>();
+  readonly #factory: TaskFactory;
+  #state = unassigned;
+  /** The connector itself was made here, by the configuration there is. */
+  #isMade = false;
+  readonly #tasks = new Map<number, Task>();
   readonly #schedule = new RestartSchedule();
   #ownOffsets: ConnectorOffsets | undefined;
   #restartTimer: NodeJS.Timeout | undefined;
@@ -82,16 +63,27 @@ export class ConnectorRunner {
   constructor(name: string, context: RunnerContext) {
     this.name = name;
     this.#context = context;
-    this.#log = context.options.log.child({ connector: name });
-    this.#startups = startups(context.options.metrics, 'connector');
-    this.#taskStartups = startups(context.options.metrics, 'task');
+    const { options, configs, statuses, onTopic, ownership } = context;
+    this.#log = options.log.child({ connector: name });
+    this.#startups = startups(options.metrics, 'connector');
+    this.#factory = new TaskFactory({
+      name,
+      options,
+      configs,
+      statuses,
+      offsets: () => this.offsets,
+      mayCommit: (task) => ownership.owns(name, task) && ownership.isSure(),
+      onTopic: (task, topic) => onTopic?.(name, task, topic),
+      log: this.#log,
+    });
   }
 
   get state(): ConnectorState {
     return this.#state;
   }
 
-  get tasks(): readonly Omit<Task, 'metrics'>[] {
+  /** Those that run here, or would. */
+  get tasks(): ReadonlyMap<number, Omit<Task, 'metrics'>> {
     return this.#tasks;
   }
 
@@ -102,49 +94,60 @@ export class ConnectorRunner {
     await this.stopTasks(target === 'STARTED' ? 'UNASSIGNED' : stateOf[target]);
     const stored = configs.connector(this.name);
     if (stored === undefined) return;
-    let made: { readonly connector: Connector; readonly taskConfigs: readonly RawConfig[] };
-    try {
-      made = await this.#startups.counted(() => {
-        requireTexts(configs.asGiven(this.name) ?? stored);
-        return this.#make(stored);
-      });
-    } catch (error) {
-      this.#forgetTasks(0);
-      this.#failed(stored, error, null);
+    if (!this.#owns(0)) {
+      await this.adjust();
       return;
     }
-    const { connector, taskConfigs } = made;
+    const made = await this.#make(stored, true);
+    if (made !== undefined) await this.#bringTasks(made.connector);
+  }
+
+  /** What this worker owns has changed, or somebody else has made the tasks anew: what need not change is not touched. */
+  async adjust(): Promise<void> {
+    const stored = this.#context.configs.connector(this.name);
+    if (stored === undefined) return;
+    if (!this.#owns(0)) this.#leaveConnector();
+    else if (!this.#isMade) {
+      const made = await this.#make(stored, false);
+      if (made !== undefined) await this.#bringTasks(made.connector);
+      return;
+    }
+    const isAnyMine =
+      this.#tasks.size > 0 || this.#context.configs.tasks(this.name).some((_, task) => this.#owns(task));
+    if (!isAnyMine) {
+      if (!this.#owns(0)) await this.closeOffsets();
+      return;
+    }
     try {
+      const { options } = this.#context;
+      const config = options.resolve?.(stored, 'keep') ?? stored;
+      const connector = findConnector(options.connectors, config['connector.class'] ?? '');
       await this.#openOffsets(connector, stored);
+      await this.#bringTasks(connector);
     } catch (error) {
-      this.#forgetTasks(0);
-      this.#failed(stored, error, connector.version);
-      return;
+      this.#tasksFailed(error);
     }
-    // Tasks are made by a running connector: one that was stopped, or never ran, has none while it is paused.
-    const known = configs.tasks(this.name);
-    const shown = target === 'STARTED' || (target === 'PAUSED' && known.length > 0) ? taskConfigs : [];
-    if (!isDeepStrictEqual(known, shown)) await configs.putTasks(this.name, shown);
-    this.#schedule.reset();
-    this.#become({ state: stateOf[target], trace: null, version: connector.version });
-    this.#forgetTasks(shown.length);
-    if (target === 'STARTED') {
-      this.#tasks = shown.map((config, task) => this.#task(connector, config, task));
-      await Promise.all(this.#tasks.map(({ runner }) => runner.start()));
-    } else if (
-      !isDeepStrictEqual(
-        this.#tasks.map(({ config }) => config),
-        shown,
-      )
-    ) {
-      this.#tasks = shown.map((config, task) => this.#task(connector, config, task));
-      await Promise.all(this.#tasks.map(({ runner }) => runner.stop(stateOf[target])));
+  }
+
+  /** Ends at once what is another worker's now, which may be at it already. */
+  async lose(): Promise<void> {
+    if (!this.#owns(0)) {
+      clearTimeout(this.#restartTimer);
+      this.#isMade = false;
+      this.#state = unassigned;
     }
+    const lost = [...this.#tasks].filter(([task]) => !this.#owns(task));
+    for (const [task, { metrics }] of lost) {
+      this.#tasks.delete(task);
+      this.#factory.forget(task);
+      metrics.remove();
+    }
+    await Promise.all(lost.map(([, { runner }]) => runner.lose()));
   }
 
   /** Nothing happens while the connector shall not run: its tasks are made anew when it does. */
   async restartTask(task: number): Promise<void> {
-    const found = this.#tasks[task];
+    const found = this.#tasks.get(task);
     if (found === undefined) throw new TributaryError('NOT_FOUND', `Unknown task: ${this.name}-${task}`);
     if (this.#context.configs.targetState(this.name) !== 'STARTED') return;
     await found.runner.stop('RESTARTING');
@@ -153,8 +156,9 @@ export class ConnectorRunner {
 
   async stopTasks(after: State): Promise<void> {
     clearTimeout(this.#restartTimer);
-    await Promise.all(this.#tasks.map(({ runner }) => runner.stop(after)));
-    for (const { metrics } of this.#tasks) metrics.remove();
+    const tasks = [...this.#tasks.values()];
+    await Promise.all(tasks.map(({ runner }) => runner.stop(after)));
+    for (const { metrics } of tasks) metrics.remove();
   }
 
   /** Where the connector's offsets are: a table of its own stays open in every state, as they may be asked for. */
@@ -169,14 +173,119 @@ export class ConnectorRunner {
     await own?.close();
   }
 
+  #owns(task: number): boolean {
+    return this.#context.ownership.owns(this.name, task);
+  }
+
+  /** Makes the connector and says so; undefined where that failed. `anew`: on somebody's word. */
+  async #make(stored: RawConfig, anew: boolean): Promise<MadeConnector | undefined> {
+    const { options, configs } = this.#context;
+    const target = configs.targetState(this.name);
+    let made: MadeConnector;
+    let version: string | null = null;
+    try {
+      made = await this.#startups.counted(() =>
+        makeConnector(this.name, configs.asGiven(this.name) ?? stored, stored, options, this.#log),
+      );
+      ({ version } = made.connector);
+      await this.#openOffsets(made.connector, stored);
+    } catch (error) {
+      this.#forgetTasks(0);
+      this.#failed(stored, error, version);
+      return undefined;
+    }
+    // Tasks are made by a running connector: one that was stopped, or never ran, has none while it is paused.
+    const known = configs.tasks(this.name);
+    const shown = target === 'STARTED' || (target === 'PAUSED' && known.length > 0) ? made.taskConfigs : [];
+    // Workers that run some of the tasks learn from the commit behind them that they are to be started anew.
+    const othersRunSome = anew && shown.some((_, task) => !this.#owns(task));
+    if (othersRunSome || !isDeepStrictEqual(known, shown)) await configs.putTasks(this.name, shown);
+    this.#schedule.reset();
+    this.#isMade = true;
+    this.#become({ state: stateOf[target], trace: null, version });
+    return made;
+  }
+
+  /** Starts, pauses and ends tasks of this worker, until they are what the table says. */
+  async #bringTasks(connector: Connector): Promise<void> {
+    const { configs } = this.#context;
+    const target = configs.targetState(this.name);
+    const configured = target === 'STOPPED' ? [] : configs.tasks(this.name);
+    const foreign = [...this.#tasks.keys()].filter((task) => !this.#owns(task));
+    await Promise.all(foreign.map((task) => this.#release(task)));
+    await this.#endTasks(configured.length);
+    await Promise.all(
+      configured.map(async (config, task) => {
+        if (this.#owns(task)) await this.#bringTask(connector, config, task, target);
+      }),
+    );
+  }
+
+  async #bringTask(connector: Connector, config: RawConfig, task: number, target: TargetState): Promise<void> {
+    const known = this.#tasks.get(task);
+    const isSame = known !== undefined && isDeepStrictEqual(known.config, config);
+    if (target === 'STARTED') {
+      if (isSame && known.runner.isWanted) return;
+      await known?.runner.stop('UNASSIGNED');
+      await this.#newTask(connector, config, task).runner.start();
+      return;
+    }
+    const { runner } = isSame ? known : this.#newTask(connector, config, task);
+    if (known !== undefined && !isSame) await known.runner.stop(stateOf[target]);
+    await runner.stop(stateOf[target]);
+  }
+
+  #newTask(connector: Connector, config: RawConfig, task: number): Task {
+    this.#tasks.get(task)?.metrics.remove();
+    const made = this.#factory.make(connector, config, task);
+    this.#tasks.set(task, made);
+    return made;
+  }
+
+  /** The task moves to another worker: what it has goes out first, and its status says how it ended. */
+  async #release(task: number): Promise<void> {
+    const { runner, metrics } = this.#tasks.get(task)!;
+    await runner.stop('UNASSIGNED');
+    metrics.remove();
+    this.#tasks.delete(task);
+    this.#factory.forget(task);
+  }
+
+  async #endTasks(from: number): Promise<void> {
+    const over = [...this.#tasks].filter(([task]) => task >= from);
+    await Promise.all(over.map(([, { runner }]) => runner.stop('STOPPED')));
+    this.#forgetTasks(from);
+  }
+
+  /** Statuses of tasks from this number on; their runners have been stopped. Each worker keeps those of its own. */
+  #forgetTasks(from: number): void {
+    const { statuses } = this.#context;
+    const stored = statuses.tasks(this.name).filter((task) => this.#owns(task));
+    for (const task of new Set([...this.#tasks.keys(), ...stored])) {
+      if (task < from) continue;
+      statuses.removeTask(this.name, task);
+      this.#tasks.get(task)?.metrics.remove();
+      this.#tasks.delete(task);
+      this.#factory.forget(task);
+    }
+  }
+
+  /** Another worker is to make its tasks and to tell its state. */
+  #leaveConnector(): void {
+    clearTimeout(this.#restartTimer);
+    if (!this.#isMade && this.#state === unassigned) return;
+    this.#isMade = false;
+    this.#state = unassigned;
+    this.#tell(unassigned);
+  }
+
   async #openOffsets(connector: Connector, stored: RawConfig): Promise<void> {
     const { options, offsets } = this.#context;
-    const wanted = (options.resolve?.(stored, 'keep') ?? stored)['offsets.storage.topic']?.trim();
-    const workers = (options.tables ?? defaultTables).offset;
-    const topic = connector.kind === 'source' && wanted !== workers.topic ? wanted : undefined;
+    const topic = ownOffsetsTopic(connector, stored, options);
     if (this.#ownOffsets?.topic === topic) return;
     await this.closeOffsets();
     if (topic === undefined) return;
+    const workers = (options.tables ?? defaultTables).offset;
     this.#ownOffsets = await openConnectorOffsets(options.broker, { ...workers, topic }, offsets, this.#log);
   }
 
@@ -189,6 +298,8 @@ export class ConnectorRunner {
       ? this.#schedule.next(restartPolicyOf(config, options.autoRestart ?? true), 0, error)
       : undefined;
     const detail = planned === undefined ? {} : { detail: restartText(planned, options.clock.nowMs()) };
+    this.#isMade = false;
+    clearTimeout(this.#restartTimer);
     this.#become({ state: 'FAILED', trace, version, ...detail });
     if (planned === undefined) return;
     this.#log.info('connector_restart_scheduled', { after_ms: planned.afterMs, failures: planned.failures });
@@ -198,180 +309,37 @@ export class ConnectorRunner {
     }, planned.afterMs);
   }
 
-  #make(stored: RawConfig): { connector: Connector; taskConfigs: readonly RawConfig[] } {
-    const { options } = this.#context;
-    // A reference that stands for nothing fails the task that would use it, as in Kafka Connect: the connector is there.
-    const config = options.resolve?.(stored, 'keep') ?? stored;
-    const values = checkConnectorConfig(this.name, stored, config, options);
-    const connector = findConnector(options.connectors, config['connector.class'] ?? '');
-    for (const { key, reason } of unknownConnectorKeys(config, connector, values)) {
-      this.#log.warn('unknown_key', { key, hint: reason });
+  /** A worker that cannot run tasks which another one has made (it lacks the plugin, say) says so in their statuses. */
+  #tasksFailed(error: unknown): void {
+    const { options, configs, statuses } = this.#context;
+    const trace = (options.redact ?? same)(describeError(error));
+    this.#log.error('tasks_failed', { reason: trace });
+    for (const [task] of configs.tasks(this.name).entries()) {
+      if (!this.#owns(task) || this.#tasks.has(task)) continue;
+      const { workerId } = options;
+      statuses.putTask(this.name, task, { state: 'FAILED', trace, workerId, version: null, clean: true });
     }
-    // Its tasks read these again: what is wrong with them is known before there are any.
-    topicGroups(config);
-    for (const { key, reason } of connectorProducer(config).warnings)
-      this.#log.warn('idle_key', { key: `producer.override.${key}`, reason });
-    for (const key of idleClientKeys(config)) this.#log.warn('idle_key', { key, reason: 'it has no meaning here' });
-    if (config['config.action.reload'] === 'restart')
-      this.#log.warn('idle_key', { key: 'config.action.reload', reason: 'values behind references are not watched' });
-    const { 'tasks.max': max, 'tasks.max.enforce': enforced } = parse(frameworkConfig, config);
-    const taskClass = taskClassOf(connector);
-    const taskConfigs = this.#atMost(max, enforced, connector.tasks(config, max)).map((task) => ({
-      ...withReferences(task, config, stored),
-      'task.class': taskClass,
-    }));
-    return { connector, taskConfigs };
-  }
-
-  #atMost(max: number, enforced: boolean, taskConfigs: readonly RawConfig[]): readonly RawConfig[] {
-    if (taskConfigs.length <= max) return taskConfigs;
-    if (enforced) {
-      throw new TributaryError(
-        'CONFIG_INVALID',
-        `Cannot start connector "${this.name}": it makes ${taskConfigs.length} tasks, and tasks.max allows ${max}; ` +
-          'tasks.max.enforce=false lets it have them',
-      );
-    }
-    this.#log.warn('tasks_max_exceeded', { tasks: taskConfigs.length, tasks_max: max });
-    return taskConfigs;
-  }
-
-  #task(connector: Connector, config: RawConfig, task: number): Task {
-    const { options, statuses } = this.#context;
-    const metrics = options.metrics.child({ connector: this.name, task: String(task) });
-    const log = this.#log.child({ task }, `${taskClassOf(connector)}.${this.name}`);
-    // What this process saw counts; the table tells of the process before, and is written behind our back.
-    const unclean =
-      connector.kind === 'source' && (this.#clean.get(task) ?? statuses.task(this.name, task)?.clean) === false;
-    let first = true;
-    let isLoaded = true;
-    const clock = new TaskClock(options.clock, metrics);
-    const runner = new TaskRunner({
-      log,
-      clock: options.clock,
-      redact: options.redact ?? same,
-      restart: restartPolicyOf(options.resolve?.(config, 'keep') ?? config, options.autoRestart ?? true),
-      restarts: metrics.counter('tributary_task_restarts_total', 'Starts of failed tasks that nobody asked for'),
-      stopTimeoutMs: (options.gracefulStopMs ?? defaultGracefulStopMs) + abandonAfterMs,
-      onChange: ({ state, trace }, clean) => {
-        this.#clean.set(task, clean);
-        clock.become(state);
-        statuses.putTask(this.name, task, this.#status(state, trace, isLoaded ? connector.version : null, clean));
-      },
-      start: async (setStatus) => {
-        const previousEndUnclean = unclean && first;
-        first = false;
-        return this.#taskStartups.counted(() => {
-          const resolved = options.resolve?.(config) ?? config;
-          isLoaded = false;
-          const start = this.#prepareTask(connector, resolved, task, previousEndUnclean, metrics, log, setStatus);
-          isLoaded = true;
-          return start();
-        });
-      },
-    });
-    return { config, runner, metrics, isLoaded: () => isLoaded };
-  }
-
-  /** Everything that can be wrong with a task's configuration is found here; what it gives starts the task. */
-  #prepareTask(
-    connector: Connector,
-    config: RawConfig,
-    task: number,
-    previousEndUnclean: boolean,
-    metrics: Metrics,
-    log: Log,
-    setStatus: (detail: string | undefined) => void,
-  ): () => RunningTask {
-    const { options, configs } = this.#context;
-    const { broker, clock, random } = options;
-    const outbound = options.outbound?.(this.name, configs.connector(this.name) ?? config) ?? unrestricted;
-    const common = { name: this.name, task, config, broker, metrics, log, clock, random, outbound, setStatus };
-    const flushMs = options.offsetFlushIntervalMs ?? 5_000;
-    const errors = errorPolicyOf(config);
-    if (errors.deadLetters !== undefined && errors.tolerance === 'none') {
-      const reason = 'errors.tolerance is none: the first failed record fails the task';
-      log.warn('dead_letters_unused', { topic: errors.deadLetters.topic, reason });
-    }
-    const producer = { ...options.producer, ...connectorProducer(config).options };
-    const ensureDeadLetters = (target: DeadLetterTopic): Promise<void> => ensureDeadLetterTopic(broker, target, log);
-    const redact = options.redact ?? same;
-    const both = { ...common, errors, producer, ensureDeadLetters, redact };
-    if (connector.kind === 'sink') return () => startSinkTask({ ...both, connector, commitIntervalMs: flushMs });
-    const creation = options.topicCreation ?? { autoCreate: true, partitions: 1 };
-    const groups = topicGroups(config);
-    const sourceOptions: SourceTaskOptions = {
-      ...both,
-      connector,
-      offsets: this.offsets,
-      previousEndUnclean,
-      onTopic: (topic) => this.#context.onTopic?.(this.name, task, topic),
-      transforms: makeChain(config, options.transforms ?? builtInTransforms),
-      converters: selectConverters(config, options.converters ?? {}, {
-        clock,
-        outbound,
-        ...(options.converterClasses === undefined ? {} : { classes: options.converterClasses }),
-      }),
-      converterNames: converterNames(config, options.converters ?? {}),
-      ensureTopic: (topic) => ensureTopic(broker, topic, creation, groups, log),
-      offsetFlushIntervalMs: flushMs,
-      offsetFlushTimeoutMs: options.offsetFlushTimeoutMs ?? 5_000,
-      ...(options.exactlyOnceSources === true
-        ? {
-            exactlyOnce: {
-              transactionalId: `${options.groupId ?? 'tributary'}-${this.name}-${task}`,
-              boundary: transactionBoundaryOf(config, flushMs),
-            },
-          }
-        : {}),
-      gracefulStopMs: options.gracefulStopMs ?? defaultGracefulStopMs,
-    };
-    return () => startSourceTask(sourceOptions);
-  }
-
-  /** Statuses of tasks from this number on; their runners have been stopped. */
-  #forgetTasks(from: number): void {
-    for (let task = from; task < this.#tasks.length; task++) {
-      this.#context.statuses.removeTask(this.name, task);
-      this.#clean.delete(task);
-    }
-    this.#tasks.length = Math.min(this.#tasks.length, from);
   }
 
   #become(state: ConnectorState): void {
     this.#state = state;
-    this.#context.statuses.putConnector(this.name, this.#status(state.state, state.trace, state.version));
+    this.#tell(state);
     if (state.state === 'FAILED') this.#log.error('connector_failed', { reason: state.trace });
   }
 
-  #status(state: State, trace: string | null, version: string | null, clean?: boolean): Status {
-    const status = { state, trace, workerId: this.#context.options.workerId, version };
-    return clean === undefined ? status : { ...status, clean };
+  #tell({ state, trace, version }: ConnectorState): void {
+    const { workerId } = this.#context.options;
+    this.#context.statuses.putConnector(this.name, { state, trace, workerId, version });
   }
+}
+
+/** The topic of its own that a source keeps its offsets in; undefined where that is the worker's. */
+export function ownOffsetsTopic(connector: Connector, stored: RawConfig, options: WorkerOptions): string | undefined {
+  const wanted = (options.resolve?.(stored, 'keep') ?? stored)['offsets.storage.topic']?.trim();
+  const workers = (options.tables ?? defaultTables).offset;
+  return connector.kind === 'source' && wanted !== workers.topic ? wanted : undefined;
 }
 
 function same(text: string): string {
   return text;
-}
-
-/** Connect stores a null and fails at the start; what it would mean nobody can tell. */
-function requireTexts(config: RawConfigWithNulls): void {
-  const key = Object.keys(config).find((name) => config[name] === null);
-  if (key === undefined) return;
-  throw new TributaryError(
-    'CONFIG_INVALID',
-    `Cannot start with null as the value of "${key}": give it a text, or leave it out`,
-  );
-}
-
-/** A source's task is named as Kafka Connect's connectors name theirs; nothing here reads it, clients show it. */
-function taskClassOf({ name, classNames }: Connector): string {
-  return (classNames[0] ?? name).replace(/(Connector)?$/, 'Task');
-}
-
-/** A task's configuration as it may be stored and shown: with the references that its values came from. */
-function withReferences(task: RawConfig, resolved: RawConfig, stored: RawConfig): RawConfig {
-  return Object.fromEntries(
-    Object.entries(task).map(([key, value]) => [key, value === resolved[key] ? (stored[key] ?? value) : value]),
-  );
 }

@@ -20,6 +20,8 @@ export interface Delivery {
   drain(): Promise<void>;
   /** Records that were handed in and are not stored as far as is known. */
   unstored(): number;
+  /** Gives up what is not stored yet: it must not be written any more. */
+  abandon(): void;
   closeProducer(): Promise<void>;
   /** Stores what is left to store of offsets. */
   storeOffsets(): Promise<void>;

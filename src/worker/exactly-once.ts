@@ -29,6 +29,8 @@ export interface ExactlyOnceOptions {
   readonly offsets: OffsetTable;
   readonly boundary: TransactionBoundary;
   readonly transactionTimeoutMs: number;
+  /** False where another worker may run the task by now: it must not be fenced in return. */
+  readonly mayCommit: () => boolean;
   readonly metrics: ExactlyOnceMetrics;
   readonly log: Log;
   readonly clock: Clock;
@@ -129,6 +131,10 @@ export class ExactlyOnce implements Delivery {
 
   unstored(): number {
     return recordsOf(this.#held) + this.#left;
+  }
+
+  abandon(): void {
+    this.#producer.abandon();
   }
 
   closeProducer(): Promise<void> {
@@ -247,7 +253,7 @@ export class ExactlyOnce implements Delivery {
   }
 
   #canRecover(error: unknown): boolean {
-    if (!this.#canResend || this.#options.signal.aborted) return false;
+    if (!this.#canResend || this.#options.signal.aborted || !this.#options.mayCommit()) return false;
     if (isError(error, 'PRODUCER_FENCED')) return this.#mayHaveTimedOut();
     return isError(error, 'TRANSACTION_ABORTED') ? !hasLastingCause(error) : isRetriable(error);
   }

@@ -1,6 +1,6 @@
 /** Source offsets on their way into the table: those behind acknowledged records, the newest of each source partition. */
 import { sleep, withTimeout } from '../base/abort.ts';
-import { describeError } from '../base/errors.ts';
+import { describeError, TributaryError } from '../base/errors.ts';
 import type { SourceBatch, SourceMap } from '../connectors/contract.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Counter } from '../telemetry/metrics.ts';
@@ -14,6 +14,8 @@ export interface OffsetCommitsOptions {
   readonly log: Log;
   /** How long one write may take: offsets are as old as that at most, and a table that hangs shows. */
   readonly timeoutMs: number;
+  /** False where another worker may run the task by now: its offsets count then. */
+  readonly mayCommit: () => boolean;
 }
 
 export class OffsetCommits {
@@ -46,7 +48,8 @@ export class OffsetCommits {
     const taken = this.#waiting;
     this.#waiting = new Map();
     try {
-      const { offsets, connector, timeoutMs } = this.#options;
+      const { offsets, connector, timeoutMs, mayCommit } = this.#options;
+      if (!mayCommit()) throw fencedError(connector);
       // A write that took too long may still take place: it stands before the next one, which is newer.
       await withTimeout(offsets.put(connector, [...taken.values()]), timeoutMs, 'Storing the offsets');
       this.#options.commits.value++;
@@ -66,4 +69,11 @@ export class OffsetCommits {
     }
     return name;
   }
+}
+
+function fencedError(connector: string): TributaryError {
+  return new TributaryError(
+    'PRODUCER_FENCED',
+    `Cannot store offsets of connector "${connector}": another worker may run this task by now`,
+  );
 }

@@ -4,4 +4,6 @@ export interface RunningTask {
   readonly ended: Promise<boolean>;
   /** Asks for the end; what the task has already received still goes out, bounded in time. */
   stop(): void;
+  /** Ends at once: another worker does this work, so that nothing may be written any more. Default: as `stop`. */
+  cancel?(): void;
 }

@@ -5,13 +5,7 @@
 import { sleep, withTimeout } from '../base/abort.ts';
 import type { Clock, Random } from '../base/clock.ts';
 import { describeError, isError } from '../base/errors.ts';
-import {
-  type Broker,
-  defaultMaxBatchBytes,
-  type Producer,
-  type ProducerOptions,
-  type RetryEvent,
-} from '../broker/broker.ts';
+import type { Broker, ProducerOptions, RetryEvent } from '../broker/broker.ts';
 import type { RawConfig } from '../config/raw.ts';
 import type { SourceBatch, SourceConnector, SourceContext } from '../connectors/contract.ts';
 import type { OutboundPolicy } from '../net/outbound-policy.ts';
@@ -19,20 +13,15 @@ import { LimitedWarning } from '../telemetry/limited-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Chain } from '../transform/chain.ts';
-import { AtLeastOnce } from './at-least-once.ts';
-import { BatchDispatch } from './batch-dispatch.ts';
-import { BatchPreparation, type ConverterNames } from './batch-preparation.ts';
-import { DeadLetters } from './dead-letter-topic.ts';
+import type { ConverterNames } from './batch-preparation.ts';
 import type { Delivered, Delivery } from './delivery.ts';
 import type { DeadLetterTopic, ErrorPolicy } from './error-policy.ts';
-import { ExactlyOnce } from './exactly-once.ts';
-import { OffsetCommits } from './offset-commits.ts';
 import type { OffsetTable } from './offset-table.ts';
+import { openWay, type Way } from './open-delivery.ts';
 import { RecordFailures } from './record-failures.ts';
 import type { Converters } from './record-sends.ts';
 import type { RunningTask } from './running-task.ts';
 import { type SourceMetrics, sourceMetrics } from './source-metrics.ts';
-import { SourceTopics } from './source-topics.ts';
 import type { TransactionBoundary } from './transaction-boundary.ts';
 
 export interface SourceTaskOptions {
@@ -58,9 +47,13 @@ export interface SourceTaskOptions {
   readonly offsetFlushIntervalMs: number;
   /** How long one write of offsets may take before it counts as failed and is made again. */
   readonly offsetFlushTimeoutMs: number;
+  /** Fences copies of this task that other workers may still run; absent: there are none. */
+  readonly fencingId?: string;
   /** Records and offsets in transactions; absent: at least once. */
   readonly exactlyOnce?: { readonly transactionalId: string; readonly boundary: TransactionBoundary };
   readonly gracefulStopMs: number;
+  /** False where another worker may do this work already: no offset may be stored then. Default: always. */
+  readonly mayCommit?: () => boolean;
   /** The run before this one ended without a clean stop. */
   readonly previousEndUnclean: boolean;
   readonly metrics: Metrics;
@@ -71,21 +64,22 @@ export interface SourceTaskOptions {
   readonly setStatus: (detail: string | undefined) => void;
 }
 
-const defaultTransactionTimeoutMs = 60_000;
 /** For each step after the last batch: closing the source, the producer, storing offsets. */
 const wrapUpMs = 1_000;
 /** The same where the time for a stop is over already. */
 const lateWrapUpMs = 200;
 
+/** Why a task is cancelled whose work has moved. */
+const lost = Symbol('lost');
+
 export function startSourceTask(options: SourceTaskOptions): RunningTask {
   const stop = new AbortController();
-  return { ended: new Run(options, stop.signal).run(), stop: () => stop.abort() };
-}
-
-/** What a run has once its producer is there. */
-interface Way {
-  readonly preparation: BatchPreparation;
-  readonly delivery: Delivery;
+  const cancel = new AbortController();
+  const cancelNow = (): void => {
+    cancel.abort(lost);
+    stop.abort();
+  };
+  return { ended: new Run(options, stop.signal, cancel).run(), stop: () => stop.abort(), cancel: cancelNow };
 }
 
 class Run {
@@ -94,18 +88,17 @@ class Run {
   readonly #metrics: SourceMetrics;
   readonly #failures: RecordFailures;
   readonly #retryWarning: LimitedWarning;
-  readonly #maxBatchBytes: number;
-  /** Aborted when the time for a graceful stop is over. */
-  readonly #cancel = new AbortController();
+  /** Aborted when the time for a graceful stop is over, and where others do the work already. */
+  readonly #cancel: AbortController;
   #trouble: string | undefined;
   #connectorDetail: string | undefined;
   /** Records from one that failed the task on. */
   #left = 0;
 
-  constructor(options: SourceTaskOptions, stop: AbortSignal) {
+  constructor(options: SourceTaskOptions, stop: AbortSignal, cancel: AbortController) {
     this.#options = options;
     this.#stop = stop;
-    this.#maxBatchBytes = options.producer.maxBatchBytes ?? defaultMaxBatchBytes;
+    this.#cancel = cancel;
     this.#metrics = sourceMetrics(options.metrics);
     this.#failures = new RecordFailures({
       policy: options.errors,
@@ -120,7 +113,14 @@ class Run {
   async run(): Promise<boolean> {
     const { connector, config, log } = this.#options;
     if (this.#options.previousEndUnclean) this.#warnUncleanEnd();
-    const way = await this.#openWay().catch((error: unknown) => {
+    const way = await openWay(this.#options, {
+      metrics: this.#metrics,
+      failures: this.#failures,
+      stop: this.#stop,
+      cancel: this.#cancel.signal,
+      onDelivered: (item) => this.#delivered(item),
+      onRetry: (event) => this.#retried(event),
+    }).catch((error: unknown) => {
       if (this.#stop.aborted && isError(error, 'ABORTED')) return undefined; // nothing was received yet
       throw error;
     });
@@ -134,9 +134,11 @@ class Run {
     } finally {
       // Bounded, because neither the broker nor the table ever gives up; what is acknowledged meanwhile still counts.
       const ms = this.#cancel.signal.aborted ? lateWrapUpMs : wrapUpMs;
+      if (this.#isLost) delivery.abandon();
       await this.#wrapUp('producer_not_closed', ms, () => delivery.closeProducer());
       await this.#wrapUp('offset_commit_failed', ms, () => delivery.storeOffsets());
       this.#countLeft(delivery);
+      delivery.abandon(); // what has been counted as left must not be written later
       this.#cancel.abort();
       log.info('task_stopped', { clean });
     }
@@ -175,88 +177,8 @@ class Run {
     };
   }
 
-  async #openWay(): Promise<Way> {
-    const { errors, transforms: chain, converters, converterNames, clock, broker, ensureTopic } = this.#options;
-    const { signal } = this.#cancel; // not the stop's: what was received before it still goes out
-    const maxBatchBytes = this.#maxBatchBytes;
-    const deadLetters =
-      errors.deadLetters === undefined || errors.tolerance === 'none'
-        ? undefined
-        : await this.#openDeadLetters(errors.deadLetters);
-    const delivery = await this.#openDelivery(deadLetters);
-    const producer = (): Producer => delivery.producer;
-    const topics = new SourceTopics({ broker, producer, maxBatchBytes, ensure: ensureTopic, signal });
-    const preparation = new BatchPreparation({
-      chain,
-      converters,
-      converterNames,
-      failures: this.#failures,
-      deadLetters,
-      learn: (names) => topics.learn(names),
-      boundsOf: (topic) => topics.boundsOf(topic),
-      maxBatchBytes,
-      clock,
-      signal,
-    });
-    return { preparation, delivery };
-  }
-
-  #openDeadLetters(target: DeadLetterTopic): Promise<DeadLetters> {
-    const { broker, name, task, ensureDeadLetters, redact } = this.#options;
-    return DeadLetters.open({
-      broker,
-      target,
-      connector: name,
-      task,
-      maxBatchBytes: this.#maxBatchBytes,
-      metrics: this.#metrics.errors,
-      cutLetters: this.#metrics.cutLetters,
-      ensure: ensureDeadLetters,
-      redact,
-      signal: this.#stop,
-    });
-  }
-
-  async #openDelivery(deadLetters: DeadLetters | undefined): Promise<Delivery> {
-    const { broker, exactlyOnce, offsets, name: connector, log, clock, random, offsetFlushTimeoutMs } = this.#options;
-    const onDelivered = (item: Delivered): void => this.#delivered(item);
-    const dispatch = new BatchDispatch(this.#failures, deadLetters, exactlyOnce !== undefined);
-    const producerOptions: ProducerOptions = {
-      deliveryTimeoutMs: Number.POSITIVE_INFINITY,
-      ...this.#options.producer,
-      onRetry: (event) => this.#retried(event),
-    };
-    if (exactlyOnce === undefined) {
-      const producer = await broker.producer({ ...producerOptions, signal: this.#stop });
-      const { offsetCommits, offsetCommitFailures } = this.#metrics;
-      const counters = { commits: offsetCommits, failures: offsetCommitFailures };
-      const commits = new OffsetCommits({ connector, offsets, ...counters, log, timeoutMs: offsetFlushTimeoutMs });
-      const flushIntervalMs = this.#options.offsetFlushIntervalMs;
-      return new AtLeastOnce({ producer, dispatch, commits, flushIntervalMs, onDelivered });
-    }
-    const { transactionalId, boundary } = exactlyOnce;
-    const transactionTimeoutMs = producerOptions.transactionTimeoutMs ?? defaultTransactionTimeoutMs;
-    let signal = this.#stop;
-    const open = (): Promise<Producer> =>
-      broker.producer({ ...producerOptions, transactionalId, transactionTimeoutMs, signal });
-    const delivery = await ExactlyOnce.start({
-      connector,
-      transactionalId,
-      open,
-      dispatch,
-      offsets,
-      boundary,
-      transactionTimeoutMs,
-      metrics: this.#metrics.transactions,
-      log,
-      clock,
-      random,
-      startSignal: this.#stop,
-      signal: this.#cancel.signal,
-      onDelivered,
-    });
-    signal = this.#cancel.signal; // what was received before a stop still goes out
-    return delivery;
+  get #isLost(): boolean {
+    return this.#cancel.signal.reason === lost;
   }
 
   /** The loop, and the bound on its end. True if all that was received is written. */
@@ -266,7 +188,8 @@ class Run {
     const late = this.#afterGrace(over.signal).then(() => false);
     const clean = await Promise.race([loop, late]).finally(() => over.abort());
     if (clean) return true;
-    this.#options.log.warn('stop_incomplete', { after_ms: this.#options.gracefulStopMs });
+    if (this.#isLost) this.#options.log.warn('task_lost', { detail: 'another worker may run it by now: it ends here' });
+    else this.#options.log.warn('stop_incomplete', { after_ms: this.#options.gracefulStopMs });
     this.#cancel.abort();
     // Both are given up: a connector that does not end would not answer to its iterator either.
     loop.catch(() => {});
@@ -334,7 +257,7 @@ class Run {
       this.#stop.addEventListener('abort', resolve, { once: true, signal: over });
       over.addEventListener('abort', resolve, { once: true });
     });
-    await sleep(this.#options.gracefulStopMs, over);
+    await sleep(this.#options.gracefulStopMs, AbortSignal.any([over, this.#cancel.signal]));
   }
 
   #retried({ what, reason }: RetryEvent): void {

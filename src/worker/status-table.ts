@@ -21,6 +21,8 @@ export interface Status {
 export interface StatusTable {
   connector(name: string): Status | undefined;
   task(name: string, task: number): Status | undefined;
+  /** Numbers of the tasks that have a status. */
+  tasks(name: string): readonly number[];
   putConnector(name: string, status: Status): Promise<void>;
   putTask(name: string, task: number, status: Status): Promise<void>;
   /** Forgets the connector and all its tasks. */
@@ -29,14 +31,20 @@ export interface StatusTable {
 }
 
 export function statusTable(table: Table): StatusTable {
+  const tasksOf = (name: string): number[] =>
+    [...table.entries.keys()]
+      .map((key) => afterPrefix(key, `status-task-${name}-`))
+      .filter((number) => /^\d+$/.test(number))
+      .map(Number);
   return {
     connector: (name) => read(table.entries.get(`status-connector-${name}`)),
     task: (name, task) => read(table.entries.get(`status-task-${name}-${task}`)),
+    tasks: tasksOf,
     putConnector: (name, status) => table.put([[`status-connector-${name}`, write(status)]]),
     putTask: (name, task, status) => table.put([[`status-task-${name}-${task}`, write(status)]]),
     async remove(name) {
-      const tasks = [...table.entries.keys()].filter((key) => /^\d+$/.test(afterPrefix(key, `status-task-${name}-`)));
-      await table.put([[`status-connector-${name}`, null], ...tasks.map((key) => [key, null] as const)]);
+      const tasks = tasksOf(name).map((task) => [`status-task-${name}-${task}`, null] as const);
+      await table.put([[`status-connector-${name}`, null], ...tasks]);
     },
     removeTask: (name, task) => table.put([[`status-task-${name}-${task}`, null]]),
   };

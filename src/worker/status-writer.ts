@@ -7,8 +7,11 @@ import type { Log } from '../telemetry/log.ts';
 import type { Status, StatusTable } from './status-table.ts';
 
 export interface StatusWriter {
-  /** As stored when the worker started, or as written since. */
+  /** As stored, by whichever worker. */
+  connector(name: string): Status | undefined;
   task(name: string, task: number): Status | undefined;
+  /** Numbers of the tasks that have a status. */
+  tasks(name: string): readonly number[];
   putConnector(name: string, status: Status): void;
   putTask(name: string, task: number, status: Status): void;
   removeTask(name: string, task: number): void;
@@ -38,7 +41,9 @@ export function statusWriter(table: StatusTable, log: Log): StatusWriter {
   };
 
   return {
+    connector: (name) => table.connector(name),
     task: (name, task) => table.task(name, task),
+    tasks: (name) => table.tasks(name),
     putConnector: (name, status) => put(`connector ${name}`, () => table.putConnector(name, status)),
     putTask: (name, task, status) => put(`task ${name}-${task}`, () => table.putTask(name, task, status)),
     removeTask: (name, task) => put(`task ${name}-${task}`, () => table.removeTask(name, task)),

@@ -40,6 +40,7 @@ export class TaskRunner {
   readonly #schedule = new RestartSchedule();
   #startedAtMs = 0;
   #endedClean = true;
+  #isLost = false;
 
   constructor(options: TaskRunnerOptions) {
     this.#options = options;
@@ -47,6 +48,11 @@ export class TaskRunner {
 
   get state(): TaskState {
     return this.#state;
+  }
+
+  /** It was started and not stopped, whatever has become of it. */
+  get isWanted(): boolean {
+    return this.#wanted;
   }
 
   /** Resolves when the task runs or has failed to. It must not run already. */
@@ -74,6 +80,19 @@ export class TaskRunner {
     this.#become({ state: after, trace: null, detail: undefined }, this.#endedClean);
   }
 
+  /** The task is another worker's now: it ends at once, and says nothing of itself any more. */
+  async lose(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#wanted = false;
+    this.#isLost = true;
+    if (this.#running?.cancel !== undefined) this.#running.cancel();
+    else this.#running?.stop();
+    const { stopTimeoutMs, log } = this.#options;
+    await withTimeout(this.#run, stopTimeoutMs, 'The end of the task').catch((error: unknown) =>
+      log.error('task_abandoned', { reason: describeError(error) }),
+    );
+  }
+
   /** Never rejects: what goes wrong is the state. */
   async #runOnce(started: () => void): Promise<void> {
     let detail: string | undefined;
@@ -85,6 +104,7 @@ export class TaskRunner {
       this.#running = running;
       this.#become({ state: 'RUNNING', trace: null, detail }, false);
       started();
+      if (this.#isLost) running.cancel?.();
       if (!this.#wanted) running.stop();
       this.#endedClean = await running.ended;
     } catch (error) {
@@ -96,6 +116,7 @@ export class TaskRunner {
   }
 
   #failed(error: unknown): void {
+    if (this.#isLost) return; // what it was fenced by, or cut off from
     this.#endedClean = true; // it has told its reason; nothing of it is unknown
     const { restart, redact, log, clock } = this.#options;
     const ranMs = clock.monotonicMs() - this.#startedAtMs;
@@ -115,7 +136,7 @@ export class TaskRunner {
 
   #become(state: TaskState, clean: boolean): void {
     this.#state = state;
-    this.#options.onChange(state, clean);
+    if (!this.#isLost) this.#options.onChange(state, clean);
   }
 }
 

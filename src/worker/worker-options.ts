@@ -15,6 +15,25 @@ export interface TableTopic {
   readonly replicationFactor?: number;
 }
 
+/** How workers with the same group share connectors and their tasks. */
+export interface ShareOptions {
+  readonly groupId: string;
+  /** The assignment topic: its partitions stand for the work, and are shared out among the workers. */
+  readonly topic: string;
+  /** Of a topic that has to be made. */
+  readonly partitions: number;
+  readonly replicationFactor?: number | undefined;
+  /** A worker that is silent for that long is replaced. */
+  readonly sessionTimeoutMs: number;
+  readonly heartbeatMs: number;
+  /** Under which a worker that was killed is known again when it comes back. */
+  readonly instanceId?: string | undefined;
+  /** Of the REST interface, for other workers. */
+  readonly url: string | undefined;
+  /** Name of this machine: a loopback address is good for workers of the same one. */
+  readonly host: string;
+}
+
 export interface WorkerOptions {
   readonly broker: Broker;
   /** What can be run: one entry a connector class. */
@@ -55,6 +74,10 @@ export interface WorkerOptions {
   readonly trouble?: () => string | undefined;
   /** Takes known secrets out of what errors and connectors say of themselves, before it stands in a status. */
   readonly redact?: (text: string) => string;
+  /** Absent: the worker shares with nobody. */
+  readonly share?: ShareOptions;
+  /** Told of levels that somebody set for the loggers of all workers. */
+  readonly onLoggerLevel?: (logger: string, level: string) => void;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly clock: Clock;

@@ -3,23 +3,32 @@
  * a time; connectors never wait for each other. Above 300 lines because it is the whole surface of the folder: each method
  * is a few lines that check, take their turn and hand on to the runner or a table.
  */
-import { withTimeout } from '../base/abort.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { sleep, withTimeout } from '../base/abort.ts';
+import { unreachable } from '../base/assert.ts';
 import { describeError, TributaryError } from '../base/errors.ts';
 import type { ConfigInfos, ConfigKeyInfo } from '../config/config-infos.ts';
 import { type RawConfig, type RawConfigWithNulls, withoutNulls } from '../config/raw.ts';
 import type { Connector } from '../connectors/contract.ts';
 import { type ActiveTopics, activeTopics } from './active-topics.ts';
-import { connectorProducer } from './client-overrides.ts';
+import { ChangeQueue } from './change-queue.ts';
+import { type Leader, Leadership } from './cluster/leadership.ts';
+import { everything, joinWorkers, type Ownership } from './cluster/ownership.ts';
+import { weightsOf } from './cluster/work.ts';
+import { configEntry, type RestartCommand } from './config-entries.ts';
 import { type ConfigTable, configTable, type TargetState } from './config-table.ts';
 import { ConnectorRunner, type RunnerContext } from './connector-runner.ts';
+import { connectorStatus } from './connector-status.ts';
 import { connectorOptions } from './framework-config.ts';
-import { changeOffsets, groupOf, type OffsetChange, type OffsetChangeTarget, resetOffsets } from './offset-changes.ts';
+import { type OffsetAccess, offsetsOf, whileStopped } from './offset-access.ts';
+import { changeOffsets, type OffsetChange, type OffsetChangeTarget, resetOffsets } from './offset-changes.ts';
 import { offsetTable, type SourceOffset } from './offset-table.ts';
 import { type Plugin, pluginOptions, pluginsOf } from './plugin-catalogue.ts';
 import { findConnector } from './plugins.ts';
+import { asRestarting, type RestartPlan, restartPlan } from './restart-plan.ts';
 import { statusTable } from './status-table.ts';
 import { statusWriter } from './status-writer.ts';
-import { openTable, type Table } from './table.ts';
+import { openTable, type Table, type TableOptions } from './table.ts';
 import { checkConnectorConfig, connectorValues, validationAnswer } from './validation.ts';
 import { defaultGracefulStopMs, defaultTables, type WorkerOptions } from './worker-options.ts';
 import type { ConnectorStatus, ConnectorType, ConnectorView, PartStatus, RestartOptions } from './worker-view.ts';
@@ -27,8 +36,9 @@ import type { ConnectorStatus, ConnectorType, ConnectorView, PartStatus, Restart
 export type { WorkerOptions } from './worker-options.ts';
 
 /**
- * Opens the tables and starts what they hold. `fromFile` are connectors of the configuration file: they win over what the
- * table holds of the same names, with a warning where it differs.
+ * Opens the tables, joins the other workers of its group where it has any, and starts its share of what the tables hold.
+ * `fromFile` are connectors of the configuration file: they win over what the table holds of the same names, with a
+ * warning where it differs.
  */
 export async function startWorker(
   options: WorkerOptions,
@@ -36,20 +46,18 @@ export async function startWorker(
 ): Promise<Worker> {
   const { broker, log } = options;
   const topics = options.tables ?? defaultTables;
-  const opened = await Promise.all(
-    [topics.config, topics.offset, topics.status].map((table) => openTable({ ...table, broker, log })),
-  );
-  const [config, offset, status] = opened as [Table, Table, Table];
-  const topicsWritten = activeTopics(status, options.clock, log);
-  const context: RunnerContext = {
-    options,
-    configs: configTable(config),
-    offsets: offsetTable(offset),
-    statuses: statusWriter(statusTable(status), log),
-    onTopic: topicsWritten.note,
-  };
-  const worker = new Worker(options, opened, context, topicsWritten);
+  let onConfigEntry: TableOptions['onEntry'];
+  let onStatusEntry: TableOptions['onEntry'];
+  const [config, offset, status] = await Promise.all([
+    openTable({ ...topics.config, broker, log, onEntry: (key, value) => onConfigEntry?.(key, value) }),
+    openTable({ ...topics.offset, broker, log }),
+    openTable({ ...topics.status, broker, log, onEntry: (key, value) => onStatusEntry?.(key, value) }),
+  ]);
+  const worker = new Worker(options, { config, offset, status });
   try {
+    // What was read so far is what there is; what is read from now on are changes.
+    onConfigEntry = (key, value) => worker.configChanged(key, value);
+    onStatusEntry = (key) => worker.statusChanged(key);
     await worker.start(fromFile);
   } catch (error) {
     await worker.close();
@@ -58,33 +66,127 @@ export async function startWorker(
   return worker;
 }
 
+/** For the owner of a connector that is restarted by itself to say what became of it. */
+const ownersWordMs = 10_000;
+/** For what other workers have written to be read, before their work is taken over all the same. */
+const tablesPatienceMs = 10_000;
 const targets = { RUNNING: 'STARTED', PAUSED: 'PAUSED', STOPPED: 'STOPPED' } as const;
+
+interface Tables {
+  readonly config: Table;
+  readonly offset: Table;
+  readonly status: Table;
+}
 
 export class Worker implements AsyncDisposable {
   readonly #options: WorkerOptions;
-  readonly #tables: readonly Table[];
+  readonly #tables: Tables;
   readonly #context: RunnerContext;
   readonly #configs: ConfigTable;
   readonly #topics: ActiveTopics;
+  readonly #offsetAccess: OffsetAccess;
   readonly #runners = new Map<string, ConnectorRunner>();
-  /** The change of each connector that is under way; the next one waits for it. */
-  readonly #changes = new Map<string, Promise<unknown>>();
+  readonly #changes = new ChangeQueue();
   /** Asked for each configuration that is shown. */
   readonly #secretKeys = new Map<Connector, ReadonlySet<string>>();
+  readonly #leadership: Leadership;
+  #ownership: Ownership = everything;
   #state: 'starting' | 'healthy' | 'stopping' = 'starting';
 
-  constructor(options: WorkerOptions, tables: readonly Table[], context: RunnerContext, topics: ActiveTopics) {
+  constructor(options: WorkerOptions, tables: Tables) {
     this.#options = options;
-    this.#topics = topics;
     this.#tables = tables;
-    this.#context = { ...context, startAgain: (name) => this.#applyInBackground(name) };
-    this.#configs = context.configs;
+    this.#leadership = new Leadership({
+      url: options.share?.url,
+      host: options.share?.host,
+      workerId: options.workerId,
+      isLeader: () => this.#ownership.isLeader,
+      tables,
+      log: options.log,
+    });
+    this.#configs = configTable(tables.config);
+    this.#topics = activeTopics(tables.status, options.clock, options.log);
+    this.#context = {
+      options,
+      ownership: {
+        owns: (name, task) => this.#ownership.owns(name, task),
+        isSure: () => this.#ownership.isSure,
+      },
+      configs: this.#configs,
+      offsets: offsetTable(tables.offset),
+      statuses: statusWriter(statusTable(tables.status), options.log),
+      onTopic: this.#topics.note,
+      startAgain: (name) => this.#applyInBackground(name),
+    };
+    this.#offsetAccess = {
+      ...this.#context,
+      runner: (name) => this.#runners.get(name),
+      ownsConnector: (name) => this.#ownership.owns(name),
+    };
   }
 
   async start(fromFile: Readonly<Record<string, RawConfig>>): Promise<void> {
     for (const [name, config] of Object.entries(fromFile)) await this.#takeFromFile(name, { ...config, name });
-    for (const name of this.connectorNames()) this.#applyInBackground(name);
+    const { share, clock, log, metrics, broker } = this.#options;
+    if (share !== undefined) {
+      this.#ownership = await joinWorkers({
+        ...share,
+        broker,
+        clock,
+        log,
+        metrics,
+        weights: (partitions) => weightsOf(this.#taskCounts(), partitions),
+        onGained: () => this.#gained(),
+        onLess: (how) => this.#gaveUp(how),
+      });
+    }
+    await this.#leadership.update();
     this.#state = 'healthy';
+    this.#gained();
+  }
+
+  /** An entry was written to the status topic, by whichever worker. */
+  statusChanged(key: string): void {
+    if (this.#state === 'healthy') this.#leadership.statusChanged(key);
+  }
+
+  /** An entry was written to the configuration topic, by whichever worker. */
+  configChanged(key: string, value: string | null): void {
+    if (this.#state !== 'healthy') return;
+    const entry = configEntry(key, value);
+    if (entry === undefined) return;
+    switch (entry.kind) {
+      case 'connector':
+        if (entry.isRemoved) this.#removeInBackground(entry.name);
+        else if (this.#ownership.owns(entry.name)) this.#applyInBackground(entry.name);
+        break;
+      case 'target':
+        if (this.#configs.connector(entry.name) !== undefined) this.#applyInBackground(entry.name);
+        break;
+      case 'tasks':
+        this.#ownership.weightsChanged();
+        if (this.#configs.connector(entry.name) === undefined || this.#ownership.owns(entry.name)) break;
+        this.#applyInBackground(entry.name);
+        break;
+      case 'restart':
+        this.#restartOwn(entry.name, entry.command);
+        break;
+      case 'logger':
+        this.#options.onLoggerLevel?.(entry.logger, entry.level);
+        break;
+      default:
+        unreachable(entry);
+    }
+  }
+
+  /** Which worker answers where only one of the group may. */
+  leader(): Leader {
+    return this.#leadership.leader();
+  }
+
+  /** Resolves when the tables show what other workers have changed before. */
+  async caughtUp(): Promise<void> {
+    await this.#tables.config.caughtUp();
   }
 
   clusterId(): Promise<string> {
@@ -93,7 +195,9 @@ export class Worker implements AsyncDisposable {
 
   health(): { readonly state: 'healthy' | 'starting' | 'unhealthy'; readonly reason?: string } {
     if (this.#state === 'stopping') return { state: 'unhealthy', reason: 'the worker is stopping' };
-    const lost = this.#tables.find(({ isLost }) => isLost);
+    if (this.#ownership.failure !== undefined) return { state: 'unhealthy', reason: this.#ownership.failure };
+    const { config: configs, offset, status } = this.#tables;
+    const lost = [configs, offset, status].find(({ isLost }) => isLost);
     if (lost !== undefined) {
       return {
         state: 'unhealthy',
@@ -117,31 +221,15 @@ export class Worker implements AsyncDisposable {
 
   status(name: string): ConnectorStatus | undefined {
     const config = this.#configs.connector(name);
-    const runner = this.#runners.get(name);
-    if (config === undefined || runner === undefined) return undefined;
+    if (config === undefined) return undefined;
     const { workerId } = this.#options;
-    const { version } = runner.state;
-    return {
-      name,
-      type: this.#typeOf(config),
-      connector: { ...runner.state, workerId },
-      tasks: runner.tasks.map(({ runner: { state }, isLoaded }, task) => ({
-        task,
-        workerId,
-        version: isLoaded() ? version : null,
-        ...state,
-      })),
-    };
+    const sources = { ownership: this.#ownership, statuses: this.#context.statuses, workerId };
+    const status = connectorStatus(name, this.#runners.get(name), this.#configs.tasks(name).length, sources);
+    return status && { name, type: this.#typeOf(config), ...status };
   }
 
   async offsets(name: string): Promise<readonly SourceOffset[]> {
-    const config = this.#known(name);
-    if (this.#typeOf(config) !== 'sink') return (this.#runners.get(name) ?? this.#context).offsets.all(name);
-    const committed = await this.#options.broker.committedOffsets(groupOf(name));
-    return committed.map(({ topic, partition, offset }) => ({
-      partition: { kafka_topic: topic, kafka_partition: partition },
-      offset: { kafka_offset: offset },
-    }));
+    return offsetsOf(this.#offsetAccess, name, this.#known(name));
   }
 
   /** Changes stored offsets. True where the connector confirms it. CONFLICT unless it is stopped. */
@@ -206,7 +294,6 @@ export class Worker implements AsyncDisposable {
       }
       await this.#configs.putConnector(name, config, targets[initialState]);
     });
-    this.#applyInBackground(name);
   }
 
   /** Replaces the configuration by what `change` makes of it. NOT_FOUND, CONFIG_INVALID. */
@@ -223,7 +310,6 @@ export class Worker implements AsyncDisposable {
       }
       await this.#configs.putConnector(name, config);
     });
-    this.#applyInBackground(name);
   }
 
   async put(name: string, config: RawConfigWithNulls): Promise<'created' | 'updated'> {
@@ -234,21 +320,18 @@ export class Worker implements AsyncDisposable {
       await this.#configs.putConnector(name, config);
       return known;
     });
-    this.#applyInBackground(name);
     return existed ? 'updated' : 'created';
   }
 
+  /** Resolves when it is gone, and with it what ran here of it. */
   async delete(name: string): Promise<void> {
     this.#requireOpen();
     this.#known(name);
     await this.#change(name, async () => {
-      await this.#runners.get(name)?.stopTasks('UNASSIGNED');
-      await this.#runners.get(name)?.closeOffsets();
-      this.#runners.delete(name);
+      this.#known(name);
       await this.#configs.remove(name);
-      this.#context.statuses.remove(name);
-      await this.#topics.reset(name);
     });
+    await this.#changes.settled(name);
   }
 
   pause(name: string): Promise<void> {
@@ -271,26 +354,11 @@ export class Worker implements AsyncDisposable {
     this.#requireOpen();
     this.#known(name);
     const before = this.status(name);
-    const restartConnector = !onlyFailed || before?.connector.state === 'FAILED';
-    const tasks = (before?.tasks ?? []).filter(({ state }) => includeTasks && (!onlyFailed || state === 'FAILED'));
-    const work = this.#change(name, async () => {
-      // A connector has no work of its own: starting it anew makes its tasks, which is only wanted where it had failed.
-      if (before?.connector.state === 'FAILED') await this.#runners.get(name)?.apply();
-      else for (const { task } of tasks) await this.#runners.get(name)?.restartTask(task);
-    });
-    if (!includeTasks && !onlyFailed) {
-      await work;
-      if (this.status(name)?.connector.state === 'FAILED') {
-        throw new TributaryError('INTERNAL', `Failed to start connector: ${name}`);
-      }
-    } else this.#inBackground(name, work);
+    const plan = restartPlan(before, { includeTasks, onlyFailed });
+    if (this.#ownsAll(name)) await this.#restartHere(name, plan, { includeTasks, onlyFailed });
+    else await this.#restartEverywhere(name, { includeTasks, onlyFailed });
     const status = before ?? { name, type: 'unknown', connector: this.#unassigned(), tasks: [] };
-    const restarting = (part: number): boolean => tasks.some(({ task }) => task === part);
-    return {
-      ...status,
-      connector: restartConnector ? { ...status.connector, state: 'RESTARTING' } : status.connector,
-      tasks: status.tasks.map((task) => (restarting(task.task) ? { ...task, state: 'RESTARTING' } : task)),
-    };
+    return asRestarting(status, plan);
   }
 
   async restartTask(name: string, task: number): Promise<void> {
@@ -303,11 +371,21 @@ export class Worker implements AsyncDisposable {
         'Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway.',
       );
     }
+    if (!this.#ownership.owns(name, task)) {
+      await this.#configs.putRestart(name, { includeTasks: true, onlyFailed: false, task });
+      return;
+    }
     await this.#change(name, async () => {
       const runner = this.#runners.get(name);
       if (runner === undefined) throw new TributaryError('NOT_FOUND', `Unknown task: ${name}-${task}`);
       await runner.restartTask(task);
     });
+  }
+
+  /** Sets the level of a logger on all workers. */
+  async setClusterLogLevel(logger: string, level: string): Promise<void> {
+    this.#requireOpen();
+    await this.#configs.putLoggerLevel(logger, level);
   }
 
   /** Stops everything, writing what was received and where it ended. Bounded by the time a task may take to stop. */
@@ -321,7 +399,9 @@ export class Worker implements AsyncDisposable {
     const own = [...this.#runners.values()].map((runner) => runner.closeOffsets());
     const tablesClosed = this.#context.statuses
       .settled()
-      .then(() => Promise.all([...own, ...this.#tables.map((t) => t.close())]));
+      // Others take the work over once this worker has left, and find the statuses that it has written.
+      .then(() => this.#ownership.close())
+      .then(() => Promise.all([...own, ...Object.values(this.#tables).map((table) => table.close())]));
     await withTimeout(tablesClosed, this.#options.gracefulStopMs ?? defaultGracefulStopMs, 'Closing the tables').catch(
       (error: unknown) => this.#options.log.warn('tables_not_closed', { reason: describeError(error) }),
     );
@@ -333,8 +413,10 @@ export class Worker implements AsyncDisposable {
 
   async #takeFromFile(name: string, config: RawConfig): Promise<void> {
     this.#check(name, config);
-    const stored = this.#configs.connector(name);
-    if (stored !== undefined && JSON.stringify(sorted(stored)) !== JSON.stringify(sorted(config))) {
+    const stored = this.#configs.asGiven(name);
+    // As it is already: other workers that run it need not hear of it.
+    if (stored !== undefined && isDeepStrictEqual(stored, config)) return;
+    if (stored !== undefined) {
       this.#options.log.warn('connector_replaced', {
         connector: name,
         reason: 'the configuration file says otherwise than what was stored: the file wins',
@@ -346,26 +428,140 @@ export class Worker implements AsyncDisposable {
   async #setTarget(name: string, target: TargetState): Promise<void> {
     this.#requireOpen();
     this.#known(name);
-    const isNew = await this.#change(name, async () => {
-      const failed = this.#runners.get(name)?.state.state === 'FAILED';
-      if (this.#configs.targetState(name) === target && !failed) return false;
+    await this.#change(name, async () => {
+      const failed = this.status(name)?.connector.state === 'FAILED';
+      if (this.#configs.targetState(name) === target && !failed) return;
       await this.#configs.putTargetState(name, target);
-      return true;
     });
-    if (isNew) this.#applyInBackground(name);
   }
 
-  #applyInBackground(name: string): void {
+  #runner(name: string): ConnectorRunner {
     let runner = this.#runners.get(name);
     if (runner === undefined) {
       runner = new ConnectorRunner(name, this.#context);
       this.#runners.set(name, runner);
     }
-    const applied = runner;
+    return runner;
+  }
+
+  #applyInBackground(name: string): void {
+    if (this.#ownership.owns(name)) this.#runner(name); // it is shown as unassigned until then
     this.#inBackground(
       name,
-      this.#change(name, () => applied.apply()),
+      this.#change(name, () => this.#runner(name).apply()),
     );
+  }
+
+  /** The configuration is gone: so is what ran here by it, and what was told of it. */
+  #removeInBackground(name: string): void {
+    const remove = async (): Promise<void> => {
+      if (this.#configs.connector(name) !== undefined) return; // it was made again meanwhile
+      const runner = this.#runners.get(name);
+      const tasks = [...(runner?.tasks.keys() ?? [])];
+      await runner?.stopTasks('UNASSIGNED');
+      await runner?.closeOffsets();
+      this.#runners.delete(name);
+      if (!this.#ownership.owns(name)) {
+        for (const task of tasks) this.#context.statuses.removeTask(name, task);
+        return;
+      }
+      this.#context.statuses.remove(name);
+      await this.#topics.reset(name);
+    };
+    this.#inBackground(name, this.#change(name, remove));
+  }
+
+  /** The group has given this worker more to do. What those who did it before have told is read first. */
+  #gained(): void {
+    if (this.#state !== 'healthy') return;
+    void this.#leadership.update();
+    const known = this.#ownership === everything ? Promise.resolve() : this.#tablesCaughtUp();
+    for (const name of this.connectorNames()) {
+      if (!this.#ownsAny(name)) continue;
+      this.#runner(name); // it is shown as unassigned until then
+      const adjust = async (): Promise<void> => {
+        await known;
+        await this.#runner(name).adjust();
+      };
+      this.#inBackground(name, this.#change(name, adjust));
+    }
+  }
+
+  async #tablesCaughtUp(): Promise<void> {
+    const reading = Promise.all(Object.values(this.#tables).map((table) => table.caughtUp()));
+    await withTimeout(reading, tablesPatienceMs, 'Reading the tables').catch((error: unknown) =>
+      this.#options.log.warn('tables_behind', { reason: describeError(error) }),
+    );
+  }
+
+  /** The group takes work away, or has taken it: resolves when it has ended here. */
+  async #gaveUp(how: 'released' | 'lost'): Promise<void> {
+    const runners = [...this.#runners.values()];
+    if (how === 'lost') await Promise.all(runners.map((runner) => runner.lose()));
+    await Promise.all(runners.map((runner) => this.#change(runner.name, () => runner.adjust())));
+    for (const { name, tasks } of runners) if (tasks.size === 0 && !this.#ownsAny(name)) this.#runners.delete(name);
+    if (how === 'released') await this.#context.statuses.settled();
+  }
+
+  #ownsAny(name: string): boolean {
+    return this.#ownership.owns(name) || this.#configs.tasks(name).some((_, task) => this.#ownership.owns(name, task));
+  }
+
+  #ownsAll(name: string): boolean {
+    return this.#ownership.owns(name) && this.#configs.tasks(name).every((_, task) => this.#ownership.owns(name, task));
+  }
+
+  #taskCounts(): (readonly [string, number])[] {
+    return this.connectorNames().map((name) => [name, this.#configs.tasks(name).length] as const);
+  }
+
+  async #restartHere(name: string, plan: RestartPlan, { includeTasks, onlyFailed }: RestartOptions): Promise<void> {
+    const work = this.#change(name, async () => {
+      // A connector has no work of its own: starting it anew makes its tasks, which is only wanted where it had failed.
+      if (plan.connectorFailed) await this.#runners.get(name)?.apply();
+      else for (const task of plan.tasks) await this.#runners.get(name)?.restartTask(task);
+    });
+    if (includeTasks || onlyFailed) return this.#inBackground(name, work);
+    await work;
+    this.#requireStarted(name);
+  }
+
+  /** By a command that all workers read; each does its share. */
+  async #restartEverywhere(name: string, options: RestartOptions): Promise<void> {
+    const before = this.#context.statuses.connector(name);
+    await this.#configs.putRestart(name, options);
+    if (options.includeTasks || options.onlyFailed || before?.state !== 'FAILED') return;
+    await this.#ownersWord(name, before);
+    this.#requireStarted(name);
+  }
+
+  /** Waits until the connector's owner has told its state anew. */
+  async #ownersWord(name: string, before: object): Promise<void> {
+    const { clock } = this.#options;
+    const deadlineMs = clock.monotonicMs() + ownersWordMs;
+    while (isDeepStrictEqual(this.#context.statuses.connector(name), before) && clock.monotonicMs() < deadlineMs) {
+      await sleep(50);
+    }
+  }
+
+  #restartOwn(name: string, command: RestartCommand): void {
+    const status = this.status(name);
+    if (status === undefined || (this.#ownsAll(name) && command.task === undefined)) return; // done by whoever was asked
+    const plan = restartPlan(status, command);
+    const isMine = (task: number): boolean => this.#ownership.owns(name, task);
+    const tasks = command.task === undefined ? plan.tasks.filter(isMine) : [command.task].filter(isMine);
+    const connectorFailed = plan.connectorFailed && command.task === undefined && this.#ownership.owns(name);
+    if (!connectorFailed && tasks.length === 0) return;
+    const work = async (): Promise<void> => {
+      if (connectorFailed) await this.#runner(name).apply();
+      else for (const task of tasks) await this.#runner(name).restartTask(task);
+    };
+    this.#inBackground(name, this.#change(name, work));
+  }
+
+  #requireStarted(name: string): void {
+    if (this.status(name)?.connector.state !== 'FAILED') return;
+    throw new TributaryError('INTERNAL', `Failed to start connector: ${name}`);
   }
 
   #inBackground(name: string, work: Promise<unknown>): void {
@@ -374,16 +570,8 @@ export class Worker implements AsyncDisposable {
     });
   }
 
-  /** Runs a change behind those of the same connector that came before, whether they succeeded or not. */
-  async #change<T>(name: string, change: () => Promise<T>): Promise<T> {
-    const before = this.#changes.get(name) ?? Promise.resolve();
-    const mine = before.then(change, change);
-    this.#changes.set(name, mine);
-    try {
-      return await mine;
-    } finally {
-      if (this.#changes.get(name) === mine) this.#changes.delete(name);
-    }
+  #change<T>(name: string, change: () => Promise<T>): Promise<T> {
+    return this.#changes.run(name, change);
   }
 
   #requireOpen(): void {
@@ -409,27 +597,7 @@ export class Worker implements AsyncDisposable {
   async #whileStopped<T>(name: string, work: (target: OffsetChangeTarget) => Promise<T>): Promise<T> {
     this.#requireOpen();
     this.#known(name);
-    return this.#change(name, async () => {
-      const config = this.#known(name);
-      if (this.#configs.targetState(name) !== 'STOPPED') {
-        throw new TributaryError(
-          'USAGE',
-          'Connectors must be in the STOPPED state before their offsets can be modified. This can be done for the ' +
-            `specified connector by issuing a 'PUT' request to the '/connectors/${name}/stop' endpoint`,
-        );
-      }
-      const { broker, connectors, resolve } = this.#options;
-      const connector = findConnector(connectors, config['connector.class'] ?? '');
-      const resolved = resolve?.(config, 'keep') ?? config;
-      requireProducer(resolved);
-      return work({
-        name,
-        connector,
-        config: resolved,
-        offsets: (this.#runners.get(name) ?? this.#context).offsets,
-        broker,
-      });
-    });
+    return this.#change(name, () => whileStopped(this.#offsetAccess, name, this.#known(name), work));
   }
 
   #classOf(config: RawConfigWithNulls): Connector | undefined {
@@ -447,17 +615,4 @@ export class Worker implements AsyncDisposable {
   #unassigned(): PartStatus {
     return { state: 'UNASSIGNED', workerId: this.#options.workerId, version: null, trace: null };
   }
-}
-
-/** Kafka Connect makes a producer with the connector's overrides to write its offsets, and fails where that cannot be made. */
-function requireProducer(config: RawConfig): void {
-  try {
-    connectorProducer(config);
-  } catch (error) {
-    throw new TributaryError('INTERNAL', `Failed to perform offset change: ${describeError(error)}`, { cause: error });
-  }
-}
-
-function sorted(config: RawConfig): readonly (readonly [string, string])[] {
-  return Object.entries(config).sort(([a], [b]) => (a < b ? -1 : 1));
 }

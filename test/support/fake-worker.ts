@@ -5,6 +5,7 @@ import type { RawConfig, RawConfigWithNulls } from '../../src/config/raw.ts';
 import type {
   ConnectorStatus,
   ConnectorView,
+  Leader,
   OffsetView,
   PartStatus,
   PluginView,
@@ -21,6 +22,7 @@ export interface FakeWorker extends RestWorker {
   readonly storedOffsets: Map<string, readonly OffsetView[]>;
   readonly writtenTopics: Map<string, readonly string[]>;
   healthNow: WorkerHealth;
+  leaderNow: Leader;
   /** Thrown by each validation while it is set. */
   validationFailure: Error | undefined;
   /** Thrown by the next call that changes something. */
@@ -58,11 +60,15 @@ export function fakeWorker(configs: Readonly<Record<string, RawConfig>> = {}): F
     storedOffsets: new Map(),
     writtenTopics: new Map(),
     healthNow: { state: 'healthy' },
+    leaderNow: { kind: 'self' },
     validationFailure: undefined,
     failure: undefined,
 
     clusterId: async () => 'cluster-1',
     health: () => worker.healthNow,
+    leader: () => worker.leaderNow,
+    caughtUp: () => act('caught up'),
+    setClusterLogLevel: (logger, level) => act(`level ${logger} ${level}`),
     connectorNames: () => [...worker.configs.keys()].sort(),
     connector(name): ConnectorView | undefined {
       const config = worker.configs.get(name);

@@ -176,6 +176,7 @@ export function memoryBroker(): MemoryBroker {
         await Promise.allSettled(inFlight);
         pending = undefined;
       },
+      abandon() {},
       flush: async () => void (await Promise.allSettled(inFlight)),
       close: async () => void (await Promise.allSettled(inFlight)),
       [Symbol.asyncDispose]: async () => void (await Promise.allSettled(inFlight)),
@@ -221,6 +222,7 @@ export function memoryBroker(): MemoryBroker {
     const paused = new Set<string>();
     const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
     options.onAssigned?.(assignment());
+    options.onShared?.({ generation: 1, members: 1 });
 
     async function* records(): AsyncGenerator<FetchedRecords> {
       while (!leaving.signal.aborted && options.fetch !== false) {
@@ -247,6 +249,8 @@ export function memoryBroker(): MemoryBroker {
     };
     return {
       groupId: options.groupId,
+      ownsUntilMs: Number.POSITIVE_INFINITY,
+      shareAnew() {},
       get assignment() {
         return assignment();
       },

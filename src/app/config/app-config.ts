@@ -60,6 +60,8 @@ export interface RestSettings {
   readonly listeners: readonly ListenerSettings[];
   /** HOST:PORT that others shall know the worker by. */
   readonly advertised: string | undefined;
+  /** Others reach it there with TLS. */
+  readonly isAdvertisedTls: boolean;
   readonly maskSecrets: boolean;
   /** Statuses say what a task says of itself, a member that Kafka Connect's answers do not have. */
   readonly statusDetail: boolean;
@@ -99,6 +101,8 @@ export interface OutboundSettings {
 
 export interface WorkerSettings {
   readonly groupId: string;
+  /** How it shares its work with others of its group; undefined: it runs everything itself (Connect's standalone form). */
+  readonly share: { readonly topic: TableTopic; readonly sessionTimeoutMs: number } | undefined;
   readonly offsetFlushIntervalMs: number;
   readonly offsetFlushTimeoutMs: number;
   readonly exactlyOnceSources: boolean;
@@ -116,6 +120,19 @@ export interface NamedConnector {
   readonly config: RawConfig;
   /** RUNNING unless a JSON file says otherwise. */
   readonly initialState?: 'RUNNING' | 'PAUSED' | 'STOPPED';
+}
+
+/** Partitions of the assignment topic on a Kafka: so many workers can have something to do. */
+export const assignmentPartitions = 48;
+
+/** The topic that stands for the work of a group; a broker inside the process has one worker. */
+export function assignmentTopic(groupId: string, broker: string, replicationFactor?: number): TableTopic {
+  const partitions = broker.startsWith('embedded:') ? 1 : assignmentPartitions;
+  return {
+    topic: `${groupId}-assignment`,
+    partitions,
+    ...(replicationFactor === undefined ? {} : { replicationFactor }),
+  };
 }
 
 /** Tables of workers that have a group of their own; workers of one group share them. */

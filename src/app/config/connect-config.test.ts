@@ -145,9 +145,9 @@ test('worker file: a standalone worker has tables of its own, a distributed one 
 });
 
 test('worker file: what is known and has no effect is told of in one line', () => {
-  const { warnings } = read('session.timeout.ms=5\nconsumer.max.poll.records=5\nssl.cipher.suites=a\n');
+  const { warnings } = read('heartbeat.interval.ms=5\nconsumer.max.poll.records=5\nssl.cipher.suites=a\n');
   deepEqual(warnings.map(showProblem), [
-    'worker.properties: known to Kafka Connect and without effect here: session.timeout.ms, consumer.max.poll.records, ssl.cipher.suites',
+    'worker.properties: known to Kafka Connect and without effect here: heartbeat.interval.ms, consumer.max.poll.records, ssl.cipher.suites',
   ]);
 });
 

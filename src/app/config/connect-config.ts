@@ -7,7 +7,7 @@ import { parseProperties } from '../../config/properties.ts';
 import { type RawConfig, withoutPrefix } from '../../config/raw.ts';
 import { hostEntriesProblem } from '../../net/address.ts';
 import { producerOverrides } from '../../worker/client-overrides.ts';
-import { type AppConfig, type NamedConnector, type ProducerSettings, tablesOf } from './app-config.ts';
+import { type AppConfig, assignmentTopic, type NamedConnector, type ProducerSettings, tablesOf } from './app-config.ts';
 import { configProvidersOf } from './config-providers.ts';
 import { connectEnvironment } from './connect-environment.ts';
 import { idleKeys, knownPrefixes, usedKeys } from './connect-keys.ts';
@@ -65,6 +65,7 @@ export function readConnectConfig(
   const producer = producerOf(reader);
   const worker: AppConfig['worker'] = {
     groupId: reader.text('group.id') ?? standaloneGroup(file, options.hostname),
+    share: shareOf(reader, broker),
     offsetFlushIntervalMs: reader.number('offset.flush.interval.ms', 1000),
     offsetFlushTimeoutMs: reader.number('offset.flush.timeout.ms', 5000),
     exactlyOnceSources: exactlyOnceOf(reader),
@@ -251,6 +252,18 @@ function tablesOfFile(reader: WorkerFile, file: string, hostname: string): AppCo
     config: table('config', `${groupId}-configs`, 1),
     offset: table('offset', `${groupId}-offsets`, 25),
     status: table('status', `${groupId}-status`, 5),
+  };
+}
+
+/** Workers without a group.id are standalone: they share with nobody. */
+function shareOf(reader: WorkerFile, broker: string | undefined): AppConfig['worker']['share'] {
+  const groupId = reader.text('group.id');
+  const sessionTimeoutMs = reader.number('session.timeout.ms', 10_000);
+  if (groupId === undefined || broker === undefined) return undefined;
+  const replication = reader.text('config.storage.replication.factor');
+  return {
+    topic: assignmentTopic(groupId, broker, replication === undefined ? undefined : Number(replication)),
+    sessionTimeoutMs,
   };
 }
 

@@ -4,6 +4,7 @@
 export const usedKeys: readonly string[] = [
   'bootstrap.servers',
   'group.id',
+  'session.timeout.ms',
   'listeners',
   'rest.anonymous',
   'health.source.max.age.ms',
@@ -69,7 +70,6 @@ export const idleKeys: readonly string[] = [
   'rest.servlet.initializor.classes',
   'connector.client.config.override.policy',
   'connect.protocol',
-  'session.timeout.ms',
   'heartbeat.interval.ms',
   'rebalance.timeout.ms',
   'scheduled.rebalance.max.delay.ms',

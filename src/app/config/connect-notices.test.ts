@@ -24,7 +24,7 @@ for (const [values, keys] of cases) {
 }
 
 const idle: readonly (readonly [values: Record<string, string>, keys: readonly string[]])[] = [
-  [{ 'session.timeout.ms': '1', 'client.id': 'me' }, ['session.timeout.ms', 'client.id']],
+  [{ 'heartbeat.interval.ms': '1', 'client.id': 'me' }, ['heartbeat.interval.ms', 'client.id']],
   [{ 'ssl.cipher.suites': 'a', 'ssl.keystore.location': '/k' }, ['ssl.cipher.suites']],
   [
     { 'listeners.https.ssl.protocol': 'TLS', 'listeners.https.ssl.client.auth': 'none' },

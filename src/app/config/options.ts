@@ -28,6 +28,11 @@ export const appOptions = define({
     default: 'tributary',
     doc: 'Workers with the same group share the connectors of a Kafka',
   }),
+  'worker.session.timeout.ms': int({
+    default: 10_000,
+    min: 1000,
+    doc: 'A worker that Kafka has not heard for so long is taken for dead: others of its group do its work. By its own clock it stops then',
+  }),
   'worker.offset.flush.interval.ms': int({ default: 1000, min: 10, doc: 'How often source offsets are committed' }),
   'worker.offset.flush.timeout.ms': int({
     default: 5000,
@@ -72,8 +77,14 @@ export const appOptions = define({
     validate: oneOf(['none', 'requested', 'required']),
     doc: 'Whether clients shall, or must, show a certificate',
   }),
-  'rest.advertised.host.name': string({ default: null, doc: 'Host that statuses name this worker by' }),
-  'rest.advertised.port': string({ default: null, doc: 'Port that statuses name this worker by' }),
+  'rest.advertised.host.name': string({
+    default: null,
+    doc: 'Host that statuses name this worker by, and other workers of its group reach it at',
+  }),
+  'rest.advertised.port': string({
+    default: null,
+    doc: 'Port that statuses name this worker by, and other workers of its group reach it at',
+  }),
   'rest.advertised.listener': string({ default: null, doc: 'http or https: the listener that statuses name' }),
   'admin.listeners': string({
     default: null,

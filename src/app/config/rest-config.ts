@@ -50,7 +50,7 @@ export function restSettingsOf(keys: RestKeys, form: RestForm): RestSettings | u
   const methods = listOf(keys.text('access.control.allow.methods'));
   return {
     listeners,
-    advertised: advertisedOf(keys, listeners),
+    ...advertisedOf(keys, listeners),
     maskSecrets: form.maskSecrets,
     statusDetail: form.statusDetail,
     topicTracking: form.topicTracking,
@@ -102,7 +102,10 @@ function parseAddress(text: string): { host: string; port: number; isTls: boolea
 }
 
 /** What others see of a worker behind a gateway; without it the first listener, by this machine's name if it is every address. */
-function advertisedOf(keys: RestKeys, listeners: readonly ListenerSettings[]): string | undefined {
+function advertisedOf(
+  keys: RestKeys,
+  listeners: readonly ListenerSettings[],
+): Pick<RestSettings, 'advertised' | 'isAdvertisedTls'> {
   const wanted = keys.text('rest.advertised.listener')?.toLowerCase();
   const found =
     wanted === undefined
@@ -110,16 +113,19 @@ function advertisedOf(keys: RestKeys, listeners: readonly ListenerSettings[]): s
       : listeners.find(({ tls }) => (tls === undefined ? 'http' : 'https') === wanted);
   if (found === undefined) {
     keys.problem('rest.advertised.listener', `cannot use "${wanted!}": no listener is of that kind`);
-    return undefined;
+    return { advertised: undefined, isAdvertisedTls: false };
   }
+  const isAdvertisedTls = found.tls !== undefined;
   const name = keys.text('rest.advertised.host.name');
   const port = keys.text('rest.advertised.port');
   if (port !== undefined && !/^\d{1,5}$/.test(port)) {
     keys.problem('rest.advertised.port', `cannot use "${port}": must be a port`);
   }
   const isEvery = found.host === '0.0.0.0' || found.host === '::';
-  if (name === undefined && port === undefined && wanted === undefined && !isEvery) return undefined;
-  return `${name ?? (isEvery ? hostname() : found.host)}:${port ?? found.port}`;
+  if (name === undefined && port === undefined && wanted === undefined && !isEvery) {
+    return { advertised: undefined, isAdvertisedTls };
+  }
+  return { advertised: `${name ?? (isEvery ? hostname() : found.host)}:${port ?? found.port}`, isAdvertisedTls };
 }
 
 function responseHeadersOf(keys: RestKeys): readonly ResponseHeader[] {

@@ -7,6 +7,7 @@ import type { RawConfig } from '../../config/raw.ts';
 import type { GatewaySettings } from '../../gateway/settings.ts';
 import {
   type AppConfig,
+  assignmentTopic,
   type KafkaSecurity,
   type ListenerTls,
   type NamedConnector,
@@ -228,6 +229,10 @@ function appConfig(
     rest,
     worker: {
       groupId: values['worker.group.id'],
+      share: {
+        topic: assignmentTopic(values['worker.group.id'], values.broker),
+        sessionTimeoutMs: values['worker.session.timeout.ms'],
+      },
       offsetFlushIntervalMs: values['worker.offset.flush.interval.ms'],
       offsetFlushTimeoutMs: values['worker.offset.flush.timeout.ms'],
       exactlyOnceSources: values['worker.exactly.once.source.support'].toLowerCase() === 'enabled',

@@ -234,8 +234,12 @@ export class EmbeddedBroker implements Broker {
 
   async producer(options: ProducerOptions = {}): Promise<Producer> {
     this.#check(options, 'Making a producer');
-    const { transactionalId } = options;
-    const producerId = await abortable(this.#producerId(transactionalId), options.signal, 'Making a producer');
+    const { transactionalId, fencingId } = options;
+    const producerId = await abortable(
+      this.#producerId(transactionalId ?? fencingId),
+      options.signal,
+      'Making a producer',
+    );
     const producer: EmbeddedProducer = new EmbeddedProducer(
       {
         producerId,
@@ -320,7 +324,7 @@ export class EmbeddedBroker implements Broker {
     }
   }
 
-  /** A new id. Who had the transactional id before is fenced, and its transaction aborted. */
+  /** A new id. Who had the transactional or fencing id before is fenced, and its transaction aborted. */
   async #producerId(transactionalId: string | undefined): Promise<number> {
     const made = await this.#client.write({ kind: 'new-producer' });
     const id = made.kind === 'number' ? made.value : 0;

@@ -5,6 +5,7 @@
  */
 import { TributaryError } from '../../base/errors.ts';
 import { partitionKey, type TopicPartition } from '../../record/record.ts';
+import type { GroupShare } from '../broker.ts';
 import { assign } from './assignment.ts';
 
 export interface Member {
@@ -16,6 +17,10 @@ export interface Member {
   revoke(partitions: readonly TopicPartition[], how: 'revoked' | 'lost'): Promise<void>;
   /** Resolves when the member reads them. */
   give(partitions: readonly TopicPartition[]): Promise<void>;
+  /** A sharing out is over. */
+  shared(share: GroupShare): void;
+  /** Nobody waits for it to come back once it has left. */
+  readonly leavesAtOnce: boolean;
   /** The membership has ended against its will. */
   fail(error: TributaryError): void;
 }
@@ -47,6 +52,7 @@ export class GroupCoordinator {
   readonly #onVacated: () => void;
   readonly #seats = new Map<string, Seat>();
   #isDirty = false;
+  #generation = 0;
   #running: Promise<void> | undefined;
 
   /** `onVacated`: nobody came back to a seat that was kept. */
@@ -82,7 +88,7 @@ export class GroupCoordinator {
     const seat = this.#seats.get(member.id);
     if (seat === undefined || seat.vacancy !== undefined) return;
     for (const onSeated of seat.onSeated.splice(0)) onSeated();
-    if (member.instanceId === undefined) {
+    if (member.leavesAtOnce) {
       this.#seats.delete(member.id);
       this.rebalance();
       return;
@@ -147,7 +153,11 @@ export class GroupCoordinator {
       await Promise.all(seats.map((seat) => this.#takeAway(seat, shares.get(seat.member.id) ?? [], topics)));
       if (this.#isDirty) continue; // somebody came or left meanwhile
       await Promise.all(seats.map((seat) => this.#give(seat, shares.get(seat.member.id) ?? [], topics)));
-      for (const { onSeated } of seats) for (const resolve of onSeated.splice(0)) resolve();
+      this.#generation++;
+      for (const { member, onSeated, vacancy } of seats) {
+        if (vacancy === undefined) member.shared({ generation: this.#generation, members: seats.length });
+        for (const resolve of onSeated.splice(0)) resolve();
+      }
     }
   }
 

@@ -122,11 +122,22 @@ export class EmbeddedGroupMember implements GroupMember {
       wants: (topic) => topics.includes(topic) || pattern?.test(topic) === true,
       revoke: (partitions, how) => this.#revoke(partitions, how),
       give: (partitions) => this.#give(partitions),
+      shared: (share) => options.onShared?.(share),
+      leavesAtOnce: instanceId === undefined || options.leavesOnClose === true,
       fail: (error) => {
         this.#records.end(error);
         onRetry?.({ what: 'group', reason: describeError(error) }); // without `records` nobody else would hear it
       },
     };
+  }
+
+  /** Who owns what is decided in this process: nothing of it happens behind its back. */
+  get ownsUntilMs(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  shareAnew(): void {
+    this.#coordinator.rebalance();
   }
 
   get assignment(): readonly TopicPartition[] {

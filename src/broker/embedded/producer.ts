@@ -112,6 +112,11 @@ export class EmbeddedProducer implements Producer {
     return this.#calls.run('Aborting a transaction', options?.signal, () => this.#transactional().abort());
   }
 
+  /** What was handed to the store is stored: it is in this process. What waits for room on the disk is given up. */
+  abandon(): void {
+    this.#stopped.abort();
+  }
+
   async flush(options?: CallOptions): Promise<void> {
     throwIfAborted(options?.signal, 'Waiting for sends');
     await abortable(this.#settled(), options?.signal, 'Waiting for sends');

@@ -13,21 +13,28 @@ export interface Candidate {
 
 /**
  * Shares partitions out: each to one member that wants its topic, evenly, and everyone keeps what he has as far as that
- * allows. A partition that moves is given to nobody in this round: its owner gives it up first, and asks for another round
+ * allows. Evenly means by the sum of weights (whole numbers above 0). A partition that moves is given to nobody in this round: its owner gives it up first, and asks for another round
  * (KIP-429). The same input gives the same answer, whoever leads the group.
  */
 export function assignPartitions(
   candidates: readonly Candidate[],
   partitionCounts: ReadonlyMap<string, number>,
+  weightOf: (partition: TopicPartition) => number = () => 1,
 ): Map<string, TopicPartition[]> {
   const members = [...candidates].sort((a, b) => (a.memberId < b.memberId ? -1 : 1)).map(toMember);
   const partitions = allPartitions(members, partitionCounts);
+  const weights = new Map([...partitions].map(([key, partition]) => [key, Math.max(weightOf(partition), 1)]));
   const owners = currentOwners(members, partitions);
   // First everyone what he has, then what is free: else the free ones went to whoever was not looked at yet.
-  for (const [key, owner] of owners) owner.has.set(key, partitions.get(key)!);
-  for (const [key, partition] of partitions)
-    if (!owners.has(key)) leastLoaded(members, partition)?.has.set(key, partition);
-  balance(members);
+  for (const [key, owner] of owners) take(owner, key, partitions.get(key)!, weights);
+  const free = [...partitions].filter(([key]) => !owners.has(key));
+  // The heavy ones first: the light ones even out what those leave uneven.
+  free.sort(([a], [b]) => weights.get(b)! - weights.get(a)!);
+  for (const [key, partition] of free) {
+    const least = leastLoaded(members, partition);
+    if (least !== undefined) take(least, key, partition, weights);
+  }
+  balance(members, weights);
   return new Map(
     members.map((member) => {
       const mayHave = ([key]: [string, TopicPartition]): boolean => (owners.get(key) ?? member) === member;
@@ -42,10 +49,12 @@ interface Member {
   readonly owned: readonly TopicPartition[];
   readonly generation: number;
   readonly has: Map<string, TopicPartition>;
+  /** Sum of the weights of what it has. */
+  load: number;
 }
 
 function toMember({ memberId, topics, owned, generation }: Candidate): Member {
-  return { id: memberId, topics: new Set(topics), owned, generation, has: new Map() };
+  return { id: memberId, topics: new Set(topics), owned, generation, has: new Map(), load: 0 };
 }
 
 function allPartitions(members: readonly Member[], counts: ReadonlyMap<string, number>): Map<string, TopicPartition> {
@@ -83,23 +92,30 @@ function currentOwners(
 function leastLoaded(members: readonly Member[], { topic }: TopicPartition): Member | undefined {
   let least: Member | undefined;
   for (const member of members) {
-    if (member.topics.has(topic) && (least === undefined || member.has.size < least.has.size)) least = member;
+    if (member.topics.has(topic) && (least === undefined || member.load < least.load)) least = member;
   }
   return least;
 }
 
-/** Moves single partitions from those who have more to those who have at least two less, until there is none to move. */
-function balance(members: readonly Member[]): void {
+function take(member: Member, key: string, partition: TopicPartition, weights: ReadonlyMap<string, number>): void {
+  member.has.set(key, partition);
+  member.load += weights.get(key)!;
+}
+
+/** Moves single partitions to those who have less also with them, until there is none to move. */
+function balance(members: readonly Member[], weights: ReadonlyMap<string, number>): void {
   for (let moved = true; moved; ) {
     moved = false;
-    const byLoad = [...members].sort((a, b) => b.has.size - a.has.size);
+    const byLoad = [...members].sort((a, b) => b.load - a.load);
     for (const giver of byLoad) {
       // From the end: those that came last move first, which leaves the rest of the assignment as it was.
       for (const [key, partition] of [...giver.has].reverse()) {
+        const weight = weights.get(key)!;
         const taker = leastLoaded(members, partition);
-        if (taker === undefined || giver.has.size - taker.has.size < 2) continue;
+        if (taker === undefined || giver.load - taker.load < 2 * weight) continue;
         giver.has.delete(key);
-        taker.has.set(key, partition);
+        giver.load -= weight;
+        take(taker, key, partition, weights);
         moved = true;
       }
     }

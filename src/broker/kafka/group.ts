@@ -42,8 +42,12 @@ export class KafkaGroupMember implements GroupMember {
       topicPattern: options.topicPattern,
       sessionTimeoutMs: options.sessionTimeoutMs ?? defaults.sessionTimeoutMs,
       instanceId: options.instanceId ?? null,
+      leavesOnClose: options.leavesOnClose ?? false,
+      heartbeatMs: options.heartbeatMs ?? usualHeartbeatMs(options.sessionTimeoutMs ?? defaults.sessionTimeoutMs),
+      weightOf: options.weightOf,
       onRevoked: (partitions, how) => this.#revoked(partitions, how),
       onAssigned: (partitions) => this.#assigned(partitions),
+      onShared: (share) => options.onShared?.(share),
       onRetry: (reason) => onRetry?.({ what: 'coordinator', reason }),
       onFailure: (error) => {
         this.#fetcher.end(error);
@@ -77,6 +81,14 @@ export class KafkaGroupMember implements GroupMember {
 
   get assignment(): readonly TopicPartition[] {
     return this.#membership.owned;
+  }
+
+  get ownsUntilMs(): number {
+    return this.#membership.ownsUntilMs;
+  }
+
+  shareAnew(): void {
+    this.#membership.shareAnew();
   }
 
   get identity(): GroupIdentity {
@@ -172,6 +184,10 @@ export class KafkaGroupMember implements GroupMember {
       }
     });
   }
+}
+
+function usualHeartbeatMs(sessionTimeoutMs: number): number {
+  return Math.min(Math.max(sessionTimeoutMs / 10, 100), 3000);
 }
 
 function rebalancing(what: string, cause: unknown): TributaryError {

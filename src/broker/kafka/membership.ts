@@ -1,7 +1,8 @@
-import { sleep } from '../../base/abort.ts';
+import { sleep, withTimeout } from '../../base/abort.ts';
 import { backoffMs } from '../../base/backoff.ts';
 import { describeError, isError, isRetriable, TributaryError } from '../../base/errors.ts';
 import { partitionKey, type TopicPartition } from '../../record/record.ts';
+import type { GroupShare } from '../broker.ts';
 import type { TopicMetadata } from './api/cluster.ts';
 import { type GroupIdentity, heartbeat, type JoinAnswer, joinGroup, leaveGroup, syncGroup } from './api/groups.ts';
 import { assignorName, assignPartitions } from './assignor.ts';
@@ -18,10 +19,15 @@ export interface MembershipSettings {
   readonly topicPattern: RegExp | undefined;
   readonly sessionTimeoutMs: number;
   readonly instanceId: string | null;
+  readonly leavesOnClose: boolean;
+  readonly heartbeatMs: number;
+  readonly weightOf: ((partition: TopicPartition) => number) | undefined;
   /** Partitions go away: `revoked` with time to commit, which is waited for; `lost` without. */
   readonly onRevoked: (partitions: readonly TopicPartition[], how: 'revoked' | 'lost') => Promise<void>;
   /** Partitions come. The topics' metadata is fresh. */
   readonly onAssigned: (partitions: readonly TopicPartition[]) => Promise<void>;
+  /** A share was taken on, whether or not anything has moved. */
+  readonly onShared: (share: GroupShare) => void;
   readonly onRetry: (reason: string) => void;
   /** The membership has ended for good. */
   readonly onFailure: (error: TributaryError) => void;
@@ -62,8 +68,12 @@ export class Membership {
   #memberId = '';
   #generation = -1;
   #isJoining = true;
-  /** Monotonic time of the last answer that says we are a member. */
+  /** Monotonic time when that was sent whose answer last said that we are a member. */
   #aliveAtMs = 0;
+  /** Where we lead the group: how many members it has. */
+  #members: number | undefined;
+  #wantsSharing = false;
+  #endPause = new AbortController();
   #joinReason = 'it starts';
   /** The topics as they were when the last share was asked for. */
   #seen = '';
@@ -82,6 +92,17 @@ export class Membership {
   /** True between the moment the group shares out anew and the one where our share is known. */
   get isJoining(): boolean {
     return this.#isJoining;
+  }
+
+  /** Until then the group cannot have given to others what we own. */
+  get ownsUntilMs(): number {
+    return this.#aliveAtMs + this.#settings.sessionTimeoutMs;
+  }
+
+  /** The group is to be shared out anew: it begins with the next beat of the heart, which comes at once. */
+  shareAnew(): void {
+    this.#wantsSharing = true;
+    this.#endPause.abort();
   }
 
   get identity(): GroupIdentity {
@@ -106,9 +127,9 @@ export class Membership {
     // A join that is under way is not waited for: its connection ends, and the group counts us out as we leave.
     this.#client.connections.end(this.#purpose);
     await this.#running;
-    const { groupId, instanceId } = this.#settings;
+    const { groupId, instanceId, leavesOnClose } = this.#settings;
     this.#owned.clear();
-    if (this.#memberId === '' || instanceId !== null) return;
+    if (this.#memberId === '' || (instanceId !== null && !leavesOnClose)) return;
     try {
       const wire = await this.#client.toCoordinator('group', groupId, 'control');
       await leaveGroup(this.#client.toolkit, wire, groupId, this.identity);
@@ -152,6 +173,7 @@ export class Membership {
     const wire = await this.#coordinator();
     const metadata = encodeSubscription({ topics, owned: this.owned, generation: this.#generation });
     let answer: JoinAnswer;
+    this.#wantsSharing = false;
     do {
       answer = await joinGroup(toolkit, wire, {
         groupId,
@@ -168,9 +190,11 @@ export class Membership {
     this.#isJoining = true;
     this.#generation = answer.generation;
     const isLeader = answer.leaderId === answer.memberId;
+    this.#members = isLeader && answer.members.length > 0 ? answer.members.length : undefined;
+    const sentAtMs = this.#nowMs();
     const shares = isLeader && !answer.skipAssignment ? await this.#shareOut(answer.members) : [];
     const share = await syncGroup(toolkit, wire, groupId, this.identity, assignorName, shares);
-    this.#aliveAtMs = this.#nowMs();
+    this.#aliveAtMs = sentAtMs;
     this.#isJoining = false;
     return decodeAssignment(share);
   }
@@ -183,7 +207,7 @@ export class Membership {
     const topics = [...new Set(candidates.flatMap((candidate) => candidate.topics))];
     const found = await this.#refresh(topics);
     const counts = new Map(found.map((topic) => [topic.name, topic.partitions.length]));
-    return [...assignPartitions(candidates, counts)].map(([memberId, partitions]) => ({
+    return [...assignPartitions(candidates, counts, this.#settings.weightOf)].map(([memberId, partitions]) => ({
       memberId,
       assignment: encodeAssignment(partitions),
     }));
@@ -220,6 +244,8 @@ export class Membership {
     beating.catch(() => {}); // it is waited for below; until then its failure must not count as unheard
     try {
       const mustGiveUp = await this.#takeOn(share);
+      if (!this.#ended.signal.aborted)
+        this.#settings.onShared({ generation: this.#generation, members: this.#members });
       onFirstShare();
       if (!mustGiveUp) return await beating;
       this.#joinReason = 'it gave up what moves to others';
@@ -280,29 +306,43 @@ export class Membership {
   }
 
   async #beat(signal: AbortSignal): Promise<Pause> {
-    const { sessionTimeoutMs, groupId } = this.#settings;
-    const everyMs = Math.min(Math.max(sessionTimeoutMs / 10, 100), 3000);
-    let nextWatchMs = this.#nowMs() + watchMs;
+    const { sessionTimeoutMs, heartbeatMs } = this.#settings;
+    const watch = { nextMs: this.#nowMs() + watchMs };
     for (;;) {
-      await sleep(everyMs, signal);
+      this.#endPause = new AbortController();
+      if (!this.#wantsSharing) await sleep(heartbeatMs, AbortSignal.any([signal, this.#endPause.signal]));
       if (signal.aborted) return 'ended';
       try {
-        if (this.#nowMs() >= nextWatchMs) {
-          nextWatchMs = this.#nowMs() + watchMs;
-          if (await this.#haveTopicsChanged()) return 'rebalance';
-        }
-        const wire = await this.#coordinator();
-        const code = await heartbeat(this.#client.toolkit, wire, groupId, this.identity);
-        if (code === 0) this.#aliveAtMs = this.#nowMs();
-        const pause = this.#hear(code);
+        // A network that swallows everything must not keep us from seeing that our session is over.
+        const leftMs = Math.max(this.ownsUntilMs - this.#nowMs(), 1);
+        const pause = await withTimeout(this.#beatOnce(watch), leftMs, 'Hearing from the group');
         if (pause !== undefined) return pause;
       } catch (error) {
         if (signal.aborted) return 'ended';
         if (!isRetriable(error)) throw error;
         this.#missed(error);
       }
-      if (this.#nowMs() - this.#aliveAtMs > sessionTimeoutMs) return 'silent';
+      if (this.#nowMs() - this.#aliveAtMs >= sessionTimeoutMs) {
+        this.#client.connections.end(this.#purpose); // what it waits for may never come
+        return 'silent';
+      }
     }
+  }
+
+  async #beatOnce(watch: { nextMs: number }): Promise<Pause | undefined> {
+    if (this.#wantsSharing) {
+      this.#joinReason = 'the weights of its partitions have changed';
+      return 'rebalance';
+    }
+    if (this.#nowMs() >= watch.nextMs) {
+      watch.nextMs = this.#nowMs() + watchMs;
+      if (await this.#haveTopicsChanged()) return 'rebalance';
+    }
+    const wire = await this.#coordinator();
+    const sentAtMs = this.#nowMs();
+    const code = await heartbeat(this.#client.toolkit, wire, this.#settings.groupId, this.identity);
+    if (code === 0) this.#aliveAtMs = Math.max(sentAtMs, this.#aliveAtMs);
+    return this.#hear(code);
   }
 
   /** What the answer to a heartbeat says. Throws what is neither life nor an order to join again. */

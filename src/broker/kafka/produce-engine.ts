@@ -23,6 +23,8 @@ export interface EngineSettings {
   readonly maxBatchBytes: number;
   readonly deliveryTimeoutMs: number;
   readonly onRetry: (event: RetryEvent) => void;
+  /** False where the coordinator raises epochs: newIdentity asks it. Default true. */
+  readonly raisesAlone?: boolean;
   /** A new producer id, where an epoch has run out. */
   readonly newIdentity: () => Promise<Identity>;
   /** In a transaction: true where the partition is part of it already; else it adds it, and calls `wake`. */
@@ -152,11 +154,12 @@ export class ProduceEngine {
     };
     const name = `partition ${partition} of topic "${topic}"`;
     const mayRaiseEpoch = this.#settings.transactionalId === null;
+    const { raisesAlone = true } = this.#settings;
     const sender: Sender = {
       topic,
       partition,
       key,
-      state: new PartitionState({ name, mayRaiseEpoch, events }, this.#identity),
+      state: new PartitionState({ name, mayRaiseEpoch, raisesAlone, events }, this.#identity),
       maxBytes: this.#settings.maxBatchBytes,
       failures: 0,
       isStale: false,
@@ -237,7 +240,8 @@ export class ProduceEngine {
       isNew = true;
       return { count, timeMs };
     });
-    if (batch === undefined) this.#armRetry(sender);
+    if (batch === undefined && sender.state.needsIdentity) this.#wake(sender);
+    else if (batch === undefined) this.#armRetry(sender);
     else if (!isNew) this.#encoder.again(batch);
     return batch;
   }

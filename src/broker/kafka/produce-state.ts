@@ -58,6 +58,8 @@ export interface PartitionOptions {
   readonly name: string;
   /** False in a transaction: there a gap ends the transaction, and the coordinator raises the epoch. */
   readonly mayRaiseEpoch: boolean;
+  /** False where the next epoch has to be asked for, as after the last one: see `needsIdentity`. Default true. */
+  readonly raisesAlone?: boolean;
   readonly events: PartitionEvents;
 }
 
@@ -105,7 +107,7 @@ export class PartitionState {
     return this.#pending.some(isSent);
   }
 
-  /** True where the next epoch is out of numbers: `restart` with another producer id. */
+  /** True where the next epoch is not ours to take: `restart` with what was given. */
   get needsIdentity(): boolean {
     return this.#identity === undefined;
   }
@@ -384,11 +386,11 @@ export class PartitionState {
 
   /** The next epoch, from sequence 0, for all that is pending. */
   #raise(): void {
-    const { mayRaiseEpoch } = this.#options;
+    const { mayRaiseEpoch, raisesAlone = true } = this.#options;
     const before = this.#identity;
     this.#mayHaveGap = !mayRaiseEpoch;
     if (!mayRaiseEpoch || before === undefined) return;
-    if (before.epoch >= maxEpoch) this.#identity = undefined;
+    if (before.epoch >= maxEpoch || !raisesAlone) this.#identity = undefined;
     else this.restart({ producerId: before.producerId, epoch: before.epoch + 1 });
   }
 

@@ -1,4 +1,4 @@
-import { abortable, throwIfAborted } from '../../base/abort.ts';
+import { abortable, abortError, throwIfAborted } from '../../base/abort.ts';
 import { CallsInTurn } from '../../base/calls-in-turn.ts';
 import { TributaryError } from '../../base/errors.ts';
 import type { TopicPartition } from '../../record/record.ts';
@@ -16,6 +16,7 @@ import {
 import type { GroupIdentity } from './api/groups.ts';
 import { initProducerId } from './api/transactions.ts';
 import { closedError, type KafkaClient } from './client.ts';
+import { Fence } from './fence.ts';
 import type { Identity } from './produce-batch.ts';
 import { ProduceEngine } from './produce-engine.ts';
 import { Transactions } from './transactions.ts';
@@ -73,6 +74,14 @@ export class KafkaProducer implements Producer {
             },
             signal,
           );
+    const { fencingId } = options;
+    const fence =
+      fencingId === undefined
+        ? undefined
+        : await Fence.start(
+            { client, fencingId, onRetry: (reason) => onRetry({ what: 'coordinator', reason }) },
+            signal,
+          );
     const engine = new ProduceEngine(
       {
         client,
@@ -81,7 +90,8 @@ export class KafkaProducer implements Producer {
         maxBatchBytes: options.maxBatchBytes ?? defaults.maxBatchBytes,
         deliveryTimeoutMs: options.deliveryTimeoutMs ?? defaults.deliveryTimeoutMs,
         onRetry,
-        newIdentity,
+        newIdentity: fence === undefined ? newIdentity : () => fence.raise(),
+        raisesAlone: fence === undefined,
         ...(transactions === undefined
           ? {}
           : {
@@ -89,7 +99,7 @@ export class KafkaProducer implements Producer {
               onFailure: (error: TributaryError, fenced: boolean) => transactions.onFailure(error, fenced),
             }),
       },
-      transactions?.identity ?? (await newIdentity()),
+      transactions?.identity ?? fence?.identity ?? (await newIdentity()),
     );
     if (transactions !== undefined) transactions.engine = engine;
     return new KafkaProducer(client, hooks, engine, transactions);
@@ -143,6 +153,10 @@ export class KafkaProducer implements Producer {
     return this.#calls.run('Aborting a transaction', options?.signal, () =>
       this.#ofTransactions('abort a transaction').abort(),
     );
+  }
+
+  abandon(): void {
+    this.#engine.abandon(abortError(undefined, 'A send'));
   }
 
   async flush(options?: CallOptions): Promise<void> {

@@ -4,7 +4,7 @@ import type { Log } from '../../telemetry/log.ts';
 import type { Caller } from './authenticate.ts';
 
 export function auditChange(log: Log, request: FastifyRequest, reply: FastifyReply, caller: Caller | undefined): void {
-  if (['GET', 'HEAD', 'OPTIONS'].includes(request.method)) return;
+  if (isReading(request.method)) return;
   const status = reply.statusCode;
   const outcome = status < 400 ? 'done' : status < 500 ? 'refused' : 'failed';
   const fields = {
@@ -19,6 +19,10 @@ export function auditChange(log: Log, request: FastifyRequest, reply: FastifyRep
   };
   if (outcome === 'done') log.info('rest_change', fields);
   else log.warn('rest_change', fields);
+}
+
+export function isReading(method: string): boolean {
+  return ['GET', 'HEAD', 'OPTIONS'].includes(method);
 }
 
 type Params = Readonly<Partial<Record<'name' | 'topic' | 'logger', string>>>;

@@ -53,6 +53,21 @@ export function transactionTests({ name, skip, broker: open }: BrokerFixture): v
     deepEqual(committed, [{ topic, partition: 0, offset: 5 }]);
   });
 
+  it('a later producer with the same fencing id fences the first one, once it has sent; neither has a transaction', async () => {
+    const broker = await open();
+    const topic = topicName('fenced');
+    const fencingId = topicName('id');
+    await broker.createTopic({ name: topic });
+    await using first = await broker.producer({ fencingId });
+    await sendValues(first, topic, ['a']);
+    await rejects(first.begin(), { code: 'TRANSACTION_INVALID_STATE' });
+    await using second = await broker.producer({ fencingId });
+    await sendValues(second, topic, ['b', 'c']);
+    await rejects(sendValues(first, topic, ['late']), { code: 'PRODUCER_FENCED' });
+    await sendValues(second, topic, ['d']);
+    deepEqual(await valuesOf(broker, topic), ['a', 'b', 'c', 'd']);
+  });
+
   it('a second producer with the same id fences the first, whose open transaction is aborted', async () => {
     const broker = await open();
     const topic = topicName('fence');

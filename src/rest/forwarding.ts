@@ -1,0 +1,151 @@
+/**
+ * Requests that change connectors are answered by one worker of a group, whichever is asked: it alone sees what others
+ * change at the same time. The others pass them on as they came, the caller's credentials included, and answer when their
+ * own tables show the change.
+ *
+ * A request is passed on once: a worker that gets one with our header and does not lead (any more) refuses it, and the
+ * worker that was asked looks for the leader again.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { abortable, sleep, withTimeout } from '../base/abort.ts';
+import { isError } from '../base/errors.ts';
+import { isReading } from './access/audit.ts';
+import { Refusal } from './refusal.ts';
+import { bodyText } from './request-format.ts';
+import { connectorLocation } from './rest-context.ts';
+import type { RestWorker } from './rest-worker.ts';
+
+/** Sends a request to another worker. CONNECTION_FAILED where it was not reached, TIMEOUT. */
+export type SendToPeer = (request: PeerRequest) => Promise<PeerAnswer>;
+
+export interface PeerRequest {
+  readonly method: string;
+  /** With path and query. */
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | undefined;
+}
+
+export interface PeerAnswer {
+  readonly status: number;
+  readonly contentType: string | undefined;
+  readonly location: string | undefined;
+  readonly isRefusedByFollower: boolean;
+  readonly body: Buffer;
+}
+
+export interface Forwarding {
+  readonly send: SendToPeer;
+  /** Who passes it on, for the header. */
+  readonly workerId: string;
+}
+
+export const forwardedHeader = 'x-tributary-forwarded-by';
+export const followerHeader = 'x-tributary-not-leader';
+/** For a leader that is gone to be replaced, and found. */
+const patienceMs = 15_000;
+const lookAgainMs = 100;
+/** What is passed on; all else of a request was this worker's to look at. */
+const passedOn = ['authorization', 'content-type', 'accept'] as const;
+
+/** Call it before the routes are declared. */
+export function forwardChanges(server: FastifyInstance, worker: RestWorker, { send, workerId }: Forwarding): void {
+  server.addHook('preHandler', async (request, reply) => {
+    if (isReading(request.method) || !isOfConnectors(request)) return undefined;
+    if (worker.leader().kind === 'self') return undefined;
+    if (request.headers[forwardedHeader] !== undefined) {
+      reply.header(followerHeader, 'true');
+      throw noLeader();
+    }
+    const gone = new AbortController();
+    request.raw.once('aborted', () => gone.abort());
+    const answer = await leadersAnswer(worker, request, gone.signal, (base) =>
+      send({
+        method: request.method,
+        url: new URL(request.url, base).href,
+        headers: { ...kept(request), [forwardedHeader]: workerId },
+        body: bodyText(request),
+      }),
+    );
+    if (answer === undefined) return undefined; // this worker leads by now
+    if (answer.status < 400) await showing(worker);
+    return passBack(request, reply, answer);
+  });
+}
+
+async function leadersAnswer(
+  worker: RestWorker,
+  request: FastifyRequest,
+  signal: AbortSignal,
+  send: (base: string) => Promise<PeerAnswer>,
+): Promise<PeerAnswer | undefined> {
+  const deadlineMs = performance.now() + patienceMs;
+  for (;;) {
+    const leader = worker.leader();
+    if (leader.kind === 'self') return undefined;
+    if (leader.kind === 'elsewhere') throw onLoopback(leader);
+    if (leader.kind === 'other') {
+      const answer = await abortable(send(leader.url), signal, 'A request to another worker').catch(
+        (error: unknown) => {
+          // What was not sent can be sent again; what became of anything else nobody knows.
+          if (isError(error, 'CONNECTION_FAILED') && (isRefused(error) || isIdempotent(request.method)))
+            return undefined;
+          throw error;
+        },
+      );
+      if (answer !== undefined && !answer.isRefusedByFollower) return answer;
+    }
+    if (performance.now() > deadlineMs || signal.aborted) throw noLeader();
+    await sleep(lookAgainMs, signal);
+  }
+}
+
+/** The client that goes on to ask this worker finds what it has changed; a table that lags does not hold up its answer. */
+async function showing(worker: RestWorker): Promise<void> {
+  await withTimeout(worker.caughtUp(), 5_000, 'Reading the tables').catch(() => {});
+}
+
+function passBack(request: FastifyRequest, reply: FastifyReply, answer: PeerAnswer): FastifyReply {
+  const { status, contentType, location, body } = answer;
+  reply.code(status);
+  if (contentType !== undefined) reply.header('content-type', contentType);
+  const name = location === undefined ? undefined : /\/connectors\/([^/]+)$/.exec(location)?.[1];
+  // By the address that the client knows.
+  if (name !== undefined) reply.header('location', connectorLocation(request, decodeURIComponent(name)));
+  return reply.send(body.length === 0 ? undefined : body);
+}
+
+function kept({ headers }: FastifyRequest): Record<string, string> {
+  return Object.fromEntries(passedOn.flatMap((name) => (headers[name] === undefined ? [] : [[name, headers[name]]])));
+}
+
+function isOfConnectors({ routeOptions }: FastifyRequest): boolean {
+  return /^\/connectors(\/|$)/.test(routeOptions.url ?? '');
+}
+
+function isIdempotent(method: string): boolean {
+  return method === 'PUT';
+}
+
+function isRefused(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ('code' in at && (at.code === 'ECONNREFUSED' || at.code === 'EHOSTUNREACH' || at.code === 'ENOTFOUND'))
+      return true;
+  }
+  return false;
+}
+
+function onLoopback({ url, host }: { readonly url: string; readonly host: string }): Refusal {
+  return new Refusal(
+    409,
+    `Cannot pass the request on: the worker that answers changes is on "${host}" and can be reached there alone (${url}). Let workers listen on an address that others reach, or set "rest.advertised.host.name"`,
+  );
+}
+
+/** In Kafka Connect's words, which its clients take for a reason to try again. */
+function noLeader(): Refusal {
+  return new Refusal(
+    409,
+    'Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway.',
+  );
+}

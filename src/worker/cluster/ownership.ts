@@ -1,0 +1,259 @@
+/**
+ * Which work is this worker's: that of the partitions of the assignment topic which the consumer group over it gives it.
+ * Kafka elects, balances and expires; nothing is decided here.
+ *
+ * A worker that the group has not answered for a whole session, by its own clock, must take it that others do its work:
+ * it stops, before it can ask anybody. Only one that was the group's single member goes on, as there is nobody to go on
+ * for it; the group's next answer says whether that was right.
+ */
+import type { Clock } from '../../base/clock.ts';
+import { isError, TributaryError } from '../../base/errors.ts';
+import type { Broker, GroupMember, GroupShare, RetryEvent } from '../../broker/broker.ts';
+import { LimitedWarning } from '../../telemetry/limited-log.ts';
+import type { Log } from '../../telemetry/log.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import { RebalanceMetrics } from './rebalance-metrics.ts';
+import { leadersPartition, partitionOfWork } from './work.ts';
+
+/** Work of a connector: one of its tasks; the connector itself goes with task 0. */
+export interface Ownership {
+  owns(connector: string, task?: number): boolean;
+  /** It answers where only one worker may. */
+  readonly isLeader: boolean;
+  /** False where others may have what this worker owned: nothing may be written for it any more. */
+  readonly isSure: boolean;
+  /** Why the worker can do nothing for good. */
+  readonly failure: string | undefined;
+  /** What each partition stands for has changed: has them shared out anew where that would make a difference. */
+  weightsChanged(): void;
+  close(): Promise<void>;
+}
+
+/** Of a worker that shares with nobody. */
+export const everything: Ownership = {
+  owns: () => true,
+  isLeader: true,
+  isSure: true,
+  failure: undefined,
+  weightsChanged() {},
+  async close() {},
+};
+
+export interface OwnershipOptions {
+  readonly broker: Broker;
+  readonly groupId: string;
+  readonly topic: string;
+  /** Of a topic that has to be made. */
+  readonly partitions: number;
+  readonly replicationFactor?: number | undefined;
+  readonly sessionTimeoutMs: number;
+  readonly heartbeatMs: number;
+  /** Under which a worker that was killed is known again when it comes back. */
+  readonly instanceId?: string | undefined;
+  readonly weights: (partitions: number) => readonly number[];
+  /** There is more to do, or less: `owns` says what. */
+  readonly onGained: () => void;
+  /** `released`: resolves when the work has ended, which is waited for. `lost`: others do it already. */
+  readonly onLess: (how: 'released' | 'lost') => Promise<void>;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+}
+
+/** Resolves with the first share. CONFLICT where the group's members are no workers of ours. */
+export async function joinWorkers(options: OwnershipOptions): Promise<Ownership> {
+  const partitions = await ensureTopic(options);
+  const shared = new SharedOwnership(options, partitions);
+  await shared.join();
+  return shared;
+}
+
+/** By its own clock it looks that often whether its session is over. */
+const watchMs = 250;
+/** Work is moved for the sake of balance where a fifth of it stands elsewhere than when it was last shared out. */
+const worthMoving = 0.2;
+const settleMs = 2_000;
+
+class SharedOwnership implements Ownership {
+  readonly #options: OwnershipOptions;
+  readonly #partitions: number;
+  readonly #owned = new Set<number>();
+  readonly #retryWarning: LimitedWarning;
+  readonly #metrics: RebalanceMetrics;
+  #member: GroupMember | undefined;
+  #members: number | undefined;
+  #weights: readonly number[] = [];
+  /** The group was not heard for a session, and nobody else was in it. */
+  #isHolding = false;
+  #givingUp = 0;
+  #isClosing = false;
+  #failure: string | undefined;
+  #settling: NodeJS.Timeout | undefined;
+  #watching: NodeJS.Timeout | undefined;
+
+  constructor(options: OwnershipOptions, partitions: number) {
+    this.#options = options;
+    this.#partitions = partitions;
+    this.#retryWarning = new LimitedWarning(options.log, 'group_retry', options.clock);
+    this.#metrics = new RebalanceMetrics(options.metrics, options.clock, () => this.isLeader);
+  }
+
+  async join(): Promise<void> {
+    const { broker, groupId, topic, sessionTimeoutMs, heartbeatMs, instanceId, weights, log } = this.#options;
+    const asked = { groupId, topics: [topic], fetch: false, sessionTimeoutMs, heartbeatMs } as const;
+    log.info('group_joining', { group: groupId });
+    const member = await broker
+      .group({
+        ...asked,
+        ...(instanceId === undefined ? {} : { instanceId, leavesOnClose: true }),
+        weightOf: ({ partition }) => {
+          // Asked for one after the other: the first of a sharing out looks at all.
+          if (partition === 0 || this.#weights.length === 0) this.#weights = weights(this.#partitions);
+          return this.#weights[partition] ?? 1;
+        },
+        onAssigned: (gained) => {
+          for (const { partition } of gained) this.#owned.add(partition);
+          this.#isHolding = false;
+          if (this.#member !== undefined) this.#options.onGained();
+        },
+        onRevoked: (less, how) => this.#less(new Set(less.map(({ partition }) => partition)), how),
+        onShared: (share) => this.#shared(share),
+        onRetry: (event) => this.#retried(event),
+      })
+      .catch((error: unknown) => {
+        throw isError(error, 'CONFLICT') || isError(error, 'INVALID_CONFIG') ? foreignGroup(groupId, error) : error;
+      });
+    this.#member = member;
+    log.info('group_joined', { group: groupId, partitions: this.#owned.size });
+    this.#watching = setInterval(() => this.#watch(), watchMs);
+    this.#watching.unref();
+  }
+
+  owns(connector: string, task = 0): boolean {
+    return !this.#isClosing && this.#owned.has(partitionOfWork(connector, task, this.#partitions));
+  }
+
+  get isLeader(): boolean {
+    return !this.#isClosing && this.#owned.has(leadersPartition);
+  }
+
+  get isSure(): boolean {
+    return this.#failure === undefined && (this.#isHolding || this.#isInSession());
+  }
+
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  weightsChanged(): void {
+    if (this.#settling !== undefined || this.#isClosing) return;
+    this.#settling = setTimeout(() => {
+      this.#settling = undefined;
+      if ((this.#members ?? 1) > 1 && this.#isUneven()) this.#member?.shareAnew();
+    }, settleMs);
+    this.#settling.unref();
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    clearTimeout(this.#settling);
+    clearInterval(this.#watching);
+    await this.#member?.close();
+    this.#owned.clear();
+  }
+
+  async #less(partitions: ReadonlySet<number>, how: 'revoked' | 'lost'): Promise<void> {
+    if (this.#isClosing) return;
+    if (how === 'lost' && this.#members === 1 && !this.#isInSession()) {
+      this.#isHolding = true;
+      this.#options.log.warn('group_silent', {
+        detail: 'the group does not answer; this worker was alone in it and goes on',
+      });
+      return;
+    }
+    await this.#giveUp(partitions, how);
+  }
+
+  async #giveUp(partitions: ReadonlySet<number>, how: 'revoked' | 'lost'): Promise<void> {
+    for (const partition of partitions) this.#owned.delete(partition);
+    const left = this.#owned.size;
+    if (how === 'lost')
+      this.#options.log.warn('group_lost', { detail: 'others may do this work: it stops here', left });
+    this.#metrics.begins();
+    this.#givingUp++;
+    try {
+      await this.#options.onLess(how === 'lost' ? 'lost' : 'released');
+    } finally {
+      this.#givingUp--;
+    }
+  }
+
+  #shared({ generation, members }: GroupShare): void {
+    this.#metrics.ends(generation);
+    this.#members = members;
+    const { assignment } = this.#member ?? { assignment: undefined };
+    if (assignment === undefined) return;
+    const now = new Set(assignment.map(({ partition }) => partition));
+    const gone = new Set([...this.#owned].filter((partition) => !now.has(partition)));
+    // What was held through a silence and has become somebody else's.
+    this.#isHolding = false;
+    if (gone.size > 0) void this.#giveUp(gone, 'lost');
+  }
+
+  /** The group's own client may be waiting for an answer that never comes: the clock decides. */
+  #watch(): void {
+    if (this.#isHolding || this.#failure !== undefined) return;
+    if (!this.#isInSession()) {
+      if (this.#owned.size > 0) void this.#less(new Set(this.#owned), 'lost');
+      return;
+    }
+    if (this.#givingUp > 0) return;
+    // It was late and not out: the group has answered again, and nothing was given to others.
+    const back = this.#member!.assignment.filter(({ partition }) => !this.#owned.has(partition));
+    for (const { partition } of back) this.#owned.add(partition);
+    if (back.length > 0) this.#options.onGained();
+  }
+
+  #isInSession(): boolean {
+    const { ownsUntilMs = Number.POSITIVE_INFINITY } = this.#member ?? {};
+    return this.#options.clock.monotonicMs() < ownsUntilMs;
+  }
+
+  #isUneven(): boolean {
+    const now = this.#options.weights(this.#partitions);
+    const moved = now.reduce((sum, weight, partition) => sum + Math.abs(weight - (this.#weights[partition] ?? 0)), 0);
+    const all = now.reduce((sum, weight) => sum + weight, 0);
+    return moved > all * worthMoving;
+  }
+
+  #retried({ what, reason }: RetryEvent): void {
+    if (what === 'group') {
+      this.#failure = `this worker has lost its place among the workers: ${reason}`;
+      this.#options.log.error('group_ended', { reason });
+      void this.#giveUp(new Set(this.#owned), 'lost');
+      return;
+    }
+    this.#retryWarning.warn({ what, reason });
+  }
+}
+
+async function ensureTopic({ broker, topic, partitions, replicationFactor }: OwnershipOptions): Promise<number> {
+  const known = await broker.listTopics();
+  if (!known.includes(topic)) {
+    const made = { name: topic, partitions, ...(replicationFactor === undefined ? {} : { replicationFactor }) };
+    await broker.createTopic(made).catch((error: unknown) => {
+      if (!isError(error, 'TOPIC_EXISTS')) throw error; // another worker was faster
+    });
+  }
+  return (await broker.describeTopic(topic)).partitions.length;
+}
+
+function foreignGroup(groupId: string, cause: unknown): TributaryError {
+  return new TributaryError(
+    'CONFLICT',
+    `Cannot join group "${groupId}": its members are not workers of this program. Where Kafka Connect runs with this ` +
+      'group.id, stop its workers first; else take another group.id',
+    { cause },
+  );
+}

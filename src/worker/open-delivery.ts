@@ -1,0 +1,147 @@
+/** Opens the way of a source task's batches to the broker: what prepares them, and what delivers them and their offsets. */
+import { describeError, isError } from '../base/errors.ts';
+import { defaultMaxBatchBytes, type Producer, type ProducerOptions, type RetryEvent } from '../broker/broker.ts';
+import { AtLeastOnce } from './at-least-once.ts';
+import { BatchDispatch } from './batch-dispatch.ts';
+import { BatchPreparation } from './batch-preparation.ts';
+import { DeadLetters } from './dead-letter-topic.ts';
+import type { Delivered, Delivery } from './delivery.ts';
+import type { DeadLetterTopic } from './error-policy.ts';
+import { ExactlyOnce } from './exactly-once.ts';
+import { OffsetCommits } from './offset-commits.ts';
+import type { RecordFailures } from './record-failures.ts';
+import type { SourceMetrics } from './source-metrics.ts';
+import type { SourceTaskOptions } from './source-task.ts';
+import { SourceTopics } from './source-topics.ts';
+
+/** What a run has once its producer is there. */
+export interface Way {
+  readonly preparation: BatchPreparation;
+  readonly delivery: Delivery;
+}
+
+export interface WayParts {
+  readonly metrics: SourceMetrics;
+  readonly failures: RecordFailures;
+  /** Ends what is waited for before the first batch. */
+  readonly stop: AbortSignal;
+  /** Ends what is waited for at all: what was received before a stop still goes out. */
+  readonly cancel: AbortSignal;
+  readonly onDelivered: (item: Delivered) => void;
+  readonly onRetry: (event: RetryEvent) => void;
+}
+
+const defaultTransactionTimeoutMs = 60_000;
+
+export async function openWay(options: SourceTaskOptions, parts: WayParts): Promise<Way> {
+  const { transforms: chain, converters, converterNames, clock, broker, ensureTopic } = options;
+  const { cancel: signal, failures } = parts;
+  const maxBatchBytes = options.producer.maxBatchBytes ?? defaultMaxBatchBytes;
+  const { errors } = options;
+  const deadLetters =
+    errors.deadLetters === undefined || errors.tolerance === 'none'
+      ? undefined
+      : await openDeadLetters(options, parts, errors.deadLetters, maxBatchBytes);
+  const delivery = await openDelivery(options, parts, deadLetters);
+  const producer = (): Producer => delivery.producer;
+  const topics = new SourceTopics({ broker, producer, maxBatchBytes, ensure: ensureTopic, signal });
+  const preparation = new BatchPreparation({
+    chain,
+    converters,
+    converterNames,
+    failures,
+    deadLetters,
+    learn: (names) => topics.learn(names),
+    boundsOf: (topic) => topics.boundsOf(topic),
+    maxBatchBytes,
+    clock,
+    signal,
+  });
+  return { preparation, delivery };
+}
+
+function openDeadLetters(
+  { broker, name, task, ensureDeadLetters, redact }: SourceTaskOptions,
+  { metrics, stop }: WayParts,
+  target: DeadLetterTopic,
+  maxBatchBytes: number,
+): Promise<DeadLetters> {
+  return DeadLetters.open({
+    broker,
+    target,
+    connector: name,
+    task,
+    maxBatchBytes,
+    metrics: metrics.errors,
+    cutLetters: metrics.cutLetters,
+    ensure: ensureDeadLetters,
+    redact,
+    signal: stop,
+  });
+}
+
+async function openDelivery(
+  options: SourceTaskOptions,
+  { metrics, failures, stop, cancel, onDelivered, onRetry }: WayParts,
+  deadLetters: DeadLetters | undefined,
+): Promise<Delivery> {
+  const { broker, exactlyOnce, offsets, name: connector, log, clock, random, offsetFlushTimeoutMs } = options;
+  const { mayCommit = () => true } = options;
+  const dispatch = new BatchDispatch(failures, deadLetters, exactlyOnce !== undefined);
+  const producerOptions: ProducerOptions = {
+    deliveryTimeoutMs: Number.POSITIVE_INFINITY,
+    ...options.producer,
+    onRetry,
+  };
+  if (exactlyOnce === undefined) {
+    const producer = await openProducer(options, { ...producerOptions, signal: stop });
+    const { offsetCommits, offsetCommitFailures } = metrics;
+    const counters = { commits: offsetCommits, failures: offsetCommitFailures };
+    const timeoutMs = offsetFlushTimeoutMs;
+    const commits = new OffsetCommits({ connector, offsets, ...counters, log, timeoutMs, mayCommit });
+    const flushIntervalMs = options.offsetFlushIntervalMs;
+    return new AtLeastOnce({ producer, dispatch, commits, flushIntervalMs, onDelivered });
+  }
+  const { transactionalId, boundary } = exactlyOnce;
+  const transactionTimeoutMs = producerOptions.transactionTimeoutMs ?? defaultTransactionTimeoutMs;
+  let signal = stop;
+  const open = (): Promise<Producer> =>
+    broker.producer({ ...producerOptions, transactionalId, transactionTimeoutMs, signal });
+  const delivery = await ExactlyOnce.start({
+    connector,
+    transactionalId,
+    open,
+    dispatch,
+    offsets,
+    boundary,
+    transactionTimeoutMs,
+    mayCommit,
+    metrics: metrics.transactions,
+    log,
+    clock,
+    random,
+    startSignal: stop,
+    signal: cancel,
+    onDelivered,
+  });
+  signal = cancel; // what was received before a stop still goes out
+  return delivery;
+}
+
+/**
+ * One that fences copies of the task on other workers, where that is wanted. A cluster may not allow it (the rights of a
+ * transactional id) or not have it (a coordinator of transactions): the task runs all the same, and the log says so.
+ */
+async function openProducer(
+  { broker, fencingId, log }: SourceTaskOptions,
+  options: ProducerOptions,
+): Promise<Producer> {
+  if (fencingId === undefined) return broker.producer(options);
+  try {
+    return await broker.producer({ ...options, fencingId });
+  } catch (error) {
+    if (!isError(error, 'AUTHORIZATION_FAILED') && !isError(error, 'BROKER_UNAVAILABLE')) throw error;
+    log.warn('task_not_fenced', { transactional_id: fencingId, reason: describeError(error) });
+    return broker.producer(options);
+  }
+}

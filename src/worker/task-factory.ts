@@ -1,0 +1,171 @@
+/** Makes the tasks of a connector: each with what its configuration says, its series, and where its state is told. */
+import type { RawConfig } from '../config/config-def.ts';
+import type { Connector } from '../connectors/contract.ts';
+import { unrestricted } from '../net/outbound-policy.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { builtInTransforms } from '../transform/catalogue.ts';
+import { makeChain } from '../transform/chain.ts';
+import { connectorProducer } from './client-overrides.ts';
+import type { ConfigTable } from './config-table.ts';
+import { converterNames, selectConverters } from './converter-selection.ts';
+import { type DeadLetterTopic, errorPolicyOf } from './error-policy.ts';
+import type { OffsetTable } from './offset-table.ts';
+import { restartPolicyOf } from './restart-schedule.ts';
+import type { RunningTask } from './running-task.ts';
+import { startSinkTask } from './sink-task.ts';
+import { type SourceTaskOptions, startSourceTask } from './source-task.ts';
+import { type Startups, startups } from './startups.ts';
+import type { StatusWriter } from './status-writer.ts';
+import { TaskClock } from './task-clock.ts';
+import { TaskRunner } from './task-runner.ts';
+import { ensureDeadLetterTopic, ensureTopic, topicGroups } from './topic-creation.ts';
+import { transactionBoundaryOf } from './transaction-boundary.ts';
+import { defaultGracefulStopMs, type WorkerOptions } from './worker-options.ts';
+
+export interface Task {
+  readonly config: RawConfig;
+  readonly runner: TaskRunner;
+  readonly metrics: Metrics;
+  readonly version: string;
+  /** False where its last start failed before the source was asked for anything. */
+  readonly isLoaded: () => boolean;
+}
+
+export interface TaskFactoryOptions {
+  /** Of the connector. */
+  readonly name: string;
+  readonly options: WorkerOptions;
+  readonly configs: ConfigTable;
+  readonly statuses: StatusWriter;
+  /** Where the connector's offsets are now. */
+  readonly offsets: () => OffsetTable;
+  /** False where another worker may do the task already. */
+  readonly mayCommit: (task: number) => boolean;
+  readonly onTopic: (task: number, topic: string) => void;
+  readonly log: Log;
+}
+
+/** Beyond the time for a graceful stop: for wrapping up, before a task is given up. */
+const abandonAfterMs = 3_000;
+
+export class TaskFactory {
+  readonly #parts: TaskFactoryOptions;
+  readonly #startups: Startups;
+  /** How the last run of each task in this process ended; false while it runs. */
+  readonly #clean = new Map<number, boolean>();
+
+  constructor(parts: TaskFactoryOptions) {
+    this.#parts = parts;
+    this.#startups = startups(parts.options.metrics, 'task');
+  }
+
+  make(connector: Connector, config: RawConfig, task: number): Task {
+    const { name, options, statuses } = this.#parts;
+    const metrics = options.metrics.child({ connector: name, task: String(task) });
+    const log = this.#parts.log.child({ task }, `${taskClassOf(connector)}.${name}`);
+    // What this process saw counts; the table tells of the process before, and is written behind our back.
+    const unclean =
+      connector.kind === 'source' && (this.#clean.get(task) ?? statuses.task(name, task)?.clean) === false;
+    let first = true;
+    let isLoaded = true;
+    const clock = new TaskClock(options.clock, metrics);
+    const { workerId } = options;
+    const runner = new TaskRunner({
+      log,
+      clock: options.clock,
+      redact: options.redact ?? same,
+      restart: restartPolicyOf(options.resolve?.(config, 'keep') ?? config, options.autoRestart ?? true),
+      restarts: metrics.counter('tributary_task_restarts_total', 'Starts of failed tasks that nobody asked for'),
+      stopTimeoutMs: (options.gracefulStopMs ?? defaultGracefulStopMs) + abandonAfterMs,
+      onChange: ({ state, trace }, clean) => {
+        this.#clean.set(task, clean);
+        clock.become(state);
+        const version = isLoaded ? connector.version : null;
+        statuses.putTask(name, task, { state, trace, workerId, version, clean });
+      },
+      start: async (setStatus) => {
+        const previousEndUnclean = unclean && first;
+        first = false;
+        return this.#startups.counted(() => {
+          const resolved = options.resolve?.(config) ?? config;
+          isLoaded = false;
+          const start = this.#prepare(connector, resolved, task, previousEndUnclean, metrics, log, setStatus);
+          isLoaded = true;
+          return start();
+        });
+      },
+    });
+    return { config, runner, metrics, version: connector.version, isLoaded: () => isLoaded };
+  }
+
+  /** The task has gone, or runs elsewhere: only its status tells how it ended. */
+  forget(task: number): void {
+    this.#clean.delete(task);
+  }
+
+  /** Everything that can be wrong with a task's configuration is found here; what it gives starts the task. */
+  #prepare(
+    connector: Connector,
+    config: RawConfig,
+    task: number,
+    previousEndUnclean: boolean,
+    metrics: Metrics,
+    log: Log,
+    setStatus: (detail: string | undefined) => void,
+  ): () => RunningTask {
+    const { name, options, configs } = this.#parts;
+    const { broker, clock, random } = options;
+    const outbound = options.outbound?.(name, configs.connector(name) ?? config) ?? unrestricted;
+    const common = { name, task, config, broker, metrics, log, clock, random, outbound, setStatus };
+    const flushMs = options.offsetFlushIntervalMs ?? 5_000;
+    const errors = errorPolicyOf(config);
+    if (errors.deadLetters !== undefined && errors.tolerance === 'none') {
+      const reason = 'errors.tolerance is none: the first failed record fails the task';
+      log.warn('dead_letters_unused', { topic: errors.deadLetters.topic, reason });
+    }
+    const producer = { ...options.producer, ...connectorProducer(config).options };
+    const ensureDeadLetters = (target: DeadLetterTopic): Promise<void> => ensureDeadLetterTopic(broker, target, log);
+    const redact = options.redact ?? same;
+    const both = { ...common, errors, producer, ensureDeadLetters, redact };
+    if (connector.kind === 'sink') return () => startSinkTask({ ...both, connector, commitIntervalMs: flushMs });
+    const creation = options.topicCreation ?? { autoCreate: true, partitions: 1 };
+    const groups = topicGroups(config);
+    // As Kafka Connect names it. Whoever runs the task next has the same one, which fences those before.
+    const producerId = `${options.groupId ?? 'tributary'}-${name}-${task}`;
+    const sourceOptions: SourceTaskOptions = {
+      ...both,
+      connector,
+      offsets: this.#parts.offsets(),
+      mayCommit: () => this.#parts.mayCommit(task),
+      previousEndUnclean,
+      onTopic: (topic) => this.#parts.onTopic(task, topic),
+      transforms: makeChain(config, options.transforms ?? builtInTransforms),
+      converters: selectConverters(config, options.converters ?? {}, {
+        clock,
+        outbound,
+        ...(options.converterClasses === undefined ? {} : { classes: options.converterClasses }),
+      }),
+      converterNames: converterNames(config, options.converters ?? {}),
+      ensureTopic: (topic) => ensureTopic(broker, topic, creation, groups, log),
+      offsetFlushIntervalMs: flushMs,
+      offsetFlushTimeoutMs: options.offsetFlushTimeoutMs ?? 5_000,
+      ...(options.exactlyOnceSources === true
+        ? { exactlyOnce: { transactionalId: producerId, boundary: transactionBoundaryOf(config, flushMs) } }
+        : options.share !== undefined && broker.kind === 'kafka'
+          ? { fencingId: producerId }
+          : {}),
+      gracefulStopMs: options.gracefulStopMs ?? defaultGracefulStopMs,
+    };
+    return () => startSourceTask(sourceOptions);
+  }
+}
+
+/** A source's task is named as Kafka Connect's connectors name theirs; nothing here reads it, clients show it. */
+export function taskClassOf({ name, classNames }: Connector): string {
+  return (classNames[0] ?? name).replace(/(Connector)?$/, 'Task');
+}
+
+function same(text: string): string {
+  return text;
+}
