@@ -1,8 +1,19 @@
-/** What a subscription took, as frames of the native protocol in either form. */
-import { type BinaryGroup, binaryDataFrame } from '../wire/gateway/binary-frames.ts';
+/**
+ * What a subscription took, as frames of the native protocol in either form. A data frame is a few bytes of its own around
+ * records that all subscribers share.
+ */
+import {
+  type BinaryRecords,
+  binaryDataHead,
+  binaryGroupHead,
+  encodeBinaryRecords,
+} from '../wire/gateway/binary-frames.ts';
 import type { ValueFormat } from '../wire/gateway/frames.ts';
-import { dataFrame, gapFrame } from '../wire/gateway/server-frames.ts';
+import { recordJson } from '../wire/gateway/record-json.ts';
+import { dataHead, dataTail, gapFrame } from '../wire/gateway/server-frames.ts';
 import type { Piece, Taken } from './delivery.ts';
+import type { Chunk } from './hub/chunk.ts';
+import { type EncodedRecords, encodeTexts } from './hub/encoded-records.ts';
 
 export interface FrameForm {
   readonly id: number;
@@ -12,37 +23,91 @@ export interface FrameForm {
   nextSeq(records: number): number;
 }
 
+/** A message of its own. Texts are ASCII; buffers are shared and must not be written to. */
+export interface DataFrame {
+  readonly isText: boolean;
+  readonly parts: readonly (string | Buffer)[];
+  readonly length: number;
+}
+
 /** `pos` stands behind everything taken, so the last data frame has it; one that a gap follows goes without. */
-export function* framesOf(taken: Taken, pos: string, form: FrameForm): Generator<string | Buffer> {
+export function framesOf(taken: Taken, pos: string, form: FrameForm): (string | DataFrame)[] {
+  const frames: (string | DataFrame)[] = [];
   let run: Piece[] = [];
   let conflated = taken.conflated;
-  const frame = (withPos: boolean): string | Buffer => {
-    const records = run.reduce((sum, { start, end }) => sum + end - start, 0);
+  const flush = (told: string | null): void => {
+    if (run.length === 0) return;
+    let records = 0;
+    for (const { start, end } of run) records += end - start;
     const seq = form.nextSeq(records);
-    const made = form.isBinary
-      ? binaryDataFrame(form.id, seq, run.map(groupOf), withPos ? pos : null, conflated)
-      : dataFrame(form.id, seq, textsOf(run, form.format), withPos ? pos : null, conflated);
+    frames.push((form.isBinary ? binaryFrame : jsonFrame)(run, seq, told, conflated, form));
     run = [];
     conflated = 0;
-    return made;
   };
   for (const item of taken.items) {
     if (item.kind === 'records') run.push(item);
     else {
-      if (run.length > 0) yield frame(false);
-      yield gapFrame(form.id, item.gap);
+      flush(null);
+      frames.push(gapFrame(form.id, item.gap));
     }
   }
-  if (run.length > 0) yield frame(true);
+  flush(pos);
+  return frames;
 }
 
-function textsOf(run: readonly Piece[], format: ValueFormat): readonly string[] {
-  const [only] = run;
-  if (run.length === 1 && only!.start === 0 && only!.end === only!.chunk.records.length)
-    return only!.chunk.texts(format);
-  return run.flatMap(({ chunk, start, end }) => chunk.texts(format).slice(start, end));
+function jsonFrame(
+  run: readonly Piece[],
+  seq: number,
+  pos: string | null,
+  conflated: number,
+  form: FrameForm,
+): DataFrame {
+  const parts: (string | Buffer)[] = [dataHead(form.id, seq)];
+  for (const { chunk, start, end } of run) {
+    if (parts.length > 1) parts.push(',');
+    const { bytes, starts } = chunk.encoded(`json ${form.format}`, jsonEncoders[form.format]);
+    parts.push(bytes.subarray(starts[start], starts[end]! - 1)); // without the comma behind the last one
+  }
+  parts.push(dataTail(pos, conflated));
+  return { isText: true, parts, length: lengthOf(parts) };
 }
 
-function groupOf({ chunk, start, end }: Piece): BinaryGroup {
-  return { topic: chunk.topic, partition: chunk.partition, records: chunk.records.slice(start, end) };
+function binaryFrame(
+  run: readonly Piece[],
+  seq: number,
+  pos: string | null,
+  conflated: number,
+  form: FrameForm,
+): DataFrame {
+  const parts: (string | Buffer)[] = [binaryDataHead(form.id, seq, pos, conflated, run.length)];
+  for (const { chunk, start, end } of run) {
+    const { topic, partition, records } = chunk;
+    const { bytes, starts, bodies } = chunk.encoded('binary', encodeBinary) as BinaryRecords;
+    parts.push(
+      binaryGroupHead(topic, partition, records[start]!.offset, records[0]!.timestampMs, end - start),
+      bytes.subarray(bodies[start], starts[end]),
+    );
+  }
+  return { isText: false, parts, length: lengthOf(parts) };
+}
+
+function jsonEncoder(format: ValueFormat): (chunk: Chunk) => EncodedRecords {
+  return ({ topic, partition, records }) =>
+    encodeTexts(records.length, (at) => `${recordJson(topic, partition, records[at]!, format)},`);
+}
+
+const jsonEncoders: Readonly<Record<ValueFormat, (chunk: Chunk) => EncodedRecords>> = {
+  text: jsonEncoder('text'),
+  json: jsonEncoder('json'),
+  base64: jsonEncoder('base64'),
+};
+
+function encodeBinary({ records }: Chunk): BinaryRecords {
+  return encodeBinaryRecords(records);
+}
+
+function lengthOf(parts: readonly (string | Buffer)[]): number {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  return length;
 }

@@ -21,6 +21,8 @@ export interface GatewayParts {
   verify(token: string): Promise<Identity>;
   /** False where the token that an identity came with is no longer accepted. */
   isKnown(identity: Identity): boolean;
+  /** Bytes that may wait for one client now: less than `limits.queue` where many share the memory. */
+  queueBytes(): number;
   /** Bytes of bodies of requests and answers that are being gathered. */
   readonly bodies: { bytes: number };
   /** False while the broker does not answer. */

@@ -18,7 +18,7 @@ import {
 import type { Rights } from './auth/acl.ts';
 import { AuthError, type Identity } from './auth/identity.ts';
 import { countDelivered } from './count-delivered.ts';
-import { framesOf } from './data-frames.ts';
+import { type DataFrame, framesOf } from './data-frames.ts';
 import type { Taken } from './delivery.ts';
 import { asFault, FaultError } from './faults.ts';
 import type { GatewayConnection, GatewayParts } from './gateway-parts.ts';
@@ -302,12 +302,12 @@ export class NativeConnection implements GatewayConnection {
 
   /** Takes from all subscriptions in turn until nothing is left, or the client has enough to chew on. */
   #pump(): void {
-    const { queue } = this.#parts.settings.limits;
+    const queue = this.#parts.queueBytes();
     for (let isMoving = true; isMoving && !this.#liveness.isClosing; ) {
       isMoving = false;
       for (const [id, { open, request }] of this.#subscriptions) {
         if (open === undefined) continue;
-        const room = queue - this.#outbox.waitingBytes;
+        const room = this.#outbox.room(queue);
         const credit = Math.min(maxFrameRecords, this.#session.credit(id));
         const taken = room > 0 && credit > 0 ? open.delivery.take(credit, Math.min(maxFrameBytes, room)) : undefined;
         if (taken === undefined) {
@@ -318,6 +318,7 @@ export class NativeConnection implements GatewayConnection {
         isMoving = true;
       }
     }
+    this.#outbox.flush();
   }
 
   #deliver(id: number, { format }: SubscribeRequest, { delivery }: OpenDelivery, taken: Taken): void {
@@ -361,7 +362,7 @@ export class NativeConnection implements GatewayConnection {
     return nowMs - this.#stalledSinceMs > this.#parts.settings.limits.stallMs;
   }
 
-  #push(frame: string | Buffer): void {
+  #push(frame: string | Buffer | DataFrame): void {
     this.#sentAtMs = this.#parts.clock.monotonicMs();
     this.#outbox.push(frame);
   }

@@ -1,28 +1,48 @@
 /**
  * What waits for one WebSocket: everything of a turn of the event loop becomes one write. Text frames of the native
- * protocol are joined by line feeds, binary ones back to back; messages of the other protocols stay apart.
+ * protocol are joined by line feeds, binary ones back to back; messages of the other protocols stay apart. Messages are
+ * framed here: records that all subscribers share go to the socket as they lie in memory, behind a header of their own.
  */
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
+import type { DataFrame } from './data-frames.ts';
 
 export interface OutboxOptions {
   /** Whether frames share messages. */
   readonly joins: boolean;
-  /** Everything handed to the socket has left it. */
+  /** There is room again, for somebody who was told that there is none. */
   readonly onDrain: () => void;
+}
+
+type Item = string | Buffer | DataFrame;
+
+/** Parts of one message. */
+interface Message {
+  readonly isText: boolean;
+  readonly parts: readonly (string | Buffer)[];
 }
 
 /** Bytes of one message at most, where frames are joined; a larger frame alone is sent as it is. */
 const maxJoinedBytes = 262_144;
+/** Up to so many bytes copying costs less than one more part of a write. */
+const maxCopiedBytes = 4096;
+/** Messages copied into one piece of memory. */
+const maxGatheredBytes = 65_536;
+const maxHeaderBytes = 10;
 
 export class Outbox {
   readonly #socket: WebSocket;
   readonly #raw: Duplex;
   readonly #options: OutboxOptions;
-  #items: (string | Buffer)[] = [];
+  #items: Item[] = [];
   #bytes = 0;
   #scheduled = false;
   #unsent = 0;
+  #isAwaited = false;
+  readonly #written = (): void => {
+    this.#unsent--;
+    this.#tellRoom();
+  };
   #isClosing = false;
 
   constructor(socket: WebSocket, raw: Duplex, options: OutboxOptions) {
@@ -36,7 +56,14 @@ export class Outbox {
     return this.#bytes + this.#socket.bufferedAmount;
   }
 
-  push(item: string | Buffer): void {
+  /** How much of so many bytes is free; whoever finds nothing hears of it when there is. */
+  room(bytes: number): number {
+    const room = bytes - this.waitingBytes;
+    if (room <= 0) this.#isAwaited = true;
+    return room;
+  }
+
+  push(item: Item): void {
     if (this.#isClosing) return;
     this.#items.push(item);
     this.#bytes += item.length;
@@ -51,9 +78,12 @@ export class Outbox {
     const items = this.#items;
     this.#items = [];
     this.#bytes = 0;
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    const messages = messagesOf(items, this.#options.joins);
     this.#raw.cork();
-    if (this.#options.joins) for (const message of joined(items)) this.#send(message);
-    else for (const item of items) this.#send(item);
+    // What may be compressed is framed by `ws`, which must then have all of it.
+    if (this.#socket.extensions === '') this.#write(messages);
+    else for (const message of messages) this.#send(message);
     this.#raw.uncork();
   }
 
@@ -65,28 +95,107 @@ export class Outbox {
     this.#socket.close(code, reason);
   }
 
-  #send(message: string | Buffer): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
+  #write(messages: readonly Message[]): void {
+    const writes: Buffer[] = [];
+    let gathered: Message[] = [];
+    let bytes = 0;
+    const flushGathered = (): void => {
+      if (bytes > 0) writes.push(gather(gathered, bytes));
+      gathered = [];
+      bytes = 0;
+    };
+    for (const message of messages) {
+      const size = byteLength(message.parts) + maxHeaderBytes;
+      if (size <= maxCopiedBytes) {
+        if (bytes + size > maxGatheredBytes) flushGathered();
+        gathered.push(message);
+        bytes += size;
+        continue;
+      }
+      flushGathered();
+      const [first, ...rest] = message.parts;
+      const head = Buffer.allocUnsafe(maxHeaderBytes + byteLength([first!]));
+      const at = writeHeader(head, 0, message.isText, size - maxHeaderBytes);
+      writes.push(head.subarray(0, writePart(head, at, first!)));
+      for (const part of rest) writes.push(typeof part === 'string' ? Buffer.from(part) : part);
+    }
+    flushGathered();
+    const last = writes.pop();
+    for (const write of writes) this.#raw.write(write);
     this.#unsent++;
-    this.#socket.send(message, { binary: typeof message !== 'string' }, () => {
-      if (--this.#unsent === 0) this.#options.onDrain();
-    });
+    this.#raw.write(last!, this.#written);
+  }
+
+  #send({ isText, parts }: Message): void {
+    const whole = Buffer.allocUnsafe(byteLength(parts));
+    let at = 0;
+    for (const part of parts) at = writePart(whole, at, part);
+    this.#unsent++;
+    this.#socket.send(whole, { binary: !isText }, this.#written);
+  }
+
+  #tellRoom(): void {
+    if (!this.#isAwaited || this.#unsent > 0) return;
+    this.#isAwaited = false;
+    this.#options.onDrain();
   }
 }
 
-function* joined(items: readonly (string | Buffer)[]): Generator<string | Buffer> {
-  for (let start = 0; start < items.length; ) {
-    const isText = typeof items[start] === 'string';
-    let bytes = items[start]!.length;
-    let end = start + 1;
-    while (end < items.length && (typeof items[end] === 'string') === isText) {
-      bytes += items[end]!.length;
-      if (bytes > maxJoinedBytes) break;
-      end++;
+function messagesOf(items: readonly Item[], joins: boolean): Message[] {
+  const messages: Message[] = [];
+  let open: { isText: boolean; parts: (string | Buffer)[]; bytes: number } | undefined;
+  for (const item of items) {
+    if (typeof item !== 'string' && !Buffer.isBuffer(item)) {
+      messages.push(item);
+      open = undefined;
+      continue;
     }
-    const run = items.slice(start, end);
-    if (run.length === 1) yield run[0]!;
-    else yield isText ? (run as string[]).join('\n') : Buffer.concat(run as Buffer[]);
-    start = end;
+    const isText = typeof item === 'string';
+    if (joins && open?.isText === isText && open.bytes + item.length <= maxJoinedBytes) {
+      if (isText) open.parts.push('\n');
+      open.parts.push(item);
+      open.bytes += item.length;
+    } else {
+      open = { isText, parts: [item], bytes: item.length };
+      messages.push(open);
+    }
   }
+  return messages;
+}
+
+function gather(messages: readonly Message[], maxBytes: number): Buffer {
+  const bytes = Buffer.allocUnsafe(maxBytes);
+  let at = 0;
+  for (const { isText, parts } of messages) {
+    at = writeHeader(bytes, at, isText, byteLength(parts));
+    for (const part of parts) at = writePart(bytes, at, part);
+  }
+  return bytes.subarray(0, at);
+}
+
+/** RFC 6455, section 5.2: one final frame, unmasked. */
+function writeHeader(bytes: Buffer, at: number, isText: boolean, length: number): number {
+  bytes[at] = isText ? 0x81 : 0x82;
+  if (length < 126) {
+    bytes[at + 1] = length;
+    return at + 2;
+  }
+  if (length < 65_536) {
+    bytes[at + 1] = 126;
+    return bytes.writeUInt16BE(length, at + 2);
+  }
+  bytes[at + 1] = 127;
+  bytes.writeUInt32BE(0, at + 2);
+  return bytes.writeUInt32BE(length, at + 6);
+}
+
+function writePart(bytes: Buffer, at: number, part: string | Buffer): number {
+  if (typeof part === 'string') return at + bytes.write(part, at);
+  return at + part.copy(bytes, at);
+}
+
+function byteLength(parts: readonly (string | Buffer)[]): number {
+  let length = 0;
+  for (const part of parts) length += typeof part === 'string' ? Buffer.byteLength(part) : part.length;
+  return length;
 }

@@ -33,6 +33,8 @@ import { TopicCatalog } from './topic-catalog.ts';
 import { loadTransform } from './transforms.ts';
 import { Upgrades } from './upgrades.ts';
 
+const leastQueueBytes = 65_536;
+
 export interface GatewayOptions {
   readonly settings: GatewaySettings;
   readonly broker: Broker;
@@ -118,6 +120,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     isKnown: (identity) => authenticator.isKnown(identity),
     bodies: { bytes: 0 },
     isBrokerUp: () => probe.isUp,
+    queueBytes: () => shareOf(settings.limits, connections.size),
   };
   let draining = false;
   const memory = recently(() => hub.ringBytes + connections.waitingBytes + publisher.bytes + parts.bodies.bytes, clock);
@@ -292,6 +295,11 @@ function adminRoutes(readiness: () => Readiness, registry: MetricRegistry): Requ
         '{"type":"error","code":"not_found","message":"there is nothing at this path","retryable":false}',
       );
   };
+}
+
+/** Half of the memory is for queues; a client that has little of it still gets on. */
+function shareOf({ queue, memory }: GatewaySettings['limits'], connections: number): number {
+  return Math.min(queue, Math.max(leastQueueBytes, memory / 2 / Math.max(1, connections)));
 }
 
 interface Watched {

@@ -6,12 +6,11 @@ import type { Clock } from '../base/clock.ts';
 import type { RetryEvent } from '../broker/broker.ts';
 import { type Filter, matches } from '../wire/gateway/filter.ts';
 import type { IfLost, SlowPolicy } from '../wire/gateway/frames.ts';
-import { encodePosition, type Position, tagOf } from '../wire/gateway/position.ts';
+import { type Position, tagOf } from '../wire/gateway/position.ts';
 import type { Gap } from '../wire/gateway/server-frames.ts';
 import { Backlog } from './backlog.ts';
 import type { Delivery, DeliveryEvents, Item, Taken } from './delivery.ts';
 import { asFault } from './faults.ts';
-import { sizeOf } from './hub/chunk.ts';
 import { Cursor } from './hub/cursor.ts';
 import type { Hub } from './hub/hub.ts';
 import type { ReplayPlaces } from './hub/replay.ts';
@@ -154,7 +153,7 @@ export class SharedDelivery implements Delivery {
   }
 
   position(): string {
-    return encodePosition(this.positions());
+    return this.#options.hub.positionTexts.of(this.positions());
   }
 
   /** Whether everything below these offsets (by partition) of a topic has been handed out or passed over. */
@@ -262,18 +261,14 @@ export class SharedDelivery implements Delivery {
       while (at < all.length) {
         while (at < all.length && filter !== null && !matches(filter, all[at]!)) at++;
         const start = at;
-        let pieceBytes = 0;
-        while (at < all.length && records + (at - start) < maxRecords) {
-          if (filter !== null && at > start && !matches(filter, all[at]!)) break;
-          const size = sizeOf(all[at]!);
-          const isFirst = !hasMore && records === 0 && at === start && bytes === 0;
-          if (bytes + pieceBytes + size > maxBytes && !isFirst) break;
-          pieceBytes += size;
-          at++;
-        }
+        const isFirst = !hasMore && records === 0 && bytes === 0;
+        const fitting = chunk.fitting(at, maxBytes - bytes, maxRecords - records);
+        const end = Math.min(all.length, at + (fitting === 0 && isFirst ? 1 : fitting));
+        if (filter === null) at = end;
+        else while (at < end && matches(filter, all[at]!)) at++;
         if (at > start) items.push({ kind: 'records', chunk, start, end: at });
         records += at - start;
-        bytes += pieceBytes;
+        bytes += chunk.sizeOf(start, at);
         if (at === start || records >= maxRecords || bytes >= maxBytes) break;
       }
       cursor.next = at < all.length ? all[at]!.offset : chunk.nextOffset;

@@ -203,9 +203,9 @@ export class V2Connection implements GatewayConnection {
 
   #pump(): void {
     const delivery = this.#options.open?.delivery;
-    const { queue } = this.#parts.settings.limits;
+    const queue = this.#parts.queueBytes();
     while (delivery !== undefined && !this.#liveness.isClosing) {
-      const room = queue - this.#outbox.waitingBytes;
+      const room = this.#outbox.room(queue);
       if (room <= 0) return;
       const taken = delivery.take(maxFrameRecords, Math.min(maxFrameBytes, room));
       if (taken === undefined) return;

@@ -10,6 +10,7 @@ import { countDelivered } from '../count-delivered.ts';
 import type { Piece, Taken } from '../delivery.ts';
 import { FaultError } from '../faults.ts';
 import type { GatewayConnection, GatewayParts } from '../gateway-parts.ts';
+import { encodeTexts } from '../hub/encoded-records.ts';
 import { type OpenDelivery, openShared } from '../open-delivery.ts';
 import type { SharedDelivery } from '../shared-delivery.ts';
 import { StallWatch } from '../stall-watch.ts';
@@ -180,7 +181,7 @@ export class StreamConnection implements GatewayConnection {
 
   #pump(): void {
     const { delivery } = this.#open;
-    const { queue } = this.#parts.settings.limits;
+    const queue = this.#parts.queueBytes();
     while (!this.#isOver) {
       const room = queue - this.#response.writableLength;
       const taken = room > 0 ? delivery.take(maxFrameRecords, Math.min(maxFrameBytes, room)) : undefined;
@@ -188,36 +189,36 @@ export class StreamConnection implements GatewayConnection {
         if (room <= 0) delivery.overflow(0);
         return;
       }
-      this.#write(this.protocol === 'sse' ? this.#events(taken) : this.#lines(taken));
+      if (this.protocol === 'sse') this.#writeEvents(taken);
+      else this.#write(this.#lines(taken));
       countDelivered(taken, this.protocol, this.#parts.metrics, this.#parts.clock.monotonicMs());
     }
   }
 
-  #events(taken: Taken): string {
-    let text = '';
+  #writeEvents(taken: Taken): void {
     for (const item of taken.items) {
       if (item.kind === 'gap') {
         this.#position.passGap(item.gap);
-        text += sseEvent({ event: 'gap', data: gapObject(item.gap) });
-      } else text += this.#eventsOf(item);
+        this.#write(sseEvent({ event: 'gap', data: gapObject(item.gap) }));
+      } else this.#write(this.#eventsOf(item));
     }
-    return text;
   }
 
-  #eventsOf({ chunk, start, end }: Piece): string {
-    const { topic, partition } = chunk;
+  #eventsOf({ chunk, start, end }: Piece): string | Buffer {
+    const { topic, partition, records } = chunk;
     // The ids of a stream of one partition depend on nothing but the record: its events are made once for all clients.
     const shared = this.#position.shared;
     if (shared !== undefined) {
       const { format, id, envelope } = this.#query;
-      const events = chunk.forms(`sse ${format} ${id} ${envelope} ${shared.tag} ${shared.partitions}`, (record) =>
-        this.#event(topic, partition, record),
+      const name = `sse ${format} ${id} ${envelope} ${shared.tag} ${shared.partitions}`;
+      const { bytes, starts } = chunk.encoded(name, () =>
+        encodeTexts(records.length, (at) => this.#event(topic, partition, records[at]!)),
       );
-      this.#position.pass(topic, partition, chunk.records[end - 1]!.offset + 1);
-      return start === 0 && end === events.length ? events.join('') : events.slice(start, end).join('');
+      this.#position.pass(topic, partition, records[end - 1]!.offset + 1);
+      return bytes.subarray(starts[start], starts[end]);
     }
     let text = '';
-    for (let at = start; at < end; at++) text += this.#event(topic, partition, chunk.records[at]!);
+    for (let at = start; at < end; at++) text += this.#event(topic, partition, records[at]!);
     return text;
   }
 
@@ -249,7 +250,7 @@ export class StreamConnection implements GatewayConnection {
     return text;
   }
 
-  #write(text: string): void {
+  #write(text: string | Buffer): void {
     this.#wroteAtMs = this.#parts.clock.monotonicMs();
     this.#response.write(text);
   }

@@ -3,6 +3,7 @@ import type { FetchedRecords } from '../../broker/broker.ts';
 import type { ConsumedRecord } from '../../record/record.ts';
 import type { ValueFormat } from '../../wire/gateway/frames.ts';
 import { recordJson } from '../../wire/gateway/record-json.ts';
+import type { EncodedRecords } from './encoded-records.ts';
 
 /** What a record costs besides its bytes, in memory and in a frame; an estimate for bounds. */
 const recordOverhead = 100;
@@ -20,8 +21,12 @@ export class Chunk {
   readonly fetchedAtMs: number;
   /** It holds no records because they are damaged on the log: whoever comes by is told of a gap. */
   readonly isDamaged: boolean;
-  readonly #texts = new Map<ValueFormat, readonly string[]>();
-  readonly #forms = new Map<string, readonly unknown[]>();
+  /** Whoever keeps it within a bound is told when it has grown by a form. */
+  onGrown: ((bytes: number) => void) | undefined;
+  #heldBytes: number;
+  #sizes: Float64Array | undefined;
+  #forms: Map<string, readonly unknown[]> | undefined;
+  #encoded: Map<string, EncodedRecords> | undefined;
 
   constructor(
     topic: string,
@@ -42,24 +47,59 @@ export class Chunk {
     let bytes = 0;
     for (const record of records) bytes += sizeOf(record);
     this.bytes = bytes;
+    this.#heldBytes = bytes;
+  }
+
+  /** With the forms that have been made of it. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** How many records from `start` on fit into so many bytes, but no more than `max`. */
+  fitting(start: number, maxBytes: number, max: number): number {
+    const sizes = this.#sumsOfSizes();
+    const most = Math.min(this.records.length, start + max);
+    let low = start;
+    let high = most;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (sizes[middle]! - sizes[start]! <= maxBytes) low = middle;
+      else high = middle - 1;
+    }
+    return low - start;
+  }
+
+  /** Size of records `start` up to but not including `end`. */
+  sizeOf(start: number, end: number): number {
+    const sizes = this.#sumsOfSizes();
+    return sizes[end]! - sizes[start]!;
+  }
+
+  /** All of its records as bytes, made once for all who ask for it by the same name. */
+  encoded(name: string, make: (chunk: Chunk) => EncodedRecords): EncodedRecords {
+    this.#encoded ??= new Map();
+    let encoded = this.#encoded.get(name);
+    if (encoded === undefined) {
+      encoded = make(this);
+      this.#encoded.set(name, encoded);
+      this.#grown(encoded.bytes.length + encoded.starts.byteLength);
+    }
+    return encoded;
   }
 
   /** Each record as JSON. */
   texts(format: ValueFormat): readonly string[] {
-    let texts = this.#texts.get(format);
-    if (texts === undefined) {
-      texts = this.records.map((record) => recordJson(this.topic, this.partition, record, format));
-      this.#texts.set(format, texts);
-    }
-    return texts;
+    return this.forms(`json ${format}`, (record) => recordJson(this.topic, this.partition, record, format));
   }
 
   /** Each record in another form, made once for all who ask for it by the same name. */
   forms<T>(name: string, make: (record: ConsumedRecord, topic: string) => T): readonly T[] {
+    this.#forms ??= new Map();
     let forms = this.#forms.get(name) as readonly T[] | undefined;
     if (forms === undefined) {
       forms = this.records.map((record) => make(record, this.topic));
       this.#forms.set(name, forms);
+      this.#grown(this.bytes); // about as large as what it was made of
     }
     return forms;
   }
@@ -74,6 +114,23 @@ export class Chunk {
       else high = middle;
     }
     return low;
+  }
+
+  #sumsOfSizes(): Float64Array {
+    if (this.#sizes === undefined) {
+      this.#sizes = new Float64Array(this.records.length + 1);
+      let sum = 0;
+      this.records.forEach((record, at) => {
+        sum += sizeOf(record);
+        this.#sizes![at + 1] = sum;
+      });
+    }
+    return this.#sizes;
+  }
+
+  #grown(bytes: number): void {
+    this.#heldBytes += bytes;
+    this.onGrown?.(bytes);
   }
 }
 

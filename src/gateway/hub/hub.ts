@@ -7,6 +7,7 @@ import { isError } from '../../base/errors.ts';
 import type { Broker, RetryEvent } from '../../broker/broker.ts';
 import { partitionKey } from '../../record/record.ts';
 import { Feed, type FeedReader, type Hole } from './feed.ts';
+import { PositionTexts } from './position-texts.ts';
 
 export interface HubOptions {
   readonly broker: Broker;
@@ -19,6 +20,7 @@ export interface HubOptions {
 
 export class Hub {
   readonly broker: Broker;
+  readonly positionTexts = new PositionTexts();
   readonly #options: HubOptions;
   readonly #feeds = new Map<string, Feed>();
   readonly #idle = new Map<Feed, NodeJS.Timeout>();

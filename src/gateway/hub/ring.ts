@@ -38,7 +38,10 @@ export class Ring {
       return;
     }
     this.#chunks.push(chunk);
-    this.#bytes += chunk.bytes;
+    this.#bytes += chunk.heldBytes;
+    chunk.onGrown = (bytes) => {
+      this.#bytes += bytes;
+    };
   }
 
   /** Drops the oldest chunk and gives its size. */
@@ -46,8 +49,9 @@ export class Ring {
     const chunk = this.#chunks.shift();
     if (chunk === undefined) return 0;
     this.#start = chunk.nextOffset;
-    this.#bytes -= chunk.bytes;
-    return chunk.bytes;
+    chunk.onGrown = undefined;
+    this.#bytes -= chunk.heldBytes;
+    return chunk.heldBytes;
   }
 
   /** Chunk that holds a position within start and head; undefined at the head. */

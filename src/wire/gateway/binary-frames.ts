@@ -107,27 +107,64 @@ export function binaryDataFrame(
   conflated: number,
 ): Buffer {
   const writer = new BinaryWriter(4096);
+  writer.raw(binaryDataHead(id, seq, pos, conflated, groups.length));
+  for (const { topic, partition, records } of groups) {
+    writer.raw(binaryGroupHead(topic, partition, records[0]!.offset, records[0]!.timestampMs, records.length));
+    const encoded = encodeBinaryRecords(records);
+    writer.raw(encoded.bytes.subarray(encoded.bodies[0]));
+  }
+  return writer.result();
+}
+
+/** What stands before the groups. */
+export function binaryDataHead(id: number, seq: number, pos: string | null, conflated: number, groups: number): Buffer {
+  const writer = new BinaryWriter(64 + (pos?.length ?? 0));
   writer.u8(data);
   writer.var(id);
   writer.var(seq);
   writer.var(conflated);
   writer.nullableBytes(pos === null ? null : Buffer.from(pos, 'latin1'));
-  writer.var(groups.length);
-  for (const group of groups) writeGroup(writer, group);
+  writer.var(groups);
   return writer.result();
 }
 
-function writeGroup(writer: BinaryWriter, { topic, partition, records }: BinaryGroup): void {
-  const { offset: baseOffset, timestampMs: baseTimestamp } = records[0]!;
+/** What stands before the records of a group, with the distance of the first one from the base offset, which is its own. */
+export function binaryGroupHead(
+  topic: string,
+  partition: number,
+  baseOffset: number,
+  baseTimestamp: number,
+  count: number,
+): Buffer {
+  const writer = new BinaryWriter(48 + topic.length);
   writer.bytes(Buffer.from(topic, 'latin1'));
   writer.var(partition);
   writer.var(baseOffset);
   writer.var(baseTimestamp);
-  writer.var(records.length);
-  let previous = baseOffset;
-  for (const { offset, timestampMs, key, value, headers } of records) {
+  writer.var(count);
+  writer.u8(0);
+  return writer.result();
+}
+
+export interface BinaryRecords {
+  /** Each record's distance from the one before it, and its body, one behind the other. Times are from the first one's. */
+  readonly bytes: Buffer;
+  readonly starts: Uint32Array;
+  /** Where the body of each begins: a group may begin with any of them. */
+  readonly bodies: Uint32Array;
+}
+
+export function encodeBinaryRecords(records: readonly ConsumedRecord[]): BinaryRecords {
+  const starts = new Uint32Array(records.length + 1);
+  const bodies = new Uint32Array(records.length);
+  const writer = new BinaryWriter(records.length * 64);
+  const [first] = records;
+  let previous = first?.offset ?? 0;
+  records.forEach(({ offset, timestampMs, key, value, headers }, at) => {
+    starts[at] = writer.length;
     writer.var(offset - previous);
-    writer.zigzag(timestampMs - baseTimestamp);
+    bodies[at] = writer.length;
+    writer.zigzag(timestampMs - first!.timestampMs);
     writer.nullableBytes(key);
     writer.nullableBytes(value);
     writer.var(headers.length);
@@ -136,5 +173,7 @@ function writeGroup(writer: BinaryWriter, { topic, partition, records }: BinaryG
       writer.nullableBytes(header.value);
     }
     previous = offset;
-  }
+  });
+  starts[records.length] = writer.length;
+  return { bytes: writer.result(), starts, bodies };
 }

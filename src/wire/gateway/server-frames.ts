@@ -50,7 +50,17 @@ export function dataFrame(
   pos: string | null,
   conflated: number,
 ): string {
-  let text = `{"type":"data","id":${id},"seq":${seq},"records":[${records.join(',')}]`;
+  return `${dataHead(id, seq)}${records.join(',')}${dataTail(pos, conflated)}`;
+}
+
+/** What stands before the records, which are separated by commas. */
+export function dataHead(id: number, seq: number): string {
+  return `{"type":"data","id":${id},"seq":${seq},"records":[`;
+}
+
+/** What stands behind them. */
+export function dataTail(pos: string | null, conflated: number): string {
+  let text = ']';
   if (pos !== null) text += `,"pos":"${pos}"`;
   if (conflated > 0) text += `,"conflated":${conflated}`;
   return `${text}}`;
