@@ -16,6 +16,7 @@ import { Staleness } from '../worker/staleness.ts';
 import type { Worker } from '../worker/worker.ts';
 import type { ShareOptions } from '../worker/worker-options.ts';
 import { openBroker } from './broker-factory.ts';
+import { openBrokerNowOrLater } from './broker-later.ts';
 import type { AppConfig, ListenerSettings, NamedConnector } from './config/app-config.ts';
 import { type ProviderOptions, resolveConfig } from './config/providers.ts';
 import { createDemoTopics, demoConnectors, demoPort } from './demo.ts';
@@ -140,15 +141,17 @@ async function openGatewayBeside(parts: AppParts, broker: Broker): Promise<Gatew
 /** The gateway alone: no worker, no REST interface. */
 export async function openGatewayApp(parts: AppParts, settings: GatewaySettings): Promise<App> {
   const { config, log, metrics } = parts;
+  const settingsOfBroker = {
+    address: config.broker,
+    kafka: config.kafka,
+    providers: providersOf(parts),
+    log: log.child({}, 'tributary.broker'),
+    metrics: metrics.root(),
+  };
   await using opened = new AsyncDisposableStack();
   const broker = opened.use(
-    await openBroker({
-      address: config.broker,
-      kafka: config.kafka,
-      providers: providersOf(parts),
-      log: log.child({}, 'tributary.broker'),
-      metrics: metrics.root(),
-    }),
+    // Clients may come before Kafka does: they are told to come again, and /readyz says why.
+    await openBrokerNowOrLater(() => openBroker(settingsOfBroker), config.broker, settingsOfBroker.log),
   );
   const gateway = opened.use(await openGatewayOf(parts, settings, broker, true));
   const running = opened.move();

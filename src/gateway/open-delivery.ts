@@ -288,6 +288,7 @@ async function follow(
     changed = true;
     const fromBeginning: DeliveryRequest = { ...request, from: { kind: 'earliest' } };
     await delivery.add(topic, await startOfTopic(description, fromBeginning, undefined, parts));
+    events.onReady(); // it may hold records already, which nobody will be woken for
   }
   for (const topic of Object.keys(before)) {
     if (topics.has(topic)) continue;

@@ -4,7 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
-import type { Producer } from '../broker/broker.ts';
+import { isError } from '../base/errors.ts';
+import type { Producer, TopicDescription } from '../broker/broker.ts';
 import { partitionFor } from '../record/partitioner.ts';
 import { type Header, type ProduceRecord, partitionKey } from '../record/record.ts';
 import type { PublishRequest } from '../wire/gateway/frames.ts';
@@ -14,7 +15,8 @@ import { PublishLane } from './publish-lane.ts';
 import type { TopicCatalog } from './topic-catalog.ts';
 
 export interface PublisherOptions {
-  readonly producer: Producer;
+  /** Opens the producer, at the first publish: the broker need not be there before. */
+  readonly openProducer: () => Promise<Producer>;
   readonly catalog: TopicCatalog;
   readonly clock: Clock;
   readonly dedupe: { readonly windowMs: number; readonly entries: number };
@@ -43,6 +45,7 @@ export class Publisher {
   readonly #lanes = new Map<string, PublishLane>();
   readonly #topics = new Map<string, KnownTopic>();
   readonly #mids = new Map<string, Remembered>();
+  #producer: Promise<Producer> | undefined;
   /** Counts publishes without a key: they take turns among the partitions. */
   #turn = 0;
   #bytes = 0;
@@ -84,13 +87,27 @@ export class Publisher {
     await Promise.all([...this.#lanes.values()].map((lane) => lane.idle()));
   }
 
+  async close(): Promise<void> {
+    const producer = await this.#producer?.catch(() => undefined);
+    await producer?.close();
+  }
+
+  /** One that could not be opened is tried again with the next publish. */
+  #opened(): Promise<Producer> {
+    this.#producer ??= this.#options.openProducer().catch((error: unknown) => {
+      this.#producer = undefined;
+      throw error;
+    });
+    return this.#producer;
+  }
+
   async #write(request: PublishRequest, headers: readonly Header[]): Promise<Placement> {
     const bytes = 100 + (request.key?.length ?? 0) + (request.value?.length ?? 0);
     this.#bytes += bytes;
     try {
       const known = this.#topics.get(request.topic);
       const isFresh = known !== undefined && this.#options.clock.monotonicMs() - known.readAtMs < topicMemoryMs;
-      const topic = isFresh ? known : await this.#learn(request.topic);
+      const topic = isFresh ? known : await this.#learn(request.topic, known);
       const { partition, timestampMs = null, key, value } = request;
       if (partition !== null && partition >= topic.partitions) {
         throw new FaultError({ code: 'not_found', message: 'no such partition' });
@@ -109,8 +126,16 @@ export class Publisher {
     }
   }
 
-  async #learn(topic: string): Promise<KnownTopic> {
-    const { partitions, config } = await this.#options.catalog.describe(topic);
+  /** While the broker is away, what was known `before` is good enough to wait with. */
+  async #learn(topic: string, before: KnownTopic | undefined): Promise<KnownTopic> {
+    let description: TopicDescription;
+    try {
+      description = await this.#options.catalog.describe(topic);
+    } catch (error) {
+      if (before === undefined || !isError(error, 'BROKER_UNAVAILABLE')) throw error;
+      return before;
+    }
+    const { partitions, config } = description;
     const known = {
       partitions: partitions.length,
       maxBatchBytes: Number(config['max.message.bytes'] ?? Number.POSITIVE_INFINITY),
@@ -125,7 +150,7 @@ export class Publisher {
     let lane = this.#lanes.get(key);
     if (lane === undefined) {
       lane = new PublishLane(
-        (records) => this.#options.producer.send(topic, partition, records),
+        async (records) => (await this.#opened()).send(topic, partition, records),
         maxBatchBytes,
         () => {
           this.#lanes.delete(key);

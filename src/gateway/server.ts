@@ -45,6 +45,8 @@ export interface GatewayOptions {
   readonly log: Log;
   /** Serves its health and metrics on a listener of their own. */
   readonly hasAdmin: boolean;
+  /** How often new and deleted topics are looked for, default 5000. */
+  readonly topicRefreshMs?: number;
   /** The example page, served where the settings say so. */
   readonly demo?: DemoFiles;
 }
@@ -82,6 +84,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     log.warn('broker_retry', { what, reason });
   const catalog = new TopicCatalog({
     broker,
+    refreshMs: options.topicRefreshMs ?? 5000,
     onRetry: (error) => onRetry({ what: 'topics', reason: (error as Error).message }),
   });
   opened.defer(() => catalog.close());
@@ -89,16 +92,15 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   opened.defer(() => hub.close());
   const places = new ReplayPlaces(settings.delivery.replayReaders);
   const groups = { open: 0, max: settings.limits.groups };
-  const producer = await broker.producer(options.producer);
-  opened.defer(() => producer.close());
   const { dedupe } = settings;
   const publisher = new Publisher({
-    producer,
+    openProducer: () => broker.producer(options.producer),
     catalog,
     clock,
     dedupe,
     onDuplicate: () => metrics.duplicates.value++,
   });
+  opened.defer(() => publisher.close());
   const probe = opened.use(new BrokerProbe(broker, clock));
   const connections = new Connections(settings.limits, metrics);
   const acl = (): AclOptions => ({

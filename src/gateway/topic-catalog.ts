@@ -1,6 +1,6 @@
 /** Topics as the broker has them: descriptions, asked once for all that want them now, and news of what has changed. */
 import { withTimeout } from '../base/abort.ts';
-import { isError } from '../base/errors.ts';
+import { isError, TributaryError } from '../base/errors.ts';
 import type { Broker, TopicDescription } from '../broker/broker.ts';
 
 export interface TopicWatcher {
@@ -28,7 +28,7 @@ export class TopicCatalog {
     this.#options = options;
   }
 
-  /** UNKNOWN_TOPIC, TIMEOUT, BROKER_UNAVAILABLE. */
+  /** UNKNOWN_TOPIC, BROKER_UNAVAILABLE. */
   describe(topic: string): Promise<TopicDescription> {
     let asked = this.#asked.get(topic);
     if (asked === undefined) {
@@ -75,7 +75,13 @@ export class TopicCatalog {
     }
   }
 
-  #bounded<T>(answer: Promise<T>): Promise<T> {
-    return withTimeout(answer, this.#options.timeoutMs ?? 10_000, 'asking the broker for its topics');
+  /** To ask changes nothing: a broker that does not answer in time is one that cannot be reached. */
+  async #bounded<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await withTimeout(answer, this.#options.timeoutMs ?? 10_000, 'asking the broker for its topics');
+    } catch (error) {
+      if (!isError(error, 'TIMEOUT')) throw error;
+      throw new TributaryError('BROKER_UNAVAILABLE', error.message, { retriable: true, cause: error });
+    }
   }
 }

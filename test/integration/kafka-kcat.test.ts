@@ -136,7 +136,7 @@ test('a key that is published through the gateway lies where kcat puts it', { sk
   const topic = await keyedTopic('placed-by-gateway');
   await using producer = await broker!.producer();
   const publisher = new Publisher({
-    producer,
+    openProducer: async () => producer,
     catalog: new TopicCatalog({ broker: broker!, onRetry() {} }),
     clock: systemClock,
     dedupe: { windowMs: 1000, entries: 10 },

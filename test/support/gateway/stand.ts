@@ -22,8 +22,8 @@ export interface GatewayStand extends AsyncDisposable {
   topic(name: string, more?: Omit<NewTopic, 'name'>): Promise<void>;
   /** Appends values; gives the offset of the first. */
   produce(topic: string, values: readonly string[], partition?: number): Promise<number>;
-  /** `config`: the section `gateway`; `producer`: beside it. */
-  gateway(config?: Readonly<Record<string, unknown>>, producer?: object): Promise<Served>;
+  /** `config`: the section `gateway`; `producer`: beside it; `over`: another broker than this one. */
+  gateway(config?: Readonly<Record<string, unknown>>, producer?: object, over?: Broker): Promise<Served>;
 }
 
 export interface Served extends AsyncDisposable {
@@ -74,7 +74,7 @@ export async function gatewayStand(address?: string): Promise<GatewayStand> {
       const records = values.map((value) => ({ key: null, value: Buffer.from(value), headers: [], timestampMs: null }));
       return (await producer.send(topic, partition, records)).baseOffset;
     },
-    gateway: (config, more) => serve(broker, config, more),
+    gateway: (config, more, over = broker) => serve(over, config, more),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
@@ -106,6 +106,7 @@ async function serve(
     random: Math.random,
     log: recordingLog(log),
     hasAdmin: true,
+    topicRefreshMs: 300,
   });
   const { address } = gateway;
   const open: Served['open'] = (path, protocols = [], headers = {}) =>
