@@ -1,19 +1,14 @@
 /** `tributary sql run`: one script at work, without a worker. */
-import { systemClock } from '../base/clock.ts';
-import { TributaryError } from '../base/errors.ts';
-import type { Broker } from '../broker/broker.ts';
 import type { Io } from '../cli/io.ts';
 import { interruptSignal, writeLine } from '../cli/io.ts';
-import type { ConnectorContext } from '../connectors/contract.ts';
-import { unrestricted } from '../net/outbound-policy.ts';
 import { sinkMapper } from '../sql/mapping/sink-mapper.ts';
 import type { CheckpointSettings } from '../sql/runtime/checkpoints.ts';
 import { SqlRun } from '../sql/runtime/run.ts';
-import { checkBrokerAddress, openBroker } from './broker-factory.ts';
-import { loadConnectors } from './connectors.ts';
+import type { Log } from '../telemetry/log.ts';
 import { KnownSecrets } from './known-secrets.ts';
 import { checkpointDefaults } from './sql-checkpoints.ts';
 import { checkScript } from './sql-files.ts';
+import { openSqlWorld } from './sql-world.ts';
 
 export interface SqlRunOptions {
   readonly script: string;
@@ -29,58 +24,21 @@ export interface SqlRunOptions {
 export async function runSql(options: SqlRunOptions, io: Io): Promise<number> {
   const script = options.execute === undefined ? options.script : `${options.script}\n;\n${options.execute}`;
   const { streams } = checkScript(script); // before anything is opened
-  const connectors = await loadConnectors();
-  const { webSocketSink } = await import('../connectors/websocket-sink/connector.ts');
-  const { openLog } = await import('../telemetry/pino-log.ts');
-  const { MetricRegistry } = await import('../telemetry/metrics.ts');
-  const secrets = new KnownSecrets();
-  secrets.add({ 'sql.text': script }, connectors);
-  const log = openLog({ level: 'warn', output: io.stderr, redaction: secrets.redaction });
-  const metrics = new MetricRegistry().root();
-  let opened: Promise<Broker> | undefined;
-  const broker = (): Promise<Broker> => {
-    opened ??= openBroker({
-      address: checkBrokerAddress(options.broker ?? 'embedded:./data'),
-      kafka: {},
-      providers: { env: io.env, folder: '.' },
-      log,
-      metrics,
-    });
-    return opened;
-  };
-  const context = (stream: string, signal: AbortSignal): ConnectorContext => ({
-    connector: stream,
-    task: 0,
-    clock: systemClock,
-    random: Math.random,
-    log,
-    metrics: metrics.child({ stream }),
-    outbound: unrestricted, // the script is the operator's own
-    signal,
-    setStatus: (detail) => {
-      if (detail !== undefined) writeLine(io.stderr, secrets.text(`${stream}: ${detail}`));
-    },
-  });
-  const source = (extension: string) => {
-    const found = connectors.find(({ name }) => name === extension);
-    if (found?.kind !== 'source') throw new TributaryError('CONFIG_INVALID', `No source for extension "${extension}"`);
-    return found;
-  };
+  const { log, secrets } = await quietLog(script, io);
   // Without a topic there is no broker to keep a checkpoint, unless one is named; a statement more is there to have a look.
   const hasTopics = [...streams.values()].some((stream) => stream.options.extension === 'kafka');
   const remembers = options.execute === undefined && (hasTopics || options.broker !== undefined);
-  const run = new SqlRun(script, {
-    clock: systemClock,
-    random: Math.random,
+  await using opened = await openSqlWorld({
+    broker: options.broker ?? defaultBroker,
+    env: io.env,
     log,
-    metrics,
     print: (line) => writeLine(io.stdout, line),
-    source,
-    sink: () => webSocketSink,
-    broker,
-    context,
+    status: (stream, detail) => {
+      if (detail !== undefined) writeLine(io.stderr, secrets.text(`${stream}: ${detail}`));
+    },
     ...(remembers && { checkpoints: checkpointsOf(options) }),
   });
+  const run = new SqlRun(script, opened.world);
   showBareSelect(run, io);
   try {
     await run.run(interruptSignal());
@@ -90,8 +48,17 @@ export async function runSql(options: SqlRunOptions, io: Io): Promise<number> {
   } finally {
     for (const { stream, rows, dropped } of run.application.statistics().streams)
       writeLine(io.stderr, `${stream}: ${rows} rows${dropped === 0 ? '' : `, ${dropped} dropped`}`);
-    if (opened !== undefined) await (await opened).close();
   }
+}
+
+export const defaultBroker = 'embedded:./data';
+
+/** For commands: warnings on standard error, without the secrets of the script. */
+export async function quietLog(script: string, io: Io): Promise<{ readonly log: Log; readonly secrets: KnownSecrets }> {
+  const { openLog } = await import('../telemetry/pino-log.ts');
+  const secrets = new KnownSecrets();
+  secrets.add({ 'sql.text': script }, []);
+  return { log: openLog({ level: 'warn', output: io.stderr, redaction: secrets.redaction }), secrets };
 }
 
 function checkpointsOf({ name, reset, atLeastOnce }: SqlRunOptions): CheckpointSettings {
@@ -106,9 +73,18 @@ function checkpointsOf({ name, reset, atLeastOnce }: SqlRunOptions): CheckpointS
 }
 
 /** Rows of a SELECT that nobody gave a target are what the user wants to see. */
-function showBareSelect({ application }: SqlRun, io: Io): void {
-  const stream = application.plan.streams.get('OutputStream');
-  if (stream === undefined || stream.options.role === 'sink') return;
-  const map = sinkMapper(stream);
-  application.subscribe(stream.name, (row) => writeLine(io.stdout, String(map(row))));
+function showBareSelect(run: SqlRun, io: Io): void {
+  const stream = run.application.plan.streams.get('OutputStream');
+  if (stream !== undefined && stream.options.role !== 'sink') showRows(run, stream.name, io);
+}
+
+/** Writes the rows of a stream as lines; gives how many there were so far. */
+export function showRows({ application }: SqlRun, name: string, io: Io): () => number {
+  const map = sinkMapper(application.plan.streams.get(name)!);
+  let rows = 0;
+  application.subscribe(name, (row) => {
+    rows++;
+    writeLine(io.stdout, Buffer.from(map(row)).toString());
+  });
+  return () => rows;
 }

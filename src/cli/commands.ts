@@ -14,7 +14,7 @@ import { dryRun } from './dry-run.ts';
 import { gateway } from './gateway.ts';
 import { hashPassword } from './hash-password.ts';
 import { produce } from './produce.ts';
-import { sqlCheck, sqlExplain, sqlRun, sqlTest } from './sql.ts';
+import { sqlCheck, sqlExplain, sqlRepl, sqlRun, sqlTest } from './sql.ts';
 import { start } from './start.ts';
 import { tap } from './tap.ts';
 import { topicsCreate } from './topics-create.ts';
@@ -42,6 +42,7 @@ export const commands: readonly Command[] = [
   sqlCheck,
   sqlExplain,
   sqlTest,
+  sqlRepl,
   get,
   describe,
   apply,

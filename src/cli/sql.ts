@@ -18,22 +18,35 @@ async function withProblems(run: () => Promise<void>, stderr: Parameters<typeof 
   }
 }
 
+const broker = {
+  kind: 'text',
+  value: 'ADDRESS',
+  doc: 'For topics and checkpoints: embedded:DIR or kafka://HOST:PORT (default embedded:./data)',
+} as const;
+
 export const sqlCheck = command({
   name: 'sql check',
   summary: 'Checks scripts of streaming SQL: syntax, names, types and options',
   operands: [{ ...script, many: true }],
-  options: {},
-  examples: ['tributary sql check app.sql'],
-  async run({ operands, io }) {
+  options: {
+    connect: { kind: 'flag', doc: 'Also opens the connection of each source and sink for a moment' },
+    broker,
+  },
+  examples: ['tributary sql check app.sql', 'tributary sql check --connect app.sql'],
+  async run({ operands, options, io }) {
     const { checkScript, readScript } = await import('../app/sql-files.ts');
     let code = 0;
     for (const file of operands) {
       const one = await withProblems(async () => {
-        const { streams, queries } = checkScript(readScript(file));
+        const text = readScript(file);
+        const { streams, queries } = checkScript(text);
         writeLine(
           io.stdout,
           `${file}: nothing wrong was found in ${streams.size} streams and ${queries.length} queries.`,
         );
+        if (!options.connect) return;
+        const { showConnections } = await import('../app/sql-connections.ts');
+        if (!(await showConnections(text, options.broker, io))) code = 1;
       }, io.stderr);
       code = Math.max(code, one);
     }
@@ -79,11 +92,7 @@ export const sqlRun = command({
       value: 'STATEMENT',
       doc: 'One statement more; rows of a bare SELECT are shown',
     },
-    broker: {
-      kind: 'text',
-      value: 'ADDRESS',
-      doc: 'For topics and checkpoints: embedded:DIR or kafka://HOST:PORT (default embedded:./data)',
-    },
+    broker,
     name: {
       kind: 'text',
       value: 'NAME',
@@ -104,6 +113,24 @@ export const sqlRun = command({
       const [file = ''] = operands;
       const { execute, broker, reset, name = basename(file, '.sql'), 'at-least-once': atLeastOnce } = options;
       code = await runSql({ script: readScript(file), execute, broker, reset, name, atLeastOnce }, io);
+    }, io.stderr);
+    return Math.max(code, wrong);
+  },
+});
+
+export const sqlRepl = command({
+  name: 'sql repl',
+  summary: 'Takes statements of streaming SQL from the terminal and shows the rows of a SELECT as they come',
+  operands: [{ ...script, doc: 'a script whose streams are there from the beginning', optional: true }],
+  options: { broker },
+  examples: ['tributary sql repl', 'tributary sql repl app.sql --broker kafka://localhost:9092'],
+  async run({ options, operands, io }) {
+    const { readScript } = await import('../app/sql-files.ts');
+    const { runRepl } = await import('../app/sql-repl.ts');
+    const [file] = operands;
+    let code = 0;
+    const wrong = await withProblems(async () => {
+      code = await runRepl({ script: file === undefined ? '' : readScript(file), broker: options.broker }, io);
     }, io.stderr);
     return Math.max(code, wrong);
   },

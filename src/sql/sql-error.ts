@@ -59,16 +59,23 @@ export class SqlError extends TributaryError {
   readonly explanation: string;
 
   constructor(problem: SqlProblem, script: string) {
-    const { line, column, text } = placeOf(script, problem.at);
-    super('SQL_INVALID', `${problem.code} at line ${line}, column ${column}: ${problem.message}`);
+    const place = placeOf(script, problem.at);
+    super('SQL_INVALID', `${problem.code} at line ${place.line}, column ${place.column}: ${problem.message}`);
     this.sqlCode = problem.code;
-    this.line = line;
-    this.column = column;
+    this.line = place.line;
+    this.column = place.column;
     this.problem = problem.message;
-    this.text = withoutSecrets(text);
-    this.caret = `${' '.repeat(column - 1)}^`;
-    const gutter = `${line} | `;
+    this.text = withoutSecrets(place.text);
+    this.caret = `${' '.repeat(place.column - 1)}^`;
+    const gutter = `${place.line} | `;
     this.explanation = `${this.message}\n${gutter}${this.text}\n${' '.repeat(gutter.length)}${this.caret}`;
+  }
+
+  /** The same error where so many lines stood before the text that the user has written. */
+  movedUp(lines: number): SqlError {
+    const at = [...this.text].slice(0, this.column - 1).join('').length;
+    const text = `${'\n'.repeat(this.line - lines - 1)}${this.text}`;
+    return new SqlError(new SqlProblem(this.sqlCode, text.length - this.text.length + at, this.problem), text);
   }
 }
 

@@ -38,6 +38,7 @@ const commands = [
   'sql check',
   'sql explain',
   'sql test',
+  'sql repl',
   'get',
   'describe',
   'apply',

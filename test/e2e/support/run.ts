@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly cwd: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string | Uint8Array;
+  /** Its standard input stays open: the test writes to `child.stdin`, and ends it. */
+  readonly typing?: boolean;
   /** Program to run in place of `bin/tributary.js` of this checkout. */
   readonly program?: string;
 }
@@ -42,17 +44,18 @@ export async function tributary(args: readonly string[], options: RunOptions): P
   );
 }
 
-export function startTributary(args: readonly string[], { cwd, env, input, program: other }: RunOptions): Running {
+export function startTributary(args: readonly string[], options: RunOptions): Running {
+  const { cwd, env, input, typing = false, program: other } = options;
   const child = spawn(process.execPath, [other ?? program, ...args], {
     cwd,
     // Nothing of the machine's own settings, and no test runner's: a child of `node --test` would report to it.
     env: { PATH: process.env['PATH'], HOME: cwd, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
-  return watch(child, input);
+  return watch(child, input, typing);
 }
 
-export function watch(child: ChildProcess, input?: string | Uint8Array): Running {
+export function watch(child: ChildProcess, input?: string | Uint8Array, typing = false): Running {
   let stdout = '';
   let stderr = '';
   const changed = new Set<() => void>();
@@ -68,7 +71,7 @@ export function watch(child: ChildProcess, input?: string | Uint8Array): Running
     tell();
   });
   child.stdin?.on('error', () => {}); // it ended before it had read everything: its code tells
-  child.stdin?.end(input ?? '');
+  if (!typing) child.stdin?.end(input ?? '');
   const ended = once(child, 'close').then(([code]): Ended => ({ code: code as number | null, stdout, stderr }));
   ended.then(tell, tell);
 

@@ -1,0 +1,26 @@
+/** `tributary sql check --connect`: opens the connections of a script for a moment. */
+import { type Io, interruptSignal, writeLine } from '../cli/io.ts';
+import { tryConnections } from '../sql/runtime/try-connections.ts';
+import { silentLog } from '../telemetry/log.ts';
+import { checkScript } from './sql-files.ts';
+import { defaultBroker, quietLog } from './sql-run.ts';
+import { openSqlWorld } from './sql-world.ts';
+
+/** True where every connection stands. */
+export async function showConnections(script: string, broker: string | undefined, io: Io): Promise<boolean> {
+  const plan = checkScript(script);
+  const { secrets } = await quietLog(script, io);
+  await using opened = await openSqlWorld({
+    broker: broker ?? defaultBroker,
+    env: io.env,
+    log: silentLog, // what goes wrong is the answer
+    print() {},
+    status() {},
+  });
+  let isGood = true;
+  for await (const { stream, found, problem } of tryConnections(plan, opened.world, interruptSignal())) {
+    if (problem !== undefined) isGood = false;
+    writeLine(io.stdout, secrets.text(`  ${stream}: ${problem === undefined ? `ok, ${found}` : `FAILED, ${problem}`}`));
+  }
+  return isGood;
+}
