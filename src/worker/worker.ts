@@ -186,7 +186,7 @@ export class Worker implements AsyncDisposable {
 
   /** Resolves when the tables show what other workers have changed before. */
   async caughtUp(): Promise<void> {
-    await this.#tables.config.caughtUp();
+    await Promise.all([this.#tables.config.caughtUp(), this.#tables.offset.caughtUp()]);
   }
 
   clusterId(): Promise<string> {
@@ -546,7 +546,7 @@ export class Worker implements AsyncDisposable {
 
   #restartOwn(name: string, command: RestartCommand): void {
     const status = this.status(name);
-    if (status === undefined || (this.#ownsAll(name) && command.task === undefined)) return; // done by whoever was asked
+    if (status === undefined) return;
     const plan = restartPlan(status, command);
     const isMine = (task: number): boolean => this.#ownership.owns(name, task);
     const tasks = command.task === undefined ? plan.tasks.filter(isMine) : [command.task].filter(isMine);

@@ -8,6 +8,8 @@ export interface Feed extends AsyncDisposable {
   /** What clients have sent. */
   readonly subscriptions: readonly string[];
   readonly sent: () => number;
+  /** Clients that have subscribed and are still connected. */
+  readonly subscribed: () => number;
 }
 
 export interface FeedOptions {
@@ -43,6 +45,7 @@ export async function startFeed({ perTick = 0, first = 3 }: FeedOptions = {}): P
     url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
     subscriptions,
     sent: () => sent,
+    subscribed: () => subscribed.size,
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
       for (const client of server.clients) client.terminate();
