@@ -39,7 +39,8 @@ export function outputOf(rows: number): string[] {
 
 export async function makeTopics(broker: Broker): Promise<void> {
   for (const name of ['in', 'out']) {
-    await broker.createTopic({ name }).catch((error: unknown) => {
+    // The rows are of 1970, which retention by time would take away.
+    await broker.createTopic({ name, config: { 'retention.ms': '-1' } }).catch((error: unknown) => {
       if (!isError(error, 'TOPIC_EXISTS')) throw error;
     });
   }
