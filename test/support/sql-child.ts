@@ -3,7 +3,7 @@
  * INTERVAL_MS`. It says `committed` behind each checkpoint.
  */
 import { codecs } from '../../src/app/codecs.ts';
-import { feed, makeTopics, startCheckpointed, windowScript } from './sql-topics.ts';
+import { feedWith, makeTopics, startCheckpointed, windowScript } from './sql-topics.ts';
 
 const [address = '', intervalMs = '5'] = process.argv.slice(2);
 const broker = address.startsWith('embedded:')
@@ -34,9 +34,10 @@ setInterval(() => {
 }, 2);
 
 // Each row says where it stands, so that the one after the last that is stored comes next, whoever was killed.
+const producer = await broker.producer();
 for (let next = await broker.offset('in', 0, 'latest'); ; ) {
   const size = 1 + (next % 37);
-  await feed(broker, next, next + size);
+  await feedWith(producer, next, next + size);
   next += size;
   await new Promise((wake) => setTimeout(wake, 1));
 }

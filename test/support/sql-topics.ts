@@ -1,7 +1,7 @@
 /** An application from topic to topic, with checkpoints: numbers counted by windows of event time. */
 import { systemClock } from '../../src/base/clock.ts';
 import { isError } from '../../src/base/errors.ts';
-import type { Broker } from '../../src/broker/broker.ts';
+import type { Broker, Producer } from '../../src/broker/broker.ts';
 import { webSocketSink } from '../../src/connectors/websocket-sink/connector.ts';
 import { webSocketSource } from '../../src/connectors/websocket-source/connector.ts';
 import { unrestricted } from '../../src/net/outbound-policy.ts';
@@ -48,6 +48,10 @@ export async function makeTopics(broker: Broker): Promise<void> {
 
 export async function feed(broker: Broker, from: number, to: number): Promise<void> {
   await using producer = await broker.producer();
+  await feedWith(producer, from, to);
+}
+
+export async function feedWith(producer: Producer, from: number, to: number): Promise<void> {
   const rows = Array.from({ length: to - from }, (_, i) => inputRow(from + i));
   const records = rows.map((row) => ({ key: null, value: Buffer.from(row), headers: [], timestampMs: null }));
   await producer.send('in', 0, records);
