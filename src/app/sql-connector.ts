@@ -58,6 +58,12 @@ export function sqlConnector(broker: () => Promise<Broker>, groupId = 'tributary
     config,
     /** One application is one task. */
     tasks: (raw) => [raw],
+    checkOffsets() {
+      throw new TributaryError(
+        'CONFIG_INVALID',
+        'The positions of a SQL application stand in its checkpoints, with the state that belongs to them: give "checkpoint.generation" another value to forget both',
+      );
+    },
     open(raw, context) {
       const values = parse(config, raw);
       const world: World = {

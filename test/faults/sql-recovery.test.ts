@@ -11,7 +11,7 @@ import { openEmbeddedBroker } from '../../src/broker/embedded/embedded.ts';
 import { openKafkaBroker } from '../../src/broker/kafka/kafka.ts';
 import { type KafkaServer, kafkaMissing, startKafka } from '../support/kafka.ts';
 import { seeded, testSeed } from '../support/random.ts';
-import { feed, feedWith, outputOf, startCheckpointed, windowScript } from '../support/sql-topics.ts';
+import { feed, feedWith, makeTopics, outputOf, startCheckpointed, windowScript } from '../support/sql-topics.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const kills = process.env['TEST_LONG'] === '1' ? 50 : 3;
@@ -81,6 +81,7 @@ describe('kafka', { skip, timeout: 900_000 }, () => {
   before(async () => {
     kafka = await startKafka();
     broker = await openKafkaBroker({ bootstrap: [kafka.bootstrap], codecs });
+    await makeTopics(broker);
   });
   after(async () => {
     await broker.close();
@@ -112,12 +113,16 @@ describe('kafka', { skip, timeout: 900_000 }, () => {
 
   test('tributary sql FILE --broker: Ctrl-C and a new start go on, a changed script is refused until --reset', async () => {
     await using folder = await tempFolder('sql-command');
-    const file = join(folder.path, 'app.sql');
+    const file = join(folder.path, 'command.sql');
     const script = windowScript().replace("'out'", "'command-out'");
     await writeFile(file, script);
     await broker.createTopic({ name: 'command-out', config: { 'retention.ms': '-1' } });
     const holds = async (rows: number): Promise<void> => {
-      while ((await valuesOf(broker, 'command-out')).length < rows) await new Promise((wake) => setTimeout(wake, 50));
+      for (let found = 0, end = performance.now() + 60_000; found < rows; ) {
+        found = (await valuesOf(broker, 'command-out')).length;
+        ok(performance.now() < end, `${found} rows of ${rows}`);
+        await new Promise((wake) => setTimeout(wake, 50));
+      }
     };
     let rows = await broker.offset('in', 0, 'latest');
     for (let start = 0; start < 2; start++) {

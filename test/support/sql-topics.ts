@@ -2,6 +2,7 @@
 import { systemClock } from '../../src/base/clock.ts';
 import { isError } from '../../src/base/errors.ts';
 import type { Broker, Producer } from '../../src/broker/broker.ts';
+import type { SourceConnector } from '../../src/connectors/contract.ts';
 import { webSocketSink } from '../../src/connectors/websocket-sink/connector.ts';
 import { webSocketSource } from '../../src/connectors/websocket-source/connector.ts';
 import { unrestricted } from '../../src/net/outbound-policy.ts';
@@ -72,6 +73,7 @@ export function startCheckpointed(
   broker: Broker,
   script: string,
   settings: Partial<CheckpointSettings> = {},
+  source: SourceConnector = webSocketSource,
 ): CheckpointedApp {
   const registry = new MetricRegistry();
   const log: LogEntry[] = [];
@@ -82,7 +84,7 @@ export function startCheckpointed(
     log: recordingLog(log),
     metrics: registry.root(),
     print: (line) => lines.push(line),
-    source: () => webSocketSource,
+    source: () => source,
     sink: () => webSocketSink,
     broker: async () => broker,
     context: (stream, signal) => ({
@@ -123,7 +125,7 @@ export function startCheckpointed(
     return sum;
   };
   const until = async (condition: () => boolean, what: string): Promise<void> => {
-    const end = performance.now() + 15_000;
+    const end = performance.now() + 60_000;
     while (!condition()) {
       if (performance.now() > end) throw new Error(`waited in vain for: ${what}`);
       await new Promise((resolve) => setTimeout(resolve, 5));

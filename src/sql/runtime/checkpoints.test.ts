@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { type MemoryBroker, memoryBroker } from '../../../test/support/memory-broker.ts';
+import { scriptedPartition, scriptedSource, textRecord } from '../../../test/support/scripted-source.ts';
 import { feed, makeTopics, outputOf, startCheckpointed, windowScript } from '../../../test/support/sql-topics.ts';
 import { TributaryError } from '../../base/errors.ts';
 
@@ -141,6 +142,75 @@ test('the application that is started last goes on; the other one ends with the 
   await broker.holds('out', outputOf(45).length);
   await second.stop();
   deepEqual(broker.values('out'), outputOf(45));
+});
+
+function countScript(extension: 'websocket' | 'sse'): string {
+  return `CREATE STREAM Feed (k STRING) WITH (type = 'source', extension = '${extension}', format = 'json',
+      ${extension}.url = '${extension === 'sse' ? 'http' : 'ws'}://127.0.0.1:1/');
+    CREATE STREAM Out (k STRING, n LONG) WITH (type = 'sink', extension = 'kafka', format = 'json', kafka.topic = 'out');
+    INSERT INTO Out SELECT k, COUNT(*) AS n FROM Feed GROUP BY k;`;
+}
+
+test('a source with positions of its own goes on behind the last one', async () => {
+  await using broker = await brokerWithRows(1);
+  const source = scriptedSource();
+  for (const [start, count] of [1, 2].entries()) {
+    const app = startCheckpointed(broker, countScript('sse'), {}, source);
+    await app.until(() => source.runs.length === start + 1, 'the source');
+    const run = source.runs[start]!;
+    deepEqual(run.context.resumeOffset(scriptedPartition), start === 0 ? undefined : { sequence: 1 });
+    run.give('{"k":"a"}');
+    await broker.holds('out', count);
+    await app.stop();
+    equal(app.metric('source_gaps_total') > 0, false);
+  }
+  deepEqual(broker.values('out'), ['{"k":"a","n":1}', '{"k":"a","n":2}']);
+});
+
+test('a source that cannot be read again goes on with its state, and the gap is counted and logged', async () => {
+  await using broker = await brokerWithRows(1);
+  const source = scriptedSource();
+  for (const start of [0, 1]) {
+    const app = startCheckpointed(broker, countScript('websocket'), {}, source);
+    await app.until(() => source.runs.length === start + 1, 'the source');
+    source.runs[start]!.giveBatch({ records: [textRecord('', '{"k":"a"}')], partition: {}, receivedAtMs: 0 });
+    await broker.holds('out', start + 1);
+    await app.stop();
+    equal(app.metric('source_gaps_total') || 0, start);
+    equal(
+      app.log.filter(({ event, fields }) => event === 'sql_source_gap' && fields['stream'] === 'Feed').length,
+      start,
+    );
+  }
+  deepEqual(broker.values('out'), ['{"k":"a","n":1}', '{"k":"a","n":2}']);
+});
+
+test('records that retention took while nobody ran are counted, and reading goes on behind them', async () => {
+  await using broker = await ranOnce();
+  await feed(broker, 25, 60);
+  const read = broker.read.bind(broker);
+  const offset = broker.offset.bind(broker);
+  broker.offset = async (topic, partition, at) => (topic === 'in' ? 50 : offset(topic, partition, at));
+  broker.read = (options) => {
+    const { from, topic } = options;
+    if (topic === 'in' && typeof from === 'object' && 'offset' in from && from.offset < 50)
+      throw new TributaryError('OFFSET_OUT_OF_RANGE', 'gone');
+    return read(options);
+  };
+  await using app = startCheckpointed(broker, windowScript());
+  await app.until(() => app.run.application.statistics().streams[0]!.rows === 35, 'the rows that are left');
+  equal(app.metric('source_missed_total'), 25);
+});
+
+test('a stop does not wait for a broker that stays away, and says what was not stored', async () => {
+  await using broker = await brokerWithRows(25);
+  broker.beforeCommit = () => {
+    throw away();
+  };
+  await using app = startCheckpointed(broker, windowScript());
+  await app.until(() => app.metric('checkpoint_failures_total') > 0, 'a failure');
+  await rejects(app.stop(), { code: 'BROKER_UNAVAILABLE' });
+  deepEqual(broker.values('out'), []);
 });
 
 async function ranOnce(script = windowScript()): Promise<MemoryBroker> {
