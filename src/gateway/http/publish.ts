@@ -18,7 +18,7 @@ const maxLines = 10_000;
 export async function publishOverHttp(context: HttpContext): Promise<void> {
   const { request, response, parts } = context;
   const type = (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
-  const read = readers[type];
+  const read = Object.hasOwn(readers, type) ? readers[type] : undefined;
   if (read === undefined) {
     const message = `a content type of ${Object.keys(readers).join(', ')} or application/x-ndjson is wanted`;
     if (type !== 'application/x-ndjson') return sendFault(response, { code: 'unsupported', message });

@@ -140,7 +140,7 @@ function timeOf(since: string): number {
 }
 
 function filterOf(query: URLSearchParams): Filter | null {
-  const headers: Record<string, string[]> = {};
+  const headers: Record<string, string[]> = Object.create(null); // names are the client's: `__proto__` is one
   for (const [name, value] of query) {
     if (!name.startsWith('header.')) continue;
     const header = name.slice('header.'.length);
