@@ -44,6 +44,11 @@ const breaches: readonly { readonly path: string; readonly text: string; readonl
     what: /broker\/embedded must not import broker\/kafka/,
   },
   {
+    path: 'src/source/x.ts',
+    text: "import { a } from '../connectors/contract.ts';",
+    what: /source must not import connectors\(contract\)/,
+  },
+  {
     path: 'src/convert/x.ts',
     text: "import { a } from '../worker/worker.ts';",
     what: /convert must not import worker/,

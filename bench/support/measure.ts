@@ -2,7 +2,7 @@ import type { Run } from './ingest-report.ts';
 import { processUse } from './process.ts';
 
 /** A count that stands still for so long is a failure. */
-const patienceMs = 20_000;
+const patienceMs = 60_000;
 
 interface Look {
   readonly atMs: number;

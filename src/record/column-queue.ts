@@ -1,10 +1,12 @@
 import { ColumnWriter } from './column-writer.ts';
 import type { ValueColumn } from './value-column.ts';
 
-export interface QueuedColumn {
+export interface QueuedColumn<Mark> {
   readonly values: ValueColumn;
   /** When the first of them came. */
   readonly receivedAtMs: number;
+  /** What was noted behind its last value; undefined where the column holds the newest values there are. */
+  readonly mark: Mark | undefined;
 }
 
 /**
@@ -14,12 +16,18 @@ export interface QueuedColumn {
 const columnBytes = 480 * 1024;
 
 /** Messages as bytes side by side, in order of arrival; bounds are the caller's. The first column is taken as a whole. */
-export class ColumnQueue {
+export class ColumnQueue<Mark = undefined> {
   readonly #writer = new ColumnWriter();
-  #closed: QueuedColumn[] = [];
+  readonly #markOf: () => Mark;
+  readonly #closed: QueuedColumn<Mark>[] = [];
   #closedRecords = 0;
   #closedBytes = 0;
   #openedAtMs = 0;
+
+  /** `markOf`: what is to be noted of a column behind its last value: the position of a source, say. */
+  constructor(markOf: () => Mark) {
+    this.#markOf = markOf;
+  }
 
   get length(): number {
     return this.#closedRecords + this.#writer.length;
@@ -30,17 +38,20 @@ export class ColumnQueue {
   }
 
   push(value: Uint8Array, nowMs: number): void {
-    this.#open(nowMs);
+    if (this.#writer.length === 0) this.#openedAtMs = nowMs;
     this.#writer.append(value);
+    this.#closeWhenFull();
   }
 
   /** As ColumnWriter.appendTexts. */
   pushTexts(chunk: Uint8Array, spans: Int32Array, count: number, nowMs: number): boolean {
-    this.#open(nowMs);
-    return this.#writer.appendTexts(chunk, spans, count);
+    if (this.#writer.length === 0) this.#openedAtMs = nowMs;
+    if (!this.#writer.appendTexts(chunk, spans, count)) return false;
+    this.#closeWhenFull();
+    return true;
   }
 
-  take(): QueuedColumn | undefined {
+  take(): QueuedColumn<Mark> | undefined {
     const first = this.#closed.shift();
     if (first !== undefined) {
       this.#closedRecords -= first.values.length;
@@ -48,7 +59,7 @@ export class ColumnQueue {
       return first;
     }
     if (this.#writer.length === 0) return undefined;
-    return { values: this.#writer.take(), receivedAtMs: this.#openedAtMs };
+    return { values: this.#writer.take(), receivedAtMs: this.#openedAtMs, mark: undefined };
   }
 
   /** Nobody looks at a column of ours any more. */
@@ -56,13 +67,11 @@ export class ColumnQueue {
     this.#writer.giveBack(values);
   }
 
-  #open(nowMs: number): void {
+  #closeWhenFull(): void {
     const writer = this.#writer;
-    if (writer.valueBytes >= columnBytes) {
-      this.#closedRecords += writer.length;
-      this.#closedBytes += writer.valueBytes;
-      this.#closed.push({ values: writer.take(), receivedAtMs: this.#openedAtMs });
-    }
-    if (writer.length === 0) this.#openedAtMs = nowMs;
+    if (writer.valueBytes < columnBytes) return;
+    this.#closedRecords += writer.length;
+    this.#closedBytes += writer.valueBytes;
+    this.#closed.push({ values: writer.take(), receivedAtMs: this.#openedAtMs, mark: this.#markOf() });
   }
 }

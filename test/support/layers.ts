@@ -28,7 +28,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   transform: ['record', 'config'],
   registry: ['convert', 'config', 'net'],
   'connectors(contract)': ['record', 'config', 'telemetry', 'net'],
-  connectors: ['connectors(contract)', 'config', 'wire', 'record', 'telemetry', 'net'],
+  source: ['record', 'telemetry'],
+  connectors: ['connectors(contract)', 'config', 'wire', 'record', 'telemetry', 'net', 'source'],
   worker: [
     'broker(port)',
     'connectors(contract)',

@@ -2,22 +2,23 @@
  * Makes records of events and keeps them until the worker takes them. What is counted per event are plain fields; counters,
  * warnings and the one who waits are looked after once per chunk, in `settle`.
  */
-import { RecordQueue } from '../../record/record-queue.ts';
+import { ColumnQueue, type QueuedColumn } from '../../record/column-queue.ts';
 import { type Schema, STRING } from '../../record/schema.ts';
 import { noSourceHeaders, type SourceHeader, type SourceRecord } from '../../record/source-record.ts';
 import type { ValueColumn } from '../../record/value-column.ts';
-import { BoundedLog } from '../../telemetry/bounded-log.ts';
+import { BoundedQueue, type QueueSettings } from '../../source/bounded-queue.ts';
+import { Drops } from '../../source/drops.ts';
+import { QueueAlarm } from '../../source/queue-alarm.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { EventStreamSink } from '../../wire/sse/event-stream-parser.ts';
-import { EventColumns, type TakenColumn } from './event-columns.ts';
 import { type EventName, EventNames } from './event-names.ts';
 import { GapTracker } from './gaps.ts';
 import { type DropReason, dropReasons, type Meters } from './meters.ts';
 import { eventSchema, ServerSentEvent } from './server-sent-event.ts';
-import type { EventSettings, QueueSettings } from './settings.ts';
+import type { EventSettings } from './settings.ts';
 
-/** Share of the queue at which a warning is due. */
-const highUtilization = 0.8;
+/** Of the last event up to the end of a column. */
+export type EventColumn = QueuedColumn<Uint8Array | null>;
 
 export interface IntakeOptions {
   readonly topic: string;
@@ -41,31 +42,21 @@ export class Intake implements EventStreamSink {
   readonly #maxRecords: number;
   readonly #maxBytes: number;
   readonly #blocks: boolean;
-  readonly #dropsOldest: boolean;
   readonly #names: EventNames;
-  readonly #queue = new RecordQueue(bytesOf);
+  readonly #queue: BoundedQueue;
   /** In place of the queue of records where values stand alone. */
-  readonly #columns: EventColumns | null;
-  readonly #drops: Record<DropReason, number> = {
-    drop_oldest: 0,
-    drop_newest: 0,
-    filtered: 0,
-    oversize: 0,
-    abandoned: 0,
-  };
-  readonly #dropLogs: Readonly<Record<DropReason, BoundedLog>>;
-  readonly #utilizationLog: BoundedLog;
+  readonly #columns: ColumnQueue<Uint8Array | null> | null;
+  readonly #drops: Drops<DropReason>;
+  readonly #alarm: QueueAlarm;
   readonly #originBytes: Uint8Array;
   readonly #asStruct: boolean;
   readonly #valueSchema: Schema;
-  #warned = false;
   #received = 0;
   #empty = 0;
   #missing = 0;
   #gapCount = 0;
   #repeated = 0;
   #chunkAtMs = 0;
-  #oldestAtMs = 0;
   /** When the last event came; undefined before the first. */
   eventAtMs: number | undefined;
 
@@ -76,17 +67,16 @@ export class Intake implements EventStreamSink {
     this.#maxRecords = queue.maxRecords;
     this.#maxBytes = queue.maxBytes;
     this.#blocks = queue.overflow === 'block';
-    this.#dropsOldest = queue.overflow === 'drop-oldest';
     this.#names = new EventNames(events, (name) => options.meters().ofName(name));
     this.#originBytes = Buffer.from(events.origin);
     this.#asStruct = events.value === 'struct';
     const isPlain = !this.#asStruct && events.key === 'none' && events.headers.length === 0;
-    this.#columns = isPlain && this.#blocks ? new EventColumns(options.lastEventId) : null;
+    this.#columns = isPlain && this.#blocks ? new ColumnQueue(options.lastEventId) : null;
     this.#valueSchema = this.#asStruct ? eventSchema : STRING;
-    this.#dropLogs = Object.fromEntries(
-      dropReasons.map((reason) => [reason, new BoundedLog(log, 'event_dropped')]),
-    ) as Record<DropReason, BoundedLog>;
-    this.#utilizationLog = new BoundedLog(log, 'queue_high_utilization');
+    // What the filter drops is what was asked for.
+    this.#drops = new Drops(dropReasons, log, 'event_dropped', ['filtered']);
+    this.#queue = new BoundedQueue(queue, this.#drops, bytesOf);
+    this.#alarm = new QueueAlarm(log, queue);
   }
 
   get length(): number {
@@ -113,7 +103,7 @@ export class Intake implements EventStreamSink {
     const name = this.#names.of(given);
     name.received++;
     if (!name.wanted) {
-      this.#drops.filtered++;
+      this.#drops.add('filtered');
       return true;
     }
     if (this.#columns !== null) {
@@ -134,7 +124,7 @@ export class Intake implements EventStreamSink {
 
   oversize(): boolean {
     this.#received++;
-    this.#drops.oversize++;
+    this.#drops.add('oversize');
     return this.#options.onOversize();
   }
 
@@ -155,20 +145,13 @@ export class Intake implements EventStreamSink {
     meters.empty.value += this.#empty;
     this.#empty = 0;
     this.#tellGaps(meters);
-    for (const reason of dropReasons) {
-      const count = this.#drops[reason];
-      if (count === 0) continue;
-      this.#drops[reason] = 0;
-      meters.dropped[reason].value += count;
-      // What the filter drops is what was asked for.
-      if (reason !== 'filtered') this.#dropLogs[reason].add(count, this.#chunkAtMs, dropFields(reason));
-    }
-    this.#warnWhenHigh();
+    this.#drops.settle(meters.dropped, this.#chunkAtMs);
+    this.#alarm.look(this, this.#chunkAtMs);
     if (this.length > 0) this.#options.onRecords();
   }
 
   /** The first column, where values travel in columns. */
-  takeColumn(): TakenColumn | undefined {
+  takeColumn(): EventColumn | undefined {
     const taken = this.#columns?.take();
     if (taken !== undefined) this.#options.meters().produced.value += taken.values.length;
     return taken;
@@ -181,24 +164,24 @@ export class Intake implements EventStreamSink {
 
   /** Everything else that is queued, with the time at which the oldest came. */
   take(): { readonly records: readonly SourceRecord[]; readonly receivedAtMs: number } {
-    const records = this.#queue.takeAll();
-    if (records.length > 0) this.#options.meters().produced.value += records.length;
-    return { records, receivedAtMs: this.#oldestAtMs };
+    const taken = this.#queue.takeAll();
+    this.#options.meters().produced.value += taken.records.length;
+    return taken;
   }
 
   /** A new connection: the warning may come again. */
   rearm(): void {
-    this.#warned = false;
+    this.#alarm.rearm();
   }
 
   /** Nobody will take what is left; says what has not been said. */
   end(nowMs: number): void {
-    this.#drops.abandoned += this.length;
+    this.#drops.add('abandoned', this.length);
     this.#queue.takeAll();
     while (this.#columns?.take() !== undefined);
     this.#chunkAtMs = nowMs;
     this.settle(0);
-    for (const reason of dropReasons) this.#dropLogs[reason].flush(nowMs, dropFields(reason));
+    this.#drops.flush(nowMs);
   }
 
   #track(id: Uint8Array): void {
@@ -253,40 +236,9 @@ export class Intake implements EventStreamSink {
   }
 
   #enqueue(record: SourceRecord, bytes: number): boolean {
-    const queue = this.#queue;
-    if (!this.#blocks) {
-      const overflows = queue.length >= this.#maxRecords || (queue.length > 0 && queue.bytes + bytes > this.#maxBytes);
-      if (overflows && !this.#dropsOldest) {
-        this.#drops.drop_newest++;
-        return true;
-      }
-      if (overflows) this.#makeRoom(bytes);
-    }
-    if (queue.length === 0) this.#oldestAtMs = this.#chunkAtMs;
-    queue.push(record, bytes);
-    return !this.#blocks || (queue.length < this.#maxRecords && queue.bytes < this.#maxBytes);
-  }
-
-  #makeRoom(bytes: number): void {
-    const queue = this.#queue;
-    while (queue.length >= this.#maxRecords || (queue.length > 0 && queue.bytes + bytes > this.#maxBytes)) {
-      queue.dropOldest();
-      this.#drops.drop_oldest++;
-    }
-  }
-
-  /** Once when the queue is 80 % full; again when it has been less full meanwhile, or after a reconnect. */
-  #warnWhenHigh(): void {
-    const utilization = Math.max(this.length / this.#maxRecords, this.bytes / this.#maxBytes);
-    if (utilization < highUtilization) this.#warned = false;
-    else if (!this.#warned) {
-      this.#warned = true;
-      this.#utilizationLog.add(1, this.#chunkAtMs, {
-        queue_size: this.length,
-        queue_capacity: this.#maxRecords,
-        queue_utilization_percent: Math.round(utilization * 100),
-      });
-    }
+    if (!this.#queue.admits(bytes)) return true;
+    this.#queue.push(record, bytes, this.#chunkAtMs);
+    return !this.isFull;
   }
 }
 
@@ -295,8 +247,4 @@ function bytesOf({ value }: SourceRecord): number {
   if (value instanceof Uint8Array) return value.length;
   const { event, id, data } = value as ServerSentEvent;
   return event.length + (id?.length ?? 0) + data.length;
-}
-
-function dropFields(reason: DropReason): Readonly<Record<string, string>> {
-  return reason === 'drop_oldest' || reason === 'drop_newest' ? { reason: 'queue_full', dropped: reason } : { reason };
 }

@@ -1,4 +1,5 @@
 /** The series of one task. Each figure that cjmatta's connector logs has one; the rest are ours. */
+import { countersByReason, declareQueueGauges, type QueueReadings } from '../../source/queue-gauges.ts';
 import type { Counter, Metrics } from '../../telemetry/metrics.ts';
 
 export const dropReasons = ['drop_oldest', 'drop_newest', 'filtered', 'oversize', 'abandoned'] as const;
@@ -27,11 +28,7 @@ export interface Meters {
 }
 
 /** What gauges show, read when somebody asks. */
-export interface Readings {
-  queueRecords(): number;
-  queueBytes(): number;
-  readonly queueCapacity: number;
-  readonly queueCapacityBytes: number;
+export interface Readings extends QueueReadings {
   isConnected(): boolean;
   isPaused(): boolean;
   /** The server wants no more requests. */
@@ -53,17 +50,9 @@ export function declareMeters(metrics: Metrics, readings: Readings): Meters {
   const gauge = (name: string, help: string, read: () => number): void => metrics.gauge(`${prefix}${name}`, help, read);
 
   const droppedHelp = 'Events that did not become records, by reason';
-  const dropped = Object.fromEntries(
-    dropReasons.map((reason) => [reason, counter('events_dropped', droppedHelp, { reason })]),
-  ) as Record<DropReason, Counter>;
+  const dropped = countersByReason(metrics, `${prefix}events_dropped_total`, droppedHelp, dropReasons);
 
-  gauge('queue_size', 'Events in the queue', readings.queueRecords);
-  gauge('queue_bytes', 'Bytes of events in the queue', readings.queueBytes);
-  gauge('queue_capacity', 'Events the queue can hold', () => readings.queueCapacity);
-  gauge('queue_capacity_bytes', 'Bytes of events the queue can hold', () => readings.queueCapacityBytes);
-  gauge('queue_utilization_ratio', 'Share of the queue that is used, by number or bytes, whichever is larger', () =>
-    Math.max(readings.queueRecords() / readings.queueCapacity, readings.queueBytes() / readings.queueCapacityBytes),
-  );
+  declareQueueGauges(metrics, prefix, 'events', readings);
   gauge('connected', '1 while a stream is open', () => Number(readings.isConnected()));
   gauge('paused', '1 while the full queue holds the stream back', () => Number(readings.isPaused()));
   gauge('finished', '1 after the server said that it wants no more requests (204)', () =>

@@ -6,6 +6,7 @@ import { headerProblem } from '../../net/header.ts';
 import { type HttpTarget, httpTarget } from '../../net/http-url.ts';
 import type { OAuth2Client } from '../../net/oauth2.ts';
 import type { TlsSettings } from '../../net/tls-trust.ts';
+import type { QueueSettings } from '../../source/bounded-queue.ts';
 import type { Policy } from './policy.ts';
 import { config, headerPrefix, paramPrefix, type SseConfig } from './spec.ts';
 
@@ -26,12 +27,6 @@ export interface Settings {
   readonly events: EventSettings;
   /** Texts that must not show up anywhere. */
   readonly secrets: readonly string[];
-}
-
-export interface QueueSettings {
-  readonly maxRecords: number;
-  readonly maxBytes: number;
-  readonly overflow: 'block' | 'drop-oldest' | 'drop-newest';
 }
 
 export interface EventSettings {

@@ -13,13 +13,13 @@ import type { Route } from '../../net/open-request.ts';
 import { TlsTrust } from '../../net/tls-trust.ts';
 import { ColumnBatch } from '../../record/column-batch.ts';
 import { STRING } from '../../record/schema.ts';
+import { type Machine, MachineDriver, type Pulled } from '../../source/machine-driver.ts';
 import { masker } from '../../telemetry/mask.ts';
 import type { ConnectorContext, SourceBatch, SourceMap } from '../contract.ts';
 import { type Ask, ask, contentEncoding } from './ask.ts';
 import { Body } from './body.ts';
-import type { TakenColumn } from './event-columns.ts';
 import { headerOf, idOf, offsetOf, partition } from './event-id.ts';
-import { Intake } from './intake.ts';
+import { type EventColumn, Intake } from './intake.ts';
 import { declareMeters, type Meters, type Readings } from './meters.ts';
 import type { Answer } from './policy.ts';
 import { RequestSpacing } from './request-spacing.ts';
@@ -28,8 +28,6 @@ import { type Effect, type Event, next, type State, wakeAtMs } from './state.ts'
 import type { StreamSlots } from './stream-slots.ts';
 import { taskMetrics } from './task-metrics.ts';
 
-/** Timers beyond this would fire at once. */
-const longestTimerMs = 2 ** 31 - 1;
 const metricsLogMs = 60_000;
 
 export class SseTask {
@@ -43,7 +41,8 @@ export class SseTask {
   readonly #readings: Readings;
   readonly #intake: Intake;
   #mask: (text: string) => string;
-  #state: State = { kind: 'idle' };
+  readonly #driver: MachineDriver<State, Event, Effect>;
+  readonly #pulled: Pulled<SourceBatch>;
   /** Of the last event that came, from whichever connection. */
   #lastEventId: Uint8Array | null;
   #retryMs: number | null = null;
@@ -57,9 +56,7 @@ export class SseTask {
   #reconnects = 0;
   #errors = 0;
   #trouble: Cause | undefined;
-  #timer: NodeJS.Timeout | undefined;
   #metricsTimer: NodeJS.Timeout | undefined;
-  #wake: (() => void) | undefined;
   #shownOffset: { readonly id: Uint8Array | null; readonly offset: SourceMap } | undefined;
 
   constructor(settings: Settings, context: ConnectorContext, resumeOffset: SourceMap | undefined, slots: StreamSlots) {
@@ -76,6 +73,8 @@ export class SseTask {
     const stored = settings.resumes ? idOf(resumeOffset) : null;
     this.#lastEventId =
       stored ?? (settings.firstEventId === null ? null : Buffer.from(settings.firstEventId, 'latin1'));
+    this.#driver = new MachineDriver<State, Event, Effect>({ kind: 'idle' }, this.#machine());
+    this.#pulled = this.#pulledFrom();
     this.#intake = new Intake({
       topic: settings.topic,
       queue: settings.queue,
@@ -83,7 +82,7 @@ export class SseTask {
       meters: () => this.#meters,
       log: context.log,
       lastEventId: () => this.#newestId,
-      onRecords: () => this.#notify(),
+      onRecords: () => this.#driver.notify(),
       onRetry: (ms) => {
         this.#retryMs = ms;
       },
@@ -104,35 +103,21 @@ export class SseTask {
     if (signal.aborted) this.#stop();
     else {
       signal.addEventListener('abort', this.#stop, { once: true });
-      this.#raise({ kind: 'start' });
+      this.#driver.raise({ kind: 'start' });
     }
   }
 
   /** Everything that arrived since the last call, as soon as there is something. undefined: stopped, nothing is left. */
-  async nextBatch(): Promise<SourceBatch | undefined> {
-    for (;;) {
-      if (this.#intake.length > 0) return this.#take();
-      if (this.#body?.isPaused) this.#body.resume();
-      if (this.#intake.length > 0) continue;
-      if (this.#state.kind === 'failed') throw this.#failure(this.#state.reason);
-      if (this.#state.kind === 'stopped') return undefined;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
+  nextBatch(): Promise<SourceBatch | undefined> {
+    return this.#driver.pull(this.#pulled);
   }
 
   /** Nobody takes any more. Resolves when the connection is gone. */
   async close(): Promise<void> {
     this.#context.signal.removeEventListener('abort', this.#stop);
     this.#body?.abandon();
-    this.#raise({ kind: 'stop' });
-    while (this.#state.kind !== 'stopped' && this.#state.kind !== 'failed') {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    clearTimeout(this.#timer);
+    this.#driver.raise({ kind: 'stop' });
+    await this.#driver.until('stopped', 'failed');
     clearInterval(this.#metricsTimer);
     this.#intake.end(this.#nowMs());
     this.#logMetrics();
@@ -141,6 +126,10 @@ export class SseTask {
 
   get #url(): string {
     return maskUrl(this.#settings.target.url);
+  }
+
+  get #state(): State {
+    return this.#driver.state;
   }
 
   #take(): SourceBatch {
@@ -152,8 +141,8 @@ export class SseTask {
     return { records, partition, offset, receivedAtMs };
   }
 
-  #columnBatch({ values, receivedAtMs, lastEventId = this.#newestId }: TakenColumn): SourceBatch {
-    const offset = this.#offset(lastEventId);
+  #columnBatch({ values, receivedAtMs, mark }: EventColumn): SourceBatch {
+    const offset = this.#offset(mark === undefined ? this.#newestId : mark);
     this.#body?.resume();
     const column = { topic: this.#settings.topic, schema: STRING, values };
     return new ColumnBatch({
@@ -178,49 +167,52 @@ export class SseTask {
     return this.#shownOffset.offset;
   }
 
-  #notify(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
-  }
-
   readonly #stop = (): void => {
     this.#context.log.info('draining_started', { queue_size: this.#intake.length });
-    this.#raise({ kind: 'stop' });
+    this.#driver.raise({ kind: 'stop' });
   };
 
-  /** One transition. Effects may raise events in turn; they come after the state has changed, so the order is kept. */
-  #raise(event: Event): void {
-    const before = this.#state;
-    const moment = { nowMs: this.#nowMs(), random: this.#context.random, retryMs: this.#retryMs };
-    const [state, effects] = next(before, event, moment, this.#settings.policy);
-    this.#state = state;
-    if (state.kind !== before.kind) this.#context.log.debug('state_changed', { from: before.kind, to: state.kind });
-    for (const effect of effects) this.#obey(effect);
-    if (this.#state === state && state !== before) this.#arm();
-    if (state.kind !== before.kind) this.#onChange(before, state);
-  }
-
-  #arm(): void {
-    clearTimeout(this.#timer);
-    const atMs = wakeAtMs(this.#state);
-    if (atMs === Infinity) return;
-    const delayMs = Math.min(Math.max(atMs - this.#nowMs(), 0), longestTimerMs);
-    this.#timer = setTimeout(() => this.#tick(), Math.ceil(delayMs));
-  }
-
-  #tick(): void {
-    const before = this.#state;
-    const openedAtMs = this.#openedAtMs ?? 0;
-    this.#raise({
-      kind: 'tick',
-      seen: {
-        heardAtMs: this.#body?.heardAtMs ?? 0,
-        eventAtMs: Math.max(this.#intake.eventAtMs ?? 0, openedAtMs),
-        paused: this.#body?.isPaused ?? false,
+  #machine(): Machine<State, Event, Effect> {
+    const { random, log } = this.#context;
+    const { policy } = this.#settings;
+    const nowMs = (): number => this.#nowMs();
+    return {
+      next: (before, event) => {
+        const result = next(before, event, { nowMs: nowMs(), random, retryMs: this.#retryMs }, policy);
+        const [state] = result;
+        if (state.kind !== before.kind) log.debug('state_changed', { from: before.kind, to: state.kind });
+        return result;
       },
-    });
-    if (this.#state === before) this.#arm();
+      wakeAtMs,
+      tick: () => ({
+        kind: 'tick',
+        seen: {
+          heardAtMs: this.#body?.heardAtMs ?? 0,
+          eventAtMs: Math.max(this.#intake.eventAtMs ?? 0, this.#openedAtMs ?? 0),
+          paused: this.#body?.isPaused ?? false,
+        },
+      }),
+      obey: (effect) => this.#obey(effect),
+      changed: (before, state) => this.#onChange(before, state),
+      nowMs,
+    };
+  }
+
+  #pulledFrom(): Pulled<SourceBatch> {
+    const task = this;
+    return {
+      get length() {
+        return task.#intake.length;
+      },
+      take: () => this.#take(),
+      resume: () => {
+        if (this.#body?.isPaused) this.#body.resume();
+      },
+      isOver: () => {
+        if (this.#state.kind === 'failed') throw this.#failure(this.#state.reason);
+        return this.#state.kind === 'stopped';
+      },
+    };
   }
 
   #onChange(before: State, state: State): void {
@@ -240,7 +232,7 @@ export class SseTask {
         log.info('sse_client_stopped', { queue_size: this.#intake.length });
         break;
     }
-    if (state.kind === 'failed' || state.kind === 'stopped') this.#notify();
+    if (state.kind === 'failed' || state.kind === 'stopped') this.#driver.notify();
   }
 
   #obey(effect: Effect): void {
@@ -304,7 +296,7 @@ export class SseTask {
       this.#meters.failures.value++;
       const reason = this.#mask(describeError(error));
       this.#context.log.warn('sse_failure', { error_message: reason, response_code: 'N/A' });
-      if (isError(error, 'AUTHENTICATION_FAILED')) this.#raise({ kind: 'hopeless', reason: error.message });
+      if (isError(error, 'AUTHENTICATION_FAILED')) this.#driver.raise({ kind: 'hopeless', reason: error.message });
       this.#end(isError(error) ? { label: labelOf(error), text: error.message } : causeOf(error, false));
     });
   }
@@ -329,14 +321,14 @@ export class SseTask {
     this.#meters.attempts.value++;
     context.setStatus(this.#trouble === undefined ? 'connecting' : `reconnecting: ${this.#trouble.text}`);
     context.log.info('sse_connecting', { url: maskUrl(target.url), resumes: resumeId !== null });
-    this.#raise({ kind: 'admitted' });
+    this.#driver.raise({ kind: 'admitted' });
     this.#ask = ask({
       target,
       headers,
       route: this.#route,
       nowMs: () => context.clock.nowMs(),
       events: {
-        connected: () => this.#raise({ kind: 'connected' }),
+        connected: () => this.#driver.raise({ kind: 'connected' }),
         answered: (head, response) => {
           this.#ask = undefined;
           this.#onAnswer({ ...head, resumed: resumeId !== null, usedToken: token?.used ?? false }, response);
@@ -403,7 +395,7 @@ export class SseTask {
       },
     });
     const { status } = answer;
-    this.#raise({ kind: 'answered', answer });
+    this.#driver.raise({ kind: 'answered', answer });
     if (this.#state.kind !== 'open') {
       if (answer.location === undefined && status !== 204) {
         this.#meters.failures.value++;
@@ -426,7 +418,7 @@ export class SseTask {
   #goesOnAfterOversize(): boolean {
     const { failsOnOversize, maxBytes } = this.#settings.events;
     if (!failsOnOversize) return true;
-    this.#raise({ kind: 'hopeless', reason: `an event is longer than sse.event.max.bytes (${maxBytes})` });
+    this.#driver.raise({ kind: 'hopeless', reason: `an event is longer than sse.event.max.bytes (${maxBytes})` });
     this.#body?.abandon();
     return false;
   }
@@ -435,7 +427,7 @@ export class SseTask {
   #end(cause: Cause): void {
     this.#leaveSlot?.();
     this.#leaveSlot = undefined;
-    this.#raise({ kind: 'ended', cause });
+    this.#driver.raise({ kind: 'ended', cause });
   }
 
   #failure(reason: string): TributaryError {

@@ -7,22 +7,21 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { ColumnQueue } from '../../record/column-queue.ts';
-import { RecordQueue } from '../../record/record-queue.ts';
 import { BYTES, type Schema, STRING } from '../../record/schema.ts';
 import { noSourceHeaders, type SourceColumn, type SourceRecord } from '../../record/source-record.ts';
 import type { ValueColumn } from '../../record/value-column.ts';
-import { BoundedLog } from '../../telemetry/bounded-log.ts';
+import { BoundedQueue, type QueueSettings } from '../../source/bounded-queue.ts';
+import { Drops } from '../../source/drops.ts';
+import { QueueAlarm } from '../../source/queue-alarm.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { TextHandler } from './frame-reader.ts';
 import { readPointer } from './json-pointer.ts';
 import { type DropReason, dropReasons, type Meters } from './meters.ts';
 import { unpack } from './payload.ts';
-import type { MessageSettings, QueueSettings } from './settings.ts';
+import type { MessageSettings } from './settings.ts';
 
 /** Longer messages are no heartbeat replies: looking at each message would cost its decoding. */
 const longestReplyBytes = 4096;
-/** Share of the queue at which a warning is due. */
-const highUtilization = 0.8;
 const milestone = 100;
 
 export interface IntakeOptions {
@@ -46,31 +45,20 @@ export class Intake {
   readonly #maxRecords: number;
   readonly #maxBytes: number;
   readonly #blocks: boolean;
-  readonly #dropsOldest: boolean;
   /** Text messages go straight into the queue. */
   readonly #plainText: boolean;
   /** What is here came before what is in the queue of records. */
-  readonly #columns = new ColumnQueue();
-  readonly #queue = new RecordQueue(({ value }) => (value as Uint8Array).length);
+  readonly #columns = new ColumnQueue(() => undefined);
+  readonly #queue: BoundedQueue;
   /** Takes the text messages of a chunk together. */
   readonly texts: TextHandler;
-  readonly #drops: Record<DropReason, number> = {
-    drop_oldest: 0,
-    drop_newest: 0,
-    binary: 0,
-    not_utf8: 0,
-    undecodable: 0,
-    abandoned: 0,
-  };
-  readonly #dropLogs: Readonly<Record<DropReason, BoundedLog>>;
-  readonly #utilizationLog: BoundedLog;
-  #warned = false;
+  readonly #drops: Drops<DropReason>;
+  readonly #alarm: QueueAlarm;
   #received = 0;
   #receivedBytes = 0;
   #binary = 0;
   #replies = 0;
   #chunkAtMs = 0;
-  #oldestAtMs = 0;
   /** When the last message came that was not a heartbeat reply; undefined before the first. */
   messageAtMs: number | undefined;
 
@@ -81,12 +69,10 @@ export class Intake {
     this.#maxRecords = queue.maxRecords;
     this.#maxBytes = queue.maxBytes;
     this.#blocks = queue.overflow === 'block';
-    this.#dropsOldest = queue.overflow === 'drop-oldest';
     this.#plainText = messages.key === null && messages.heartbeatReply === null;
-    this.#dropLogs = Object.fromEntries(
-      dropReasons.map((reason) => [reason, new BoundedLog(log, 'message_dropped')]),
-    ) as Record<DropReason, BoundedLog>;
-    this.#utilizationLog = new BoundedLog(log, 'queue_high_utilization');
+    this.#drops = new Drops(dropReasons, log, 'message_dropped');
+    this.#queue = new BoundedQueue(queue, this.#drops, ({ value }) => (value as Uint8Array).length);
+    this.#alarm = new QueueAlarm(log, queue);
     this.texts = this.#textHandler();
   }
 
@@ -139,14 +125,8 @@ export class Intake {
     meters.binary.value += this.#binary;
     meters.heartbeatReplies.value += this.#replies;
     this.#received = this.#receivedBytes = this.#binary = this.#replies = 0;
-    for (const reason of dropReasons) {
-      const count = this.#drops[reason];
-      if (count === 0) continue;
-      this.#drops[reason] = 0;
-      meters.dropped[reason].value += count;
-      this.#dropLogs[reason].add(count, this.#chunkAtMs, dropFields(reason));
-    }
-    this.#warnWhenHigh();
+    this.#drops.settle(meters.dropped, this.#chunkAtMs);
+    this.#alarm.look(this, this.#chunkAtMs);
     if (this.length > 0) this.#options.onRecords();
   }
 
@@ -164,9 +144,9 @@ export class Intake {
       this.#options.meters().produced.value += values.length;
       return { column: { topic: this.#topic, schema: STRING, values }, receivedAtMs };
     }
-    const records = this.#queue.takeAll();
-    if (records.length > 0) this.#options.meters().produced.value += records.length;
-    return { records, receivedAtMs: this.#oldestAtMs };
+    const taken = this.#queue.takeAll();
+    this.#options.meters().produced.value += taken.records.length;
+    return taken;
   }
 
   /** Nobody looks at a column that was taken any more. */
@@ -176,17 +156,17 @@ export class Intake {
 
   /** A new connection: the warning may come again. */
   rearm(): void {
-    this.#warned = false;
+    this.#alarm.rearm();
   }
 
   /** Nobody will take what is left; says what has not been said. */
   end(nowMs: number): void {
-    this.#drops.abandoned += this.length;
+    this.#drops.add('abandoned', this.length);
     while (this.#columns.take() !== undefined);
     this.#queue.takeAll();
     this.#chunkAtMs = nowMs;
     this.settle();
-    for (const reason of dropReasons) this.#dropLogs[reason].flush(nowMs, dropFields(reason));
+    this.#drops.flush(nowMs);
   }
 
   #onText(payload: Uint8Array): boolean {
@@ -211,20 +191,14 @@ export class Intake {
   }
 
   #drop(reason: DropReason): true {
-    this.#drops[reason]++;
+    this.#drops.add(reason);
     return true;
   }
 
   #enqueue(value: Uint8Array, valueSchema: Schema, key: Uint8Array | null): boolean {
-    const queue = this.#queue;
     const bytes = value.length;
-    if (!this.#blocks) {
-      const overflows = queue.length >= this.#maxRecords || (queue.length > 0 && queue.bytes + bytes > this.#maxBytes);
-      if (overflows && !this.#dropsOldest) return this.#drop('drop_newest');
-      if (overflows) this.#makeRoom(bytes);
-    }
-    if (queue.length === 0) this.#oldestAtMs = this.#chunkAtMs;
-    queue.push(
+    if (!this.#queue.admits(bytes)) return true;
+    this.#queue.push(
       {
         topic: this.#topic,
         partition: null,
@@ -236,6 +210,7 @@ export class Intake {
         timestampMs: null,
       },
       bytes,
+      this.#chunkAtMs,
     );
     return !this.isFull;
   }
@@ -261,34 +236,8 @@ export class Intake {
       },
     };
   }
-
-  #makeRoom(bytes: number): void {
-    const queue = this.#queue;
-    while (queue.length >= this.#maxRecords || (queue.length > 0 && queue.bytes + bytes > this.#maxBytes)) {
-      queue.dropOldest();
-      this.#drops.drop_oldest++;
-    }
-  }
-
-  /** Once when the queue is 80 % full; again when it has been less full meanwhile, or after a reconnect. */
-  #warnWhenHigh(): void {
-    const utilization = Math.max(this.length / this.#maxRecords, this.bytes / this.#maxBytes);
-    if (utilization < highUtilization) this.#warned = false;
-    else if (!this.#warned) {
-      this.#warned = true;
-      this.#utilizationLog.add(1, this.#chunkAtMs, {
-        queue_size: this.length,
-        queue_capacity: this.#maxRecords,
-        queue_utilization_percent: Math.round(utilization * 100),
-      });
-    }
-  }
 }
 
 function textOf(payload: Uint8Array): string {
   return Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString('utf8');
-}
-
-function dropFields(reason: DropReason): Readonly<Record<string, string>> {
-  return reason === 'drop_oldest' || reason === 'drop_newest' ? { reason: 'queue_full', dropped: reason } : { reason };
 }

@@ -1,4 +1,5 @@
 /** The series of one task. Each JMX attribute of conduktor's connector has one; the rest are ours. */
+import { countersByReason, declareQueueGauges, type QueueReadings } from '../../source/queue-gauges.ts';
 import type { Counter, Metrics } from '../../telemetry/metrics.ts';
 import { type FaultLabel, faultLabels } from './frame-fault.ts';
 
@@ -20,11 +21,7 @@ export interface Meters {
 }
 
 /** What gauges show, read when somebody asks. */
-export interface Readings {
-  queueRecords(): number;
-  queueBytes(): number;
-  readonly queueCapacity: number;
-  readonly queueCapacityBytes: number;
+export interface Readings extends QueueReadings {
   isConnected(): boolean;
   /** -1 before the first message. */
   secondsSinceLastMessage(): number;
@@ -44,22 +41,12 @@ export function declareMeters(metrics: Metrics, readings: Readings): Meters {
   const received = counter('messages_received', 'Messages received, heartbeat replies and dropped ones included');
   const produced = counter('records_produced', 'Records handed to the worker');
   const droppedHelp = 'Messages that did not become records, by reason';
-  const dropped = Object.fromEntries(
-    dropReasons.map((reason) => [reason, counter('messages_dropped', droppedHelp, { reason })]),
-  ) as Record<DropReason, Counter>;
+  const dropped = countersByReason(metrics, `${prefix}messages_dropped_total`, droppedHelp, dropReasons);
   const malformedHelp = 'Violations of the protocol by the server, by kind; each ends a connection';
-  const malformed = Object.fromEntries(
-    faultLabels.map((reason) => [reason, counter('frames_malformed', malformedHelp, { reason })]),
-  ) as Record<FaultLabel, Counter>;
+  const malformed = countersByReason(metrics, `${prefix}frames_malformed_total`, malformedHelp, faultLabels);
   const drops = (): number => dropReasons.reduce((sum, reason) => sum + dropped[reason].value, 0);
 
-  gauge('queue_size', 'Messages in the queue', readings.queueRecords);
-  gauge('queue_bytes', 'Bytes of messages in the queue', readings.queueBytes);
-  gauge('queue_capacity', 'Messages the queue can hold', () => readings.queueCapacity);
-  gauge('queue_capacity_bytes', 'Bytes of messages the queue can hold', () => readings.queueCapacityBytes);
-  gauge('queue_utilization_ratio', 'Share of the queue that is used, by number or bytes, whichever is larger', () =>
-    Math.max(readings.queueRecords() / readings.queueCapacity, readings.queueBytes() / readings.queueCapacityBytes),
-  );
+  declareQueueGauges(metrics, prefix, 'messages', readings);
   gauge('lag_messages', 'Messages received that are neither handed to the worker nor dropped', readings.queueRecords);
   gauge('drop_ratio', 'Messages dropped out of those received', () =>
     received.value === 0 ? 0 : drops() / received.value,

@@ -3,6 +3,7 @@ import { TributaryError } from '../../base/errors.ts';
 import { parse, type RawConfig } from '../../config/config-def.ts';
 import type { HeaderPair } from '../../net/endpoint.ts';
 import type { TlsSettings } from '../../net/tls-trust.ts';
+import type { QueueSettings } from '../../source/bounded-queue.ts';
 import { parseHeaders } from './headers.ts';
 import { type Pointer, parsePointer } from './json-pointer.ts';
 import { splitJsonArray } from './json-scan.ts';
@@ -31,12 +32,6 @@ export interface Settings {
   readonly tls: TlsSettings;
   /** Texts that must not show up anywhere. */
   readonly secrets: readonly string[];
-}
-
-export interface QueueSettings {
-  readonly maxRecords: number;
-  readonly maxBytes: number;
-  readonly overflow: 'block' | 'drop-oldest' | 'drop-newest';
 }
 
 export interface MessageSettings {

@@ -9,6 +9,7 @@ import type { Cause } from '../../net/cause.ts';
 import { maskUrl, sameEndpoint } from '../../net/endpoint.ts';
 import { TlsTrust } from '../../net/tls-trust.ts';
 import { ColumnBatch } from '../../record/column-batch.ts';
+import { type Machine, MachineDriver, type Pulled } from '../../source/machine-driver.ts';
 import { masker, preview } from '../../telemetry/mask.ts';
 import type { ConnectorContext, SourceBatch, SourceMap } from '../contract.ts';
 import { type Dial, dial } from './dial.ts';
@@ -21,8 +22,6 @@ import { type Effect, type Event, next, type State, wakeAtMs } from './state.ts'
 import { taskMetrics } from './task-metrics.ts';
 import { targetOf } from './url.ts';
 
-/** Timers beyond this would fire at once. */
-const longestTimerMs = 2 ** 31 - 1;
 const metricsLogMs = 30_000;
 
 export class WebSocketTask {
@@ -35,13 +34,12 @@ export class WebSocketTask {
   readonly #meters: Meters;
   readonly #intake: Intake;
   #sequence: number;
-  #state: State = { kind: 'idle' };
+  readonly #driver: MachineDriver<State, Event, Effect>;
+  readonly #pulled: Pulled<SourceBatch>;
   #dial: Dial | undefined;
   #link: Link | undefined;
   #openedAtMs: number | undefined;
-  #timer: NodeJS.Timeout | undefined;
   #metricsTimer: NodeJS.Timeout | undefined;
-  #wake: (() => void) | undefined;
   #draining = false;
 
   constructor(settings: Settings, context: ConnectorContext, resumeOffset: SourceMap | undefined) {
@@ -52,13 +50,15 @@ export class WebSocketTask {
     this.#tls = new TlsTrust(settings.tls);
     if (settings.target.secure) this.#tls.optionsFor(settings.target.host);
     this.#sequence = sequenceOf(resumeOffset);
+    this.#driver = new MachineDriver<State, Event, Effect>({ kind: 'idle' }, this.#machine());
+    this.#pulled = this.#pulledFrom();
     this.#intake = new Intake({
       topic: settings.topic,
       queue: settings.queue,
       messages: settings.messages,
       meters: () => this.#meters,
       log: context.log,
-      onRecords: () => this.#notify(),
+      onRecords: () => this.#driver.notify(),
     });
     this.#meters = declareMeters(context.metrics, this.#readings());
     this.#logStart(resumeOffset);
@@ -72,23 +72,14 @@ export class WebSocketTask {
     if (signal.aborted) this.#stop();
     else {
       signal.addEventListener('abort', this.#stop, { once: true });
-      this.#raise({ kind: 'start' });
+      this.#driver.raise({ kind: 'start' });
       log.info('websocket_client_started');
     }
   }
 
   /** Everything that arrived since the last call, as soon as there is something. undefined: stopped, nothing is left. */
-  async nextBatch(): Promise<SourceBatch | undefined> {
-    for (;;) {
-      if (this.#intake.length > 0) return this.#take();
-      if (this.#link?.isPaused) this.#link.resume();
-      if (this.#intake.length > 0) continue;
-      if (this.#state.kind === 'failed') throw this.#failure(this.#state.reason);
-      if (this.#state.kind === 'stopped') return undefined;
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
+  nextBatch(): Promise<SourceBatch | undefined> {
+    return this.#driver.pull(this.#pulled);
   }
 
   /** Nobody takes any more. Resolves when the socket is gone, which takes closeTimeoutMs at most. */
@@ -96,17 +87,16 @@ export class WebSocketTask {
     this.#context.signal.removeEventListener('abort', this.#stop);
     // Where the worker has asked to stop before, its patience is over by now: no more manners.
     this.#link?.abandon(this.#draining);
-    this.#raise({ kind: 'stop' });
-    while (this.#state.kind !== 'stopped' && this.#state.kind !== 'failed') {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    clearTimeout(this.#timer);
+    this.#driver.raise({ kind: 'stop' });
+    await this.#driver.until('stopped', 'failed');
     clearInterval(this.#metricsTimer);
     this.#intake.end(this.#nowMs());
     this.#logMetrics();
     this.#context.log.info('task_stopped', { sequence: this.#sequence });
+  }
+
+  get #state(): State {
+    return this.#driver.state;
   }
 
   #take(): SourceBatch {
@@ -122,49 +112,48 @@ export class WebSocketTask {
     return new ColumnBatch({ column, partition, offset, receivedAtMs, onRelease });
   }
 
-  #notify(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
-  }
-
   readonly #stop = (): void => {
     this.#draining = true;
     this.#context.log.info('message_draining_started', { queue_size: this.#intake.length });
-    this.#raise({ kind: 'stop' });
+    this.#driver.raise({ kind: 'stop' });
   };
 
-  /** One transition. Effects may raise events in turn; they come after the state has changed, so the order is kept. */
-  #raise(event: Event): void {
+  #machine(): Machine<State, Event, Effect> {
     const { random } = this.#context;
-    const before = this.#state;
-    const [state, effects] = next(before, event, { nowMs: this.#nowMs(), random }, this.#settings.policy);
-    this.#state = state;
-    for (const effect of effects) this.#obey(effect);
-    if (this.#state === state && state !== before) this.#arm();
-    if (state.kind !== before.kind) this.#onChange(before, state);
+    const { policy } = this.#settings;
+    const nowMs = (): number => this.#nowMs();
+    return {
+      next: (state, event) => next(state, event, { nowMs: nowMs(), random }, policy),
+      wakeAtMs: (state) => wakeAtMs(state, policy),
+      tick: () => ({
+        kind: 'tick',
+        seen: {
+          heardAtMs: this.#link?.heardAtMs ?? 0,
+          messageAtMs: Math.max(this.#intake.messageAtMs ?? 0, this.#openedAtMs ?? 0),
+          paused: this.#link?.isPaused ?? false,
+        },
+      }),
+      obey: (effect) => this.#obey(effect),
+      changed: (before, state) => this.#onChange(before, state),
+      nowMs,
+    };
   }
 
-  #arm(): void {
-    clearTimeout(this.#timer);
-    const atMs = wakeAtMs(this.#state, this.#settings.policy);
-    if (atMs === Infinity) return;
-    const delayMs = Math.min(Math.max(atMs - this.#nowMs(), 0), longestTimerMs);
-    this.#timer = setTimeout(() => this.#tick(), Math.ceil(delayMs));
-  }
-
-  #tick(): void {
-    const before = this.#state;
-    const openedAtMs = this.#openedAtMs ?? 0;
-    this.#raise({
-      kind: 'tick',
-      seen: {
-        heardAtMs: this.#link?.heardAtMs ?? 0,
-        messageAtMs: Math.max(this.#intake.messageAtMs ?? 0, openedAtMs),
-        paused: this.#link?.isPaused ?? false,
+  #pulledFrom(): Pulled<SourceBatch> {
+    const task = this;
+    return {
+      get length() {
+        return task.#intake.length;
       },
-    });
-    if (this.#state === before) this.#arm();
+      take: () => this.#take(),
+      resume: () => {
+        if (this.#link?.isPaused) this.#link.resume();
+      },
+      isOver: () => {
+        if (this.#state.kind === 'failed') throw this.#failure(this.#state.reason);
+        return this.#state.kind === 'stopped';
+      },
+    };
   }
 
   #onChange(before: State, state: State): void {
@@ -179,7 +168,7 @@ export class WebSocketTask {
       if (this.#draining) this.#context.log.info('message_draining_completed', { queue_size: this.#intake.length });
       this.#context.log.info('websocket_client_stopped');
     }
-    if (state.kind === 'failed' || state.kind === 'stopped') this.#notify();
+    if (state.kind === 'failed' || state.kind === 'stopped') this.#driver.notify();
   }
 
   #skipReconnect(reason: string): void {
@@ -247,19 +236,19 @@ export class WebSocketTask {
       },
       nowMs: () => context.clock.nowMs(),
       events: {
-        connected: () => this.#raise({ kind: 'connected' }),
+        connected: () => this.#driver.raise({ kind: 'connected' }),
         refused: (refusal) => {
           this.#logFailure(`server answered with ${refusal.status} ${refusal.statusText}`, refusal.status);
-          this.#raise({ kind: 'refused', refusal });
+          this.#driver.raise({ kind: 'refused', refusal });
         },
         invalid: (problem) => {
           this.#logFailure(problem, 101);
-          this.#raise({ kind: 'malformed', code: 1002, cause: { label: 'handshake_invalid', text: problem } });
+          this.#driver.raise({ kind: 'malformed', code: 1002, cause: { label: 'handshake_invalid', text: problem } });
         },
         ended: (cause) => {
           this.#dial = undefined;
           if (this.#state.kind !== 'closing') this.#logFailure(cause.text, undefined);
-          this.#raise({ kind: 'ended', cause });
+          this.#driver.raise({ kind: 'ended', cause });
         },
         upgraded: ({ socket, read, head, deflate, subprotocol }) => {
           this.#dial = undefined;
@@ -279,7 +268,7 @@ export class WebSocketTask {
           context.log.info('websocket_opened', { response_code: 101, compressed: deflate !== null, subprotocol });
           context.setStatus(undefined);
           context.onConnection?.(undefined);
-          this.#raise({ kind: 'opened' });
+          this.#driver.raise({ kind: 'opened' });
         },
       },
     });
@@ -289,19 +278,19 @@ export class WebSocketTask {
     return {
       closeReceived: (code, reason) => {
         this.#context.log.info('websocket_closed', { code, reason: this.#mask(reason) });
-        this.#raise({ kind: 'close-received', code, reason });
+        this.#driver.raise({ kind: 'close-received', code, reason });
       },
       malformed: (fault: FrameFault) => {
         this.#meters.malformed[fault.label].value++;
         this.#logFailure(fault.message, undefined);
         const cause = { label: 'malformed', text: fault.message };
-        this.#raise({ kind: 'malformed', code: fault.closeCode, cause });
+        this.#driver.raise({ kind: 'malformed', code: fault.closeCode, cause });
       },
       ended: (cause: Cause, withinMessage: boolean) => {
         if (withinMessage) this.#meters.partial.value++;
         this.#link = undefined;
         if (this.#state.kind === 'open') this.#logFailure(cause.text, undefined);
-        this.#raise({ kind: 'ended', cause });
+        this.#driver.raise({ kind: 'ended', cause });
       },
       paused: () => {
         this.#meters.pauses.value++;

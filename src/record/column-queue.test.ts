@@ -1,10 +1,10 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
-import { EventColumns } from './event-columns.ts';
+import { ColumnQueue } from './column-queue.ts';
 
-test('each column knows the id behind its last event; the newest one has none of its own', () => {
+test('each column has the mark noted behind its last value; the newest one has none of its own', () => {
   let id: Uint8Array | null = null;
-  const columns = new EventColumns(() => id);
+  const columns = new ColumnQueue<Uint8Array | null>(() => id);
   const data = Buffer.alloc(100 * 1024, 'x');
   for (let n = 1; n <= 12; n++) {
     id = Buffer.from(String(n));
@@ -13,8 +13,8 @@ test('each column knows the id behind its last event; the newest one has none of
   deepEqual([columns.length, columns.bytes], [12, 12 * data.length]);
   const seen: unknown[] = [];
   for (let taken = columns.take(); taken !== undefined; taken = columns.take()) {
-    const { values, receivedAtMs, lastEventId } = taken;
-    seen.push([values.length, receivedAtMs, lastEventId === undefined ? 'newest' : String(lastEventId)]);
+    const { values, receivedAtMs, mark } = taken;
+    seen.push([values.length, receivedAtMs, mark === undefined ? 'newest' : String(mark)]);
   }
   deepEqual(seen, [
     [5, 1, '5'],

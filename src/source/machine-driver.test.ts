@@ -1,0 +1,87 @@
+import { deepEqual, equal, rejects } from 'node:assert/strict';
+import { mock, test } from 'node:test';
+import { MachineDriver } from './machine-driver.ts';
+
+type State = { readonly kind: 'idle' | 'open' | 'over'; readonly ticks: number };
+type Event = 'open' | 'tick' | 'end';
+
+/** Opens, wants the time every 100 ms, and ends itself with the third tick. */
+function setUp() {
+  const seen: string[] = [];
+  let nowMs = 0;
+  const driver = new MachineDriver<State, Event, string>(
+    { kind: 'idle', ticks: 0 },
+    {
+      next(state, event) {
+        if (event === 'end') return [{ ...state, kind: 'over' }, []];
+        if (event === 'open') return [{ kind: 'open', ticks: 0 }, ['connect']];
+        if (nowMs < (state.ticks + 1) * 100) return [state, []];
+        const ticks = state.ticks + 1;
+        return [{ kind: 'open', ticks }, ticks === 3 ? ['end'] : ['ping']];
+      },
+      wakeAtMs: (state) => (state.kind === 'open' ? (state.ticks + 1) * 100 : Number.POSITIVE_INFINITY),
+      tick: () => 'tick',
+      obey(effect) {
+        seen.push(`${effect} at ${nowMs}`);
+        if (effect === 'end') driver.raise('end');
+      },
+      changed(before, state) {
+        seen.push(`${before.kind} > ${state.kind}`);
+        if (state.kind === 'over') driver.notify();
+      },
+      nowMs: () => nowMs,
+    },
+  );
+  const advance = (ms: number): void => {
+    nowMs += ms;
+    mock.timers.tick(ms);
+  };
+  return { driver, seen, advance };
+}
+
+test('effects are obeyed in their order, and the machine is told the time when it wants to know', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  try {
+    const { driver, seen, advance } = setUp();
+    driver.raise('open');
+    const ended = driver.until('over');
+    for (let i = 0; i < 10; i++) advance(50);
+    await ended;
+    deepEqual(seen, ['connect at 0', 'idle > open', 'ping at 100', 'ping at 200', 'end at 300', 'open > over']);
+  } finally {
+    mock.timers.reset();
+  }
+});
+
+test('who pulls gets what is there, waits where nothing is, and hears of the end', async () => {
+  const { driver } = setUp();
+  let queued = ['a'];
+  let resumed = 0;
+  const source = {
+    get length() {
+      return queued.length;
+    },
+    take: () => queued.splice(0).join(),
+    resume() {
+      resumed++;
+      if (resumed === 2) queued = ['held back'];
+    },
+    isOver: () => driver.state.kind === 'over',
+  };
+  equal(await driver.pull(source), 'a');
+  const waiting = driver.pull(source);
+  queued = ['b', 'c'];
+  driver.notify();
+  equal(await waiting, 'b,c');
+  equal(await driver.pull(source), 'held back');
+  driver.raise('end');
+  equal(await driver.pull(source), undefined);
+  const failed = {
+    ...source,
+    length: 0,
+    isOver: () => {
+      throw new Error('refused');
+    },
+  };
+  await rejects(driver.pull(failed), /refused/);
+});

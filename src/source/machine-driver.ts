@@ -1,0 +1,102 @@
+/** Milliseconds beyond which a timer would fire at once. */
+const longestTimerMs = 2 ** 31 - 1;
+
+/** A connection as states and pure transitions, and those who do what it says. */
+export interface Machine<State, Event, Effect> {
+  next(state: State, event: Event): readonly [State, readonly Effect[]];
+  /** When the state wants to be told of the time, monotonic; Infinity: never. */
+  wakeAtMs(state: State): number;
+  /** The time has come: what is to be seen then. */
+  tick(): Event;
+  /** Does what a transition wants. It may raise events in turn. */
+  obey(effect: Effect): void;
+  /** A state of another kind was reached, and all is done that the transition wanted. */
+  changed(before: State, state: State): void;
+  nowMs(): number;
+}
+
+/** Where batches come from, for `pull`. */
+export interface Pulled<Batch> {
+  readonly length: number;
+  take(): Batch;
+  /** Reads on, where reading was held back. */
+  resume(): void;
+  /** True: nothing will come any more. Throws what it ended with. */
+  isOver(): boolean;
+}
+
+/**
+ * Drives the state machine of a source's connection: keeps its state, obeys its effects, tells it the time when it wants to
+ * know, and lets one who waits for records, or for its end, be woken.
+ */
+export class MachineDriver<State extends { readonly kind: string }, Event, Effect> {
+  readonly #machine: Machine<State, Event, Effect>;
+  #state: State;
+  #timer: NodeJS.Timeout | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(initial: State, machine: Machine<State, Event, Effect>) {
+    this.#state = initial;
+    this.#machine = machine;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** One transition. Effects may raise events in turn; they come after the state has changed, so the order is kept. */
+  raise(event: Event): void {
+    const before = this.#state;
+    const [state, effects] = this.#machine.next(before, event);
+    this.#state = state;
+    for (const effect of effects) this.#machine.obey(effect);
+    if (this.#state === state && state !== before) this.#arm();
+    if (state.kind !== before.kind) this.#machine.changed(before, state);
+  }
+
+  /** There is something to take, or it has ended. */
+  notify(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+
+  /** Everything that arrived since the last call, as soon as there is something. undefined: over, nothing is left. */
+  async pull<Batch>(source: Pulled<Batch>): Promise<Batch | undefined> {
+    for (;;) {
+      if (source.length > 0) return source.take();
+      source.resume();
+      if (source.length > 0) continue;
+      if (source.isOver()) return undefined;
+      await this.#notified();
+    }
+  }
+
+  /** Resolves when the state is of one of these kinds, which end in `notify`. No timer is left then. */
+  async until(...kinds: readonly State['kind'][]): Promise<void> {
+    while (!kinds.includes(this.#state.kind)) await this.#notified();
+    clearTimeout(this.#timer);
+  }
+
+  #notified(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const machine = this.#machine;
+    const atMs = machine.wakeAtMs(this.#state);
+    if (atMs === Number.POSITIVE_INFINITY) return;
+    const delayMs = Math.min(Math.max(atMs - machine.nowMs(), 0), longestTimerMs);
+    this.#timer = setTimeout(() => this.#tick(), Math.ceil(delayMs));
+  }
+
+  #tick(): void {
+    const before = this.#state;
+    this.raise(this.#machine.tick());
+    // Too early for the state, as a timer may be: it is told again.
+    if (this.#state === before) this.#arm();
+  }
+}
