@@ -1,6 +1,7 @@
 /** What the stand-in answers: the requests of a worker that runs sources, in the newest version that our client speaks. */
 import type { ByteReader } from '../../src/broker/kafka/byte-reader.ts';
 import type { ByteWriter } from './byte-writer.ts';
+import { heartbeat, joinGroup, leaveGroup, offsetCommit, offsetFetch, syncGroup } from './group.ts';
 import type { Partition, Topics } from './log.ts';
 
 export interface Node {
@@ -28,7 +29,13 @@ export const apis: ReadonlyMap<number, Api> = new Map([
   [1, { min: 17, max: 17, handle: fetch }],
   [2, { min: 7, max: 7, handle: listOffsets }],
   [3, { min: 12, max: 12, handle: metadata }],
+  [8, { min: 8, max: 8, handle: offsetCommit }],
+  [9, { min: 8, max: 8, handle: offsetFetch }],
   [10, { min: 4, max: 4, handle: findCoordinator }],
+  [11, { min: 9, max: 9, handle: joinGroup }],
+  [12, { min: 4, max: 4, handle: heartbeat }],
+  [13, { min: 5, max: 5, handle: leaveGroup }],
+  [14, { min: 5, max: 5, handle: syncGroup }],
   [18, { min: 0, max: 3, handle: apiVersions }],
   [19, { min: 7, max: 7, handle: createTopics }],
   [22, { min: 4, max: 4, handle: initProducerId }],
