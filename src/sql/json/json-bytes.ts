@@ -13,26 +13,28 @@ const maxScaled = 1e7;
  * put down byte by byte; everything else is made a text first, as `writeJson` makes it. Both give the same bytes.
  */
 export class JsonBytes {
-  #bytes = Buffer.alloc(0);
+  #bytes: Buffer;
   #length = 0;
+
+  /** Begins with room for so many bytes: a buffer that grows is copied, and a burden for the garbage collector. */
+  constructor(capacity: number = firstCapacity) {
+    this.#bytes = Buffer.allocUnsafeSlow(capacity);
+  }
 
   get length(): number {
     return this.#length;
   }
 
-  /** Everything that was written. What is written next goes to new memory. */
-  take(): Buffer {
-    const taken = this.#bytes.subarray(0, this.#length);
-    this.#bytes = Buffer.alloc(0);
-    this.#length = 0;
-    return taken;
+  /** Everything that was written. */
+  view(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
   }
 
   /** Room for so many bytes more. */
   reserve(size: number): void {
     const wanted = this.#length + size;
     if (wanted <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(wanted, this.#bytes.length * 2, firstCapacity));
+    const larger = Buffer.allocUnsafeSlow(Math.max(wanted, this.#bytes.length * 2));
     larger.set(this.#bytes.subarray(0, this.#length));
     this.#bytes = larger;
   }

@@ -5,6 +5,8 @@ import { writeJson } from '../json/write.ts';
 import type { Json, Row, Value } from '../values/value.ts';
 import { type SinkMapper, sinkMapper } from './sink-mapper.ts';
 
+const firstBytesPerRow = 100;
+
 /** Rows as the messages that their sink sends: views, side by side in one piece of memory. */
 export type RowEncoder = (rows: readonly Row[]) => Uint8Array[];
 
@@ -17,14 +19,17 @@ export function rowEncoder(plan: StreamPlan): RowEncoder {
   const withTime = isTrue('json.include-timestamp');
   if (withTime) names.unshift('"_timestamp":');
   const keys = names.map((name, index) => Buffer.from((index === 0 ? '{' : ',') + name));
+  let bytesPerRow = firstBytesPerRow;
   return (rows) => {
-    const out = new JsonBytes();
+    // The last batch says how long rows are; with a little room, growing is the exception.
+    const out = new JsonBytes(Math.ceil(bytesPerRow * rows.length * 1.1));
     const ends = new Float64Array(rows.length);
     for (let i = 0; i < rows.length; i++) {
       writeRow(out, keys, rows[i]!, withTime);
       ends[i] = out.length;
     }
-    return cut(out.take(), ends);
+    if (rows.length > 0) bytesPerRow = out.length / rows.length;
+    return cut(out.view(), ends);
   };
 }
 
