@@ -1,7 +1,7 @@
 /** All open connections: how many there may be, and what concerns them all. */
 import type { Random } from '../base/clock.ts';
 import type { GatewayFault } from '../wire/gateway/codes.ts';
-import type { GatewayConnection } from './gateway-parts.ts';
+import type { GatewayConnection, SubscriptionState } from './gateway-parts.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { GatewaySettings } from './settings.ts';
 
@@ -41,6 +41,15 @@ export class Connections {
     let bytes = 0;
     for (const connection of this.#open) bytes += connection.waitingBytes;
     return bytes;
+  }
+
+  /** How many subscriptions are in a state. */
+  subscriptions(state: SubscriptionState): number {
+    let count = 0;
+    for (const connection of this.#open) {
+      for (const each of connection.subscriptions()) if (each === state) count++;
+    }
+    return count;
   }
 
   /** A place, or the reason why there is none. */

@@ -21,7 +21,10 @@ export interface Taken {
   readonly conflated: number;
 }
 
+export type DeliveryState = 'replaying' | 'live' | 'group';
+
 export interface Delivery {
+  readonly state: DeliveryState;
   /** The next records within these bounds (one larger record alone is given); undefined where there is nothing now. */
   take(maxRecords: number, maxBytes: number): Taken | undefined;
   /** Position behind what was taken. */

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Rights } from './auth/acl.ts';
 import type { Identity } from './auth/identity.ts';
+import type { DeliveryState } from './delivery.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { DeliveryParts } from './open-delivery.ts';
 import type { Publisher } from './publisher.ts';
@@ -29,12 +30,16 @@ export interface GatewayParts {
   isBrokerUp(): boolean;
 }
 
+export type SubscriptionState = 'pending' | DeliveryState;
+
 /** A connection as the server sees it, whatever its protocol. */
 export interface GatewayConnection {
   readonly protocol: string;
   readonly principal: string | null;
   /** Bytes that wait for its client. */
   readonly waitingBytes: number;
+  /** States of its subscriptions. */
+  subscriptions(): readonly SubscriptionState[];
   /** Once or more a second: heartbeats, deadlines, stalls. */
   tick(nowMs: number): void;
   /** Access rules have changed. */

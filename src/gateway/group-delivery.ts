@@ -37,6 +37,7 @@ const nothing = { records: 0, bytes: 0, conflated: 0 };
 const maxBufferedBytes = 1_048_576;
 
 export class GroupDelivery implements Delivery {
+  readonly state = 'group';
   readonly #options: GroupDeliveryOptions;
   readonly #stop = new AbortController();
   readonly #handed: Handed[] = [];

@@ -54,6 +54,10 @@ export class IngestConnection implements GatewayConnection {
     return this.#options.socket.bufferedAmount;
   }
 
+  subscriptions(): readonly never[] {
+    return [];
+  }
+
   tick(nowMs: number): void {
     const { clock } = this.#parts;
     const { identity } = this.#options;

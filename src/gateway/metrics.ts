@@ -38,6 +38,9 @@ export class GatewayMetrics {
     this.duplicates = metrics.counter(name('duplicates_total'), 'Publishes answered from the memory of their mid');
     this.slowCloses = metrics.counter(name('slow_closes_total'), 'Connections closed because they took too little');
     this.transformErrors = metrics.counter(name('transform_errors_total'), 'Records that a transform failed on');
+    for (const reason of ['missing', 'malformed', 'signature', 'expired', 'claims', 'unknown'])
+      this.#authFailures(reason);
+    for (const reason of ['slow', 'retention', 'truncated', 'recreated', 'deleted', 'corrupt']) this.#gaps(reason);
     for (const protocol of ['v2-text', 'v2-binary', 'json', 'bin', 'ingest', 'sse', 'ndjson']) this.#openOf(protocol);
   }
 
@@ -69,13 +72,12 @@ export class GatewayMetrics {
   }
 
   gap(reason: string, records: number): void {
-    this.#metrics.counter(name('gap_records_total'), 'Offsets that were announced as gaps', { reason }).value +=
-      records;
+    this.#gaps(reason).value += records;
     if (reason === 'slow') this.dropped.value += records;
   }
 
   authFailure(reason: string): void {
-    this.#metrics.counter(name('auth_failures_total'), 'Tokens refused', { reason }).value++;
+    this.#authFailures(reason).value++;
   }
 
   aclDenial(action: string): void {
@@ -87,9 +89,8 @@ export class GatewayMetrics {
     const key = `${direction} ${protocol} ${topic}`;
     let traffic = this.#traffic.get(key);
     if (traffic !== undefined) return traffic;
-    const isShown = this.#topics.has(topic) || this.#topics.size < this.#maxTopics;
-    if (!isShown && topic !== 'other') return this.traffic(direction, protocol, 'other');
-    if (topic !== 'other') this.#topics.add(topic);
+    const label = this.#label(topic);
+    if (label !== topic) return this.traffic(direction, protocol, label);
     const labels = { protocol, topic };
     traffic = {
       records: this.#metrics.counter(name(`records_${direction}_total`), `Records ${direction}`, labels),
@@ -97,6 +98,35 @@ export class GatewayMetrics {
     };
     this.#traffic.set(key, traffic);
     return traffic;
+  }
+
+  /** A topic is read from now on; `lags`: of all that are, by topic. */
+  readerOpened(topic: string, lags: () => ReadonlyMap<string, number>): void {
+    const label = this.#label(topic);
+    const read = (): number => {
+      let sum = 0;
+      for (const [other, lag] of lags()) if (this.#label(other) === label) sum += lag;
+      return sum;
+    };
+    this.gauge('reader_lag_records', 'Records on the log that the shared readers have not read yet', read, {
+      topic: label,
+    });
+  }
+
+  /** A topic's own name, or that of all beyond the bound. */
+  #label(topic: string): string {
+    if (this.#topics.has(topic) || topic === 'other') return topic;
+    if (this.#topics.size >= this.#maxTopics) return 'other';
+    this.#topics.add(topic);
+    return topic;
+  }
+
+  #gaps(reason: string): Counter {
+    return this.#metrics.counter(name('gap_records_total'), 'Offsets that were announced as gaps', { reason });
+  }
+
+  #authFailures(reason: string): Counter {
+    return this.#metrics.counter(name('auth_failures_total'), 'Tokens refused', { reason });
   }
 
   #openOf(protocol: string): { count: number } {

@@ -21,7 +21,7 @@ import { countDelivered } from './count-delivered.ts';
 import { type DataFrame, framesOf } from './data-frames.ts';
 import type { Taken } from './delivery.ts';
 import { asFault, FaultError } from './faults.ts';
-import type { GatewayConnection, GatewayParts } from './gateway-parts.ts';
+import type { GatewayConnection, GatewayParts, SubscriptionState } from './gateway-parts.ts';
 import { Liveness } from './liveness.ts';
 import { checkMayPublish } from './may-publish.ts';
 import { type OpenDelivery, openDelivery } from './open-delivery.ts';
@@ -93,6 +93,10 @@ export class NativeConnection implements GatewayConnection {
     let bytes = this.#outbox.waitingBytes;
     for (const { open } of this.#subscriptions.values()) bytes += open?.delivery.waitingBytes ?? 0;
     return bytes;
+  }
+
+  subscriptions(): readonly SubscriptionState[] {
+    return [...this.#subscriptions.values()].map(({ open }) => open?.delivery.state ?? 'pending');
   }
 
   tick(nowMs: number): void {

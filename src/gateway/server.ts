@@ -88,7 +88,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     onRetry: (error) => onRetry({ what: 'topics', reason: (error as Error).message }),
   });
   opened.defer(() => catalog.close());
-  const hub = new Hub({ broker, clock, ringBytes: settings.delivery.ringBytes, onRetry });
+  const hub: Hub = new Hub({
+    broker,
+    clock,
+    ringBytes: settings.delivery.ringBytes,
+    onRetry,
+    onTopic: (topic) => metrics.readerOpened(topic, () => hub.lags()),
+  });
   opened.defer(() => hub.close());
   const places = new ReplayPlaces(settings.delivery.replayReaders);
   const groups = { open: 0, max: settings.limits.groups };
@@ -320,6 +326,9 @@ function declareGauges(metrics: GatewayMetrics, watched: Watched): void {
   metrics.gauge('readers', readers, () => hub.feedCount, { kind: 'shared' });
   metrics.gauge('readers', readers, () => places.taken, { kind: 'replay' });
   metrics.gauge('readers', readers, () => groups.open, { kind: 'group' });
+  for (const state of ['pending', 'replaying', 'live', 'group'] as const) {
+    metrics.gauge('subscriptions', 'Subscriptions', () => connections.subscriptions(state), { state });
+  }
   metrics.gauge('queue_bytes', 'Bytes that wait for clients', () => connections.waitingBytes);
   metrics.gauge('memory_bytes', 'Bytes of all queues, rings and publishes', watched.memory);
   metrics.gauge('kafka_up', '1 while the broker answers', () => (watched.isUp() ? 1 : 0));

@@ -65,6 +65,10 @@ export class SharedDelivery implements Delivery {
     if (options.slow !== 'wait') this.#backlog = new Backlog(options.slow === 'conflate');
   }
 
+  get state(): 'replaying' | 'live' {
+    return this.#turn.every((cursor) => cursor.isLive) ? 'live' : 'replaying';
+  }
+
   get waitingBytes(): number {
     return this.#backlog?.bytes ?? 0;
   }

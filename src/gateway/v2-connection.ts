@@ -10,7 +10,7 @@ import type { Identity } from './auth/identity.ts';
 import { countDelivered } from './count-delivered.ts';
 import type { Taken } from './delivery.ts';
 import { asFault } from './faults.ts';
-import type { GatewayConnection, GatewayParts } from './gateway-parts.ts';
+import type { GatewayConnection, GatewayParts, SubscriptionState } from './gateway-parts.ts';
 import { Liveness } from './liveness.ts';
 import { checkMayPublish } from './may-publish.ts';
 import type { OpenDelivery } from './open-delivery.ts';
@@ -71,6 +71,11 @@ export class V2Connection implements GatewayConnection {
 
   get waitingBytes(): number {
     return this.#outbox.waitingBytes + (this.#options.open?.delivery.waitingBytes ?? 0);
+  }
+
+  subscriptions(): readonly SubscriptionState[] {
+    const { open } = this.#options;
+    return open === undefined ? [] : [open.delivery.state];
   }
 
   /** There may be records to send. */

@@ -9,7 +9,7 @@ import { readStreamQuery, type StreamDefaults, type StreamQuery } from '../../wi
 import { countDelivered } from '../count-delivered.ts';
 import type { Piece, Taken } from '../delivery.ts';
 import { FaultError } from '../faults.ts';
-import type { GatewayConnection, GatewayParts } from '../gateway-parts.ts';
+import type { GatewayConnection, GatewayParts, SubscriptionState } from '../gateway-parts.ts';
 import { encodeTexts } from '../hub/encoded-records.ts';
 import { type OpenDelivery, openShared } from '../open-delivery.ts';
 import type { SharedDelivery } from '../shared-delivery.ts';
@@ -108,6 +108,10 @@ export class StreamConnection implements GatewayConnection {
 
   get waitingBytes(): number {
     return this.#response.writableLength + this.#open.delivery.waitingBytes;
+  }
+
+  subscriptions(): readonly SubscriptionState[] {
+    return [this.#open.delivery.state];
   }
 
   start(): void {

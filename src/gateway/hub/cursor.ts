@@ -63,6 +63,7 @@ export class Cursor implements FeedReader {
     this.next = options.next;
   }
 
+  /** Whether its next record is, or will be, in the ring. */
   get isLive(): boolean {
     return this.#feed !== undefined && !this.#replaying && this.#replayed === undefined;
   }

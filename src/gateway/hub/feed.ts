@@ -52,6 +52,8 @@ export class Feed {
   readonly readers = new Set<FeedReader>();
   /** Settles when the reader stands at the end of the partition. */
   readonly started: Promise<void>;
+  /** Records on the log that it had not read when it last read some. */
+  lag = 0;
   #ring: Ring | undefined;
   readonly #options: FeedOptions;
   readonly #stop = new AbortController();
@@ -94,7 +96,8 @@ export class Feed {
           },
         })) {
           this.#ring ??= new Ring(fetched.nextOffset);
-          const { records, nextOffset } = fetched;
+          const { records, nextOffset, endOffset } = fetched;
+          this.lag = Math.max(0, endOffset - nextOffset);
           if (nextOffset === this.#ring.head && records.length === 0) continue;
           const now = this.#options.clock.monotonicMs();
           for (const chunk of chunksOf(fetched, this.#ring.head, now)) this.#ring.add(chunk);

@@ -16,6 +16,8 @@ export interface HubOptions {
   /** How long a reader without subscribers goes on. */
   readonly idleMs?: number;
   readonly onRetry: (event: RetryEvent) => void;
+  /** A partition of this topic is read from now on. */
+  readonly onTopic?: (topic: string) => void;
 }
 
 export class Hub {
@@ -34,6 +36,13 @@ export class Hub {
 
   get feedCount(): number {
     return this.#feeds.size;
+  }
+
+  /** By topic: records that its readers have not read yet. */
+  lags(): ReadonlyMap<string, number> {
+    const lags = new Map<string, number>();
+    for (const { topic, lag } of this.#feeds.values()) lags.set(topic, (lags.get(topic) ?? 0) + lag);
+    return lags;
   }
 
   get ringBytes(): number {
@@ -109,6 +118,7 @@ export class Hub {
         },
       });
       this.#feeds.set(key, feed);
+      this.#options.onTopic?.(topic);
     }
     return feed;
   }
