@@ -1,12 +1,13 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
+import { feedServer } from '../support/sql-app.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-import { root, tributary, watch } from './support/run.ts';
+import { root, tributary, until, watch } from './support/run.ts';
 import { startWorker } from './support/worker.ts';
 
 const run = promisify(execFile);
@@ -22,6 +23,8 @@ test('what npm packs is a program that works where it is installed', { timeout: 
     'bin/tributary.js',
     'dist/main.js',
     'examples/connect/trades.yaml',
+    'dist/app/embedding/embedding.d.ts',
+    'examples/embedding/vwap.js',
     'LICENSE',
     'README.md',
     'clients/js/dist/client.js',
@@ -44,6 +47,8 @@ test('what npm packs is a program that works where it is installed', { timeout: 
   const client = createRequire(where).resolve('@tributary/tributary/client');
   equal(typeof (await import(client)).connect, 'function');
 
+  await embeds(path, join(prefix, 'lib/node_modules/@tributary/tributary'));
+
   const version = await run(join(prefix, 'bin/tributary'), ['version'], {
     cwd: path,
     env: { PATH: process.env['PATH'] },
@@ -60,6 +65,42 @@ test('what npm packs is a program that works where it is installed', { timeout: 
   const { code, stderr } = await worker.stop();
   deepEqual([code, stderr], [0, '']);
 });
+
+/** Programs beside which the package is installed: the examples run, and the compiler takes the package's types. */
+async function embeds(path: string, installed: string): Promise<void> {
+  const consumer = join(path, 'consumer');
+  mkdirSync(join(consumer, 'node_modules/@tributary'), { recursive: true });
+  symlinkSync(installed, join(consumer, 'node_modules/@tributary/tributary'));
+  for (const file of ['vwap.js', 'forward.js'])
+    cpSync(join(installed, 'examples/embedding', file), join(consumer, file));
+  writeFileSync(join(consumer, 'package.json'), '{"type":"module"}');
+
+  const { stdout: rows } = await run(process.execPath, ['vwap.js'], { cwd: consumer });
+  equal(rows, '{"symbol":"BTC","vwap":103,"trades":2,"ends":1000}\n{"symbol":"ETH","vwap":7,"trades":1,"ends":1000}\n');
+
+  await using from = await feedServer(['one', 'two']);
+  await using to = await feedServer();
+  await using forward = watch(spawn(process.execPath, ['forward.js', from.url, to.url], { cwd: consumer }));
+  await until('both messages', async () => to.received.length >= 2);
+  equal(to.received.map(({ text }) => text).join(), 'one,two');
+  const { code, stderr } = await forward.stop('SIGINT');
+  deepEqual([code, stderr], [0, '']);
+
+  cpSync(join(root, 'test/e2e/support/embedding-consumer.txt'), join(consumer, 'use.ts'));
+  const types = {
+    strict: true,
+    module: 'nodenext',
+    target: 'es2024',
+    lib: ['es2024', 'esnext.disposable'],
+    noEmit: true,
+  };
+  const compilerOptions = { ...types, types: ['node'], typeRoots: [join(root, 'node_modules/@types')] };
+  writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['use.ts'] }));
+  const compiled = await run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', consumer]).catch(
+    (error: { readonly stdout: string }) => error,
+  );
+  equal(compiled.stdout, '');
+}
 
 test('an older Node is told which version is wanted, in one sentence, with exit code 2', async () => {
   await using folder = await tempFolder('old-node');

@@ -7,6 +7,7 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import { type SourceMapper, sourceMapper } from '../mapping/source-mapper.ts';
 import { Application } from '../plan/application.ts';
+import type { Values } from '../values/value.ts';
 import { type CheckpointSettings, Checkpoints } from './checkpoints.ts';
 import { connectorConfig } from './connector-config.ts';
 import { Failures, type LostRows } from './failures.ts';
@@ -33,6 +34,8 @@ export interface World {
   readonly context: (stream: string, signal: AbortSignal) => ConnectorContext;
   /** Absent: nothing is remembered over a restart. */
   readonly checkpoints?: CheckpointSettings;
+  /** Rows come by `push`, too: a script without a source of its own has something to run for. */
+  readonly isFed?: boolean;
 }
 
 const gapsHelp = 'Restarts after which a source that cannot be read again had missed what came meanwhile';
@@ -65,6 +68,7 @@ export class SqlRun {
   /** Something has happened since the last checkpoint. */
   private hasMoved = true;
   private failure: unknown;
+  private readonly opened = Promise.withResolvers<void>();
   /** Everything that was read has been worked on, so that a checkpoint may be taken. */
   private isWhole = false;
 
@@ -76,6 +80,7 @@ export class SqlRun {
     const { clock, log } = world;
     this.failures = new Failures({ application, clock, log, fail: (error) => this.failInside(error) });
     declareMetrics(this.application, world.metrics);
+    this.opened.promise.catch(() => {}); // who does not wait for it is told by `run`
     const giveUpLater = (): void => {
       this.patience = setTimeout(() => this.givingUp.abort(), finishMs);
     };
@@ -96,6 +101,8 @@ export class SqlRun {
       this.isWhole = true;
       this.tick();
       this.awaitCheckpoint();
+      this.opened.resolve();
+      if (readers.length === 0) await aborted(this.stopping.signal);
       await Promise.all(readers.map((reader) => this.read(reader.stream, reader.frames)));
     } catch (error) {
       this.fail(error);
@@ -106,7 +113,30 @@ export class SqlRun {
       this.stopping.abort();
       await this.finish();
     }
+    this.opened.reject(this.failure ?? new TributaryError('ABORTED', 'The application was stopped before it ran'));
     if (this.failure !== undefined) throw this.failure;
+  }
+
+  /** Resolves when sources and sinks are open; rejects where that fails. */
+  get whenOpen(): Promise<void> {
+    return this.opened.promise;
+  }
+
+  /** A row from outside enters a stream. Resolves when what it caused has been written. */
+  async push(stream: string, values: Values): Promise<void> {
+    while (this.checkpointing !== undefined) await this.checkpointing;
+    if (this.stopping.signal.aborted)
+      throw new TributaryError('ABORTED', `Cannot publish to "${stream}": the application does not run any more`);
+    this.hasMoved = true;
+    this.application.advance(this.world.clock.nowMs());
+    this.application.push(stream, values);
+    await this.lookAtClock();
+  }
+
+  /** Fires what is due. Without it that happens by itself, as far as the clock moves with the system's. */
+  async lookAtClock(): Promise<void> {
+    this.tick();
+    await this.flush();
   }
 
   private streamsOf(role: 'source' | 'sink'): StreamPlan[] {
@@ -187,7 +217,7 @@ export class SqlRun {
         frames: await connectorFrames(this.world.source(extension), stream, context, this.positions),
       });
     }
-    if (readers.length === 0)
+    if (readers.length === 0 && this.world.isFed !== true)
       throw new TributaryError('CONFIG_INVALID', "Nothing to run: the script has no stream of type 'source'");
     return readers;
   }
@@ -330,4 +360,11 @@ export class SqlRun {
     });
     clearTimeout(this.patience);
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
