@@ -62,8 +62,7 @@ function columnValue(type: Type, value: PlainValue): Value | undefined {
       return Number.isInteger(value) && (value as number) === ((value as number) | 0) ? (value as number) : undefined;
     case 'LONG':
       return longOf(value);
-    case 'FLOAT':
-      return Number.isFinite(value) ? Math.fround(value as number) : undefined;
+    case 'FLOAT': // kept in double precision: 123.45 stays 123.45
     case 'DOUBLE':
       return Number.isFinite(value) ? (value as number) : undefined;
     case 'OBJECT':
