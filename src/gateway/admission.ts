@@ -32,7 +32,9 @@ export class Doorkeeper {
   }
 
   /** Whether the page behind a request may use the gateway at all; undefined where it may. */
-  refusePage({ headers }: IncomingMessage): GatewayFault | undefined {
+  refusePage({ headers, rawHeaders }: IncomingMessage): GatewayFault | undefined {
+    // Of two hosts a proxy may have looked at the other one (RFC 9112, section 3.2).
+    if (timesOf('host', rawHeaders) > 1) return { code: 'bad_request', message: 'Host must be there once' };
     const settings = this.#options.settings();
     const { origin, host } = headers;
     if (!this.#options.authenticator().required && !isHostAllowed(host, settings.hosts)) {
@@ -70,6 +72,13 @@ export class Doorkeeper {
       return unauthorized('the token is not accepted');
     }
   }
+}
+
+/** `rawHeaders`: names and values by turns. */
+function timesOf(name: string, rawHeaders: readonly string[]): number {
+  let times = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) if (rawHeaders[at]!.toLowerCase() === name) times++;
+  return times;
 }
 
 function unauthorized(message: string): Admission {

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { GatewayFault } from '../wire/gateway/codes.ts';
+import { type GatewayFault, gatewayCodes } from '../wire/gateway/codes.ts';
 import { isTopicName } from '../wire/gateway/names.ts';
 import { chooseV2Form, readV2Query, type V2Query } from '../wire/gateway/v2.ts';
 import type { Doorkeeper } from './admission.ts';
@@ -64,7 +64,7 @@ const autoCommitMs = 5000;
 
 export class Upgrades {
   readonly #options: UpgradeOptions;
-  readonly #servers: Readonly<Record<Target['kind'], WebSocketServer>>;
+  readonly #servers: Readonly<Record<Target['kind'] | 'native-unknown', WebSocketServer>>;
   /** Subprotocol to answer with, decided before `ws` asks. */
   readonly #echo = new WeakMap<IncomingMessage, string>();
 
@@ -84,6 +84,8 @@ export class Upgrades {
       });
     this.#servers = {
       native: server(settings.limits.message, settings.compression),
+      // Of whom nothing is known yet, nothing is inflated.
+      'native-unknown': server(settings.limits.message, false),
       v2: server(settings.v2.maxMessage, false),
       ingest: server(settings.limits.message, false),
     };
@@ -111,7 +113,7 @@ export class Upgrades {
     const { doorkeeper, connections } = this.#options;
     const { request, ip, query } = handshake;
     const page = doorkeeper.refusePage(request);
-    if (page !== undefined) throw new Refused(403, page);
+    if (page !== undefined) throw new Refused(gatewayCodes[page.code].http, page);
     if (this.#options.isDraining())
       throw new Refused(503, { code: 'shutting_down', message: 'the gateway is going down' });
     const parameters = new URLSearchParams(query);
@@ -146,7 +148,7 @@ export class Upgrades {
     place: Place,
     parts: GatewayParts,
   ): Promise<void> {
-    const socket = await this.#accept('native', handshake);
+    const socket = await this.#accept(identity === undefined ? 'native-unknown' : 'native', handshake);
     if (socket === undefined) return place.leave();
     place.fill(
       new NativeConnection(parts, {
@@ -265,7 +267,10 @@ export class Upgrades {
   }
 
   /** Answers 101; undefined where the client has left meanwhile. */
-  #accept(kind: Target['kind'], { request, socket, head }: Handshake): Promise<WebSocket | undefined> {
+  #accept(
+    kind: Target['kind'] | 'native-unknown',
+    { request, socket, head }: Handshake,
+  ): Promise<WebSocket | undefined> {
     if (socket.destroyed) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       const left = (): void => resolve(undefined);
