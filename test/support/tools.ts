@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
-export type Tool = 'java' | 'mvn' | 'kcat' | 'openssl' | 'c' | 'promtool' | 'nchan' | 'chromium';
+export type Tool = 'java' | 'javac' | 'mvn' | 'kcat' | 'openssl' | 'c' | 'promtool' | 'nchan' | 'chromium';
 
 export interface ToolNeed {
   /** As a sentence names it. */
@@ -26,6 +26,12 @@ export const tools: Readonly<Record<Tool, ToolNeed>> = {
     debianPackages: ['default-jre-headless'],
     tests: 'those with a real Kafka',
     isThere: () => javaVersion(run('java', ['-version'])) >= oldestJava,
+  },
+  javac: {
+    name: "Java's compiler",
+    debianPackages: ['default-jdk-headless'],
+    tests: 'those with a real Kafka Connect',
+    isThere: () => run('javac', ['-version']) !== undefined,
   },
   mvn: {
     name: 'Maven',
