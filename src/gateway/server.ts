@@ -34,6 +34,8 @@ import { loadTransform } from './transforms.ts';
 import { Upgrades } from './upgrades.ts';
 
 const leastQueueBytes = 65_536;
+/** The kernel has a bound of its own. */
+const maxBacklog = 65_535;
 
 export interface GatewayOptions {
   readonly settings: GatewaySettings;
@@ -338,7 +340,8 @@ async function listen(server: Server, address: string, key: string): Promise<str
   const { host, port } = splitAddress(address, key);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(listenError(error, host, port, key)));
-    server.listen(port, host, resolve);
+    // Ten thousand may come back at once: who finds no place in the backlog tries again after seconds.
+    server.listen({ port, host, backlog: maxBacklog }, resolve);
   });
   const { port: actual } = server.address() as AddressInfo;
   return `${host.includes(':') ? `[${host}]` : host}:${actual}`;

@@ -47,13 +47,15 @@ export class Cursor implements FeedReader {
   /** Position of the next record to take. */
   next: number;
   readonly #options: CursorOptions;
-  readonly #stop = new AbortController();
+  /** Only where it reads for itself: most never do, and there are very many. */
+  #stop: AbortController | undefined;
+  #isClosed = false;
   readonly #gaps: Gap[] = [];
   #feed: Feed | undefined;
   #replayed: Chunk | undefined;
   #replaying = false;
   /** Settles when the chunk of the replay was taken whole. */
-  #taken: Promise<void> = Promise.resolve();
+  #taken: Promise<void> | undefined;
   #consumed: (() => void) | undefined;
 
   constructor(options: CursorOptions) {
@@ -72,7 +74,7 @@ export class Cursor implements FeedReader {
   async join(): Promise<void> {
     const { hub } = this.#options;
     const feed = await hub.join(this.topic, this.partition, this);
-    if (this.#stop.signal.aborted) hub.leave(feed, this);
+    if (this.#isClosed) hub.leave(feed, this);
     else this.#feed = feed;
   }
 
@@ -124,7 +126,8 @@ export class Cursor implements FeedReader {
   }
 
   close(): void {
-    this.#stop.abort();
+    this.#isClosed = true;
+    this.#stop?.abort();
     this.#consumed?.();
     if (this.#feed !== undefined) this.#options.hub.leave(this.#feed, this);
     this.#feed = undefined;
@@ -134,6 +137,8 @@ export class Cursor implements FeedReader {
   async #replay(): Promise<void> {
     if (this.#replaying) return;
     this.#replaying = true;
+    this.#stop ??= new AbortController();
+    if (this.#isClosed) this.#stop.abort();
     const { signal } = this.#stop;
     try {
       while (!signal.aborted && this.#isBehind()) {
@@ -156,7 +161,7 @@ export class Cursor implements FeedReader {
 
   async #replayTurn(): Promise<void> {
     const { hub, places, clock, topic, partition, onRetry } = this.#options;
-    const { signal } = this.#stop;
+    const { signal } = this.#stop!;
     const release = await places.take(signal);
     let bytes = 0;
     try {
@@ -202,7 +207,7 @@ export class Cursor implements FeedReader {
     for (;;) {
       const over = new AbortController();
       const taken = await Promise.race([
-        this.#taken.then(() => true),
+        this.#taken!.then(() => true),
         sleep(patienceMs, over.signal).then(() => false),
       ]);
       over.abort();
