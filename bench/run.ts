@@ -52,6 +52,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: 'streaming SQL, one core: filter, windows, join; bytes a group, start of 1,000 applications',
     load: () => import('./sql.ts'),
   },
+  gateway: {
+    about: 'fan-out in all forms beside nchan, publishes, a stalled client, 10 000 subscribers, their return',
+    load: () => import('./gateway.ts'),
+  },
   connect: {
     about: '100 connectors idle: memory, processor; 1 000 made, listed, deleted over REST',
     load: () => import('./connect.ts'),

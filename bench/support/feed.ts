@@ -1,14 +1,12 @@
 import type { ChildProcess } from 'node:child_process';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 
 const tools = new URL('../tools/', import.meta.url).pathname;
 
-/** Builds the load tools where that has not been done. Needs make, a C compiler, zlib and OpenSSL headers. */
+/** Builds the load tools where one is older than its source. Needs make, a C compiler, zlib and OpenSSL headers. */
 export function buildTools(): void {
-  if (existsSync(`${tools}feed`)) return;
   try {
     execFileSync('make', ['-C', tools], { stdio: 'pipe' });
   } catch (error) {

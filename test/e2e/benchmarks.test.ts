@@ -16,6 +16,7 @@ const runs: readonly (readonly [string, string, readonly string[]])[] = [
   ['idle', 'embedded', ['residentMb', 'cpuPercent']],
   ['recovery', 'embedded', ['restartMs', 'gapMs']],
   ['ingest-sse', 'embedded', ['perSecond', 'cpuUsPerMessage', 'peakMb']],
+  ['gateway', '', []],
   ['connect', 'embedded', ['createMs', 'listWithExpandMs']],
   ['sql', '', []],
   ['sql', 'embedded', ['perSecond', 'cpuUsPerMessage', 'peakMb']],
@@ -24,7 +25,7 @@ const runs: readonly (readonly [string, string, readonly string[]])[] = [
 ];
 
 /** Fed by bench/tools/feed.c; the others have a feed in Node, or none. */
-const fedByC = new Set(['ingest', 'ingest-compressed', 'latency']);
+const fedByC = new Set(['gateway', 'ingest', 'ingest-compressed', 'latency']);
 const noFeed = toolsMissing(['c']);
 const noRepository = existsSync(join(root, '.git')) ? false : 'there is no git repository to take another commit from';
 
