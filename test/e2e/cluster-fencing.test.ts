@@ -1,0 +1,190 @@
+/** What a worker may not do any more once others do its work: it is cut off from Kafka, or a copy of its task runs beside it. */
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { freePorts } from '../support/free-ports.ts';
+import { kafkaMissing, startKafka } from '../support/kafka.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+import { startFeed } from './support/feed.ts';
+import { until } from './support/run.ts';
+import { type StartedWorker, startWorker } from './support/worker.ts';
+
+const skip = await kafkaMissing();
+const patienceMs = 60_000;
+const sessionMs = 3_000;
+
+/** One node with two ways to it: directly, and through a proxy whose connections can be held up. */
+async function startKafkaBehindProxy() {
+  const [direct, behind, controller] = (await freePorts(3)) as [number, number, number];
+  const proxy = await startTcpProxy(behind);
+  const own = `CONTROLLER://127.0.0.1:${controller}`;
+  const kafka = await startKafka(
+    {
+      'controller.quorum.bootstrap.servers': `127.0.0.1:${controller}`,
+      listeners: `PLAINTEXT://127.0.0.1:${direct},FAR://127.0.0.1:${behind},${own}`,
+      'advertised.listeners': `PLAINTEXT://127.0.0.1:${direct},FAR://127.0.0.1:${proxy.port},${own}`,
+      'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,FAR:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    },
+    { readyPort: direct },
+  );
+  return {
+    direct: `127.0.0.1:${direct}`,
+    far: `127.0.0.1:${proxy.port}`,
+    proxy,
+    async [Symbol.asyncDispose]() {
+      await proxy[Symbol.asyncDispose]();
+      await kafka[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const kafka = skip === false ? await startKafkaBehindProxy() : undefined;
+after(() => kafka?.[Symbol.asyncDispose]());
+
+async function runningOn({ url }: StartedWorker): Promise<readonly string[]> {
+  const told = (await (await fetch(`${url}/connectors?expand=status`)).json()) as Record<
+    string,
+    { readonly status?: { readonly tasks: readonly { readonly state: string; readonly worker_id: string }[] } }
+  >;
+  const tasks = Object.values(told).flatMap(({ status }) => status?.tasks ?? []);
+  return tasks.filter(({ state }) => state === 'RUNNING').map(({ worker_id: on }) => on);
+}
+
+test('a worker that is cut off from Kafka closes its sockets by itself, and what it held is not written behind the work of others', {
+  skip,
+  timeout: 180_000,
+}, async () => {
+  await using folder = await tempFolder('cut-off');
+  await using feed = await startFeed({ perTick: 1 });
+  const start = async (broker: string): Promise<StartedWorker> => {
+    const file = `${broker.split(':')[1]}.yaml`;
+    const worker = `worker: { group.id: cut-off, session.timeout.ms: ${sessionMs} }`;
+    await writeFile(join(folder.path, file), `broker: kafka://${broker}\n${worker}\n`);
+    return startWorker(['start', file], { cwd: folder.path });
+  };
+  await using near = await start(kafka!.direct);
+  await using far = await start(kafka!.far);
+  const count = 6;
+  for (let n = 0; n < count; n++) {
+    const config = {
+      'connector.class': 'websocket',
+      'websocket.url': feed.url,
+      'websocket.subscription.message': 'go',
+      'websocket.reconnect.interval.ms': '50',
+      'kafka.topic': `cut-off-${n}`,
+    };
+    const body = JSON.stringify({ name: `feed-${n}`, config });
+    const headers = { 'content-type': 'application/json' };
+    equal((await fetch(`${near.url}/connectors`, { method: 'POST', headers, body })).status, 201);
+  }
+  const isShared = async (): Promise<boolean> => {
+    const on = await runningOn(near);
+    return on.length === count && new Set(on).size === 2;
+  };
+  await until('both have tasks', isShared, patienceMs);
+  await until('all are connected', async () => feed.subscribed() === count, patienceMs);
+  for (let n = 0; n < count; n++) await near.holds(`cut-off-${n}`, 20);
+
+  // More sockets than connectors: since when, and for how long at most.
+  let doubledAtMs: number | undefined;
+  let doubledMs = 0;
+  const watch = setInterval(() => {
+    const nowMs = performance.now();
+    doubledAtMs = feed.subscribed() <= count ? undefined : (doubledAtMs ?? nowMs);
+    if (doubledAtMs !== undefined) doubledMs = Math.max(doubledMs, nowMs - doubledAtMs);
+  }, 10);
+  try {
+    kafka!.proxy.stall();
+    await until('the far one has closed its sockets', async () => /"?task_lost/.test(far.stderr()), patienceMs);
+    const isTaken = async (): Promise<boolean> => {
+      const on = await runningOn(near);
+      return on.length === count && new Set(on).size === 1;
+    };
+    await until('the near one does it all', isTaken, patienceMs);
+    await until('each is connected once', async () => feed.subscribed() === count, patienceMs);
+    const written = feed.sent();
+    await until('the near one writes', async () => feed.sent() > written + 100, patienceMs);
+  } finally {
+    clearInterval(watch);
+    kafka!.proxy.resume(); // what the far one had sent arrives now
+  }
+  ok(doubledMs < sessionMs, `two sockets of a connector were open for ${doubledMs} ms`);
+  await until('both have tasks again', isShared, patienceMs);
+  for (let n = 0; n < count; n++) {
+    const numbers = (await near.records(`cut-off-${n}`)).map(({ value }) => (JSON.parse(value!) as { n: number }).n);
+    const wrong = numbers.findIndex((number, i) => i > 0 && number <= numbers[i - 1]!);
+    equal(wrong, -1, `cut-off-${n}: ${numbers.slice(Math.max(wrong - 3, 0), wrong + 3).join()}`);
+  }
+});
+
+test('two copies of a task of a stream with ids, exactly once: one of them writes, and each event is there once', {
+  skip,
+  timeout: 120_000,
+}, async () => {
+  await using folder = await tempFolder('copies');
+  const events = 600;
+  const server = createServer((request, response) => {
+    let next = Number(request.headers['last-event-id'] ?? 0) + 1;
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    const timer = setInterval(() => {
+      if (next <= events) response.write(`id: ${next}\ndata: ${next++}\n\n`);
+    }, 10);
+    response.on('close', () => clearInterval(timer));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  // Standalone workers of one file on one machine have the same tables and share nothing: each runs everything.
+  const strings = 'org.apache.kafka.connect.storage.StringConverter';
+  const worker = {
+    'bootstrap.servers': kafka!.direct,
+    'key.converter': strings,
+    'value.converter': strings,
+    'exactly.once.source.support': 'enabled',
+    'offset.flush.interval.ms': '50',
+  };
+  const stream = {
+    name: 'stream',
+    'connector.class': 'sse',
+    'sse.uri': `http://127.0.0.1:${port}/`,
+    topic: 'stream',
+    'errors.restart.enabled': 'false',
+    'retry.backoff.initial.ms': '50',
+    transforms: 'data',
+    'transforms.data.type': 'org.apache.kafka.connect.transforms.ExtractField$Value',
+    'transforms.data.field': 'data',
+  };
+  const text = (values: object): string =>
+    Object.entries(values)
+      .map(([key, value]) => `${key}=${value}\n`)
+      .join('');
+  await writeFile(join(folder.path, 'copies.properties'), text(worker));
+  await writeFile(join(folder.path, 'stream.properties'), text(stream));
+  const start = (): Promise<StartedWorker> =>
+    startWorker(['connect', 'copies.properties', 'stream.properties'], { cwd: folder.path });
+  try {
+    await using first = await start();
+    await until('the first one writes', async () => (await first.records('stream')).length >= 50, patienceMs);
+    await using second = await start();
+    const status = async (): Promise<{ state: string; trace?: string } | undefined> => {
+      const answer = await fetch(`${first.url}/connectors/stream/status`);
+      return ((await answer.json()) as { tasks: { state: string; trace?: string }[] }).tasks[0];
+    };
+    await until('the first one is fenced', async () => (await status())?.state === 'FAILED', patienceMs);
+    match((await status())?.trace ?? '', /PRODUCER_FENCED.*another one with the transactional id/);
+    await until('all events', async () => (await second.records('stream')).length >= events, patienceMs);
+    const numbers = (await second.records('stream')).map(({ value }) => Number(value));
+    deepEqual(
+      numbers,
+      Array.from({ length: events }, (_, n) => n + 1),
+    );
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
