@@ -25,8 +25,8 @@ export interface Tributary extends AsyncDisposable {
   readonly startedAtMs: number;
   /** Of its REST interface. */
   readonly url: string;
-  /** Sum of a metric's series, 0 while there are none. */
-  metric(name: string): Promise<number>;
+  /** Sum of a metric's series, or of those with a label (`connector="a"`); 0 while there are none. */
+  metric(name: string, label?: string): Promise<number>;
   /** Buckets of a histogram, cumulated: upper bound in seconds and count. */
   buckets(name: string): Promise<Buckets>;
   /** True once it answers. */
@@ -70,7 +70,7 @@ export async function startTributary(options: TributaryOptions): Promise<Tributa
     pid: child.pid!,
     startedAtMs,
     url: `http://127.0.0.1:${port}`,
-    metric: async (name) => sumOf(await scrapeOrEmpty(scrape, child), name),
+    metric: async (name, label) => sumOf(await scrapeOrEmpty(scrape, child), name, label),
     buckets: async (name) => bucketsOf(await scrape(), name),
     isUp: async () => (await scrapeOrEmpty(scrape, child)) !== '',
     stop,
@@ -98,9 +98,10 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   await once(child, 'exit');
 }
 
-function sumOf(text: string, name: string): number {
+function sumOf(text: string, name: string, label?: string): number {
+  const labels = label === undefined ? '(?:\\{[^}]*\\})?' : `\\{[^}]*${label}[^}]*\\}`;
   let sum = 0;
-  for (const match of text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)`, 'gm'))) sum += Number(match[1]);
+  for (const match of text.matchAll(new RegExp(`^${name}${labels} (\\S+)`, 'gm'))) sum += Number(match[1]);
   return sum;
 }
 
