@@ -62,7 +62,12 @@ export async function ensureCheckpointTopic(broker: Broker, topic: string): Prom
   } catch (error) {
     if (!isError(error, 'UNKNOWN_TOPIC')) throw error;
     // Each checkpoint replaces the one before: what is older is cleaned away often, lest a start has to read it.
-    const config = { 'cleanup.policy': 'compact', 'min.cleanable.dirty.ratio': '0.1', 'segment.ms': '600000' };
+    const config = {
+      'cleanup.policy': 'compact',
+      'min.cleanable.dirty.ratio': '0.1',
+      'segment.ms': '600000',
+      'segment.bytes': String(64 * 1024 * 1024),
+    };
     await broker.createTopic({ name: topic, partitions: 1, config }).catch((failure: unknown) => {
       if (!isError(failure, 'TOPIC_EXISTS')) throw failure;
     });

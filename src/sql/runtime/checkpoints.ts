@@ -22,6 +22,7 @@ import {
 } from './checkpoint-topic.ts';
 import { OutputTransaction } from './output-transaction.ts';
 import { Positions } from './positions.ts';
+import { waiting } from './waiting.ts';
 
 export interface CheckpointSettings {
   /** Under this name its checkpoints are found again. */
@@ -72,13 +73,14 @@ export class Checkpoints {
   private pieces: number;
   private bytes: number;
   private durationMs = 0;
+  /** It is made for the first checkpoint: what never has one leaves nothing behind. */
+  private hasTopic: boolean;
   private takenAtMs: number;
 
   /** Takes the application over from whoever ran it, and finds its last checkpoint. CONFLICT where the script has changed. */
   static async open(parts: CheckpointParts): Promise<Checkpoints> {
     const { settings, broker, signal, log } = parts;
     const topic = checkpointTopicOf(settings.application);
-    await ensureCheckpointTopic(broker, topic);
     const transactionalId = `tributary-sql-${settings.application}`;
     const open = (): Promise<Producer> => broker.producer({ transactionalId, transactionTimeoutMs, signal });
     const producer = await open();
@@ -108,6 +110,7 @@ export class Checkpoints {
     this.topic = topic;
     this.statements = statementHashes(script);
     this.restored = state;
+    this.hasTopic = found !== undefined;
     this.restoredAtMs = found?.takenAtMs;
     this.positions = new Positions(found?.positions);
     this.pieces = found?.pieces ?? 0;
@@ -183,7 +186,9 @@ export class Checkpoints {
 
   /** Stores state and positions as they are now, with everything that was added to `output`. */
   async store(application: Application): Promise<void> {
-    const { settings, clock } = this.parts;
+    const { settings, clock, broker, signal } = this.parts;
+    if (!this.hasTopic) await waiting(signal, () => ensureCheckpointTopic(broker, this.topic));
+    this.hasTopic = true;
     const startedMs = clock.monotonicMs();
     const failedBefore = this.failed.value;
     const writer = new StateWriter();

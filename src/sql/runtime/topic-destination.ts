@@ -1,6 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { sleep } from '../../base/abort.ts';
-import { isError, isRetriable } from '../../base/errors.ts';
+import { isError } from '../../base/errors.ts';
 import type { Broker, Producer } from '../../broker/broker.ts';
 import { partitionFor } from '../../record/partitioner.ts';
 import { noHeaders, type ProduceRecord } from '../../record/record.ts';
@@ -10,9 +9,7 @@ import type { Row, Value } from '../values/value.ts';
 import type { LostRows } from './failures.ts';
 import type { OutputTransaction } from './output-transaction.ts';
 import type { Destination } from './sinks.ts';
-
-/** Between two tries of what a broker that is away did not take. */
-const retryMs = 500;
+import { waiting } from './waiting.ts';
 
 /**
  * A topic; it is made where it is missing. Rows without a key take turns among the partitions, a batch at a time. While the
@@ -106,18 +103,6 @@ class Partitions {
 function keyBytes(value: Value): Uint8Array | null {
   if (value === null || value instanceof Uint8Array) return value;
   return Buffer.from(typeof value === 'object' ? '' : textOf(value));
-}
-
-/** Tries again for as long as the broker may come back. */
-async function waiting<T>(signal: AbortSignal, step: () => Promise<T>): Promise<T> {
-  for (;;) {
-    try {
-      return await step();
-    } catch (error) {
-      if (!isRetriable(error) || signal.aborted) throw error;
-      await sleep(retryMs, signal);
-    }
-  }
 }
 
 async function closeProducer(producer: Producer): Promise<void> {
