@@ -65,12 +65,13 @@ export interface SqlApp extends AsyncDisposable {
   everythingSaid(): string;
 }
 
-export function startSql(script: string, broker?: Broker): SqlApp {
+/** `nowMs`: the time of the application alone, which its connections do not see. */
+export function startSql(script: string, broker?: Broker, nowMs?: () => number): SqlApp {
   const lines: string[] = [];
   const log: LogEntry[] = [];
   const statuses: string[] = [];
   const world: World = {
-    clock: systemClock,
+    clock: nowMs === undefined ? systemClock : { nowMs, monotonicMs: () => systemClock.monotonicMs() },
     random: () => 0.5,
     log: recordingLog(log),
     metrics: new MetricRegistry().root(),
