@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import type { ColumnWriter } from '../record/column-writer.ts';
 import type { Schema } from '../record/schema.ts';
 import type { SchemaIds } from './registered/registered-converter.ts';
 import type { RegistryConfig } from './registered/registry-config.ts';
@@ -28,6 +29,11 @@ export interface Converter {
   prepare?(topic: string, schema: Schema | null, signal?: AbortSignal): Promise<void> | undefined;
   /** Bytes of a value, null for no value. CONVERSION_FAILED names the schema and what the converter takes, never the value. */
   toBytes(topic: string, schema: Schema | null, value: unknown): Uint8Array | null;
+  /**
+   * Where it is given: writes the bytes that `toBytes` would give as one more value of a column, for which no object is made.
+   * False, and nothing is written, where the value wants a closer look.
+   */
+  append?(schema: Schema | null, value: unknown, into: ColumnWriter): boolean;
 }
 
 export interface HeaderConverter {

@@ -3,6 +3,7 @@
  * between. That is what an event stream gives; decoding and encoding each field again cost ten times as much.
  */
 import { isUtf8 } from 'node:buffer';
+import type { ColumnWriter } from '../record/column-writer.ts';
 import type { Schema } from '../record/schema.ts';
 import { jsonString } from './json-text.ts';
 
@@ -58,33 +59,29 @@ export class JsonTexts {
   /** undefined where the structure is another one, or something in it wants a closer look. */
   write(schema: Schema, value: object): Uint8Array | undefined {
     const plan = this.#planOf(schema);
-    if (plan === null) return undefined;
-    const { names, before, optional, after, fixedBytes } = plan;
-    let worst = fixedBytes;
-    for (let index = 0; index < names.length; index++) {
-      const text = (value as Record<string, unknown>)[names[index]!];
-      if (text === null || text === undefined) {
-        if (!optional[index]) return undefined;
-      } else if (text instanceof Uint8Array) worst += text.length * worstGrowth + 2;
-      else return undefined;
-    }
-    if (worst > longest) return undefined;
+    const worst = plan === null ? -1 : mostBytes(plan, value);
+    if (plan === null || worst < 0) return undefined;
     if (this.#at + worst > slabBytes) {
       this.#slab = Buffer.allocUnsafeSlow(slabBytes);
       this.#at = 0;
     }
     const slab = this.#slab;
     const start = this.#at;
-    let at = start;
-    for (let index = 0; index < names.length; index++) {
-      at = copy(slab, at, before[index]!);
-      const text = (value as Record<string, Uint8Array | null | undefined>)[names[index]!];
-      at = text === null || text === undefined ? copy(slab, at, nothing) : writeText(slab, at, text);
-      if (at < 0) return undefined;
-    }
-    at = copy(slab, at, after);
-    this.#at = at;
-    return new Uint8Array(slab.buffer, slab.byteOffset + start, at - start);
+    const end = writeStruct(slab, start, plan, value);
+    if (end < 0) return undefined;
+    this.#at = end;
+    return new Uint8Array(slab.buffer, slab.byteOffset + start, end - start);
+  }
+
+  /** The same as one more value of a column. False where `write` gives undefined: nothing is appended. */
+  append(schema: Schema, value: object, into: ColumnWriter): boolean {
+    const plan = this.#planOf(schema);
+    const worst = plan === null ? -1 : mostBytes(plan, value);
+    if (plan === null || worst < 0) return false;
+    const end = writeStruct(into.room(worst), into.end, plan, value);
+    if (end < 0) return false;
+    into.added(end);
+    return true;
   }
 
   #planOf(schema: Schema): Plan | null {
@@ -95,6 +92,31 @@ export class JsonTexts {
     }
     return plan;
   }
+}
+
+/** What the structure takes at most; -1 where it is to be written the usual way. */
+function mostBytes({ names, optional, fixedBytes }: Plan, value: object): number {
+  let worst = fixedBytes;
+  for (let index = 0; index < names.length; index++) {
+    const text = (value as Record<string, unknown>)[names[index]!];
+    if (text === null || text === undefined) {
+      if (!optional[index]) return -1;
+    } else if (text instanceof Uint8Array) worst += text.length * worstGrowth + 2;
+    else return -1;
+  }
+  return worst > longest ? -1 : worst;
+}
+
+/** Where it ends; -1 where a text is not UTF-8. */
+function writeStruct(out: Uint8Array, from: number, { names, before, after }: Plan, value: object): number {
+  let at = from;
+  for (let index = 0; index < names.length; index++) {
+    at = copy(out, at, before[index]!);
+    const text = (value as Record<string, Uint8Array | null | undefined>)[names[index]!];
+    at = text === null || text === undefined ? copy(out, at, nothing) : writeText(out, at, text);
+    if (at < 0) return -1;
+  }
+  return copy(out, at, after);
 }
 
 function planFor({ type, fields = [] }: Schema, before: string, after: string): Plan | null {

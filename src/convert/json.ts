@@ -71,6 +71,8 @@ export function jsonConverter(config: RawConfig): Converter {
   );
   return {
     passes: () => false,
+    append: (schema, value, into) =>
+      schema?.type === 'struct' && typeof value === 'object' && value !== null && texts.append(schema, value, into),
     toBytes(topic, schema, value) {
       if (schema === null && (value === null || value === undefined)) return null;
       try {

@@ -9,6 +9,7 @@ export function naturalConverter(): Converter {
     schema === null || schema.type === 'string' || schema.type === 'bytes';
   return {
     passes: isPlain,
+    append: json.append!,
     toBytes(topic, schema, value) {
       if (value === null || value === undefined) return null;
       if (isPlain(schema) && (typeof value === 'string' || value instanceof Uint8Array)) return utf8Bytes(value);

@@ -41,6 +41,22 @@ export class ColumnWriter {
     this.#used += value.length;
   }
 
+  /** Memory in which a value of at most so many bytes may be written from `end` on; `added` makes it one. */
+  room(bytes: number): Buffer {
+    this.#reserve(bytes, 1);
+    return this.#bytes;
+  }
+
+  get end(): number {
+    return this.#used;
+  }
+
+  /** What was written into the room up to here is a value. */
+  added(end: number): void {
+    this.#add(this.#used, end);
+    this.#used = end;
+  }
+
   /**
    * Appends values that stand in `chunk`, in order, with nothing but a few bytes between them. False, and nothing is
    * appended, where one of them is not UTF-8.

@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts';
 import type { SourceBatch } from '../connectors/contract.ts';
 import type { ProduceRecord } from '../record/record.ts';
 import type { SourceRecord } from '../record/source-record.ts';
+import { ColumnWriter } from '../record/column-writer.ts';
 import { asList } from '../record/value-column.ts';
 import type { LogFields } from '../telemetry/log.ts';
 import { type Chain, TransformFailure } from '../transform/chain.ts';
@@ -16,6 +17,7 @@ import { asRecordError, type RecordFailure, type RecordFailures, type Stage } fr
 import {
   type Converters,
   columnSend,
+  convertedColumn,
   type RecordSend,
   RecordSends,
   type TopicBounds,
@@ -59,6 +61,8 @@ export interface PreparedBatch {
   readonly left: number;
   /** What was a record before it was converted; only kept where dead letters may need it. */
   readonly inputs: ReadonlyMap<ProduceRecord, SourceRecord>;
+  /** Told once all of it is stored: its memory may be used again. */
+  readonly release?: () => void;
 }
 
 interface Stopped {
@@ -71,10 +75,15 @@ const noLetters: readonly ProduceRecord[] = [];
 
 export class BatchPreparation {
   readonly #options: PreparationOptions;
+  /** Where converted values are written, while nobody wants to know which record one came from. */
+  readonly #columns: ColumnWriter | undefined;
   #sticky = 0;
 
   constructor(options: PreparationOptions) {
     this.#options = options;
+    const { converters, deadLetters, failures } = options;
+    const isTolerant = deadLetters !== undefined || failures.policy.tolerance !== 'none';
+    if (converters.value.append !== undefined && !isTolerant) this.#columns = new ColumnWriter();
   }
 
   async prepare(batch: SourceBatch): Promise<PreparedBatch> {
@@ -117,6 +126,8 @@ export class BatchPreparation {
     const { signal } = this.#options;
     const preparing = prepareConverters(converters, outputs, signal);
     if (preparing !== undefined) await preparing;
+    const column = transformed.stopped === undefined ? this.#converted(outputs, sticky) : undefined;
+    if (column !== undefined) return { ...column, filtered: transformed.filtered };
     const sends = new RecordSends(converters, boundsOf, sticky);
     const inputs = deadLetters === undefined ? undefined : new Map<ProduceRecord, SourceRecord>();
     let count = 0;
@@ -140,6 +151,27 @@ export class BatchPreparation {
       failure: failure === undefined ? undefined : { error: failure.error },
       left: at === undefined ? 0 : records.length - at,
       inputs: inputs ?? noInputs,
+    };
+  }
+
+  /** All of it as one column, where that can be. */
+  #converted(outputs: readonly SourceRecord[], sticky: number): Omit<PreparedBatch, 'filtered'> | undefined {
+    const writer = this.#columns;
+    if (writer === undefined || outputs.length === 0) return undefined;
+    const { converters, boundsOf, maxBatchBytes } = this.#options;
+    const bounds = boundsOf(outputs[0]!.topic);
+    const whole = convertedColumn(outputs, converters, bounds, sticky, writer);
+    if (whole === undefined) return undefined;
+    const { bytes, records: values } = whole;
+    return {
+      sends: bounds.maxBytes < maxBatchBytes ? cutSends([whole], boundsOf, maxBatchBytes) : [whole],
+      letters: noLetters,
+      records: values.length,
+      bytes,
+      failure: undefined,
+      left: 0,
+      inputs: noInputs,
+      release: () => writer.giveBack(values),
     };
   }
 

@@ -4,7 +4,8 @@ import type { SourceBatch } from '../connectors/contract.ts';
 import type { PreparedBatch } from './batch-preparation.ts';
 
 export interface Delivered {
-  readonly batch: SourceBatch;
+  /** Without its records, which nobody needs any more once they are prepared: they need not live until the acknowledgement. */
+  readonly batch: Omit<SourceBatch, 'records' | 'column'>;
   readonly prepared: PreparedBatch;
 }
 

@@ -317,7 +317,7 @@ function withoutRecords({ batch, prepared }: Delivered): Delivered {
   const { partition, offset, receivedAtMs } = batch;
   const sends = prepared.sends.map(({ topic, partition: to }) => ({ topic, partition: to, records: [] }));
   return {
-    batch: { records: [], partition, offset, receivedAtMs },
+    batch: { partition, offset, receivedAtMs },
     prepared: { ...prepared, sends, letters: [], inputs: new Map() },
   };
 }

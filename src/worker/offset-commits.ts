@@ -28,7 +28,7 @@ export class OffsetCommits {
   }
 
   /** The records of this batch, and of all before it, are stored. */
-  acknowledged({ partition, offset }: SourceBatch): void {
+  acknowledged({ partition, offset }: Pick<SourceBatch, 'partition' | 'offset'>): void {
     if (offset !== undefined) this.#waiting.set(this.#nameOf(partition), { partition, offset });
   }
 

@@ -1,13 +1,14 @@
 /** From records of a source to sends: one for each topic and partition of a batch, each in the batch's order. */
 import { TributaryError } from '../base/errors.ts';
 import type { Converter, HeaderConverter } from '../convert/converter.ts';
+import type { ColumnWriter } from '../record/column-writer.ts';
 import { batchBytesOf } from '../record/encode.ts';
 import { partitionFor } from '../record/partitioner.ts';
 import type { Header, ProduceRecord } from '../record/record.ts';
 import { noHeaders } from '../record/record.ts';
 import type { Schema } from '../record/schema.ts';
 import type { SourceColumn, SourceRecord } from '../record/source-record.ts';
-import type { Records } from '../record/value-column.ts';
+import type { Records, ValueColumn } from '../record/value-column.ts';
 import type { Stage } from './record-failures.ts';
 
 export interface Converters {
@@ -106,6 +107,36 @@ export function columnSend(
     bytes: values.valueBytes,
     asCame,
   };
+}
+
+/**
+ * Converted values alone, as one column, or undefined: where something in the batch needs a look, or a value is not written so.
+ * No object is made for a record, and none of the source's has to live until the acknowledgement.
+ */
+export function convertedColumn(
+  records: readonly SourceRecord[],
+  { value: converter }: Converters,
+  { partitions, maxBytes }: TopicBounds,
+  sticky: number,
+  writer: ColumnWriter,
+): (WholeSend & { readonly records: ValueColumn }) | undefined {
+  const { topic } = records[0]!;
+  let isWhole = true;
+  for (const record of records) {
+    isWhole =
+      record.topic === topic &&
+      record.key === null &&
+      record.partition === null &&
+      record.headers.length === 0 &&
+      record.timestampMs === null &&
+      converter.append!(record.valueSchema, record.value, writer);
+    if (!isWhole) break;
+  }
+  const values = writer.take();
+  if (isWhole && values.longest <= maxBytes - overheadBytes)
+    return { topic, partition: sticky % partitions, records: values, bytes: values.valueBytes };
+  writer.giveBack(values);
+  return undefined;
 }
 
 /** Converts records one by one and sorts them into sends. `stage` says where it was when it threw. */

@@ -234,7 +234,7 @@ class Run {
     const prepared = await preparation.prepare(batch);
     this.#metrics.filtered.value += prepared.filtered;
     this.#left += prepared.left;
-    await delivery.submit({ batch, prepared });
+    await delivery.submit({ batch: withoutRecords(batch), prepared });
     if (prepared.failure === undefined) return;
     await delivery.drain(); // what came before the record that failed the task counts
     throw prepared.failure.error;
@@ -247,6 +247,7 @@ class Run {
     if (this.#trouble !== undefined) this.#setTrouble(undefined);
     this.#metrics.receiveToAck.observe((this.#options.clock.monotonicMs() - batch.receivedAtMs) / 1000, records);
     if (records > 0) for (const { topic } of sends) this.#options.onTopic?.(topic);
+    prepared.release?.();
     batch.release?.();
   }
 
@@ -278,6 +279,18 @@ class Run {
       detail: 'the run before ended without a clean stop: what it had received and not yet written is lost',
     });
   }
+}
+
+/** What is needed of a batch behind its preparation. Its records are free then, unless they are what is sent. */
+function withoutRecords(batch: SourceBatch): Delivered['batch'] {
+  if (batch.release !== undefined) return batch; // it knows itself what may be used again
+  const { partition, offset, receivedAtMs, transactionEnd } = batch;
+  return {
+    partition,
+    receivedAtMs,
+    ...(offset === undefined ? {} : { offset }),
+    ...(transactionEnd === undefined ? {} : { transactionEnd }),
+  };
 }
 
 async function leave(batches: AsyncIterator<SourceBatch>): Promise<void> {
