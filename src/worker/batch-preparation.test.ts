@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, rejects } from 'node:assert/strict';
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { anywhere } from '../../test/support/converter-context.ts';
 import { memoryBroker } from '../../test/support/memory-broker.ts';
@@ -6,8 +6,9 @@ import { textRecord } from '../../test/support/scripted-source.ts';
 import { systemClock } from '../base/clock.ts';
 import { TributaryError } from '../base/errors.ts';
 import type { RawConfig } from '../config/raw.ts';
+import { type Schema, STRING } from '../record/schema.ts';
 import type { SourceRecord } from '../record/source-record.ts';
-import { asList, type Records } from '../record/value-column.ts';
+import { asList, type Records, ValueColumn } from '../record/value-column.ts';
 import { type LogEntry, recordingLog } from '../telemetry/log.ts';
 import { MetricRegistry } from '../telemetry/metrics.ts';
 import { TransformFailure } from '../transform/chain.ts';
@@ -80,12 +81,64 @@ async function setup(config: RawConfig, transform?: (value: string) => string | 
   return { prepare, preparation, metrics, entries, stop };
 }
 
-const valuesOf = (records: Records = []): string[] => asList(records).map(({ value }) => String(value));
+const valuesOf = (records: Records = []): string[] =>
+  asList(records).map(({ value }) => Buffer.from(value!).toString());
 
 const refuseB = (value: string): string => {
   if (value === 'b') throw new Error('no b');
   return value.toUpperCase();
 };
+
+/** Records with a structure of texts, as event streams give them. */
+const structSchema: Schema = { type: 'struct', optional: false, fields: [{ name: 'a', schema: STRING }] };
+const structs = (...values: readonly string[]): SourceRecord[] =>
+  values.map((value) => ({
+    ...textRecord('t', value),
+    value: { a: Buffer.from(value) },
+    valueSchema: structSchema,
+  }));
+
+test('structures of texts become one column, whose memory is used again once it is stored', async () => {
+  const { preparation } = await setup({});
+  const prepare = (records: readonly SourceRecord[]) =>
+    preparation.prepare({ records, partition: {}, receivedAtMs: 0 });
+  const first = await prepare(structs('1', '2'));
+  ok(first.sends[0]?.records instanceof ValueColumn);
+  deepEqual(valuesOf(first.sends[0]?.records), ['{"a":"1"}', '{"a":"2"}']);
+  deepEqual([first.records, first.bytes, first.left, first.failure], [2, 18, 0, undefined]);
+  first.release?.();
+  const second = await prepare(structs('3'));
+  deepEqual(valuesOf(second.sends[0]?.records), ['{"a":"3"}']);
+  equal((second.sends[0]?.records as ValueColumn).bytes, (first.sends[0]?.records as ValueColumn).bytes);
+});
+
+test('where one of them needs a look, or a failed one has to be found again, they are converted one by one', async () => {
+  const [one, two] = structs('1', '2') as [SourceRecord, SourceRecord];
+  const changes: readonly Partial<SourceRecord>[] = [
+    { topic: 'u' },
+    { key: 'k', keySchema: STRING },
+    { partition: 1 },
+    { timestampMs: 5 },
+    { headers: [{ key: 'h', value: 'x', schema: STRING }] },
+    { value: { a: 'a string' } },
+  ];
+  for (const change of changes) {
+    const { preparation } = await setup({});
+    const { sends, records } = await preparation.prepare({
+      records: [one, { ...two, ...change }],
+      partition: {},
+      receivedAtMs: 0,
+    });
+    ok(
+      sends.every((send) => Array.isArray(send.records)),
+      JSON.stringify(change),
+    );
+    equal(records, 2);
+  }
+  const { preparation } = await setup(tolerant);
+  const { sends } = await preparation.prepare({ records: [one, two], partition: {}, receivedAtMs: 0 });
+  ok(Array.isArray(sends[0]?.records));
+});
 
 test('records are transformed in order, and filtered ones are counted, not sent', async () => {
   const { prepare } = await setup({}, (value) => (value === 'b' ? null : value.toUpperCase()));

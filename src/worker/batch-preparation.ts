@@ -4,9 +4,9 @@
  */
 import type { Clock } from '../base/clock.ts';
 import type { SourceBatch } from '../connectors/contract.ts';
+import { ColumnWriter } from '../record/column-writer.ts';
 import type { ProduceRecord } from '../record/record.ts';
 import type { SourceRecord } from '../record/source-record.ts';
-import { ColumnWriter } from '../record/column-writer.ts';
 import { asList } from '../record/value-column.ts';
 import type { LogFields } from '../telemetry/log.ts';
 import { type Chain, TransformFailure } from '../transform/chain.ts';
