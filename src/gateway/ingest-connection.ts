@@ -9,7 +9,9 @@ import type { GatewayConnection, GatewayParts } from './gateway-parts.ts';
 import { valueAtPointer } from './json-pointer.ts';
 import { Liveness } from './liveness.ts';
 import { checkMayPublish } from './may-publish.ts';
+import { Reading } from './reading.ts';
 import type { IngestRoute } from './settings.ts';
+import { StallWatch } from './stall-watch.ts';
 
 export interface IngestOptions {
   readonly socket: WebSocket;
@@ -31,6 +33,8 @@ export class IngestConnection implements GatewayConnection {
   readonly #fixedKey: Buffer | null;
   readonly #meta: readonly Header[];
   readonly #liveness: Liveness;
+  readonly #reading: Reading;
+  readonly #stall: StallWatch;
   #rights: Rights;
   #publishing = 0;
   /** Acknowledgements go out in the order of the messages. */
@@ -43,6 +47,8 @@ export class IngestConnection implements GatewayConnection {
     this.#fixedKey = fixedKey(options);
     this.#meta = options.route.meta ? metaHeaders(options) : noHeaders;
     this.#liveness = new Liveness(options.socket, options.raw, parts.settings.pingMs, parts.clock);
+    this.#reading = new Reading(options.socket);
+    this.#stall = new StallWatch(parts.clock.monotonicMs());
     this.#listen();
   }
 
@@ -59,7 +65,7 @@ export class IngestConnection implements GatewayConnection {
   }
 
   tick(nowMs: number): void {
-    const { clock } = this.#parts;
+    const { clock, settings, metrics } = this.#parts;
     const { identity } = this.#options;
     if (this.#liveness.isOver(nowMs)) return;
     if (identity.expiresMs !== null && clock.nowMs() >= identity.expiresMs) {
@@ -67,6 +73,10 @@ export class IngestConnection implements GatewayConnection {
       return;
     }
     this.#liveness.pingIfSilent(nowMs);
+    if (this.#stall.isStalled(this.waitingBytes, nowMs, settings.limits.stallMs)) {
+      metrics.slowCloses.value++;
+      this.#close(4408, 'slow_consumer');
+    }
   }
 
   recheck(): void {
@@ -114,14 +124,24 @@ export class IngestConnection implements GatewayConnection {
     const sent = values.map((value) => this.#publish(value));
     this.#answered = Promise.all([this.#answered, ...sent]).then(([, ...places]) => {
       if (!this.#options.route.ack) return;
-      for (const place of places) if (place !== undefined) this.#options.socket.send(place);
+      for (const place of places) if (place !== undefined) this.#acknowledge(place);
     });
+  }
+
+  /** Who sends and does not read what it asked for is not heard any further. */
+  #acknowledge(place: string): void {
+    const { socket } = this.#options;
+    const { queue } = this.#parts.settings.limits;
+    socket.send(place, () => {
+      if (socket.bufferedAmount < queue) this.#reading.hold('answers', false);
+    });
+    if (socket.bufferedAmount >= queue) this.#reading.hold('answers', true);
   }
 
   /** Resolves with the acknowledgement; undefined where the record was not stored, and then the connection closes. */
   async #publish(value: Buffer): Promise<string | undefined> {
     const { publisher, metrics, settings } = this.#parts;
-    const { socket, route } = this.#options;
+    const { route } = this.#options;
     const record = {
       topic: route.topic,
       partition: null,
@@ -131,7 +151,7 @@ export class IngestConnection implements GatewayConnection {
       value,
       headers: noHeaders,
     };
-    if (++this.#publishing >= settings.limits.inflight) socket.pause();
+    if (++this.#publishing >= settings.limits.inflight) this.#reading.hold('session', true);
     try {
       checkMayPublish(this.#rights, record, metrics);
       const { partition, offset } = await publisher.publish(record, this.principal, this.#meta);
@@ -147,7 +167,7 @@ export class IngestConnection implements GatewayConnection {
       else this.#close(1011, fault.message);
       return undefined;
     } finally {
-      if (this.#publishing-- === settings.limits.inflight) socket.resume();
+      if (this.#publishing-- === settings.limits.inflight) this.#reading.hold('session', false);
     }
   }
 

@@ -26,6 +26,7 @@ import { Liveness } from './liveness.ts';
 import { checkMayPublish } from './may-publish.ts';
 import { type OpenDelivery, openDelivery } from './open-delivery.ts';
 import { Outbox } from './outbox.ts';
+import { Reading } from './reading.ts';
 import { type Effect, Session } from './session.ts';
 
 export interface NativeOptions {
@@ -61,6 +62,7 @@ export class NativeConnection implements GatewayConnection {
   readonly #options: NativeOptions;
   readonly #session: Session;
   readonly #outbox: Outbox;
+  readonly #reading: Reading;
   readonly #subscriptions = new Map<number, Subscription>();
   readonly #liveness: Liveness;
   readonly #openedAtMs: number;
@@ -76,7 +78,8 @@ export class NativeConnection implements GatewayConnection {
     this.protocol = options.form;
     const { settings, clock } = parts;
     this.#session = new Session(options.sessionId, settings.limits, settings.pingMs, options.identity);
-    this.#outbox = new Outbox(options.socket, options.raw, { joins: true, onDrain: () => this.#schedulePump() });
+    this.#outbox = new Outbox(options.socket, options.raw, { joins: true, onDrain: () => this.#drained() });
+    this.#reading = new Reading(options.socket);
     this.#openedAtMs = clock.monotonicMs();
     this.#liveness = new Liveness(options.socket, options.raw, settings.pingMs, clock);
     this.#sentAtMs = this.#openedAtMs;
@@ -156,6 +159,8 @@ export class NativeConnection implements GatewayConnection {
       if (!isBinary) this.#obey(this.#session.received(readClientFrames(bytes.toString(), limits), now));
       else if (this.protocol === 'bin') this.#obey(this.#session.received(readBinaryFrames(bytes, limits), now));
       else this.#obey(this.#session.receivedBinaryOnText());
+      // Who asks and does not read the answers is not heard any further.
+      if (this.#outbox.room(this.#parts.settings.limits.queue) <= 0) this.#reading.hold('answers', true);
     });
     socket.on('error', () => {}); // `ws` closes with the right code; 'close' follows
     socket.on('close', (code) => {
@@ -193,10 +198,10 @@ export class NativeConnection implements GatewayConnection {
           this.#schedulePump();
           break;
         case 'pause-reading':
-          this.#options.socket.pause();
+          this.#reading.hold('session', true);
           break;
         case 'resume-reading':
-          this.#options.socket.resume();
+          this.#reading.hold('session', false);
           break;
         case 'bye':
           this.#bye(effect.code, effect.reconnect, effect.afterMs);
@@ -293,6 +298,11 @@ export class NativeConnection implements GatewayConnection {
     }
     metrics.publishSeconds.observe((clock.monotonicMs() - startedMs) / 1000);
     this.#obey(this.#session.published(id));
+  }
+
+  #drained(): void {
+    this.#reading.hold('answers', false);
+    this.#schedulePump();
   }
 
   #schedulePump(): void {

@@ -326,7 +326,7 @@ test('limits.memory: at 100 % the connections with the largest queues are closed
 
 test('limits.stallMs: a socket that takes no byte while data waits is closed whatever the policy, and others go on', async () => {
   await flood;
-  await using served = await stand.gateway({ limits: { queue: 200_000, stallMs: 1500, authMs: 400 } });
+  await using served = await stand.gateway({ limits: { queue: 140_000, stallMs: 1500, authMs: 400 } });
   const stalled = await served.native();
   const other = await served.native();
   await stalled.subscribe(1, { topics: ['flood'], from: 'earliest' });
@@ -341,6 +341,41 @@ test('limits.stallMs: a socket that takes no byte while data waits is closed wha
   equal(await stalled.closed(), 4408);
   other.send({ type: 'ping' });
   await other.next('pong');
+});
+
+test('limits.queue: who asks and reads no answers is not heard any further, on the native protocol and in ingest', async () => {
+  await stand.topic('unread');
+  const ingest = [{ name: 'unread', ack: true }];
+  await using served = await stand.gateway({ limits: { queue: 50_000 }, ingest });
+  const native = await served.native();
+  native.socket.pause();
+  // Their answers are some 16 MB, more than the kernels hold.
+  const asked = 200_000;
+  for (let sent = 0; sent < asked; sent += 1000) {
+    native.send(...Array.from({ length: 1000 }, (_, at) => ({ type: 'sub', id: sent + at + 1 })));
+    await new Promise((resolve) => setImmediate(resolve));
+    ok(served.metric('queue_bytes') < 500_000, `${served.metric('queue_bytes')} bytes wait`);
+  }
+  await served.until('queue_bytes', (bytes) => bytes > 50_000);
+  native.socket.resume();
+  const { units } = native.socket;
+  await units.until(
+    40_000,
+    () => 'all answers',
+    (items) => (items.length >= asked ? true : undefined),
+  );
+  const last = units.items.at(-1);
+  ok(last?.kind === 'frame' && last.json['id'] === asked);
+  const { client } = await served.open('/v1/ingest/unread');
+  client.pause();
+  for (let sent = 0; sent < 1000; sent++) client.send(1, Buffer.from(`${sent}`));
+  client.resume();
+  const acknowledged = await client.units.until(
+    20_000,
+    () => 'the last acknowledgement',
+    (units) => units[999],
+  );
+  deepEqual(acknowledged, { kind: 'text', text: '{"partition":0,"offset":999}' });
 });
 
 const hundred = Array.from({ length: 100 }, (_, index) => `value ${index}`.padEnd(100, '.'));
