@@ -8,6 +8,7 @@ export function embeddedEvents(log: Log, metrics: Metrics): (event: EmbeddedEven
   const damaged = counter('damaged_batches', 'Stored batches that a reader passed over because they are damaged');
   const damagedRecords = counter('damaged_records', 'Offsets of the damaged batches that a reader passed over');
   const lostFrames = counter('log_lost_frames', 'Frames of the write-ahead log that were lost behind a damaged one');
+  const lostRecords = counter('lost_records', 'Records that were acknowledged, and gone with the end of the log');
   const aborted = counter('aborted_transactions', 'Transactions that a crash left open, aborted at the start');
   const failures = counter(
     'upkeep_failures',
@@ -23,6 +24,7 @@ export function embeddedEvents(log: Log, metrics: Metrics): (event: EmbeddedEven
         break;
       case 'log-damaged':
         lostFrames.value += event.lostFrames;
+        lostRecords.value += event.lostRecords;
         break;
       case 'transactions-aborted':
         aborted.value += event.count;

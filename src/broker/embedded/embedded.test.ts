@@ -152,7 +152,7 @@ test('a torn file and one that is no database are refused as damaged, by name', 
   await rejects(open(folder.path), isCorrupt);
 });
 
-test('a write-ahead log that was damaged after the writing is reported, one that only ends torn is not', async () => {
+test('a write-ahead log that was damaged after the writing is reported, and one whose acknowledged end is gone', async () => {
   await using folder = temporary();
   await using broker = await open(folder.path);
   await broker.createTopic({ name: 't' });
@@ -162,9 +162,10 @@ test('a write-ahead log that was damaged after the writing is reported, one that
   for (const name of [file, `${file}-wal`]) copyFileSync(join(folder.path, name), join(copy.path, name));
   const log = join(copy.path, `${file}-wal`);
   const whole = readFileSync(log);
-  const eventsAfter = async (bytes: Uint8Array): Promise<EmbeddedEvent[]> => {
+  const eventsAfter = async (bytes: Uint8Array, mark?: string): Promise<EmbeddedEvent[]> => {
     await using damaged = temporary();
     copyFileSync(join(copy.path, file), join(damaged.path, file));
+    if (mark !== undefined) copyFileSync(mark, join(damaged.path, `${file}-acknowledged`));
     writeFileSync(join(damaged.path, `${file}-wal`), bytes);
     const events: EmbeddedEvent[] = [];
     await using opened = await open(damaged.path, { onEvent: (event) => events.push(event) });
@@ -172,7 +173,15 @@ test('a write-ahead log that was damaged after the writing is reported, one that
     return events;
   };
   deepEqual(await eventsAfter(whole), []);
-  deepEqual(await eventsAfter(whole.subarray(0, whole.length - 1000)), []);
+  // Without the count of what was acknowledged it looks like a write that a crash cut off.
+  const torn = whole.subarray(0, whole.length - 1000);
+  deepEqual(await eventsAfter(torn), []);
+  const mark = join(folder.path, `${file}-acknowledged`);
+  deepEqual(await eventsAfter(whole, mark), []);
+  deepEqual(await eventsAfter(torn, mark), [{ kind: 'log-damaged', lostFrames: 0, lostRecords: 1 }]);
+  deepEqual(await eventsAfter(whole.subarray(0, 0), mark), [{ kind: 'log-damaged', lostFrames: 0, lostRecords: 5 }]);
+  writeFileSync(join(copy.path, 'no-mark'), 'not twelve bytes, and wrong');
+  deepEqual(await eventsAfter(torn, join(copy.path, 'no-mark')), []);
   const flipped = Buffer.from(whole);
   flipped[Math.floor(whole.length / 2)]! ^= 1;
   const [event] = await eventsAfter(flipped);

@@ -57,7 +57,13 @@ export type EmbeddedEvent =
     }
   | { readonly kind: 'transactions-aborted'; readonly count: number }
   /** The write-ahead log was damaged: what its last frames held, acknowledged or not, is lost. */
-  | { readonly kind: 'log-damaged'; readonly lostFrames: number }
+  | {
+      readonly kind: 'log-damaged';
+      /** Frames of the log behind a damaged one. */
+      readonly lostFrames: number;
+      /** Records that had been acknowledged and are gone, as far as that is known. */
+      readonly lostRecords: number;
+    }
   | { readonly kind: 'maintenance-failed'; readonly reason: string }
   | { readonly kind: 'upkeep-failed'; readonly reason: string };
 
@@ -77,7 +83,8 @@ export async function openEmbeddedBroker(options: EmbeddedBrokerOptions): Promis
   });
   writeOwner(directory);
   const { client, state } = opened;
-  if (state.lostLogFrames > 0) onEvent?.({ kind: 'log-damaged', lostFrames: state.lostLogFrames });
+  const { lostLogFrames: lostFrames, lostRecords } = state;
+  if (lostFrames > 0 || lostRecords > 0) onEvent?.({ kind: 'log-damaged', lostFrames, lostRecords });
   if (state.abortedTransactions > 0) onEvent?.({ kind: 'transactions-aborted', count: state.abortedTransactions });
   return new EmbeddedBroker(options, client, new TopicTable(client, state.topics), state.clusterId);
 }

@@ -27,6 +27,8 @@ export interface StoreState {
   readonly abortedTransactions: number;
   /** Frames of the write-ahead log behind a damaged one: what they held is lost. */
   readonly lostLogFrames: number;
+  /** Records that were acknowledged and are not there, as far as that is known. */
+  readonly lostRecords: number;
 }
 
 export interface GroupOffset extends CommittedOffset {

@@ -49,6 +49,8 @@ export class StoreMemory {
   /** Partitions that the commit under way has changed. */
   readonly changed = new Set<number>();
   nextBody = 1;
+  /** Records of topics that were deleted. */
+  deleted = 0;
   readonly #defaultMaxBytes: number;
 
   constructor(defaultMaxBytes: number) {
@@ -58,6 +60,7 @@ export class StoreMemory {
   read(sql: StoreSql): void {
     for (const map of [this.topics, this.partitions, this.transactions, this.aborted, this.toTrim, this.changed])
       map.clear();
+    this.deleted = Number(sql.meta.get('deleted')?.['value'] ?? 0);
     this.nextBody = Number(sql.maxBody.get()?.['id'] ?? 0) + 1;
     for (const row of sql.allTopics.all()) {
       const config = JSON.parse(String(row['config'])) as Record<string, string>;
@@ -79,6 +82,18 @@ export class StoreMemory {
     this.partitions.set(no, made);
     if (topic !== undefined) topic.partitions[partition] = no;
     return made;
+  }
+
+  /** Records that were ever appended, those of deleted topics and the markers of transactions included: it only grows. */
+  get acknowledged(): number {
+    let sum = this.deleted;
+    for (const { next } of this.partitions.values()) sum += next;
+    return sum;
+  }
+
+  /** Keeps the records of a topic that is about to be deleted in the count. */
+  forgetAcknowledged({ partitions }: Topic): void {
+    for (const no of partitions) this.deleted += this.partitions.get(no)?.next ?? 0;
   }
 
   /** True where every offset from the first to the last belongs to a batch. */

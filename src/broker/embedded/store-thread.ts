@@ -72,6 +72,7 @@ function commit(store: Store, requests: readonly StoreRequest[]): void {
   const { results, partitions } = store.commit(writes);
   const buffers = writes.flatMap((write) => (write.kind === 'append' ? [write.buffer] : []));
   answer({ kind: 'committed', ids, results, partitions, buffers }, buffers);
+  upkeep(() => store.noteAcknowledged());
   const bytes = writes.reduce((sum, write) => sum + bytesOf(write), 0);
   written += bytes;
   logged += bytes + commitPages * pageBytes;

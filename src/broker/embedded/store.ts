@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { TributaryError } from '../../base/errors.ts';
+import { AcknowledgedMark } from './acknowledged-mark.ts';
 import { lostLogFrames } from './log-check.ts';
 import type {
   Committed,
@@ -48,6 +49,8 @@ export class Store {
   readonly #transactions: StoreTransactions;
   readonly #topics: StoreTopics;
   readonly #lostLogFrames: number;
+  readonly #lostRecords: number;
+  readonly #mark: AcknowledgedMark;
   #abortedAtOpen = 0;
 
   /** BROKER_LOCKED, BROKER_CORRUPT, BROKER_FULL, BROKER_REJECTED, BROKER_UNAVAILABLE. */
@@ -64,6 +67,8 @@ export class Store {
       this.#topics = new StoreTopics(this.#sql, this.#memory, this.#log);
       if (isNew) this.#sql.setMeta.run('cluster', randomBytes(16).toString('base64url'));
       this.#memory.read(this.#sql);
+      this.#mark = new AcknowledgedMark(`${path}-acknowledged`);
+      this.#lostRecords = Math.max(0, this.#mark.read() - this.#memory.acknowledged);
       this.#abortLeftOver(nowMs);
     } catch (error) {
       db.close();
@@ -77,6 +82,7 @@ export class Store {
       topics: [...this.#memory.topics.values()].map((topic) => this.#memory.topicState(topic)),
       abortedTransactions: this.#abortedAtOpen,
       lostLogFrames: this.#lostLogFrames,
+      lostRecords: this.#lostRecords,
     };
   }
 
@@ -103,6 +109,11 @@ export class Store {
       }
       return { results: writes.map((write) => failedWrite(write, asFailure(failed))), partitions: [] };
     }
+  }
+
+  /** To be called once commits are answered: a damaged log is then found at the next open, wherever it ends. */
+  noteAcknowledged(): void {
+    this.#mark.write(this.#memory.acknowledged);
   }
 
   /** Takes rows away that no reader can reach, about `bytes` of them. */
@@ -147,6 +158,7 @@ export class Store {
       // A full disk keeps the next open from being quick, nothing else.
       if (!storeError(error, this.#path).retriable) throw error;
     } finally {
+      this.#mark.close();
       this.#db.close();
     }
   }
@@ -215,6 +227,8 @@ export class Store {
         }));
       case 'delete-topic':
         return this.#withTopic(write.topic, (topic) => {
+          this.#memory.forgetAcknowledged(topic);
+          this.#sql.setMeta.run('deleted', this.#memory.deleted);
           this.#topics.delete(topic);
           return { kind: 'number', value: topic.partitions.length };
         });
