@@ -27,6 +27,7 @@ const commands = {
   check,
   test: () => test({}),
   'test:long': () => test({ TEST_LONG: '1' }),
+  reliability: () => runTests(['scripts/reliability.mjs', ...args]),
   conformance: () => run(['test/conformance/run.ts', ...args]),
   bench: () => run(['bench/run.ts', ...args]),
   build,

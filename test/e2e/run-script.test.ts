@@ -150,6 +150,9 @@ test('an unknown command of the script names those there are', async () => {
   const { code, stderr } = await running.ended;
   deepEqual(
     [code, stderr],
-    [2, 'Unknown command "strat": one of start, check, test, test:long, conformance, bench, build is wanted.\n'],
+    [
+      2,
+      'Unknown command "strat": one of start, check, test, test:long, reliability, conformance, bench, build is wanted.\n',
+    ],
   );
 });

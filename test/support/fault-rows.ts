@@ -1,0 +1,581 @@
+/**
+ * The faults that the program must survive, and the tests that show it does: docs/reliability.md is made of this
+ * (`npm run reliability`). A row says what is promised now; what is not there yet stands in `missing`.
+ *
+ * Modes: A best effort; B at least once from receipt; C exactly once; D resumable source; E two connections to one feed;
+ * G gateway at least once; H gateway with the newest value; – where the mode makes no difference.
+ */
+export interface FaultRow {
+  readonly number: number;
+  readonly fault: string;
+  readonly promise: string;
+  readonly modes: string;
+  readonly tests: readonly FaultTest[];
+  readonly missing?: string;
+}
+
+export interface FaultTest {
+  /** The file that is run. */
+  readonly file: string;
+  /** A test, or a group of tests, as its title is written in the source, placeholders included. */
+  readonly title: string;
+  /** The file in which the title stands, where several run it. */
+  readonly source?: string;
+  /** What stands in the titles of this file's own run of it. */
+  readonly within?: string;
+}
+
+const of =
+  (folder: string) =>
+  (name: string, title: string): FaultTest => ({ file: `${folder}/${name}.test.ts`, title });
+const faults = of('test/faults');
+const integration = of('test/integration');
+const e2e = of('test/e2e');
+const src = of('src');
+
+function contract(part: string, title: string): FaultTest[] {
+  const source = `test/contract/broker/${part}.ts`;
+  return ['embedded', 'kafka'].map((broker) => ({
+    ...{ file: `test/contract/${broker}.test.ts`, title, source },
+    within: `${broker}: `,
+  }));
+}
+
+function feeds(title: string): FaultTest[] {
+  const source = 'test/support/feed-tests.ts';
+  return [
+    { file: 'test/integration/feeds.test.ts', title, source, within: 'recorded feeds into the embedded broker' },
+    { file: 'test/integration/feeds-kafka.test.ts', title, source, within: 'recorded feeds into Kafka' },
+  ];
+}
+
+const cutFeeds = feeds(
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: as it is written there
+  '${name}, ${cutCount} cuts by ${cutBy}: ${promise} (seed ${testSeed})',
+);
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: titles as they are written in the tests
+const soaks = [
+  faults(
+    'soak',
+    'into the embedded broker for ${durationMs / 1000} s: drops and restarts lose, double and reorder nothing (TEST_SEED=${testSeed})',
+  ),
+  faults(
+    'soak',
+    'into Kafka for ${durationMs / 1000} s: drops, restarts and kills of the broker lose, double and reorder nothing (TEST_SEED=${testSeed})',
+  ),
+];
+
+export const faultRows: readonly FaultRow[] = [
+  {
+    number: 1,
+    fault: 'The server resets the connection in the middle of a frame',
+    promise:
+      'The torn message is thrown away and counted, a new connection follows at once; what had come is there once, in order',
+    modes: 'A B C',
+    tests: [integration('websocket-malformed', 'a message torn by ${end} is thrown away and counted'), ...cutFeeds],
+  },
+  {
+    number: 2,
+    fault: 'The connection ends without a close frame',
+    promise: 'The same',
+    modes: 'A B C',
+    tests: [
+      integration('websocket-refusals', 'endings without a close frame'),
+      integration('websocket-malformed', 'a message torn by ${end} is thrown away and counted'),
+      ...cutFeeds,
+    ],
+  },
+  {
+    number: 3,
+    fault: 'Close 1000, 1001, 1006, 1008, 1011, 1012, 1013, 4xxx',
+    promise:
+      'A policy for each code: a refusal fails the task with its reason and is not tried again by itself; the others are tried again as told, backed off',
+    modes: '–',
+    tests: [
+      integration('websocket-refusals', 'close codes'),
+      src('worker/worker', 'a task that was refused for good stays failed until somebody restarts it'),
+    ],
+  },
+  {
+    number: 4,
+    fault: 'The peer is silent and its connection half open',
+    promise: 'Found within the ping interval and the pong timeout, 25 s by default',
+    modes: '–',
+    tests: [
+      integration('websocket-liveness', 'a half-open connection is found in at most 25 s by default'),
+      integration(
+        'websocket-liveness',
+        'a peer that says nothing after a ping is given up, and the next connection works',
+      ),
+    ],
+  },
+  {
+    number: 5,
+    fault: 'Connected, but no data comes',
+    promise: 'The idle timeout subscribes anew over a new connection, and is counted',
+    modes: '–',
+    tests: [
+      integration('websocket-liveness', 'no message for the idle timeout subscribes anew over a new connection'),
+      integration('sse-connection', 'nothing at all comes: the stream is opened again, behind the last event'),
+    ],
+  },
+  {
+    number: 6,
+    fault: 'The handshake is answered by 301, 302, 401, 403, 404, 429, 500, 503',
+    promise: 'Redirects are followed within a bound, Retry-After is kept, a refused login does not loop',
+    modes: '–',
+    tests: [
+      integration('websocket-refusals', 'answers to the upgrade'),
+      integration('websocket-refusals', 'redirects'),
+      integration('sse-connection', 'answers'),
+      integration('sse-connection', 'redirects'),
+    ],
+  },
+  {
+    number: 7,
+    fault: 'The handshake takes longer than the reconnect timer',
+    promise: 'One socket at any time',
+    modes: '–',
+    tests: [
+      integration('websocket-liveness', 'a slow upgrade is waited for, with one socket only'),
+      src(
+        'connectors/websocket-source/state',
+        'whatever happens, a socket is only asked for when there is none, and every wait has a bound',
+      ),
+    ],
+  },
+  {
+    number: 8,
+    fault: 'The name changes its address, is unknown, or one of two addresses is dead',
+    promise: 'Looked up at each attempt, the next address is tried, and each is checked against what is allowed',
+    modes: '–',
+    tests: [
+      faults(
+        'feed-faults',
+        'a name is looked up at every attempt: unknown at first, then with a dead address before the live one',
+      ),
+      integration('outbound', 'WebSocket: a name that is public at first and inner at the reconnect is not followed'),
+    ],
+  },
+  {
+    number: 9,
+    fault: 'A subscription is answered by an error, not at all, or out of order',
+    promise: 'The answer is a message like any other, nothing ends the source; silence is found by the idle timeout',
+    modes: '–',
+    tests: [
+      faults(
+        'feed-faults',
+        'a subscription that is answered with an error, late or never leaves the connection and what comes over it',
+      ),
+    ],
+    missing: 'The source does not know what an answer means: an error in it fails nothing.',
+  },
+  {
+    number: 10,
+    fault: 'The server leaves messages out',
+    promise: 'Event streams: missing numbers in their ids are counted',
+    modes: 'D',
+    tests: [integration('sse-connection', 'numbers that are missing after a reconnect are counted')],
+    missing: 'WebSocket messages have no number that the source knows: no gap record, no backfill.',
+  },
+  {
+    number: 11,
+    fault: 'The server repeats messages after a reconnect',
+    promise:
+      'Event streams are resumed behind the last event, so that a server which keeps to the standard repeats none',
+    modes: 'D',
+    tests: [integration('sse-connection', 'a reconnect goes on behind the last event')],
+    missing: 'There is no window in which repeated WebSocket messages are dropped.',
+  },
+  {
+    number: 12,
+    fault: 'A server of event streams restarts, does not know the last id, changes `retry:`, answers 204',
+    promise: 'Everything the server still holds arrives; an id that it refuses is a counted gap; 204 ends the stream',
+    modes: 'C D',
+    tests: [
+      integration('sse-connection', 'resuming'),
+      integration('sse-connection', 'the wait that the server asks for is kept'),
+      integration('sse-connection', '204 ends the stream for good, the task stays and says so'),
+      e2e('sse', 'nchan is killed and comes back, we are killed and come back: each event is there once'),
+    ],
+  },
+  {
+    number: 13,
+    fault: 'Event streams cut at every byte, with CR, LF, CRLF, a byte order mark, a line of 10 MB',
+    promise: 'The same events; beyond the bound a typed end or a counted drop, never a crash',
+    modes: '–',
+    tests: [
+      src('wire/sse/event-stream-parser', 'any stream, cut anywhere, is read as the standard says'),
+      src('wire/sse/event-stream-parser', 'whatever comes, what is kept stays within the bound'),
+      integration('sse-stream', 'chunks cut at every byte give the same events'),
+      integration('sse-stream', 'events that are too long'),
+      integration('sse-stream', 'ten megabytes of data in one event arrive'),
+    ],
+  },
+  {
+    number: 14,
+    fault: 'Frames cut at every byte, long fragments, very many fragments, every form of length',
+    promise: 'The same messages',
+    modes: '–',
+    tests: [
+      src(
+        'connectors/websocket-source/frame-reader',
+        'whatever the cuts and wherever the handler stops, the messages are the same',
+      ),
+      integration('websocket-malformed', 'frames that come byte by byte are read as if they came whole'),
+      integration('websocket-malformed', 'a hundred thousand fragments make one message'),
+      ...feeds('${name}: every message arrives once, in order (seed ${testSeed})'),
+    ],
+  },
+  {
+    number: 15,
+    fault: 'Bad UTF-8, reserved bits, masked frames, frames too large, a compressed bomb',
+    promise: 'Answered with 1007, 1002 or 1009, counted, memory bounded, and a new connection follows',
+    modes: '–',
+    tests: [
+      integration(
+        'websocket-malformed',
+        'a breach of the protocol is answered, counted and followed by a new connection',
+      ),
+      integration('websocket-deflate', 'compressed data that is wrong'),
+    ],
+  },
+  {
+    number: 16,
+    fault: 'The cases of Autobahn',
+    promise: 'The rules of RFC 6455 and RFC 7692 that they stand for are kept, by tests of our own',
+    modes: '–',
+    tests: [
+      integration(
+        'websocket-malformed',
+        'a breach of the protocol is answered, counted and followed by a new connection',
+      ),
+      integration('websocket-deflate', 'messages that ws compresses arrive as they were'),
+    ],
+    missing: 'The suite itself is not run.',
+  },
+  {
+    number: 17,
+    fault: 'A leader of Kafka moves, or its broker is killed',
+    promise: 'Nothing acknowledged is lost, doubled or out of order',
+    modes: 'A B C',
+    tests: [
+      faults('broker-kafka-cluster', 'the leader of a partition is killed under load, comes back, and leads again'),
+      faults('broker-kafka', 'kill -9 of the broker under load, and its return'),
+    ],
+  },
+  {
+    number: 18,
+    fault: 'All of Kafka is away for long',
+    promise:
+      'The feed is held back by its bounded queue; when Kafka returns there is no hole, nothing twice, the order is kept',
+    modes: 'A',
+    tests: [
+      faults(
+        'worker-kafka',
+        'Kafka is killed under load and comes back, then SIGTERM: no hole, nothing twice, the order kept',
+      ),
+    ],
+    missing:
+      'Minutes to a day need the spool: what a live feed sends while its socket is held back, it may drop itself.',
+  },
+  {
+    number: 19,
+    fault: 'Kafka is slow, or acknowledgements are lost behind the append',
+    promise: 'Nothing twice, nothing out of order',
+    modes: 'A B C',
+    tests: [
+      { ...faults('broker-kafka-network', '${name} (TEST_SEED=${testSeed})') },
+      faults('broker-embedded-time', 'over a slow disk sends wait, share batches, and keep their order'),
+    ],
+  },
+  {
+    number: 20,
+    fault: 'Kafka refuses records: too large, not allowed, invalid, no such topic',
+    promise: 'A dead letter, a counted skip or a failed task, as the configuration says; neighbours go on in order',
+    modes: 'A B C',
+    tests: [
+      src('worker/source-task', 'with tolerance it is skipped and counted, and its neighbours arrive in order'),
+      src(
+        'worker/source-task',
+        'a topic with a lower bound gets batches that it takes, and refuses only what no batch can hold',
+      ),
+      src(
+        'worker/batch-preparation',
+        'a record that no batch can hold becomes a dead letter with its beginning and its size',
+      ),
+      integration('kafka-authorization', 'whoever may do nothing is told so by each call, and sees no topic'),
+    ],
+  },
+  {
+    number: 21,
+    fault: 'The coordinator moves, a producer is fenced, a commit times out and takes place late',
+    promise: 'Nothing twice, nothing torn: what became of a commit is read from the stored offset',
+    modes: 'C D',
+    tests: [
+      integration('exactly-once', 'a transaction that breaks before its commit is sent again, and seen once'),
+      integration('exactly-once', 'a commit that took place though nobody heard of it is not made again'),
+      integration('exactly-once', 'a transaction that was open for too long is made again'),
+      ...contract(
+        'transactions',
+        'a second producer with the same id fences the first, whose open transaction is aborted',
+      ),
+      ...contract(
+        'aborting-producers',
+        'a transaction that nobody waits for any more is over before the next one begins',
+      ),
+    ],
+  },
+  {
+    number: 22,
+    fault: 'kill -9 at random moments',
+    promise: 'What was acknowledged is there once, in order; the next start says what was lost by the kill',
+    modes: 'A C D',
+    tests: [
+      faults(
+        'broker-embedded',
+        'killed with kill -9 at ${kills} moments under load: all that was acknowledged is there, once, in order (TEST_SEED=${testSeed})',
+      ),
+      faults(
+        'worker-kafka',
+        'the program is killed under load: what was acknowledged is there, nothing twice, and the next start goes on',
+      ),
+      e2e('stopping', 'kill -9 under load: the next start says so, and neither doubles nor loses what the topic had'),
+      faults(
+        'exactly-once',
+        'embedded: killed with kill -9 at ${kills} moments, each event is there once (seed ${testSeed})',
+      ),
+      faults(
+        'exactly-once',
+        'kafka: killed with kill -9 at ${kills} moments, each event is there once (seed ${testSeed})',
+      ),
+    ],
+    missing:
+      'Without the spool, what a WebSocket had given and no broker had acknowledged is lost by a kill, and said to be.',
+  },
+  {
+    number: 23,
+    fault: 'SIGTERM under load',
+    promise: 'Ends within 5 s with exit code 0, everything received is written, nothing twice',
+    modes: 'A B C',
+    tests: [
+      e2e(
+        'stopping',
+        'SIGTERM under load: ends within 5 s with exit code 0, and the topic has no hole and nothing twice',
+      ),
+      faults(
+        'worker-process',
+        'SIGTERM at ${rounds} moments of the start: it ends, and the next start finds all whole (TEST_SEED=${testSeed})',
+      ),
+    ],
+  },
+  {
+    number: 24,
+    fault: 'The disk is full, its last block torn, a bit flipped',
+    promise:
+      'Of the embedded broker: a retriable error and writing goes on; damage is refused, or skipped and counted, never silence',
+    modes: 'A B C',
+    tests: [
+      faults(
+        'broker-embedded-disk',
+        'a full filesystem refuses what has no room, keeps what was acknowledged, and takes more when it has room',
+      ),
+      faults(
+        'broker-embedded-disk',
+        'a broker that is closed and opened while its filesystem is full keeps everything',
+      ),
+      faults(
+        'broker-embedded-damage',
+        'damage at ${rounds} random places is told or skipped and counted (TEST_SEED=${testSeed})',
+      ),
+    ],
+    missing: 'The spool itself.',
+  },
+  {
+    number: 25,
+    fault: 'The power fails: what was not synced is gone',
+    promise: 'An acknowledgement stands behind a sync (SQLite with synchronous=FULL; acks=all)',
+    modes: 'A B C',
+    tests: [
+      src(
+        'broker/embedded/embedded',
+        'a write-ahead log that was damaged after the writing is reported, and one whose acknowledged end is gone',
+      ),
+    ],
+    missing: 'A disk that forgets what was not synced is not simulated.',
+  },
+  {
+    number: 26,
+    fault: 'The clock jumps by an hour',
+    promise: 'Nothing ends early: durations are monotonic',
+    modes: '–',
+    tests: [
+      faults('feed-faults', 'a wall clock that jumps by ${jumpMs / 3_600_000} h ends no connection'),
+      faults(
+        'broker-embedded-time',
+        'a clock that jumps by ${jumpMs / hourMs} h ends nothing early, and offsets go on',
+      ),
+    ],
+    missing: 'Timestamps written during a jump are not flagged.',
+  },
+  {
+    number: 27,
+    fault: 'The process stands still: a stall, SIGSTOP and SIGCONT',
+    promise: 'It goes on over the same connection where the server kept it, without a hole; never two connections',
+    modes: 'A B',
+    tests: [
+      faults(
+        'worker-process',
+        'stopped like a machine that sleeps, and woken: it goes on over the same connection, without a hole',
+      ),
+      src(
+        'connectors/websocket-source/state',
+        'a deadline that is noticed far too late was missed by us, not by the peer',
+      ),
+    ],
+  },
+  {
+    number: 28,
+    fault: 'One connector of many misbehaves, or the process may open no more files',
+    promise:
+      'The others get everything, in order, over the connection they had; who gets none says why and tries again',
+    modes: 'A B',
+    tests: [
+      faults(
+        'feed-faults',
+        'one of twenty connectors whose feed sends what is far too large does not hold up the others',
+      ),
+      faults(
+        'open-files',
+        'where files run out, connectors keep the connections they have, and the others say why and try again',
+      ),
+      src('worker/worker', 'a connector that fails again and again, and one whose topic hangs, do not hold up a third'),
+    ],
+    missing: 'No limit of memory is set in a test.',
+  },
+  {
+    number: 29,
+    fault: 'The configuration changes under load',
+    promise: 'What had come is there once and in order; one connection at a time; secrets in files are read again',
+    modes: 'A B',
+    tests: [
+      faults(
+        'feed-faults',
+        'a configuration that is changed under load: what had come is there once and in order, with one connection at a time',
+      ),
+    ],
+    missing:
+      'A change closes the connection before the next one is made: what the server sends between them is not asked for.',
+  },
+  {
+    number: 30,
+    fault: 'Two instances of the same connector',
+    promise: 'Exactly once: the older one is fenced, says so, and nothing of it is seen',
+    modes: 'C',
+    tests: [integration('exactly-once', 'a task that was replaced is fenced and says so, and what it had is not seen')],
+    missing: 'Without exactly-once, and over several workers: the distributed mode.',
+  },
+  {
+    number: 31,
+    fault: 'The server ends each connection at a known age',
+    promise: 'The close is answered at once, and a new connection follows',
+    modes: 'A B',
+    tests: [integration('websocket-refusals', '${code} is answered at once, and a new connection follows'), ...soaks],
+    missing: 'No new connection is made before the old one ends.',
+  },
+  {
+    number: 32,
+    fault: 'TLS: expired, wrong host, unknown or changed authority, a client certificate missing',
+    promise: 'The reason is named; certificates in files are read again for each connection',
+    modes: '–',
+    tests: [
+      integration('websocket-tls', 'a server is not trusted'),
+      integration('websocket-tls', 'a client certificate'),
+      integration('websocket-tls', 'a certificate that is changed on disk counts from the next connection on'),
+    ],
+  },
+  {
+    number: 33,
+    fault: 'A proxy is down, wants a password, or never answers',
+    promise: 'The reason is named without the password, the attempt has a bound, and is made again',
+    modes: '–',
+    tests: [
+      integration('websocket-proxy', 'through ${kind}'),
+      integration(
+        'websocket-proxy',
+        'a proxy that never answers ends with the connection timeout and leaves no socket',
+      ),
+    ],
+  },
+  {
+    number: 34,
+    fault: 'A client of the gateway stops reading',
+    promise: 'Others go on; memory is bounded; the slow one waits, is conflated, or is closed, as it asked for',
+    modes: 'G H',
+    tests: [
+      integration(
+        'gateway-limits',
+        'limits.stallMs: a socket that takes no byte while data waits is closed whatever the policy, and others go on',
+      ),
+      integration('gateway-limits', 'limits.memory: at 100 % the connections with the largest queues are closed 1013'),
+      integration(
+        'gateway-limits',
+        'conflate: a newer record takes the place of an unsent one of its key, and is counted',
+      ),
+      integration(
+        'gateway-limits',
+        'drop: the oldest unsent records are thrown away, a gap slow stands before the next, and every offset is accounted for',
+      ),
+    ],
+  },
+  {
+    number: 35,
+    fault: 'The gateway restarts under its clients',
+    promise: 'Each client is told its position and goes on there: nothing lost, nothing twice',
+    modes: 'G',
+    tests: [
+      integration(
+        'client-library',
+        '${form}: over restarts and cut connections under load nothing is lost and nothing comes twice',
+      ),
+      e2e('gateway', 'a client is told farewell with its position at SIGTERM, and goes on there with the next start'),
+    ],
+    missing: 'Ten thousand clients that return at once are not run as a test.',
+  },
+  {
+    number: 36,
+    fault: 'Gateway: an offset out of range, a partition added, a topic deleted, a rebalance',
+    promise: 'A typed frame to the client, which can go on',
+    modes: 'G',
+    tests: [
+      { file: 'test/conformance/gateway.test.ts', title: 'every case of the gateway passes on the embedded broker' },
+      { file: 'test/conformance/gateway-kafka.test.ts', title: 'every case of the gateway passes on a real Kafka' },
+    ],
+  },
+  {
+    number: 37,
+    fault: 'A long time with random faults',
+    promise: 'What had reached us is there once and in order; memory and open files stay where they are',
+    modes: 'A B',
+    tests: soaks,
+    missing: 'A few faults in `npm test`, ten minutes for each broker in `npm run test:long`; not a day.',
+  },
+  {
+    number: 38,
+    fault: 'Random input: frames, event streams, answers of Kafka, record batches, SQL',
+    promise: 'A typed error, never a crash or a hang',
+    modes: '–',
+    tests: [
+      src(
+        'connectors/websocket-source/frame-reader',
+        'any bytes end in messages or in a fault, never in another error',
+      ),
+      src('wire/sse/event-stream-parser', 'any stream, cut anywhere, is read as the standard says'),
+      src('record/batch', 'damaged bytes give a typed error or the same records, and never hang'),
+      src('broker/kafka/api/fetch', 'an answer that ends early or is damaged is a typed error'),
+      src('sql/parse/parse', 'no input crashes or hangs the parser (seed ${testSeed})'),
+    ],
+    missing: 'Ten to a hundred thousand inputs each, by `npm run test:long`; not ten million.',
+  },
+];
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: titles as they are written in the tests
