@@ -5,7 +5,8 @@ import { type LogEntry, recordingLog } from '../../src/telemetry/log.ts';
 import { MetricRegistry } from '../../src/telemetry/metrics.ts';
 import { type FakeWorker, fakeWorker } from './fake-worker.ts';
 
-export interface RestSetup extends Pick<RestServerOptions, 'loggers' | 'topicTracking' | 'statusDetail'> {
+export interface RestSetup
+  extends Pick<RestServerOptions, 'loggers' | 'topicTracking' | 'statusDetail' | 'forwarding'> {
   readonly worker?: FakeWorker;
   readonly maskSecrets?: boolean;
   readonly log?: LogEntry[];
