@@ -1,17 +1,12 @@
 /** The gateway: listeners, connections and what they share, over any broker. */
 import { randomUUID } from 'node:crypto';
-import { createServer, type RequestListener, type Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Server as TlsServer } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { sleep } from '../base/abort.ts';
 import type { Clock, Random } from '../base/clock.ts';
-import { TributaryError } from '../base/errors.ts';
-import { listenError } from '../base/listen-error.ts';
 import type { Broker, ProducerOptions } from '../broker/broker.ts';
-import { exposition } from '../telemetry/exposition.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
 import { clientAddress, Doorkeeper } from './admission.ts';
@@ -21,21 +16,19 @@ import { BrokerProbe } from './broker-probe.ts';
 import { Connections } from './connections.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import type { DemoFiles } from './http/demo.ts';
-import { sendJson } from './http/respond.ts';
 import { Hub } from './hub/hub.ts';
 import { ReplayPlaces } from './hub/replay.ts';
+import { adminRoutes, checkListener, closeServer, listen, makeServer } from './listener.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { Publisher } from './publisher.ts';
-import { handleRequest, splitUrl } from './routes.ts';
+import { handleRequest } from './routes.ts';
 import type { GatewaySettings } from './settings.ts';
-import { refuseUntrusted, tlsOptions } from './tls.ts';
+import { tlsOptions } from './tls.ts';
 import { TopicCatalog } from './topic-catalog.ts';
 import { loadTransform } from './transforms.ts';
 import { Upgrades } from './upgrades.ts';
 
 const leastQueueBytes = 65_536;
-/** The kernel has a bound of its own. */
-const maxBacklog = 65_535;
 
 export interface GatewayOptions {
   readonly settings: GatewaySettings;
@@ -240,73 +233,6 @@ function needRestart(now: GatewaySettings, wanted: GatewaySettings): readonly st
   return keys.filter((key) => !isDeepStrictEqual(now[key], wanted[key]));
 }
 
-/** A gateway that asks nobody who they are is for this machine only, unless the configuration says that it is meant. */
-function checkListener({ listen, auth }: GatewaySettings): void {
-  const { host } = splitAddress(listen, 'gateway.listen');
-  const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.');
-  const isOpen = auth.mode === 'none' || (Array.isArray(auth.mode) && auth.mode.every((mode) => mode === 'none'));
-  if (isLoopback || !isOpen || auth.anonymous) return;
-  throw new TributaryError(
-    'CONFIG_INVALID',
-    `gateway.listen "${listen}" is not a loopback address and gateway.auth.mode is none: everybody could read and write every ` +
-      'topic. Set gateway.auth, or say gateway.auth.anonymous: true if that is meant',
-  );
-}
-
-function makeServer(settings: GatewaySettings, handler: RequestListener): Server {
-  const { handshakeMs } = settings.limits;
-  const options = {
-    maxHeaderSize: 16_384,
-    headersTimeout: handshakeMs,
-    requestTimeout: 0,
-    connectionsCheckingInterval: Math.max(50, Math.min(1000, handshakeMs / 4)),
-    noDelay: true,
-    // Another protocol offered beside HTTP (h2c) is no reason not to answer.
-    shouldUpgradeCallback: ({ headers }: { headers: NodeJS.Dict<string | string[]> }) =>
-      String(headers['upgrade']).toLowerCase() === 'websocket',
-  };
-  const { tls } = settings;
-  const server =
-    tls === undefined
-      ? createServer(options, handler)
-      : (createTlsServer(
-          { ...options, ...tlsOptions(tls), handshakeTimeout: handshakeMs },
-          handler,
-        ) as unknown as Server);
-  if (tls !== undefined) refuseUntrusted(server as unknown as TlsServer, tls);
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    // Where TLS was not completed, or the connection failed, an answer would never leave.
-    if (!socket.writable || !/^(HPE|ERR_HTTP)_/.test(error.code ?? '')) return socket.destroy();
-    const status =
-      { ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout', HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large' }[
-        error.code ?? ''
-      ] ?? '400 Bad Request';
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
-    return undefined;
-  });
-  return server;
-}
-
-function adminRoutes(readiness: () => Readiness, registry: MetricRegistry): RequestListener {
-  return (request, response) => {
-    const [path] = splitUrl(request.url ?? '/');
-    if (path === '/healthz') sendJson(response, 200, '{"status":"ok"}');
-    else if (path === '/readyz') {
-      const state = readiness();
-      sendJson(response, state.ready ? 200 : 503, JSON.stringify(state));
-    } else if (path === '/metrics') {
-      response
-        .writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
-        .end(exposition(registry.families.values()));
-    } else
-      sendJson(
-        response,
-        404,
-        '{"type":"error","code":"not_found","message":"there is nothing at this path","retryable":false}',
-      );
-  };
-}
-
 /** Half of the memory is for queues; a client that has little of it still gets on. */
 function shareOf({ queue, memory }: GatewaySettings['limits'], connections: number): number {
   return Math.min(queue, Math.max(leastQueueBytes, memory / 2 / Math.max(1, connections)));
@@ -334,28 +260,4 @@ function declareGauges(metrics: GatewayMetrics, watched: Watched): void {
   metrics.gauge('queue_bytes', 'Bytes that wait for clients', () => connections.waitingBytes);
   metrics.gauge('memory_bytes', 'Bytes of all queues, rings and publishes', watched.memory);
   metrics.gauge('kafka_up', '1 while the broker answers', () => (watched.isUp() ? 1 : 0));
-}
-
-async function listen(server: Server, address: string, key: string): Promise<string> {
-  const { host, port } = splitAddress(address, key);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(listenError(error, host, port, key)));
-    // Ten thousand may come back at once: who finds no place in the backlog tries again after seconds.
-    server.listen({ port, host, backlog: maxBacklog }, resolve);
-  });
-  const { port: actual } = server.address() as AddressInfo;
-  return `${host.includes(':') ? `[${host}]` : host}:${actual}`;
-}
-
-function splitAddress(address: string, key: string): { host: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(address);
-  if (match === null) throw new TributaryError('CONFIG_INVALID', `${key} "${address}" must be host:port`);
-  return { host: match[1] ?? match[2]!, port: Number(match[3]) };
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }

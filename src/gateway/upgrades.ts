@@ -2,14 +2,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { type GatewayFault, gatewayCodes } from '../wire/gateway/codes.ts';
-import { isTopicName } from '../wire/gateway/names.ts';
-import { chooseV2Form, readV2Query, type V2Query } from '../wire/gateway/v2.ts';
+import { gatewayCodes } from '../wire/gateway/codes.ts';
+import { chooseV2Form, type V2Query } from '../wire/gateway/v2.ts';
 import type { Doorkeeper } from './admission.ts';
 import type { Identity } from './auth/identity.ts';
 import { isTokenProtocol, subprotocolsOf } from './auth/request-token.ts';
 import type { Connections, Place } from './connections.ts';
-import { asFault } from './faults.ts';
 import type { GatewayConnection, GatewayParts } from './gateway-parts.ts';
 import { refuseUpgrade } from './http/respond.ts';
 import { IngestConnection } from './ingest-connection.ts';
@@ -18,6 +16,7 @@ import { type OpenDelivery, openDelivery } from './open-delivery.ts';
 import { shortOfMemory, splitUrl } from './routes.ts';
 import type { GatewaySettings, IngestRoute } from './settings.ts';
 import type { Transform } from './transforms.ts';
+import { asRefusal, checkHandshake, Refused, type Target, targetOf } from './upgrade-target.ts';
 import { V2Connection } from './v2-connection.ts';
 
 export interface UpgradeOptions {
@@ -33,30 +32,12 @@ export interface UpgradeOptions {
   readonly outputTransform: Transform | undefined;
 }
 
-type Target =
-  | { readonly kind: 'native'; readonly form: 'json' | 'bin'; readonly echo: string }
-  | { readonly kind: 'v2'; readonly query: V2Query }
-  | { readonly kind: 'ingest'; readonly route: IngestRoute };
-
 interface Handshake {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
   readonly head: Buffer;
   readonly query: string;
   readonly ip: string;
-}
-
-class Refused extends Error {
-  readonly status: number;
-  readonly fault: GatewayFault;
-  readonly headers: Readonly<Record<string, string>>;
-
-  constructor(status: number, fault: GatewayFault, headers: Readonly<Record<string, string>> = {}) {
-    super(fault.message);
-    this.status = status;
-    this.fault = fault;
-    this.headers = headers;
-  }
 }
 
 /** Positions of v2 sessions in a group are committed that often. */
@@ -283,63 +264,6 @@ export class Upgrades {
       });
     });
   }
-}
-
-/** What a path speaks. Throws Refused. */
-function targetOf(path: string, query: string, request: IncomingMessage, settings: GatewaySettings): Target {
-  if (settings.v2.enabled && (path === '/v2/broker' || path === '/v2/broker/'))
-    return { kind: 'v2', query: readV2Query(query) };
-  if (path === '/v1/ws') return nativeTarget(request);
-  const name = /^\/v1\/ingest\/([A-Za-z0-9._~-]+)$/.exec(path)?.[1];
-  const route = name === undefined ? undefined : ingestRoute(name, settings);
-  if (route !== undefined) return { kind: 'ingest', route };
-  throw new Refused(404, { code: 'not_found', message: 'there is nothing at this path' });
-}
-
-function nativeTarget(request: IncomingMessage): Target {
-  for (const protocol of subprotocolsOf(request.headers)) {
-    if (protocol === 'tributary.v1.json') return { kind: 'native', form: 'json', echo: protocol };
-    if (protocol === 'tributary.v1.bin') return { kind: 'native', form: 'bin', echo: protocol };
-  }
-  const message = 'the subprotocol tributary.v1.json or tributary.v1.bin is wanted';
-  throw new Refused(400, { code: 'bad_request', message });
-}
-
-function ingestRoute(name: string, { ingest, ingestAny }: GatewaySettings): IngestRoute | undefined {
-  const route = ingest.find((entry) => entry.name === name);
-  if (route !== undefined || !ingestAny || !isTopicName(name)) return route;
-  return {
-    name,
-    topic: name,
-    key: 'none',
-    accept: 'both',
-    split: 'none',
-    validate: 'none',
-    ack: false,
-    subprotocols: [],
-    meta: true,
-  };
-}
-
-/** RFC 6455, section 4.2.1. Throws Refused. */
-function checkHandshake({ method, headers }: IncomingMessage): void {
-  if (method !== 'GET') {
-    throw new Refused(405, { code: 'bad_request', message: 'a handshake is a GET' }, { Allow: 'GET' });
-  }
-  if (headers['sec-websocket-version'] !== '13') {
-    const fault: GatewayFault = { code: 'bad_request', message: 'version 13 of WebSocket is wanted' };
-    throw new Refused(426, fault, { 'Sec-WebSocket-Version': '13', Upgrade: 'websocket' });
-  }
-  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? '')) {
-    throw new Refused(400, { code: 'bad_request', message: 'Sec-WebSocket-Key must be 16 bytes in base64' });
-  }
-}
-
-function asRefusal(error: unknown): Refused {
-  const fault = asFault(error);
-  const status =
-    { forbidden: 403, not_found: 404, limit: 503, unavailable: 503, timeout: 503 }[fault.code as string] ?? 500;
-  return new Refused(status, fault, status === 503 ? { 'Retry-After': '5' } : {});
 }
 
 /** `ws` gives 1008 where a message has too many fragments, and is the only one to close without a reason. */

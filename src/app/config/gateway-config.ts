@@ -1,5 +1,6 @@
 /** The section `gateway` of the configuration file, with references resolved and the environment's keys over it. */
-import { type GatewaySettings, gatewayDefaults, readGatewaySettings } from '../../gateway/settings.ts';
+import { readGatewaySettings } from '../../gateway/read-settings.ts';
+import { type GatewaySettings, gatewayDefaults } from '../../gateway/settings.ts';
 import { type ProviderOptions, resolveValue } from './providers.ts';
 
 /** Keys of single values, which environment variables may set: `gateway.listen`, `gateway.limits.connections`, … */

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { readGatewaySettings } from '../../gateway/settings.ts';
+import { readGatewaySettings } from '../../gateway/read-settings.ts';
 import { type KafkaWebsocketFiles, readKafkaWebsocketFiles } from './kafka-websocket-files.ts';
 
 interface Files {

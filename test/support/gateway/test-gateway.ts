@@ -1,8 +1,8 @@
 /** A gateway in this process, over any broker, on a port of 127.0.0.1. */
 import { systemClock } from '../../../src/base/clock.ts';
 import type { Broker } from '../../../src/broker/broker.ts';
+import { readGatewaySettings } from '../../../src/gateway/read-settings.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../../../src/gateway/server.ts';
-import { readGatewaySettings } from '../../../src/gateway/settings.ts';
 import { silentLog } from '../../../src/telemetry/log.ts';
 import { MetricRegistry } from '../../../src/telemetry/metrics.ts';
 

@@ -1,7 +1,8 @@
 import { deepEqual, equal, throws } from 'node:assert/strict';
 import { test } from 'node:test';
 import { isError } from '../base/errors.ts';
-import { authModes, gatewayDefaults, readGatewaySettings } from './settings.ts';
+import { readGatewaySettings } from './read-settings.ts';
+import { authModes, gatewayDefaults } from './settings.ts';
 
 test('nothing written is all defaults', () => {
   deepEqual(readGatewaySettings(undefined), gatewayDefaults);
