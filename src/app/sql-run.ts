@@ -36,7 +36,7 @@ export async function runSql(options: SqlRunOptions, io: Io): Promise<number> {
     status: (stream, detail) => {
       if (detail !== undefined) writeLine(io.stderr, secrets.text(`${stream}: ${detail}`));
     },
-    ...(remembers && { checkpoints: checkpointsOf(options) }),
+    ...(remembers && { checkpoints: checkpointsOf(options, io) }),
   });
   const run = new SqlRun(script, opened.world);
   showBareSelect(run, io);
@@ -61,14 +61,18 @@ export async function quietLog(script: string, io: Io): Promise<{ readonly log: 
   return { log: openLog({ level: 'warn', output: io.stderr, redaction: secrets.redaction }), secrets };
 }
 
-function checkpointsOf({ name, reset, atLeastOnce }: SqlRunOptions): CheckpointSettings {
+function checkpointsOf({ name, reset, atLeastOnce }: SqlRunOptions, io: Io): CheckpointSettings {
   return {
     ...checkpointDefaults,
     application: name,
     delivery: atLeastOnce ? 'at-least-once' : 'exactly-once',
     reset,
     generation: '',
-    howToReset: 'start it with --reset',
+    howToReset: 'start it with --reset; another application needs a --name of its own',
+    onRestored: (takenAtMs) => {
+      const at = new Date(takenAtMs).toISOString();
+      writeLine(io.stderr, `${name} goes on from its checkpoint of ${at}. --reset starts it anew.`);
+    },
   };
 }
 

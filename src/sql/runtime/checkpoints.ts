@@ -38,6 +38,8 @@ export interface CheckpointSettings {
   readonly howToReset: string;
   /** Bound of the state in bytes; beyond it the application fails. */
   readonly maxBytes: number;
+  /** Told of the checkpoint that the application goes on from. */
+  readonly onRestored?: (takenAtMs: number) => void;
 }
 
 export interface CheckpointParts {
@@ -176,6 +178,7 @@ export class Checkpoints {
     } catch (error) {
       throw isError(error, 'BATCH_CORRUPT') ? damaged(settings, this.topic, error) : error;
     }
+    settings.onRestored?.(this.restoredAtMs!);
     log.info('sql_restored', {
       application: settings.application,
       bytes: state.length,
