@@ -77,7 +77,9 @@ export async function openSqlWorld(options: SqlWorldOptions): Promise<SqlWorld> 
     world,
     connectors,
     async [Symbol.asyncDispose]() {
-      if (opened !== undefined) await (await opened).close();
+      // One that could not be opened has told whoever wanted it.
+      const broker = await opened?.catch(() => undefined);
+      await broker?.close();
     },
   };
 }
