@@ -11,6 +11,7 @@ import {
   byeFrame,
   dataFrame,
   errorFrame,
+  type Placement,
   pingFrame,
   publishedFrame,
   subscribedFrame,
@@ -24,8 +25,10 @@ import { asFault, FaultError } from './faults.ts';
 import type { GatewayConnection, GatewayParts, SubscriptionState } from './gateway-parts.ts';
 import { Liveness } from './liveness.ts';
 import { checkMayPublish } from './may-publish.ts';
+import type { Traffic } from './metrics.ts';
 import { type OpenDelivery, openDelivery } from './open-delivery.ts';
 import { Outbox } from './outbox.ts';
+import type { PublishAnswer } from './publisher.ts';
 import { Reading } from './reading.ts';
 import { type Effect, Session } from './session.ts';
 
@@ -56,7 +59,13 @@ const maxFrameRecords = 500;
 const maxFrameBytes = 262_144;
 const progressMs = 10_000;
 
-export class NativeConnection implements GatewayConnection {
+interface PublishToken {
+  readonly id: number;
+  readonly publish: PublishRequest;
+  readonly startedMs: number;
+}
+
+export class NativeConnection implements GatewayConnection, PublishAnswer<PublishToken> {
   readonly protocol: 'json' | 'bin';
   readonly #parts: GatewayParts;
   readonly #options: NativeOptions;
@@ -67,6 +76,8 @@ export class NativeConnection implements GatewayConnection {
   readonly #liveness: Liveness;
   readonly #openedAtMs: number;
   #rights: Rights | undefined;
+  /** Counters of the topic that was published to last. */
+  #published: { readonly topic: string; readonly traffic: Traffic } | undefined;
   #pumpScheduled = false;
   #sentAtMs: number;
   #takenBytes = 0;
@@ -189,7 +200,7 @@ export class NativeConnection implements GatewayConnection {
           this.#unsubscribe(effect.id);
           break;
         case 'publish':
-          void this.#publish(effect.id, effect.publish);
+          this.#publish(effect.id, effect.publish);
           break;
         case 'acknowledged':
           this.#subscriptions.get(effect.id)?.open?.delivery.acknowledged(effect.seq);
@@ -280,22 +291,46 @@ export class NativeConnection implements GatewayConnection {
     void subscription.open?.close();
   }
 
-  async #publish(id: number, publish: PublishRequest): Promise<void> {
+  #publish(id: number, publish: PublishRequest): void {
     const { publisher, metrics, clock } = this.#parts;
-    const startedMs = clock.monotonicMs();
+    const token: PublishToken = { id, publish, startedMs: clock.monotonicMs() };
     try {
       checkMayPublish(this.#rights!, publish, metrics);
-      const place = await publisher.publish(publish, this.principal, noHeaders);
-      const traffic = metrics.traffic('in', this.protocol, publish.topic);
-      traffic.records.value++;
-      traffic.bytes.value += publish.value?.length ?? 0;
-      this.#push(this.protocol === 'bin' ? publishedBinary(id, place) : publishedFrame(id, place));
     } catch (error) {
-      const fault = asFault(error);
-      if (fault.code === 'internal') this.#logError('publish', error);
-      metrics.publishError(fault.code);
-      this.#push(errorFrame(id, fault));
+      queueMicrotask(() => this.failed(error, token)); // whether the socket is read is decided behind this call
+      return;
     }
+    if (publish.mid === null) publisher.write(publish, noHeaders, this, token);
+    else {
+      publisher.publish(publish, this.principal, noHeaders).then(
+        (place) => this.stored(place, token),
+        (error: unknown) => this.failed(error, token),
+      );
+    }
+  }
+
+  /** Of one of its publishes. */
+  stored(place: Placement, { id, publish: { topic, value }, startedMs }: PublishToken): void {
+    if (this.#published?.topic !== topic) {
+      this.#published = { topic, traffic: this.#parts.metrics.traffic('in', this.protocol, topic) };
+    }
+    const { records, bytes } = this.#published.traffic;
+    records.value++;
+    bytes.value += value?.length ?? 0;
+    this.#answered(id, this.protocol === 'bin' ? publishedBinary(id, place) : publishedFrame(id, place), startedMs);
+  }
+
+  /** Of one of its publishes. */
+  failed(error: unknown, { id, startedMs }: PublishToken): void {
+    const fault = asFault(error);
+    if (fault.code === 'internal') this.#logError('publish', error);
+    this.#parts.metrics.publishError(fault.code);
+    this.#answered(id, errorFrame(id, fault), startedMs);
+  }
+
+  #answered(id: number, frame: string | Buffer, startedMs: number): void {
+    const { metrics, clock } = this.#parts;
+    this.#push(frame);
     metrics.publishSeconds.observe((clock.monotonicMs() - startedMs) / 1000);
     this.#obey(this.#session.published(id));
   }

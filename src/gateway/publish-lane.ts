@@ -2,11 +2,12 @@
 import type { SendResult } from '../broker/broker.ts';
 import type { ProduceRecord } from '../record/record.ts';
 
-interface Waiting {
+/** A record on its way, and who is told what became of it: no promise, and no closure, for a record. */
+export interface PendingRecord {
   readonly record: ProduceRecord;
   readonly bytes: number;
-  readonly resolve: (offset: number) => void;
-  readonly reject: (error: unknown) => void;
+  stored(offset: number): void;
+  failed(error: unknown): void;
 }
 
 const maxInFlight = 3;
@@ -17,7 +18,7 @@ export class PublishLane {
   readonly #send: (records: readonly ProduceRecord[]) => Promise<SendResult>;
   readonly #maxBytes: number;
   readonly #onIdle: () => void;
-  #waiting: Waiting[] = [];
+  #waiting: PendingRecord[] = [];
   #inFlight = 0;
   #scheduled = false;
   #idle: (() => void)[] = [];
@@ -29,16 +30,13 @@ export class PublishLane {
     this.#onIdle = onIdle;
   }
 
-  /** Resolves with the record's offset. */
-  send(record: ProduceRecord, bytes: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ record, bytes, resolve, reject });
-      if (this.#scheduled) return;
-      this.#scheduled = true;
-      setImmediate(() => {
-        this.#scheduled = false;
-        this.#flush();
-      });
+  send(pending: PendingRecord): void {
+    this.#waiting.push(pending);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#flush();
     });
   }
 
@@ -60,15 +58,21 @@ export class PublishLane {
     }
   }
 
-  async #sendBatch(batch: readonly Waiting[]): Promise<void> {
+  async #sendBatch(batch: readonly PendingRecord[]): Promise<void> {
     this.#inFlight++;
+    let result: SendResult | undefined;
+    let failure: unknown;
     try {
-      const { baseOffset } = await this.#send(batch.map(({ record }) => record));
-      for (const [at, { resolve }] of batch.entries()) resolve(baseOffset + at);
+      result = await this.#send(batch.map(({ record }) => record));
     } catch (error) {
-      for (const { reject } of batch) reject(error);
+      failure = error;
     }
     this.#inFlight--;
+    let offset = result?.baseOffset ?? 0;
+    for (const pending of batch) {
+      if (result === undefined) pending.failed(failure);
+      else pending.stored(offset++);
+    }
     this.#flush();
     if (this.#waiting.length > 0 || this.#inFlight > 0) return;
     for (const done of this.#idle.splice(0)) done();

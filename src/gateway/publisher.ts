@@ -11,7 +11,7 @@ import { type Header, type ProduceRecord, partitionKey } from '../record/record.
 import type { PublishRequest } from '../wire/gateway/frames.ts';
 import type { Placement } from '../wire/gateway/server-frames.ts';
 import { FaultError } from './faults.ts';
-import { PublishLane } from './publish-lane.ts';
+import { type PendingRecord, PublishLane } from './publish-lane.ts';
 import type { TopicCatalog } from './topic-catalog.ts';
 
 export interface PublisherOptions {
@@ -30,6 +30,20 @@ interface Remembered {
   readonly atMs: number;
 }
 
+/** Told once for each publish. */
+export interface PublishAnswer<T> {
+  stored(place: Placement, token: T): void;
+  failed(error: unknown, token: T): void;
+}
+
+interface Writing<T> {
+  readonly request: PublishRequest;
+  readonly headers: readonly Header[];
+  readonly bytes: number;
+  readonly answer: PublishAnswer<T>;
+  readonly token: T;
+}
+
 interface KnownTopic {
   readonly partitions: number;
   readonly maxBatchBytes: number;
@@ -44,7 +58,11 @@ export class Publisher {
   readonly #options: PublisherOptions;
   readonly #lanes = new Map<string, PublishLane>();
   readonly #topics = new Map<string, KnownTopic>();
+  readonly #learning = new Map<string, Promise<KnownTopic>>();
   readonly #mids = new Map<string, Remembered>();
+  readonly #done = (bytes: number): void => {
+    this.#bytes -= bytes;
+  };
   #producer: Promise<Producer> | undefined;
   /** Counts publishes without a key: they take turns among the partitions. */
   #turn = 0;
@@ -61,7 +79,7 @@ export class Publisher {
 
   /** Resolves when the record is stored as safely as the broker can. Rejects with FaultError or the broker's error. */
   async publish(request: PublishRequest, principal: string | null, headers: readonly Header[]): Promise<Placement> {
-    if (request.mid === null) return this.#write(request, headers);
+    if (request.mid === null) return this.#written(request, headers);
     const { clock, onDuplicate } = this.#options;
     const key = JSON.stringify([principal, request.topic, request.mid]);
     const content = contentOf(request);
@@ -75,11 +93,36 @@ export class Publisher {
       onDuplicate();
       return { ...first, duplicate: true };
     }
-    const outcome = this.#write(request, [...headers, { key: midHeader, value: Buffer.from(request.mid) }]);
+    const outcome = this.#written(request, [...headers, { key: midHeader, value: Buffer.from(request.mid) }]);
     this.#mids.set(key, { content, outcome, atMs: clock.monotonicMs() });
     // A first attempt that failed is forgotten, so that a repetition tries again.
     outcome.catch(() => this.#mids.delete(key));
     return outcome;
+  }
+
+  /** The same for publishes without `mid`, of which there are very many: the answer is called, with the caller's token, later. */
+  write<T>(request: PublishRequest, headers: readonly Header[], answer: PublishAnswer<T>, token: T): void {
+    const bytes = 100 + (request.key?.length ?? 0) + (request.value?.length ?? 0);
+    this.#bytes += bytes;
+    const write = { request, headers, bytes, answer, token };
+    const known = this.#topics.get(request.topic);
+    if (known !== undefined && this.#options.clock.monotonicMs() - known.readAtMs < topicMemoryMs) {
+      this.#place(write, known);
+      return;
+    }
+    // Whoever comes meanwhile waits for the same answer, behind this one: order is that of the calls.
+    let learning = this.#learning.get(request.topic);
+    if (learning === undefined) {
+      learning = this.#learn(request.topic, known).finally(() => this.#learning.delete(request.topic));
+      this.#learning.set(request.topic, learning);
+    }
+    learning.then(
+      (topic) => this.#place(write, topic),
+      (error: unknown) => {
+        this.#bytes -= bytes;
+        answer.failed(error, token);
+      },
+    );
   }
 
   /** Resolves when everything handed in is answered. */
@@ -101,29 +144,30 @@ export class Publisher {
     return this.#producer;
   }
 
-  async #write(request: PublishRequest, headers: readonly Header[]): Promise<Placement> {
-    const bytes = 100 + (request.key?.length ?? 0) + (request.value?.length ?? 0);
-    this.#bytes += bytes;
-    try {
-      const known = this.#topics.get(request.topic);
-      const isFresh = known !== undefined && this.#options.clock.monotonicMs() - known.readAtMs < topicMemoryMs;
-      const topic = isFresh ? known : await this.#learn(request.topic, known);
-      const { partition, timestampMs = null, key, value } = request;
-      if (partition !== null && partition >= topic.partitions) {
-        throw new FaultError({ code: 'not_found', message: 'no such partition' });
-      }
-      const chosen = partition ?? partitionFor(key, topic.partitions, key === null ? this.#turn++ : 0);
-      const record: ProduceRecord = {
-        key,
-        value,
-        headers: headers.length === 0 ? request.headers : [...request.headers, ...headers],
-        timestampMs: timestampMs ?? this.#options.clock.nowMs(),
-      };
-      const offset = await this.#lane(request.topic, chosen, topic.maxBatchBytes).send(record, bytes);
-      return { partition: chosen, offset, timestamp: record.timestampMs!, duplicate: false };
-    } finally {
+  #written(request: PublishRequest, headers: readonly Header[]): Promise<Placement> {
+    return new Promise((resolve, reject) => {
+      this.write(request, headers, { stored: resolve, failed: reject }, undefined);
+    });
+  }
+
+  #place<T>(write: Writing<T>, topic: KnownTopic): void {
+    const { request, headers, bytes, answer, token } = write;
+    const { partition, timestampMs = null, key, value } = request;
+    if (partition !== null && partition >= topic.partitions) {
       this.#bytes -= bytes;
+      const fault = new FaultError({ code: 'not_found', message: 'no such partition' });
+      queueMicrotask(() => answer.failed(fault, token));
+      return;
     }
+    const chosen = partition ?? partitionFor(key, topic.partitions, key === null ? this.#turn++ : 0);
+    const record: ProduceRecord = {
+      key,
+      value,
+      headers: headers.length === 0 ? request.headers : [...request.headers, ...headers],
+      timestampMs: timestampMs ?? this.#options.clock.nowMs(),
+    };
+    const lane = this.#lane(request.topic, chosen, topic.maxBatchBytes);
+    lane.send(new Pending(record, bytes, chosen, answer, token, this.#done));
   }
 
   /** While the broker is away, what was known `before` is good enough to wait with. */
@@ -167,6 +211,42 @@ export class Publisher {
       if (nowMs - atMs < windowMs && this.#mids.size < entries) return;
       this.#mids.delete(key);
     }
+  }
+}
+
+class Pending<T> implements PendingRecord {
+  readonly record: ProduceRecord;
+  readonly bytes: number;
+  readonly #partition: number;
+  readonly #answer: PublishAnswer<T>;
+  readonly #token: T;
+  readonly #done: (bytes: number) => void;
+
+  constructor(
+    record: ProduceRecord,
+    bytes: number,
+    partition: number,
+    answer: PublishAnswer<T>,
+    token: T,
+    done: (bytes: number) => void,
+  ) {
+    this.record = record;
+    this.bytes = bytes;
+    this.#partition = partition;
+    this.#answer = answer;
+    this.#token = token;
+    this.#done = done;
+  }
+
+  stored(offset: number): void {
+    this.#done(this.bytes);
+    const place = { partition: this.#partition, offset, timestamp: this.record.timestampMs!, duplicate: false };
+    this.#answer.stored(place, this.#token);
+  }
+
+  failed(error: unknown): void {
+    this.#done(this.bytes);
+    this.#answer.failed(error, this.#token);
   }
 }
 
