@@ -72,6 +72,11 @@ export async function runRepl({ script, broker }: ReplOptions, io: Io): Promise<
       }
       prompt();
     }
+    // What is piped in may end without a sign; what is left in a terminal was not meant.
+    if (!isTerminal && text.trim() !== '') {
+      running = new AbortController();
+      await say(io, () => obey(text, session, opened, running!.signal, io));
+    }
     return 0;
   } finally {
     process.off('SIGINT', interrupt);

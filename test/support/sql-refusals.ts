@@ -173,6 +173,7 @@ const statements: readonly (readonly [statement: string, code: string, column: n
   ["SELECT v FROM In WINDOW TUMBLING(INTERVAL '5x' SECOND)", 'E_SYNTAX', 43, "expected a number, found '5x'"],
   ["SELECT v FROM In WINDOW TUMBLING(INTERVAL 'x' SECOND)", 'E_SYNTAX', 43, "expected a number, found 'x'"],
   ['SELECT v FROM In WINDOW EXTERNALTIME(5 sec, 1 sec)', 'E_WINDOW_ARG', 38, 'EXTERNALTIME needs a LONG column here'],
+  ['CREATE STREAM X (a LONG) WITH (error.log-level = 5)', 'E_SYNTAX', 41, 'in quotes'],
   ['CREATE TRIGGER t (a LONG)', 'E_UNSUPPORTED', 8, 'triggers are not offered'],
   ['CREATE QUEUE t (a LONG)', 'E_SYNTAX', 8, "expected STREAM or TABLE, found 'QUEUE'"],
   ['CREATE STREAM X (a LONG) WITH (watermark.delay.ms = -x)', 'E_SYNTAX', 54, "expected a number, found 'x'"],

@@ -47,6 +47,8 @@ function parseOptions(cursor: Cursor): Option[] {
 
 function parseOption(cursor: Cursor): Option {
   const key = parseKey(cursor);
+  if (cursor.isSymbol('-'))
+    cursor.refuse('E_SYNTAX', "expected '=', found '-': a key with this sign in it is written in quotes");
   cursor.expectSymbol('=');
   const { token } = cursor;
   if (cursor.takeSymbol('-') !== undefined) {
