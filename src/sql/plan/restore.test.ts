@@ -118,6 +118,26 @@ for (const [name, query] of Object.entries(queries)) {
   }
 }
 
+test('timers of the same time fire in the order in which they were set, whatever order the windows lie in', () => {
+  const time = " WITH (event.time.field = 't', watermark.delay.ms = 20)";
+  const text = script('SELECT k, COUNT(*) AS n FROM Feed WINDOW SESSION(15 ms, k) GROUP BY k', time);
+  // The session of b was opened first; that of a got first to the time that both have in the end.
+  const rows = [
+    ['b', 112],
+    ['a', 112],
+    ['a', 110],
+    ['b', 110],
+    ['c', 900],
+  ] as const;
+  const steps = rows.map(([k, t]): Step => ({ stream: 'Feed', at: 1000, values: [k, 1, 1, t] }));
+  const whole = play(text, steps, new Set());
+  deepEqual(
+    whole.rows.map(({ values }) => values[0]),
+    ['a', 'b'],
+  );
+  deepEqual(play(text, steps, new Set([4])), whole);
+});
+
 test('the snapshot of another script is refused', () => {
   const writer = new StateWriter();
   new Application(script(queries['HOP']!, ''), { random: () => 0 }).snapshot(writer);
