@@ -134,6 +134,12 @@ export class Application implements Stateful {
     this.deliver(this.node(stream), { values, timestamp: this.nowMs });
   }
 
+  /** `push` into one stream, whose name is looked up once for all its rows. */
+  entrance(stream: string): (values: Values) => void {
+    const node = this.node(stream);
+    return (values) => this.deliver(node, { values, timestamp: this.nowMs });
+  }
+
   /** Moves the clock; it never goes back. Timers fire on the way, each at its own time. */
   advance(toMs: number): void {
     if (toMs < this.nowMs) return;

@@ -246,8 +246,12 @@ export class SqlRun {
     const wasWhole = this.isWhole;
     this.isWhole = false;
     this.application.advance(this.world.clock.nowMs());
+    const map = this.mappers.get(stream.name)!;
+    const push = this.application.entrance(stream.name);
     for (const message of messages) {
-      this.take(stream, message);
+      const { rows, dropped, problem } = map(message);
+      for (const row of rows) push(row);
+      if (dropped > 0) this.failures.ofSource(stream, message, dropped, problem ?? 'it could not be read');
       if (this.failure === undefined) continue;
       // Where nothing can be read again, the message that failed it has been dealt with.
       this.isWhole = wasWhole && offset === undefined;
@@ -256,12 +260,6 @@ export class SqlRun {
     if (partition !== undefined && offset !== undefined) this.positions.set(stream.name, partition, offset);
     this.isWhole = wasWhole;
     return true;
-  }
-
-  private take(stream: StreamPlan, frame: Uint8Array | string): void {
-    const { rows, dropped, problem } = this.mappers.get(stream.name)!(frame);
-    for (const row of rows) this.application.push(stream.name, row);
-    if (dropped > 0) this.failures.ofSource(stream, frame, dropped, problem ?? 'it could not be read');
   }
 
   private awaitCheckpoint(): void {

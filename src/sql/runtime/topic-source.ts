@@ -72,7 +72,8 @@ async function* readerOf(parts: TopicSourceParts, { topic, id, partition, from }
       const at = next === undefined ? from : { offset: next };
       for await (const { records, nextOffset } of broker.read({ topic, partition, from: at, signal, onStart })) {
         next = nextOffset;
-        const messages = records.flatMap(({ value }) => (value === null ? [] : [value]));
+        const messages: Uint8Array[] = [];
+        for (const { value } of records) if (value !== null) messages.push(value);
         yield { messages, partition: name, offset: { kafka_offset: nextOffset, topic_id: id } };
       }
       return;
