@@ -64,7 +64,7 @@ export async function startFromYaml(options: StartOptions, io: Io): Promise<numb
     secrets,
     plugins,
     openApp,
-    () => accepted(load()).gateway ?? gatewayDefaults,
+    () => ({ ...(accepted(load()).gateway ?? gatewayDefaults), ...(demo ? { demo } : {}) }),
   );
 }
 
