@@ -262,6 +262,10 @@ export const faultRows: readonly FaultRow[] = [
     tests: [
       faults('broker-kafka-cluster', 'the leader of a partition is killed under load, comes back, and leads again'),
       faults('broker-kafka', 'kill -9 of the broker under load, and its return'),
+      faults(
+        'gateway-kafka',
+        'broker restart, leader change: invisible, but for delay, to subscribers, groups and publishers',
+      ),
     ],
   },
   {
@@ -349,6 +353,14 @@ export const faultRows: readonly FaultRow[] = [
         'exactly-once',
         'kafka: killed with kill -9 at ${kills} moments, each event is there once (seed ${testSeed})',
       ),
+      faults(
+        'sql-recovery',
+        'embedded: killed with kill -9 at ${kills} moments, the output is that of an undisturbed run (seed ${testSeed})',
+      ),
+      e2e(
+        'cluster',
+        'workers share connectors, answer for each other, and take over from one that leaves, is killed, or is stopped',
+      ),
     ],
     missing:
       'Without the spool, what a WebSocket had given and no broker had acknowledged is lost by a kill, and said to be.',
@@ -415,6 +427,7 @@ export const faultRows: readonly FaultRow[] = [
         'broker-embedded-time',
         'a clock that jumps by ${jumpMs / hourMs} h ends nothing early, and offsets go on',
       ),
+      faults('gateway-faults', 'clock jumps: the wall clock decides about tokens alone'),
     ],
     missing: 'Timestamps written during a jump are not flagged.',
   },
@@ -470,10 +483,21 @@ export const faultRows: readonly FaultRow[] = [
   {
     number: 30,
     fault: 'Two instances of the same connector',
-    promise: 'Exactly once: the older one is fenced, says so, and nothing of it is seen',
+    promise:
+      'Exactly once: the older one is fenced, says so, and nothing of it is seen. A worker that is cut off closes its sockets by itself and writes nothing late',
     modes: 'C',
-    tests: [integration('exactly-once', 'a task that was replaced is fenced and says so, and what it had is not seen')],
-    missing: 'Without exactly-once, and over several workers: the distributed mode.',
+    tests: [
+      integration('exactly-once', 'a task that was replaced is fenced and says so, and what it had is not seen'),
+      e2e(
+        'cluster-fencing',
+        'two copies of a task of a stream with ids, exactly once: one of them writes, and each event is there once',
+      ),
+      e2e(
+        'cluster-fencing',
+        'a worker that is cut off from Kafka closes its sockets by itself, and what it held is not written behind the work of others',
+      ),
+    ],
+    missing: 'Two copies without exactly-once that both reach Kafka have no test.',
   },
   {
     number: 31,
@@ -548,6 +572,16 @@ export const faultRows: readonly FaultRow[] = [
     promise: 'A typed frame to the client, which can go on',
     modes: 'G',
     tests: [
+      faults('gateway-faults', 'offset reset by retention: gap retention, of a slow reader and of one that comes back'),
+      faults('gateway-faults', 'partitions added: repeated ok; read from their beginning'),
+      faults(
+        'gateway-faults',
+        'topic deleted: gap deleted; with no topic left error not_found; v2 stays open; SSE gets event: gap, then event: error',
+      ),
+      faults(
+        'gateway-kafka',
+        'topic recreated on Kafka: gap recreated, then from earliest; deleted: gap deleted and not_found',
+      ),
       { file: 'test/conformance/gateway.test.ts', title: 'every case of the gateway passes on the embedded broker' },
       { file: 'test/conformance/gateway-kafka.test.ts', title: 'every case of the gateway passes on a real Kafka' },
     ],
@@ -574,6 +608,7 @@ export const faultRows: readonly FaultRow[] = [
       src('record/batch', 'damaged bytes give a typed error or the same records, and never hang'),
       src('broker/kafka/api/fetch', 'an answer that ends early or is damaged is a typed error'),
       src('sql/parse/parse', 'no input crashes or hangs the parser (seed ${testSeed})'),
+      integration('gateway-fuzz', '${perReader} broken inputs: ${name} (seed ${testSeed})'),
     ],
     missing: 'Ten to a hundred thousand inputs each, by `npm run test:long`; not ten million.',
   },
