@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { createApplication, createSink, createSource, SqlError } from '../../src/app/embedding/embedding.ts';
 import { closedServer, feedServer, until, webSocketStream } from '../support/sql-app.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { WsServer } from '../support/ws-server.ts';
 import { sinkServer } from '../support/ws-sink-server.ts';
 
 test('an application is fed and listened to by a program, in the time of its own clock', async () => {
@@ -203,4 +204,25 @@ test('what fails is told: a source that gives up, a publish without a connection
   await rejects(text.publish(new Uint8Array([255])), /not UTF-8/);
   await text.publish('good');
   ok(out.taken.some((message) => message.text === 'good'));
+});
+
+test('a source that does not start makes no further try, and one that was never started has finished once it is stopped', async () => {
+  await using server = await WsServer.start({ answer: () => ({ kind: 'refuse', status: 500 }) });
+  const options = { extension: 'websocket', 'websocket.url': server.url, 'websocket.reconnect.delay.ms': 1 };
+  await using strict = createSource({ ...options, 'websocket.validate': true });
+  await rejects(
+    strict.start(() => {}),
+    /500/,
+  );
+  await strict.stop();
+  const { length } = server.requests;
+  await using again = createSource({ ...options, 'websocket.validate': true });
+  await rejects(
+    again.start(() => {}),
+    /500/,
+  ); // in between the first one would have come back
+  equal(server.requests.length, length + 1);
+  await using idle = createSource(options);
+  await idle.stop();
+  await idle.finished;
 });

@@ -144,6 +144,7 @@ class EmbeddedSource extends EmbeddedEndpoint implements Source {
       const readers = await this.#readers(opened);
       this.#ended = this.#read(readers, listener);
     } catch (error) {
+      this.stopping.abort(); // the connector would go on trying
       await this.end(`failed: ${describeError(error)}`);
       this.#finished.reject(error);
       throw error;
@@ -192,6 +193,7 @@ class EmbeddedSource extends EmbeddedEndpoint implements Source {
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.#ended;
+    this.#finished.resolve(); // where it had not been started
   }
 
   [Symbol.asyncDispose](): Promise<void> {
