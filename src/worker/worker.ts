@@ -1,7 +1,6 @@
 /**
- * The worker: runs what its configuration table says, and changes that table for those who ask. One change a connector at
- * a time; connectors never wait for each other. Above 300 lines because it is the whole surface of the folder: each method
- * is a few lines that check, take their turn and hand on to the runner or a table.
+ * The worker: runs its share of what the configuration table says, and changes that table for those who ask. Above 300
+ * lines because it is the whole surface of the folder: each method is a few lines that check, take their turn and hand on.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { sleep, withTimeout } from '../base/abort.ts';
@@ -9,29 +8,27 @@ import { unreachable } from '../base/assert.ts';
 import { describeError, TributaryError } from '../base/errors.ts';
 import type { ConfigInfos, ConfigKeyInfo } from '../config/config-infos.ts';
 import { type RawConfig, type RawConfigWithNulls, withoutNulls } from '../config/raw.ts';
-import type { Connector } from '../connectors/contract.ts';
 import { type ActiveTopics, activeTopics } from './active-topics.ts';
-import { ChangeQueue } from './change-queue.ts';
 import { type Leader, Leadership } from './cluster/leadership.ts';
 import { everything, joinWorkers, type Ownership } from './cluster/ownership.ts';
 import { weightsOf } from './cluster/work.ts';
-import { configEntry, type RestartCommand } from './config-entries.ts';
+import { configEntry } from './config-entries.ts';
 import { type ConfigTable, configTable, type TargetState } from './config-table.ts';
-import { ConnectorRunner, type RunnerContext } from './connector-runner.ts';
+import { ConnectorClasses } from './connector-classes.ts';
+import type { RunnerContext } from './connector-runner.ts';
+import { ConnectorRunners } from './connector-runners.ts';
 import { connectorStatus } from './connector-status.ts';
-import { connectorOptions } from './framework-config.ts';
 import { type OffsetAccess, offsetsOf, whileStopped } from './offset-access.ts';
 import { changeOffsets, type OffsetChange, type OffsetChangeTarget, resetOffsets } from './offset-changes.ts';
 import { offsetTable, type SourceOffset } from './offset-table.ts';
 import { type Plugin, pluginOptions, pluginsOf } from './plugin-catalogue.ts';
-import { findConnector } from './plugins.ts';
 import { asRestarting, type RestartPlan, restartPlan } from './restart-plan.ts';
 import { statusTable } from './status-table.ts';
 import { statusWriter } from './status-writer.ts';
 import { openTable, type Table, type TableOptions } from './table.ts';
 import { checkConnectorConfig, connectorValues, validationAnswer } from './validation.ts';
 import { defaultGracefulStopMs, defaultTables, type WorkerOptions } from './worker-options.ts';
-import type { ConnectorStatus, ConnectorType, ConnectorView, PartStatus, RestartOptions } from './worker-view.ts';
+import type { ConnectorStatus, ConnectorView, RestartOptions } from './worker-view.ts';
 
 export type { WorkerOptions } from './worker-options.ts';
 
@@ -85,10 +82,8 @@ export class Worker implements AsyncDisposable {
   readonly #configs: ConfigTable;
   readonly #topics: ActiveTopics;
   readonly #offsetAccess: OffsetAccess;
-  readonly #runners = new Map<string, ConnectorRunner>();
-  readonly #changes = new ChangeQueue();
-  /** Asked for each configuration that is shown. */
-  readonly #secretKeys = new Map<Connector, ReadonlySet<string>>();
+  readonly #runners: ConnectorRunners;
+  readonly #classes: ConnectorClasses;
   readonly #leadership: Leadership;
   #ownership: Ownership = everything;
   #state: 'starting' | 'healthy' | 'stopping' = 'starting';
@@ -96,6 +91,7 @@ export class Worker implements AsyncDisposable {
   constructor(options: WorkerOptions, tables: Tables) {
     this.#options = options;
     this.#tables = tables;
+    this.#classes = new ConnectorClasses(options.connectors);
     this.#leadership = new Leadership({
       url: options.share?.url,
       host: options.share?.host,
@@ -116,8 +112,8 @@ export class Worker implements AsyncDisposable {
       offsets: offsetTable(tables.offset),
       statuses: statusWriter(statusTable(tables.status), options.log),
       onTopic: this.#topics.note,
-      startAgain: (name) => this.#applyInBackground(name),
     };
+    this.#runners = new ConnectorRunners(this.#context, this.#topics);
     this.#offsetAccess = {
       ...this.#context,
       runner: (name) => this.#runners.get(name),
@@ -137,7 +133,7 @@ export class Worker implements AsyncDisposable {
         metrics,
         weights: (partitions) => weightsOf(this.#taskCounts(), partitions),
         onGained: () => this.#gained(),
-        onLess: (how) => this.#gaveUp(how),
+        onLess: (how) => this.#runners.gaveUp(how),
       });
     }
     await this.#leadership.update();
@@ -157,20 +153,22 @@ export class Worker implements AsyncDisposable {
     if (entry === undefined) return;
     switch (entry.kind) {
       case 'connector':
-        if (entry.isRemoved) this.#removeInBackground(entry.name);
-        else if (this.#ownership.owns(entry.name)) this.#applyInBackground(entry.name);
+        if (entry.isRemoved) this.#runners.remove(entry.name);
+        else if (this.#ownership.owns(entry.name)) this.#runners.apply(entry.name);
         break;
       case 'target':
-        if (this.#configs.connector(entry.name) !== undefined) this.#applyInBackground(entry.name);
+        if (this.#configs.connector(entry.name) !== undefined) this.#runners.apply(entry.name);
         break;
       case 'tasks':
         this.#ownership.weightsChanged();
         if (this.#configs.connector(entry.name) === undefined || this.#ownership.owns(entry.name)) break;
-        this.#applyInBackground(entry.name);
+        this.#runners.apply(entry.name);
         break;
-      case 'restart':
-        this.#restartOwn(entry.name, entry.command);
+      case 'restart': {
+        const status = this.status(entry.name);
+        if (status !== undefined) this.#runners.restartOwn(status, entry.command);
         break;
+      }
       case 'logger':
         this.#options.onLoggerLevel?.(entry.logger, entry.level);
         break;
@@ -216,7 +214,7 @@ export class Worker implements AsyncDisposable {
     const config = this.#configs.asGiven(name);
     if (config === undefined) return undefined;
     const taskConfigs = this.#configs.tasks(name);
-    return { name, type: this.#typeOf(config), config, tasks: taskConfigs };
+    return { name, type: this.#classes.typeOf(config), config, tasks: taskConfigs };
   }
 
   status(name: string): ConnectorStatus | undefined {
@@ -225,7 +223,7 @@ export class Worker implements AsyncDisposable {
     const { workerId } = this.#options;
     const sources = { ownership: this.#ownership, statuses: this.#context.statuses, workerId };
     const status = connectorStatus(name, this.#runners.get(name), this.#configs.tasks(name).length, sources);
-    return status && { name, type: this.#typeOf(config), ...status };
+    return status && { name, type: this.#classes.typeOf(config), ...status };
   }
 
   async offsets(name: string): Promise<readonly SourceOffset[]> {
@@ -270,15 +268,7 @@ export class Worker implements AsyncDisposable {
   }
 
   secretKeys(config: RawConfigWithNulls): ReadonlySet<string> {
-    const connector = this.#classOf(config);
-    if (connector === undefined) return new Set();
-    let keys = this.#secretKeys.get(connector);
-    if (keys === undefined) {
-      const { options } = connectorOptions(connector.config);
-      keys = new Set(Object.keys(options).filter((key) => options[key]!.type === 'PASSWORD'));
-      this.#secretKeys.set(connector, keys);
-    }
-    return keys;
+    return this.#classes.secretKeys(config);
   }
 
   async create(
@@ -331,7 +321,7 @@ export class Worker implements AsyncDisposable {
       this.#known(name);
       await this.#configs.remove(name);
     });
-    await this.#changes.settled(name);
+    await this.#runners.settled(name);
   }
 
   pause(name: string): Promise<void> {
@@ -355,9 +345,11 @@ export class Worker implements AsyncDisposable {
     this.#known(name);
     const before = this.status(name);
     const plan = restartPlan(before, { includeTasks, onlyFailed });
-    if (this.#ownsAll(name)) await this.#restartHere(name, plan, { includeTasks, onlyFailed });
+    if (this.#runners.ownsAll(name)) await this.#restartHere(name, plan, { includeTasks, onlyFailed });
     else await this.#restartEverywhere(name, { includeTasks, onlyFailed });
-    const status = before ?? { name, type: 'unknown', connector: this.#unassigned(), tasks: [] };
+    const { workerId } = this.#options;
+    const unassigned = { state: 'UNASSIGNED', workerId, version: null, trace: null } as const;
+    const status = before ?? { name, type: 'unknown', connector: unassigned, tasks: [] };
     return asRestarting(status, plan);
   }
 
@@ -375,11 +367,7 @@ export class Worker implements AsyncDisposable {
       await this.#configs.putRestart(name, { includeTasks: true, onlyFailed: false, task });
       return;
     }
-    await this.#change(name, async () => {
-      const runner = this.#runners.get(name);
-      if (runner === undefined) throw new TributaryError('NOT_FOUND', `Unknown task: ${name}-${task}`);
-      await runner.restartTask(task);
-    });
+    await this.#runners.restartTask(name, task);
   }
 
   /** Sets the level of a logger on all workers. */
@@ -392,16 +380,14 @@ export class Worker implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#state === 'stopping') return;
     this.#state = 'stopping';
-    await Promise.all(
-      [...this.#runners.values()].map((runner) => this.#change(runner.name, () => runner.stopTasks('UNASSIGNED'))),
-    );
+    await this.#runners.stop();
     // A broker that is away must not hold up the end: a status that is not written shows as an unclean end later.
-    const own = [...this.#runners.values()].map((runner) => runner.closeOffsets());
+    const own = this.#runners.closeOffsets();
     const tablesClosed = this.#context.statuses
       .settled()
       // Others take the work over once this worker has left, and find the statuses that it has written.
       .then(() => this.#ownership.close())
-      .then(() => Promise.all([...own, ...Object.values(this.#tables).map((table) => table.close())]));
+      .then(() => Promise.all([own, ...Object.values(this.#tables).map((table) => table.close())]));
     await withTimeout(tablesClosed, this.#options.gracefulStopMs ?? defaultGracefulStopMs, 'Closing the tables').catch(
       (error: unknown) => this.#options.log.warn('tables_not_closed', { reason: describeError(error) }),
     );
@@ -435,56 +421,11 @@ export class Worker implements AsyncDisposable {
     });
   }
 
-  #runner(name: string): ConnectorRunner {
-    let runner = this.#runners.get(name);
-    if (runner === undefined) {
-      runner = new ConnectorRunner(name, this.#context);
-      this.#runners.set(name, runner);
-    }
-    return runner;
-  }
-
-  #applyInBackground(name: string): void {
-    if (this.#ownership.owns(name)) this.#runner(name); // it is shown as unassigned until then
-    this.#inBackground(
-      name,
-      this.#change(name, () => this.#runner(name).apply()),
-    );
-  }
-
-  /** The configuration is gone: so is what ran here by it, and what was told of it. */
-  #removeInBackground(name: string): void {
-    const remove = async (): Promise<void> => {
-      if (this.#configs.connector(name) !== undefined) return; // it was made again meanwhile
-      const runner = this.#runners.get(name);
-      const tasks = [...(runner?.tasks.keys() ?? [])];
-      await runner?.stopTasks('UNASSIGNED');
-      await runner?.closeOffsets();
-      this.#runners.delete(name);
-      if (!this.#ownership.owns(name)) {
-        for (const task of tasks) this.#context.statuses.removeTask(name, task);
-        return;
-      }
-      this.#context.statuses.remove(name);
-      await this.#topics.reset(name);
-    };
-    this.#inBackground(name, this.#change(name, remove));
-  }
-
   /** The group has given this worker more to do. What those who did it before have told is read first. */
   #gained(): void {
     if (this.#state !== 'healthy') return;
     void this.#leadership.update();
-    const known = this.#ownership === everything ? Promise.resolve() : this.#tablesCaughtUp();
-    for (const name of this.connectorNames()) {
-      if (!this.#ownsAny(name)) continue;
-      this.#runner(name); // it is shown as unassigned until then
-      const adjust = async (): Promise<void> => {
-        await known;
-        await this.#runner(name).adjust();
-      };
-      this.#inBackground(name, this.#change(name, adjust));
-    }
+    this.#runners.gained(this.#ownership === everything ? Promise.resolve() : this.#tablesCaughtUp());
   }
 
   async #tablesCaughtUp(): Promise<void> {
@@ -494,34 +435,13 @@ export class Worker implements AsyncDisposable {
     );
   }
 
-  /** The group takes work away, or has taken it: resolves when it has ended here. */
-  async #gaveUp(how: 'released' | 'lost'): Promise<void> {
-    const runners = [...this.#runners.values()];
-    if (how === 'lost') await Promise.all(runners.map((runner) => runner.lose()));
-    await Promise.all(runners.map((runner) => this.#change(runner.name, () => runner.adjust())));
-    for (const { name, tasks } of runners) if (tasks.size === 0 && !this.#ownsAny(name)) this.#runners.delete(name);
-    if (how === 'released') await this.#context.statuses.settled();
-  }
-
-  #ownsAny(name: string): boolean {
-    return this.#ownership.owns(name) || this.#configs.tasks(name).some((_, task) => this.#ownership.owns(name, task));
-  }
-
-  #ownsAll(name: string): boolean {
-    return this.#ownership.owns(name) && this.#configs.tasks(name).every((_, task) => this.#ownership.owns(name, task));
-  }
-
   #taskCounts(): (readonly [string, number])[] {
     return this.connectorNames().map((name) => [name, this.#configs.tasks(name).length] as const);
   }
 
   async #restartHere(name: string, plan: RestartPlan, { includeTasks, onlyFailed }: RestartOptions): Promise<void> {
-    const work = this.#change(name, async () => {
-      // A connector has no work of its own: starting it anew makes its tasks, which is only wanted where it had failed.
-      if (plan.connectorFailed) await this.#runners.get(name)?.apply();
-      else for (const task of plan.tasks) await this.#runners.get(name)?.restartTask(task);
-    });
-    if (includeTasks || onlyFailed) return this.#inBackground(name, work);
+    const work = this.#runners.restart(name, plan);
+    if (includeTasks || onlyFailed) return this.#runners.inBackground(name, work);
     await work;
     this.#requireStarted(name);
   }
@@ -544,34 +464,13 @@ export class Worker implements AsyncDisposable {
     }
   }
 
-  #restartOwn(name: string, command: RestartCommand): void {
-    const status = this.status(name);
-    if (status === undefined) return;
-    const plan = restartPlan(status, command);
-    const isMine = (task: number): boolean => this.#ownership.owns(name, task);
-    const tasks = command.task === undefined ? plan.tasks.filter(isMine) : [command.task].filter(isMine);
-    const connectorFailed = plan.connectorFailed && command.task === undefined && this.#ownership.owns(name);
-    if (!connectorFailed && tasks.length === 0) return;
-    const work = async (): Promise<void> => {
-      if (connectorFailed) await this.#runner(name).apply();
-      else for (const task of tasks) await this.#runner(name).restartTask(task);
-    };
-    this.#inBackground(name, this.#change(name, work));
-  }
-
   #requireStarted(name: string): void {
     if (this.status(name)?.connector.state !== 'FAILED') return;
     throw new TributaryError('INTERNAL', `Failed to start connector: ${name}`);
   }
 
-  #inBackground(name: string, work: Promise<unknown>): void {
-    work.catch((error: unknown) => {
-      this.#options.log.error('connector_change_failed', { connector: name, reason: describeError(error) });
-    });
-  }
-
   #change<T>(name: string, change: () => Promise<T>): Promise<T> {
-    return this.#changes.run(name, change);
+    return this.#runners.change(name, change);
   }
 
   #requireOpen(): void {
@@ -598,21 +497,5 @@ export class Worker implements AsyncDisposable {
     this.#requireOpen();
     this.#known(name);
     return this.#change(name, () => whileStopped(this.#offsetAccess, name, this.#known(name), work));
-  }
-
-  #classOf(config: RawConfigWithNulls): Connector | undefined {
-    try {
-      return findConnector(this.#options.connectors, config['connector.class'] ?? '');
-    } catch {
-      return undefined; // a class that is gone: shown as unknown, and its start has failed with the reason
-    }
-  }
-
-  #typeOf(config: RawConfigWithNulls): ConnectorType {
-    return this.#classOf(config)?.kind ?? 'unknown';
-  }
-
-  #unassigned(): PartStatus {
-    return { state: 'UNASSIGNED', workerId: this.#options.workerId, version: null, trace: null };
   }
 }

@@ -1,0 +1,152 @@
+/**
+ * The connectors that this worker has a part of: brought to what the tables say when an entry or what it owns changes, one
+ * change a connector at a time; connectors never wait for each other.
+ */
+import { describeError, TributaryError } from '../base/errors.ts';
+import type { ActiveTopics } from './active-topics.ts';
+import { ChangeQueue } from './change-queue.ts';
+import type { RestartCommand } from './config-entries.ts';
+import { ConnectorRunner, type RunnerContext } from './connector-runner.ts';
+import { type RestartPlan, restartPlan } from './restart-plan.ts';
+import type { ConnectorStatus } from './worker-view.ts';
+
+export class ConnectorRunners {
+  readonly #context: RunnerContext;
+  readonly #topics: ActiveTopics;
+  readonly #runners = new Map<string, ConnectorRunner>();
+  readonly #changes = new ChangeQueue();
+
+  constructor(context: RunnerContext, topics: ActiveTopics) {
+    this.#context = { ...context, startAgain: (name) => this.apply(name) };
+    this.#topics = topics;
+  }
+
+  get(name: string): ConnectorRunner | undefined {
+    return this.#runners.get(name);
+  }
+
+  /** Runs a change behind those of the same connector that came before, whether they succeeded or not. */
+  change<T>(name: string, change: () => Promise<T>): Promise<T> {
+    return this.#changes.run(name, change);
+  }
+
+  /** Resolves when the changes of this connector that were asked for before are over. */
+  settled(name: string): Promise<void> {
+    return this.#changes.settled(name);
+  }
+
+  /** The configuration or the target state is another one, or the connector is to be started again. */
+  apply(name: string): void {
+    if (this.#context.ownership.owns(name)) this.#runner(name); // it is shown as unassigned until then
+    this.inBackground(
+      name,
+      this.change(name, () => this.#runner(name).apply()),
+    );
+  }
+
+  /** The configuration is gone: so is what ran here by it, and what was told of it. */
+  remove(name: string): void {
+    const { configs, statuses, ownership } = this.#context;
+    const remove = async (): Promise<void> => {
+      if (configs.connector(name) !== undefined) return; // it was made again meanwhile
+      const runner = this.#runners.get(name);
+      const tasks = [...(runner?.tasks.keys() ?? [])];
+      await runner?.stopTasks('UNASSIGNED');
+      await runner?.closeOffsets();
+      this.#runners.delete(name);
+      if (!ownership.owns(name)) {
+        for (const task of tasks) statuses.removeTask(name, task);
+        return;
+      }
+      statuses.remove(name);
+      await this.#topics.reset(name);
+    };
+    this.inBackground(name, this.change(name, remove));
+  }
+
+  /** There is more to do, `ready` once what those who did it before have told is read. */
+  gained(ready: Promise<void>): void {
+    for (const name of this.#context.configs.connectors()) {
+      if (!this.ownsAny(name)) continue;
+      this.#runner(name); // it is shown as unassigned until then
+      const adjust = async (): Promise<void> => {
+        await ready;
+        await this.#runner(name).adjust();
+      };
+      this.inBackground(name, this.change(name, adjust));
+    }
+  }
+
+  /** The group takes work away, or has taken it: resolves when it has ended here. */
+  async gaveUp(how: 'released' | 'lost'): Promise<void> {
+    const runners = [...this.#runners.values()];
+    if (how === 'lost') await Promise.all(runners.map((runner) => runner.lose()));
+    await Promise.all(runners.map((runner) => this.change(runner.name, () => runner.adjust())));
+    for (const { name, tasks } of runners) if (tasks.size === 0 && !this.ownsAny(name)) this.#runners.delete(name);
+    if (how === 'released') await this.#context.statuses.settled();
+  }
+
+  /** Restarts what the plan says, all of which runs here. */
+  restart(name: string, { connectorFailed, tasks }: Pick<RestartPlan, 'connectorFailed' | 'tasks'>): Promise<void> {
+    return this.change(name, async () => {
+      // A connector has no work of its own: starting it anew makes its tasks, which is only wanted where it had failed.
+      if (connectorFailed) await this.#runners.get(name)?.apply();
+      else for (const task of tasks) await this.#runners.get(name)?.restartTask(task);
+    });
+  }
+
+  restartTask(name: string, task: number): Promise<void> {
+    return this.change(name, async () => {
+      const runner = this.#runners.get(name);
+      if (runner === undefined) throw new TributaryError('NOT_FOUND', `Unknown task: ${name}-${task}`);
+      await runner.restartTask(task);
+    });
+  }
+
+  /** This worker's share of a restart that all have been told of. */
+  restartOwn(status: ConnectorStatus, command: RestartCommand): void {
+    const { ownership } = this.#context;
+    const { name } = status;
+    const plan = restartPlan(status, command);
+    const wanted = command.task === undefined ? plan.tasks : [command.task];
+    const tasks = wanted.filter((task) => ownership.owns(name, task));
+    const connectorFailed = plan.connectorFailed && command.task === undefined && ownership.owns(name);
+    if (connectorFailed || tasks.length > 0) this.inBackground(name, this.restart(name, { connectorFailed, tasks }));
+  }
+
+  ownsAny(name: string): boolean {
+    const { ownership, configs } = this.#context;
+    return ownership.owns(name) || configs.tasks(name).some((_, task) => ownership.owns(name, task));
+  }
+
+  ownsAll(name: string): boolean {
+    const { ownership, configs } = this.#context;
+    return ownership.owns(name) && configs.tasks(name).every((_, task) => ownership.owns(name, task));
+  }
+
+  inBackground(name: string, work: Promise<unknown>): void {
+    work.catch((error: unknown) => {
+      this.#context.options.log.error('connector_change_failed', { connector: name, reason: describeError(error) });
+    });
+  }
+
+  /** Ends everything, writing what was received and where it ended. */
+  async stop(): Promise<void> {
+    const runners = [...this.#runners.values()];
+    await Promise.all(runners.map((runner) => this.change(runner.name, () => runner.stopTasks('UNASSIGNED'))));
+  }
+
+  /** Behind `stop`. */
+  async closeOffsets(): Promise<void> {
+    await Promise.all([...this.#runners.values()].map((runner) => runner.closeOffsets()));
+  }
+
+  #runner(name: string): ConnectorRunner {
+    let runner = this.#runners.get(name);
+    if (runner === undefined) {
+      runner = new ConnectorRunner(name, this.#context);
+      this.#runners.set(name, runner);
+    }
+    return runner;
+  }
+}
