@@ -1,3 +1,7 @@
+/**
+ * A running application: what is opened, read and written, and when a checkpoint may be taken. It is longer than other files
+ * because these share one state (who is in the midst of what, and why it ends), which would have to be handed around.
+ */
 import type { Clock } from '../../base/clock.ts';
 import { describeError, TributaryError } from '../../base/errors.ts';
 import type { Broker } from '../../broker/broker.ts';
