@@ -27,6 +27,14 @@ export class GrowingBytes {
     this.#length = length;
   }
 
+  /** All of it, for as long as nothing else is appended: the next bytes go to the same memory, unless that has grown too large. */
+  lend(maxKeptBytes: number): Uint8Array {
+    if (this.#bytes.length > maxKeptBytes) return this.take();
+    const all = new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset, this.#length);
+    this.#length = 0;
+    return all;
+  }
+
   /** All of it. The next bytes go to new memory. */
   take(): Uint8Array {
     const all = new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset, this.#length);

@@ -20,7 +20,7 @@ interface Reading {
   readonly deflate?: boolean;
   /** Messages after which the handler takes no more until it is asked again. */
   readonly stopEvery?: number;
-  /** The handler takes the texts of a chunk together. */
+  /** The handler takes the texts of a chunk together, and the reader uses its memory again: nothing here keeps a view. */
   readonly together?: boolean;
 }
 
@@ -63,7 +63,7 @@ function readAll(
       pong: () => calls.push('pong'),
       close: (code, reason) => calls.push(`close ${code} ${reason}`),
     },
-    { maxBytes, inflater },
+    { maxBytes, inflater, copies: together },
   );
   const seen: Seen = { calls, within: false };
   try {

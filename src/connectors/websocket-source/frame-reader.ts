@@ -41,6 +41,8 @@ export interface FrameReaderOptions {
   /** Longest message, after decompression. */
   readonly maxBytes: number;
   readonly inflater: Inflater | null;
+  /** True where the handler keeps no views of messages: memory in which they are put together is used again. */
+  readonly copies?: boolean;
 }
 
 const continuation = 0x0;
@@ -51,6 +53,8 @@ const ping = 0x9;
 const pong = 0xa;
 /** First byte of a whole, uncompressed text message: nearly all of them. */
 const wholeText = 0x81;
+/** Memory for frames that come in several chunks is kept up to here. */
+const keptFrameBytes = 2 * 1024 * 1024;
 /** Messages that are given together at most. */
 const mostTexts = 1024;
 
@@ -58,6 +62,7 @@ export class FrameReader {
   readonly #handler: FrameHandler;
   readonly #maxBytes: number;
   readonly #inflater: Inflater | null;
+  readonly #keptBytes: number;
   /** A chunk that is being read, from #at on. Null: nothing is unread. */
   #chunk: Uint8Array | null = null;
   #at = 0;
@@ -71,10 +76,11 @@ export class FrameReader {
   /** For the handler of texts. */
   #spans: Int32Array | undefined;
 
-  constructor(handler: FrameHandler, { maxBytes, inflater }: FrameReaderOptions) {
+  constructor(handler: FrameHandler, { maxBytes, inflater, copies = false }: FrameReaderOptions) {
     this.#handler = handler;
     this.#maxBytes = maxBytes;
     this.#inflater = inflater;
+    this.#keptBytes = copies ? keptFrameBytes : 0;
   }
 
   /** True while a chunk is kept because the handler took no more. */
@@ -211,7 +217,7 @@ export class FrameReader {
       this.#chunk = null;
       return false;
     }
-    const whole = frame.take();
+    const whole = frame.lend(this.#keptBytes);
     const more = this.#onFrame(whole[0]!, whole.subarray(header));
     if (this.#at === chunk.length) this.#chunk = null;
     return more && this.#chunk !== null && !this.#over;

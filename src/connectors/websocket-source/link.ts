@@ -65,7 +65,7 @@ export class Link {
         pong: () => {},
         close: (code, reason) => events.closeReceived(code, reason),
       },
-      { maxBytes: maxMessageBytes, inflater: this.#inflater },
+      { maxBytes: maxMessageBytes, inflater: this.#inflater, copies: !intake.keepsViews },
     );
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 15_000);
