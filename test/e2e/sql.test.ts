@@ -1,6 +1,6 @@
 /** Streaming SQL as a user has it: commands, the configuration file, REST, and the terminal. */
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { feedServer } from '../support/sql-app.ts';
@@ -57,6 +57,14 @@ test('sql check --connect opens each connection of a script, and says which does
   const good = await tributary(['sql', 'check', '--connect', 'good.sql'], { cwd });
   deepEqual([good.code, good.stderr], [0, '']);
   match(good.stdout, /\n {2}In: ok, connected\n {2}Out: ok, connected\n$/);
+  await writeFile(join(cwd, 'topics.sql'), topic('source', 'In', 'in') + topic('sink', 'Out', 'out'));
+  const topics = await tributary(['sql', 'check', '--connect', 'topics.sql'], { cwd });
+  equal(topics.code, 1);
+  match(
+    topics.stdout,
+    /In: FAILED, There are no topics yet: nothing is stored in ".\/data"\n {2}Out: ok, topic "out" will be made/,
+  );
+  ok(!(await readdir(cwd)).includes('data')); // a check makes no broker
   await writeFile(
     join(cwd, 'bad.sql'),
     stream('In', 'source', 'ws://me:secret@127.0.0.1:1/') + stream('Out', 'sink', feed.url),

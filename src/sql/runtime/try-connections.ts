@@ -45,9 +45,8 @@ function tryOne(
 
 async function tryTopic({ options }: StreamPlan, { broker }: Pick<World, 'broker'>): Promise<string> {
   const topic = options.values.get('kafka.topic')!;
-  const opened = await broker();
   try {
-    const { partitions } = await opened.describeTopic(topic);
+    const { partitions } = await (await broker()).describeTopic(topic);
     return `topic "${topic}" with ${partitions.length} ${partitions.length === 1 ? 'partition' : 'partitions'}`;
   } catch (error) {
     if (options.role === 'sink' && isError(error, 'UNKNOWN_TOPIC')) return `topic "${topic}" will be made`;
