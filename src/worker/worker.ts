@@ -305,12 +305,11 @@ export class Worker implements AsyncDisposable {
   async put(name: string, config: RawConfigWithNulls): Promise<'created' | 'updated'> {
     this.#requireOpen();
     this.#check(name, config);
-    const existed = await this.#change(name, async () => {
+    return this.#change(name, async () => {
       const known = this.#configs.connector(name) !== undefined;
       await this.#configs.putConnector(name, config);
-      return known;
+      return known ? 'updated' : 'created';
     });
-    return existed ? 'updated' : 'created';
   }
 
   /** Resolves when it is gone, and with it what ran here of it. */
