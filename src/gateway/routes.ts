@@ -91,7 +91,15 @@ export async function handleRequest(
       const headers = { Allow: route.methods.join(', ') };
       return refuse({ code: 'bad_request', message: 'the method is not one of this path' }, { status: 405, headers });
     }
-    if (options.isDraining()) return refuse({ code: 'shutting_down', message: 'the gateway is going down' });
+    if (options.isDraining()) {
+      // An EventSource gives up for good at any status but 200; at a connection that breaks it tries again.
+      if (request.headers.accept?.includes('text/event-stream')) {
+        metrics.rejected(503);
+        request.socket.destroy();
+        return;
+      }
+      return refuse({ code: 'shutting_down', message: 'the gateway is going down' });
+    }
     const admission = await doorkeeper.admit(request, query, false);
     if (!admission.ok) return refuse(admission.fault, { status: admission.status, headers: admission.headers });
     if (options.isShort()) return refuse(shortOfMemory, { headers: retryHeaders(shortOfMemory.retryAfterMs) });
