@@ -2,7 +2,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { test } from 'node:test';
+import { after, test } from 'node:test';
 import { OwnFrames } from './own-frames.ts';
 
 /** A socket whose written bytes are kept, with the library's listener on it. */
@@ -19,6 +19,7 @@ function setUp(timeoutMs = 60_000) {
   socket.on('data', (bytes: Buffer) => toLibrary.push(Buffer.from(bytes)));
   const frames = new OwnFrames(socket as unknown as Socket, 'me', timeoutMs);
   const heard: (string | undefined)[] = [];
+  after(() => frames.end()); // what was not answered would keep the process for its timeout
   const ask = (...parts: readonly Buffer[]): void =>
     frames.send(0, 11, parts, (error, answer) => heard.push(error?.message ?? answer?.toString()));
   const receive = (bytes: Buffer): boolean => socket.emit('data', bytes);
