@@ -173,6 +173,18 @@ test('pausing closes the connection after what was received is written; resuming
   equal(it.events().includes('unclean_previous_end'), false);
 });
 
+test('who closes a worker that is being closed waits for the same end', async () => {
+  const it = await bench();
+  await it.worker.create('a', config, 'RUNNING');
+  const run = await it.opened();
+  run.give('one');
+  const first = it.worker.close();
+  await it.worker.close();
+  equal(run.ended, true);
+  deepEqual(it.broker.values('t'), ['one']);
+  await first;
+});
+
 test('a stopped connector has no tasks, keeps its offsets, and resumes', async () => {
   await using it = await bench();
   await it.worker.create('a', config, 'RUNNING');

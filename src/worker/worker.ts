@@ -87,6 +87,7 @@ export class Worker implements AsyncDisposable {
   readonly #leadership: Leadership;
   #ownership: Ownership = everything;
   #state: 'starting' | 'healthy' | 'stopping' = 'starting';
+  #closed: Promise<void> | undefined;
 
   constructor(options: WorkerOptions, tables: Tables) {
     this.#options = options;
@@ -375,9 +376,20 @@ export class Worker implements AsyncDisposable {
     await this.#configs.putLoggerLevel(logger, level);
   }
 
-  /** Stops everything, writing what was received and where it ended. Bounded by the time a task may take to stop. */
-  async close(): Promise<void> {
-    if (this.#state === 'stopping') return;
+  /**
+   * Stops everything, writing what was received and where it ended. Bounded by the time a task may take to stop. Whoever
+   * asks again waits for the same end.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
     this.#state = 'stopping';
     await this.#runners.stop();
     // A broker that is away must not hold up the end: a status that is not written shows as an unclean end later.
@@ -390,10 +402,6 @@ export class Worker implements AsyncDisposable {
     await withTimeout(tablesClosed, this.#options.gracefulStopMs ?? defaultGracefulStopMs, 'Closing the tables').catch(
       (error: unknown) => this.#options.log.warn('tables_not_closed', { reason: describeError(error) }),
     );
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
   }
 
   async #takeFromFile(name: string, config: RawConfig): Promise<void> {
