@@ -53,6 +53,25 @@ test('effects are obeyed in their order, and the machine is told the time when i
   }
 });
 
+test('one who pulls is woken though another waits for the end', async () => {
+  const { driver } = setUp();
+  const queued: string[] = [];
+  const pulling = driver.pull({
+    get length() {
+      return queued.length;
+    },
+    take: () => queued.splice(0).join(),
+    resume() {},
+    isOver: () => driver.state.kind === 'over',
+  });
+  const ending = driver.until('over');
+  queued.push('a');
+  driver.notify();
+  equal(await pulling, 'a');
+  driver.raise('end');
+  await ending;
+});
+
 test('who pulls gets what is there, waits where nothing is, and hears of the end', async () => {
   const { driver } = setUp();
   let queued = ['a'];

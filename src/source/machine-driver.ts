@@ -33,7 +33,8 @@ export class MachineDriver<State extends { readonly kind: string }, Event, Effec
   readonly #machine: Machine<State, Event, Effect>;
   #state: State;
   #timer: NodeJS.Timeout | undefined;
-  #wake: (() => void) | undefined;
+  /** One who pulls, and one who waits for the end meanwhile. */
+  #waiting: (() => void)[] = [];
 
   constructor(initial: State, machine: Machine<State, Event, Effect>) {
     this.#state = initial;
@@ -56,9 +57,9 @@ export class MachineDriver<State extends { readonly kind: string }, Event, Effec
 
   /** There is something to take, or it has ended. */
   notify(): void {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
   }
 
   /** Everything that arrived since the last call, as soon as there is something. undefined: over, nothing is left. */
@@ -80,7 +81,7 @@ export class MachineDriver<State extends { readonly kind: string }, Event, Effec
 
   #notified(): Promise<void> {
     return new Promise((resolve) => {
-      this.#wake = resolve;
+      this.#waiting.push(resolve);
     });
   }
 
