@@ -32,7 +32,7 @@ export interface SourceBatch {
   readonly receivedAtMs: number;
   /** With `transaction.boundary=connector`: what becomes of the open transaction once this batch is in it. */
   readonly transactionEnd?: 'commit' | 'abort';
-  /** Told once all of it is stored: nobody looks at it any more, so its memory may be used again. */
+  /** Told once all of it is stored or filtered: nobody looks at it any more, so its memory may be used again. */
   release?(): void;
 }
 

@@ -1,7 +1,7 @@
 /** Several batches on their way at once; offsets are stored behind them, at intervals, only over what is acknowledged. */
 import type { Producer } from '../broker/broker.ts';
 import type { BatchDispatch } from './batch-dispatch.ts';
-import { type Delivered, type Delivery, movesOffset } from './delivery.ts';
+import { type Delivered, type Delivery, movesOffset, sendsNothing } from './delivery.ts';
 import type { OffsetCommits } from './offset-commits.ts';
 import { Pipeline } from './pipeline.ts';
 
@@ -35,8 +35,7 @@ export class AtLeastOnce implements Delivery {
   }
 
   async submit(item: Delivered): Promise<void> {
-    const { sends, letters } = item.prepared;
-    if (sends.length === 0 && letters.length === 0) return;
+    if (sendsNothing(item.prepared)) return;
     await this.#pipeline.submit(item, this.#options.dispatch.send(this.producer, item.prepared));
   }
 

@@ -79,6 +79,7 @@ async function runOver(
   const writer = new ColumnWriter();
   for (const value of values) writer.append(Buffer.from(value));
   let released = 0;
+  let told = 0;
   const batch = new ColumnBatch({
     column: { topic: 't', schema: STRING, values: writer.take() },
     partition: scriptedPartition,
@@ -86,11 +87,25 @@ async function runOver(
     receivedAtMs: 0,
     onRelease: () => released++,
   });
-  connector.runs[0].giveBatch(batch);
+  const release = (): void => {
+    told++;
+    batch.release();
+  };
+  const { column, partition, offset, receivedAtMs } = batch;
+  connector.runs[0].giveBatch({
+    column: column!,
+    partition,
+    offset: offset!,
+    receivedAtMs,
+    release,
+    get records() {
+      return batch.records;
+    },
+  });
   await new Promise((resolve) => setImmediate(resolve));
   task.stop();
   equal(await task.ended, true);
-  return { broker, sent, released, stored: offsets.get('c', scriptedPartition) };
+  return { broker, sent, released, told, stored: offsets.get('c', scriptedPartition) };
 }
 
 test('a column that nobody looks into is sent as it is, and its memory is free once it is stored', async () => {
@@ -117,6 +132,12 @@ test('with a transform it is looked at record by record, and its memory is left 
   );
   ok(Array.isArray(sent[0]));
   equal(released, 0);
+});
+
+test('a batch that is filtered as a whole is told that nobody looks at it any more', async () => {
+  const transforms: SourceTaskOptions['transforms'] = { apply: () => null };
+  const { broker, told, stored } = await runOver(['a', 'b'], {}, { transforms });
+  deepEqual([broker.values('t'), told, stored], [[], 1, undefined]);
 });
 
 test('a converter that changes values gets them one by one', async () => {

@@ -28,6 +28,11 @@ export interface Delivery {
   storeOffsets(): Promise<void>;
 }
 
+/** Every record was skipped or filtered: nothing of it goes to the broker. */
+export function sendsNothing({ sends, letters }: PreparedBatch): boolean {
+  return sends.length === 0 && letters.length === 0;
+}
+
 /** A record that was skipped or filtered does not move the offset by itself (as Kafka Connect has it); a dead letter does. */
 export function movesOffset({ records, letters, failure }: PreparedBatch): boolean {
   return failure === undefined && (records > 0 || letters.length > 0);

@@ -14,7 +14,7 @@ import type { SourceMap } from '../connectors/contract.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Counter } from '../telemetry/metrics.ts';
 import type { BatchDispatch } from './batch-dispatch.ts';
-import { type Delivered, type Delivery, movesOffset } from './delivery.ts';
+import { type Delivered, type Delivery, movesOffset, sendsNothing } from './delivery.ts';
 import { canonicalJson } from './json.ts';
 import type { OffsetTable } from './offset-table.ts';
 import { Pipeline } from './pipeline.ts';
@@ -107,7 +107,7 @@ export class ExactlyOnce implements Delivery {
       this.#left += prepared.records; // half a batch has no offset: it comes again after the next start
       return;
     }
-    if (prepared.sends.length > 0 || prepared.letters.length > 0) await this.#add(item);
+    if (!sendsNothing(prepared)) await this.#add(item);
     if (batch.transactionEnd === 'abort' && this.#options.boundary.kind === 'connector') await this.#giveUp();
     else if (this.#endsWith(item)) await this.#commit();
   }

@@ -14,7 +14,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Chain } from '../transform/chain.ts';
 import type { ConverterNames } from './batch-preparation.ts';
-import type { Delivered, Delivery } from './delivery.ts';
+import { type Delivered, type Delivery, sendsNothing } from './delivery.ts';
 import type { DeadLetterTopic, ErrorPolicy } from './error-policy.ts';
 import type { OffsetTable } from './offset-table.ts';
 import { openWay, type Way } from './open-delivery.ts';
@@ -234,8 +234,13 @@ class Run {
     const prepared = await preparation.prepare(batch);
     this.#metrics.filtered.value += prepared.filtered;
     this.#left += prepared.left;
-    await delivery.submit({ batch: withoutRecords(batch), prepared });
-    if (prepared.failure === undefined) return;
+    const item = { batch: withoutRecords(batch), prepared };
+    await delivery.submit(item);
+    if (prepared.failure === undefined) {
+      // There will be no acknowledgement to wait for.
+      if (sendsNothing(prepared)) releaseMemory(item);
+      return;
+    }
     await delivery.drain(); // what came before the record that failed the task counts
     throw prepared.failure.error;
   }
@@ -247,8 +252,7 @@ class Run {
     if (this.#trouble !== undefined) this.#setTrouble(undefined);
     this.#metrics.receiveToAck.observe((this.#options.clock.monotonicMs() - batch.receivedAtMs) / 1000, records);
     if (records > 0) for (const { topic } of sends) this.#options.onTopic?.(topic);
-    prepared.release?.();
-    batch.release?.();
+    releaseMemory({ batch, prepared });
   }
 
   /** Resolves when the time for a graceful stop has passed, or when the loop is `over`. */
@@ -279,6 +283,11 @@ class Run {
       detail: 'the run before ended without a clean stop: what it had received and not yet written is lost',
     });
   }
+}
+
+function releaseMemory({ batch, prepared }: Delivered): void {
+  prepared.release?.();
+  batch.release?.();
 }
 
 /** What is needed of a batch behind its preparation. Its records are free then, unless they are what is sent. */
