@@ -114,7 +114,7 @@ function play(one: Case, scale: number): Run {
   const { script, streams, expected, weight } = one;
   const rows = Math.max(perBatch, Math.round((one.fill + one.measured) / scale / perBatch) * perBatch);
   const fill = Math.round(one.fill / scale / perBatch) * perBatch;
-  const application = new Application(script, { random: () => 0 });
+  const application = new Application(script, { random: () => 0, maxState: 10_000_000 });
   const { plan } = application;
   const mappers = streams.map((name) => sourceMapper(plan.streams.get(name)!));
   const out = outputTopic(rowEncoder(plan.streams.get('Out')!));

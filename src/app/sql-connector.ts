@@ -12,6 +12,7 @@ import type { SourceBatch, SourceConnector } from '../connectors/contract.ts';
 import { sseSource } from '../connectors/sse-source/connector.ts';
 import { webSocketSink } from '../connectors/websocket-sink/connector.ts';
 import { webSocketSource } from '../connectors/websocket-source/connector.ts';
+import { defaultMaxState } from '../sql/operators/operator.ts';
 import type { SqlRun, World } from '../sql/runtime/run.ts';
 import { checkpointDefaults, maxCheckpointIntervalMs } from './sql-checkpoints.ts';
 
@@ -29,6 +30,11 @@ const config = define({
     default: 'exactly-once',
     validate: oneOf(['exactly-once', 'at-least-once']),
     doc: 'For rows that go to topics. "exactly-once": a reader of what is committed sees each row once, with the checkpoint behind it, and so up to "checkpoint.interval.ms" later. "at-least-once": rows are seen at once, and those behind the last checkpoint again after a crash.',
+  }),
+  'state.max.entries': int({
+    default: defaultMaxState,
+    min: 1,
+    doc: 'Rows, groups, distinct values and partial matches that each query, and rows that each table, may keep in memory. A row that needs one more is refused and counted.',
   }),
   'checkpoint.interval.ms': int({
     default: checkpointDefaults.intervalMs,
@@ -81,6 +87,7 @@ export function sqlConnector(broker: () => Promise<Broker>, groupId = 'tributary
           signal,
           setStatus: (detail) => context.setStatus(detail === undefined ? undefined : `${stream}: ${detail}`),
         }),
+        maxState: values['state.max.entries'],
         checkpoints: {
           application: `${groupId}-${context.connector}`,
           intervalMs: values['checkpoint.interval.ms'],

@@ -33,6 +33,15 @@ test('sql run without a broker says what cannot be reached', async () => {
   match(stderr, /Cannot reach 127\.0\.0\.1:1/);
 });
 
+test('sql run takes a limit of state, which must be a number of at least 1', async () => {
+  await using folder = await tempFolder('sql-run');
+  const file = join(folder.path, 'app.sql');
+  await writeFile(file, 'CREATE STREAM Feed (a LONG); INSERT INTO Out SELECT a FROM Feed;');
+  const { code, stderr } = await runCommand(['sql', 'run', file, '--max-state', '0']);
+  equal(code, 1);
+  match(stderr, /Cannot keep at most "0" entries of state/);
+});
+
 test('sql run tells no secret of its script, whatever a server answers', async () => {
   await using server = await repeatingServer();
   await using folder = await tempFolder('sql-run');

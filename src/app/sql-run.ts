@@ -19,6 +19,8 @@ export interface SqlRunOptions {
   readonly name: string;
   readonly reset: boolean;
   readonly atLeastOnce: boolean;
+  /** What each query may keep; undefined: the default. */
+  readonly maxState: number | undefined;
 }
 
 export async function runSql(options: SqlRunOptions, io: Io): Promise<number> {
@@ -32,6 +34,7 @@ export async function runSql(options: SqlRunOptions, io: Io): Promise<number> {
     broker: options.broker ?? defaultBroker,
     env: io.env,
     log,
+    maxState: options.maxState,
     print: (line) => writeLine(io.stdout, line),
     status: (stream, detail) => {
       if (detail !== undefined) writeLine(io.stderr, secrets.text(`${stream}: ${detail}`));
@@ -46,6 +49,12 @@ export async function runSql(options: SqlRunOptions, io: Io): Promise<number> {
   } catch (error) {
     throw secrets.error(error);
   } finally {
+    for (const { query, target, refused, stateLimit } of run.application.statistics().queries)
+      if (refused > 0)
+        writeLine(
+          io.stderr,
+          `query ${query + 1} (${target}): ${refused} refused, it keeps ${stateLimit} (--max-state)`,
+        );
     for (const { stream, rows, dropped } of run.application.statistics().streams)
       writeLine(io.stderr, `${stream}: ${rows} rows${dropped === 0 ? '' : `, ${dropped} dropped`}`);
   }

@@ -22,6 +22,7 @@ export interface SqlWorldOptions {
   /** What a stream says of its connection; undefined: all is well. */
   readonly status: (stream: string, detail: string | undefined) => void;
   readonly checkpoints?: CheckpointSettings;
+  readonly maxState?: number;
 }
 
 export interface SqlWorld extends AsyncDisposable {
@@ -31,7 +32,7 @@ export interface SqlWorld extends AsyncDisposable {
 
 /** Disposing it closes the broker that it opened. */
 export async function openSqlWorld(options: SqlWorldOptions): Promise<SqlWorld> {
-  const { env, log, clock = systemClock, print, status, checkpoints } = options;
+  const { env, log, clock = systemClock, print, status, checkpoints, maxState } = options;
   const connectors = await loadConnectors();
   const metrics = new MetricRegistry().root();
   let opened: Promise<Broker> | undefined;
@@ -71,6 +72,7 @@ export async function openSqlWorld(options: SqlWorldOptions): Promise<SqlWorld> 
       signal,
       setStatus: (detail) => status(stream, detail),
     }),
+    maxState,
     ...(checkpoints === undefined ? {} : { checkpoints }),
   };
   return {

@@ -99,6 +99,11 @@ export const sqlRun = command({
       doc: 'Under which its checkpoints are found again (default: the name of FILE without .sql)',
     },
     reset: { kind: 'flag', doc: 'Forgets the state and positions of the last checkpoint' },
+    'max-state': {
+      kind: 'number',
+      value: 'ENTRIES',
+      doc: 'Rows, groups, distinct values and partial matches that each query may keep (default 250000)',
+    },
     'at-least-once': {
       kind: 'flag',
       doc: 'Rows that go to topics are seen at once, and those behind the last checkpoint again after a crash',
@@ -112,7 +117,8 @@ export const sqlRun = command({
     const wrong = await withProblems(async () => {
       const [file = ''] = operands;
       const { execute, broker, reset, name = basename(file, '.sql'), 'at-least-once': atLeastOnce } = options;
-      code = await runSql({ script: readScript(file), execute, broker, reset, name, atLeastOnce }, io);
+      const maxState = options['max-state'];
+      code = await runSql({ script: readScript(file), execute, broker, reset, name, atLeastOnce, maxState }, io);
     }, io.stderr);
     return Math.max(code, wrong);
   },

@@ -40,6 +40,22 @@ test('an application is fed and listened to by a program, in the time of its own
   });
 });
 
+test('an application keeps no more than it may', async () => {
+  await using application = createApplication(
+    'CREATE STREAM In (k LONG); INSERT INTO Out SELECT k, COUNT(*) AS n FROM In GROUP BY k;',
+    { maxState: 2 },
+  );
+  const rows: unknown[] = [];
+  application.subscribe('Out', (row) => rows.push(row));
+  await application.start();
+  for (const k of [1, 2, 3, 1]) await application.publish('In', { k });
+  deepEqual(rows, [
+    { k: 1, n: 1 },
+    { k: 2, n: 1 },
+    { k: 1, n: 2 },
+  ]);
+});
+
 const wrong: readonly (readonly [row: Record<string, never | unknown>, message: RegExp])[] = [
   [{ s: 5 }, /^Cannot use column "s" of stream "In": it must be a string$/],
   [{ n: 1.5 }, /"n" of stream "In": it must be a whole number of 64 bits/],

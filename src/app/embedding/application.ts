@@ -13,6 +13,8 @@ import { type PlainRow, plainRow, valuesOf } from './rows.ts';
 export interface ApplicationOptions extends Environment {
   /** Lines of `log` sinks; default: to standard output. */
   readonly print?: (line: string) => void;
+  /** Rows, groups, distinct values and partial matches that each query, and each table, may keep; default 250 000. */
+  readonly maxState?: number;
   /** Goes on from where it ended when it starts again. Needs a broker. Default: nothing is remembered. */
   readonly checkpoints?: {
     /** Under which they are found again. */
@@ -107,7 +109,7 @@ class EmbeddedApplication implements Application {
       throw new TributaryError('USAGE', `Cannot start the application: it is ${this.#state}`);
     this.#state = 'running';
     const opened = await this.#open();
-    const run = new SqlRun(this.#sql, { ...opened.world, isFed: true });
+    const run = new SqlRun(this.#sql, { ...opened.world, isFed: true, maxState: this.#options.maxState });
     this.#run = run;
     for (const { stream, listener } of this.#listeners) this.#listen(run, stream, listener);
     this.#ended = this.#runToEnd(run, opened);

@@ -81,7 +81,7 @@ test('a plan is explained for people and for programs', async () => {
     queries[0]!.steps.map(({ operator }) => operator),
     ['read', 'filter', 'window', 'aggregate', 'having', 'write'],
   );
-  deepEqual([queries[0]!.target, queries[0]!.partitionedBy, maxState], ['Out', ['In'], 1_000_000]);
+  deepEqual([queries[0]!.target, queries[0]!.partitionedBy, maxState], ['Out', ['In'], 250_000]);
 });
 
 test('a script that is wrong cannot be explained, and a body without one is refused', async () => {

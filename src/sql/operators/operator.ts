@@ -25,6 +25,9 @@ export interface WindowClock {
   closedUpTo(): number;
 }
 
+/** Fits the heap that Node takes by itself, 2 GB and more, with the dearest kind: `docs/sql.md` has the bytes of each. */
+export const defaultMaxState = 250_000;
+
 /** The rows, groups and partial matches that a query may keep. A row that needs one more is refused and counted. */
 export class StateBudget implements Stateful {
   size = 0;

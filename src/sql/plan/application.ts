@@ -3,7 +3,7 @@ import { suggest } from '../../base/nearest.ts';
 import { check, type ScriptPlan } from '../check/check.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import type { WindowClock } from '../operators/operator.ts';
-import { StateBudget } from '../operators/operator.ts';
+import { defaultMaxState, StateBudget } from '../operators/operator.ts';
 import { Scheduler } from '../operators/scheduler.ts';
 import { Table } from '../operators/table.ts';
 import type { StateReader } from '../state/state-reader.ts';
@@ -54,7 +54,12 @@ export class Application implements Stateful {
   /** Rows that had gone in a circle too often. */
   looped = 0;
 
-  constructor(script: string, { random, maxState = 1_000_000 }: ApplicationOptions) {
+  constructor(script: string, { random, maxState = defaultMaxState }: ApplicationOptions) {
+    if (!Number.isSafeInteger(maxState) || maxState < 1)
+      throw new TributaryError(
+        'CONFIG_INVALID',
+        `Cannot keep at most "${maxState}" entries of state: must be a whole number of at least 1`,
+      );
     const now = (): number => this.nowMs;
     this.plan = check(script, { now, random });
     for (const plan of this.plan.streams.values()) {

@@ -4,6 +4,7 @@ import type { ScriptPlan } from '../check/check.ts';
 import type { InputPlan, QueryPlan } from '../check/query-plan.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import { isBatch, type WindowPlan } from '../check/window.ts';
+import { defaultMaxState } from '../operators/operator.ts';
 import { eventSourcesOf, streamsRead } from './graph.ts';
 
 /** A plan as plain data, for programs: what `POST /sql/explain` answers. */
@@ -42,7 +43,7 @@ export interface Step {
   readonly detail: string;
 }
 
-export function describePlan(plan: ScriptPlan, maxState = 1_000_000): PlanDescription {
+export function describePlan(plan: ScriptPlan, maxState = defaultMaxState): PlanDescription {
   const sources = eventSourcesOf(plan);
   const queries = plan.queries.map((query) => {
     const timed = new Set(streamsRead(query).flatMap((name) => [...sources.get(name)!]));

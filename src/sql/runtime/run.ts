@@ -38,6 +38,8 @@ export interface World {
   readonly context: (stream: string, signal: AbortSignal) => ConnectorContext;
   /** Absent: nothing is remembered over a restart. */
   readonly checkpoints?: CheckpointSettings;
+  /** Rows, groups and partial matches that each query, and each table, may keep. Absent: the default. */
+  readonly maxState?: number;
   /** Rows come by `push`, too: a script without a source of its own has something to run for. */
   readonly isFed?: boolean;
 }
@@ -79,7 +81,7 @@ export class SqlRun {
   constructor(script: string, world: World) {
     this.script = script;
     this.world = world;
-    this.application = new Application(script, { random: world.random });
+    this.application = new Application(script, { random: world.random, maxState: world.maxState });
     const { application } = this;
     const { clock, log } = world;
     this.failures = new Failures({ application, clock, log, fail: (error) => this.failInside(error) });
