@@ -106,7 +106,6 @@ export class IngestConnection implements GatewayConnection {
     socket.on('message', (data, isBinary) => {
       if (!this.#liveness.isClosing) this.#receive(data as Buffer, isBinary);
     });
-    socket.on('error', () => {}); // `ws` closes with the right code; 'close' follows
     socket.on('close', (code) => this.#options.onClosed(code));
   }
 

@@ -6,7 +6,7 @@ import type { Clock } from '../base/clock.ts';
 /** How long nothing may come beyond the time between two pings. */
 const halfOpenMs = 10_000;
 /** How long a closing handshake may take. */
-const flushMs = 5000;
+export const flushMs = 5000;
 
 export class Liveness {
   readonly #socket: WebSocket;

@@ -173,7 +173,6 @@ export class NativeConnection implements GatewayConnection, PublishAnswer<Publis
       // Who asks and does not read the answers is not heard any further.
       if (this.#outbox.room(this.#parts.settings.limits.queue) <= 0) this.#reading.hold('answers', true);
     });
-    socket.on('error', () => {}); // `ws` closes with the right code; 'close' follows
     socket.on('close', (code) => {
       for (const subscription of this.#subscriptions.values()) {
         subscription.isEnded = true;

@@ -160,6 +160,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
   await probe.start();
   const address = await listen(server, settings.listen, 'gateway.listen');
+  // One that could not be accepted, for want of descriptors: the others go on.
+  server.on('error', (error) => log.error('accept_failed', { reason: error.message }));
   opened.defer(() => closeServer(server));
   let adminUrl: string | undefined;
   if (options.hasAdmin) {
@@ -188,6 +190,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const startedMs = clock.monotonicMs();
     while (connections.size > 0 && clock.monotonicMs() - startedMs < settings.drain.timeoutMs) await sleep(20);
     connections.destroy();
+    upgrades.destroy();
     await running.disposeAsync();
   };
   return {

@@ -11,6 +11,7 @@ import type { Connections, Place } from './connections.ts';
 import type { GatewayConnection, GatewayParts } from './gateway-parts.ts';
 import { refuseUpgrade } from './http/respond.ts';
 import { IngestConnection } from './ingest-connection.ts';
+import { flushMs } from './liveness.ts';
 import { NativeConnection } from './native-connection.ts';
 import { type OpenDelivery, openDelivery } from './open-delivery.ts';
 import { shortOfMemory, splitUrl } from './routes.ts';
@@ -48,6 +49,8 @@ export class Upgrades {
   readonly #servers: Readonly<Record<Target['kind'] | 'native-unknown', WebSocketServer>>;
   /** Subprotocol to answer with, decided before `ws` asks. */
   readonly #echo = new WeakMap<IncomingMessage, string>();
+  /** Of every upgrade, refused ones too: the HTTP server does not know them any more, and waits for their end. */
+  readonly #sockets = new Set<Duplex>();
 
   constructor(options: UpgradeOptions, settings: GatewaySettings) {
     this.#options = options;
@@ -75,6 +78,8 @@ export class Upgrades {
   /** Never rejects: what goes wrong is an answer. */
   async handle(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     socket.on('error', () => socket.destroy());
+    this.#sockets.add(socket);
+    socket.on('close', () => this.#sockets.delete(socket));
     const parts = this.#options.parts();
     const [path, query] = splitUrl(request.url ?? '/');
     const ip = this.#options.clientAddress(request);
@@ -88,6 +93,11 @@ export class Upgrades {
       parts.metrics.rejected(status);
       refuseUpgrade(socket, status, fault, headers);
     }
+  }
+
+  /** Cuts off whoever is left. */
+  destroy(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   async #admit(target: Target, handshake: Handshake, parts: GatewayParts): Promise<void> {
@@ -155,8 +165,8 @@ export class Upgrades {
     if (echo !== null) this.#echo.set(handshake.request, echo);
     if (!query.ok) {
       const socket = await this.#accept('v2', handshake);
-      place.leave();
-      socket?.close(1011, query.reason);
+      if (socket === undefined) return place.leave();
+      this.#sayNo(socket, query.reason, place);
       return;
     }
     const rights = parts.rights(identity);
@@ -247,6 +257,16 @@ export class Upgrades {
     place.fill(connection);
   }
 
+  /** The place is kept until the client has left, for which it has as long as any other. */
+  #sayNo(socket: WebSocket, reason: string, place: Place): void {
+    const cut = setTimeout(() => socket.terminate(), flushMs).unref();
+    socket.on('close', (code) => {
+      clearTimeout(cut);
+      place.leave(code);
+    });
+    socket.close(1011, reason);
+  }
+
   /** Answers 101; undefined where the client has left meanwhile. */
   #accept(
     kind: Target['kind'] | 'native-unknown',
@@ -258,6 +278,8 @@ export class Upgrades {
       socket.once('close', left);
       this.#servers[kind].handleUpgrade(request, socket, head, (webSocket) => {
         socket.off('close', left);
+        // Whatever becomes of it, what its client sends must not end the process. `ws` closes with the right code; 'close' follows.
+        webSocket.on('error', () => {});
         answerPings(webSocket);
         closeFragmentsAsTooLarge(webSocket);
         resolve(webSocket);

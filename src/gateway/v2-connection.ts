@@ -143,7 +143,6 @@ export class V2Connection implements GatewayConnection {
       const bytes = data as Buffer;
       this.#receive(isBinary ? readV2Binary(bytes) : readV2Text(bytes.toString()), isBinary);
     });
-    socket.on('error', () => {}); // `ws` closes with the right code; 'close' follows
     socket.on('close', (code) => this.#options.onClosed(code));
   }
 

@@ -28,6 +28,9 @@ export function sendFault(
   sendJson(response, status, errorFrame(null, fault), headers);
 }
 
+/** How long a client may take to close a connection whose upgrade was refused. */
+const refusedMs = 5000;
+
 /** Refuses an upgrade: the answer goes to the socket itself. */
 export function refuseUpgrade(
   socket: Duplex,
@@ -44,6 +47,10 @@ export function refuseUpgrade(
     ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
   socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`);
+  // Nobody counts it any more: a client that keeps its side open is cut off, and one that goes on talking is not heard.
+  socket.resume();
+  const cut = setTimeout(() => socket.destroy(), refusedMs).unref();
+  socket.on('close', () => clearTimeout(cut));
 }
 
 const reasons: Readonly<Record<number, string>> = {
