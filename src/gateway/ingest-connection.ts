@@ -1,4 +1,5 @@
 /** A WebSocket in front of a topic (PROTOCOL.md, section 8): every message becomes a record, unparsed and unchanged. */
+import { isUtf8 } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { type Header, noHeaders } from '../record/record.ts';
@@ -221,6 +222,7 @@ function linesOf(message: Buffer): Buffer[] {
 }
 
 function isJson(value: Buffer): boolean {
+  if (!isUtf8(value)) return false; // as a text it would be another one
   try {
     JSON.parse(value.toString());
     return true;

@@ -165,6 +165,23 @@ test('gzip is unpacked; other encodings and types, or none, are 415; what is no 
   );
 });
 
+test('JSON that is not UTF-8 is 400 and writes nothing; raw bodies may be any bytes', async () => {
+  const topic = await newTopic();
+  const broken = new Uint8Array(Buffer.from('7b2276616c7565223a22ff227d', 'hex')); // {"value":"<FF>"}
+  for (const headers of [json, ndjson]) {
+    const answer = await post(topic, broken, headers);
+    equal(answer.status, 400);
+    match(((await answer.json()) as { message: string }).message, /not UTF-8/);
+  }
+  equal((await post(topic, '{"value":"é €"}', json)).status, 200);
+  equal((await post(topic, broken, plain)).status, 200);
+  const { records } = await read(topic);
+  deepEqual(
+    records.map(({ value, value_base64 }) => value ?? value_base64),
+    ['é €', Buffer.from(broken).toString('base64')],
+  );
+});
+
 test('a body that ends early writes nothing', async () => {
   const topic = await newTopic();
   const [host = '', port = ''] = served.address.split(':');

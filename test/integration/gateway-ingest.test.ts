@@ -133,11 +133,12 @@ test('validate: json closes 1007 and writes nothing of the message; accept close
   await using served = await stand.gateway({ ingest });
   for (const [path, opcode, text, code] of [
     ['strict', 1, '{"good":1}\n{bad', 1007],
+    ['strict', 2, Buffer.from('22ff22', 'hex'), 1007],
     ['text', 2, 'x', 1003],
     ['binary', 1, 'x', 1003],
   ] as const) {
     const { client } = await served.open(`/v1/ingest/${path}`);
-    client.send(opcode, Buffer.from(text));
+    client.send(opcode, typeof text === 'string' ? Buffer.from(text) : text);
     equal(
       await client.closes.until(
         20_000,

@@ -1,4 +1,5 @@
 /** `POST /v1/topics/{topic}` (PROTOCOL.md, section 7). */
+import { isUtf8 } from 'node:buffer';
 import { noHeaders } from '../../record/record.ts';
 import type { GatewayFault } from '../../wire/gateway/codes.ts';
 import type { PublishRequest } from '../../wire/gateway/frames.ts';
@@ -36,8 +37,7 @@ export async function publishOverHttp(context: HttpContext): Promise<void> {
 
 /** Results in the order of the lines; one that fails does not stop the others. */
 async function publishLines(context: HttpContext, body: Buffer): Promise<void> {
-  const lines = body
-    .toString()
+  const lines = textOf(body)
     .split(/\r?\n/)
     .filter((line) => line.trim() !== '');
   if (lines.length > maxLines) {
@@ -77,7 +77,7 @@ async function write({ parts, identity, rights }: HttpContext, publish: PublishR
 
 const readers: Readonly<Record<string, (body: Buffer, context: HttpContext) => PublishRequest>> = {
   'application/json': (body, context) => {
-    const publish = publishOf(body.toString(), context.topic);
+    const publish = publishOf(textOf(body), context.topic);
     const mid = midOf(context);
     return mid === null ? publish : { ...publish, mid };
   },
@@ -103,6 +103,12 @@ function rawPublish(body: Buffer, context: HttpContext): PublishRequest {
 function midOf({ request }: HttpContext): string | null {
   const key = request.headers['idempotency-key'];
   return typeof key === 'string' ? checkMid(key) : null;
+}
+
+/** What is not UTF-8 would be written as something else than what was sent (RFC 8259, section 8.1). */
+function textOf(body: Buffer): string {
+  if (!isUtf8(body)) throw new MemberFault('the body is not UTF-8');
+  return body.toString();
 }
 
 function publishOf(text: string, topic: string): PublishRequest {
