@@ -5,7 +5,7 @@ import type { GatewayFault } from '../wire/gateway/codes.ts';
 import type { Authenticator } from './auth/authenticator.ts';
 import { AuthError, anonymous, type Identity } from './auth/identity.ts';
 import { isHostAllowed, isOriginAllowed } from './auth/origin.ts';
-import { tokenOf } from './auth/request-token.ts';
+import { tokenOf, valuesOf } from './auth/request-token.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { GatewaySettings } from './settings.ts';
 
@@ -34,7 +34,7 @@ export class Doorkeeper {
   /** Whether the page behind a request may use the gateway at all; undefined where it may. */
   refusePage({ headers, rawHeaders }: IncomingMessage): GatewayFault | undefined {
     // Of two hosts a proxy may have looked at the other one (RFC 9112, section 3.2).
-    if (timesOf('host', rawHeaders) > 1) return { code: 'bad_request', message: 'Host must be there once' };
+    if (valuesOf('host', rawHeaders).length > 1) return { code: 'bad_request', message: 'Host must be there once' };
     const settings = this.#options.settings();
     const { origin, host } = headers;
     if (!this.#options.authenticator().required && !isHostAllowed(host, settings.hosts)) {
@@ -50,7 +50,7 @@ export class Doorkeeper {
     const authenticator = this.#options.authenticator();
     if (!authenticator.required) return { ok: true, identity: anonymous };
     const { metrics, settings } = this.#options;
-    const token = tokenOf(request.headers, query, settings().auth.query);
+    const token = tokenOf(request, query, settings().auth.query);
     if (token.kind === 'bad' && token.reason === 'ambiguous') {
       metrics.authFailure('malformed');
       const fault: GatewayFault = { code: 'bad_request', message: 'two different tokens were given' };
@@ -72,13 +72,6 @@ export class Doorkeeper {
       return unauthorized('the token is not accepted');
     }
   }
-}
-
-/** `rawHeaders`: names and values by turns. */
-function timesOf(name: string, rawHeaders: readonly string[]): number {
-  let times = 0;
-  for (let at = 0; at < rawHeaders.length; at += 2) if (rawHeaders[at]!.toLowerCase() === name) times++;
-  return times;
 }
 
 function unauthorized(message: string): Admission {

@@ -10,6 +10,7 @@ import { after, mock, test } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import * as jose from 'jose';
 import { makeCertificates } from '../support/certificates.ts';
+import { rawHttp } from '../support/gateway/raw-http.ts';
 import { gatewayStand, type Served, settingsOf } from '../support/gateway/stand.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -245,6 +246,26 @@ test('auth.query: a token in the query is taken only where that is said, and nev
   equal((await get(served, 'access_token=token-of-alice-0123456789', other)).status, 400);
   equal((await get(served, 'access_token=token-of-bob-0123456789', other)).status, 200);
   equal((await served.open('/v1/ws?access_token=token-of-alice-0123456789', ['tributary.v1.json'])).status, 101);
+});
+
+test('two different tokens in one request are 400, wherever they stand; the same one twice is one', async () => {
+  const [alice, bob] = ['token-of-alice-0123456789', 'token-of-bob-0123456789'];
+  const tokens = [
+    { name: 'alice', token: alice },
+    { name: 'bob', token: bob },
+  ];
+  await using served = await stand.gateway({ auth: { mode: 'token', query: true, tokens }, acl: everybody });
+  const status = async (query: string, ...authorized: string[]): Promise<number> => {
+    const lines = authorized.map((token) => `Authorization: Bearer ${token}\r\n`).join('');
+    return (await rawHttp(served.address, `GET /v1/topics?${query} HTTP/1.1\r\nHost: localhost\r\n${lines}\r\n`))
+      .status;
+  };
+  equal(await status('', alice, bob), 400);
+  equal(await status('', bob, alice), 400);
+  equal(await status('', alice, alice), 200);
+  equal(await status(`access_token=${alice}&access_token=${bob}`), 400);
+  equal(await status(`access_token=${alice}&access_token=${alice}`), 200);
+  equal(await status(`access_token=${bob}`, alice), 400);
 });
 
 test('tokens stand in no log line, metric or answer, wherever they were shown', async () => {

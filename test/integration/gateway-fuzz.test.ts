@@ -203,7 +203,8 @@ const readers: Readonly<Record<string, () => void>> = {
   },
   headers: () => {
     const text = broken(oneOf(seeds.header));
-    tokenOf({ authorization: text, 'sec-websocket-protocol': text }, new URLSearchParams(text), true);
+    const headers = { 'sec-websocket-protocol': text };
+    tokenOf({ headers, rawHeaders: ['Authorization', text] }, new URLSearchParams(text), true);
     negotiate(text, ['text/event-stream', 'application/x-ndjson']);
     chooseV2Form(text.split(','));
     isHostAllowed(text, ['gw.example']);
