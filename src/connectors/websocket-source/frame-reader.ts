@@ -55,6 +55,7 @@ const pong = 0xa;
 const wholeText = 0x81;
 /** Memory for frames that come in several chunks is kept up to here. */
 const keptFrameBytes = 2 * 1024 * 1024;
+const noBytes = new Uint8Array(0);
 /** Messages that are given together at most. */
 const mostTexts = 1024;
 
@@ -114,6 +115,14 @@ export class FrameReader {
       throw error;
     }
     if (this.#over) this.#chunk = null;
+  }
+
+  /** Messages of data frames that have come whole and were not given out, and those of `behind`, which came after them. */
+  unreadMessages(behind: Uint8Array | null): number {
+    if (this.#over) return 0;
+    const begun = this.#frame.bytes.subarray(0, this.#frame.length);
+    const rest = this.#chunk === null ? noBytes : this.#chunk.subarray(this.#at);
+    return countMessages(Buffer.concat([begun, rest, behind ?? noBytes]));
   }
 
   /** Forgets everything: nothing is read any more. */
@@ -293,6 +302,21 @@ export class FrameReader {
     this.end();
     this.#handler.close(code, reason);
   }
+}
+
+/** Up to the end, to a close frame, or to what no server may send. */
+function countMessages(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const header = headerLength(bytes, at, bytes.length);
+    const opcode = bytes[at]! & 0x0f;
+    const isMasked = (bytes[at + 1]! & 0x80) !== 0;
+    if (header === 0 || isMasked || opcode === closeFrame) break;
+    const isLast = (bytes[at]! & 0x80) !== 0;
+    at += header + payloadLength(bytes, at);
+    if (at <= bytes.length && opcode < closeFrame && isLast) count++;
+  }
+  return count;
 }
 
 /** Length of the header that begins at `at`, or 0 while it is not all there. Servers do not mask: there is no mask in it. */

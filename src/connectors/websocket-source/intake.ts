@@ -159,6 +159,12 @@ export class Intake {
     this.#alarm.rearm();
   }
 
+  /** Messages that have come and that nobody will read. */
+  abandon(count: number): void {
+    this.#received += count;
+    this.#drops.add('abandoned', count);
+  }
+
   /** Nobody will take what is left; says what has not been said. */
   end(nowMs: number): void {
     this.#drops.add('abandoned', this.length);

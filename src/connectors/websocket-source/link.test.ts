@@ -51,7 +51,11 @@ function linkOver(socket: Duplex) {
     const records = 'records' in taken ? taken.records : [...taken.column.values];
     return records.map(({ value }) => Buffer.from(value as Uint8Array).toString());
   };
-  return { link, events, take };
+  const end = (): number => {
+    intake.end(0);
+    return meters.dropped.abandoned.value;
+  };
+  return { link, events, take, end, meters };
 }
 
 const text = (payload: string) => encodeServerFrame({ opcode: 1, payload: Buffer.from(payload) });
@@ -88,3 +92,38 @@ test('abandoned, it gives out nothing more and tells its end once', async () => 
   deepEqual(take(), []);
   deepEqual(events, ['paused', 'ended connection ended without a close frame']);
 });
+
+const ping = encodeServerFrame({ opcode: 9, payload: Buffer.from('p') });
+const fragment = encodeServerFrame({ opcode: 1, payload: Buffer.from('a'), fin: false });
+const last = encodeServerFrame({ opcode: 0, payload: Buffer.from('b') });
+const close = encodeServerFrame({ opcode: 8, payload: Buffer.alloc(0) });
+const unread: readonly [string, readonly Buffer[], number][] = [
+  ['messages', [text('3'), text(''), text('x'.repeat(90))], 3],
+  ['no pings', [ping, text('4'), ping], 1],
+  ['one of several frames once', [fragment, ping, last, text('5')], 2],
+  ['none that is torn', [text('6'), text('torn').subarray(0, 3)], 1],
+  ['none that is only begun', [text('7'), fragment], 1],
+  ['none behind a close frame', [text('8'), close, text('9')], 1],
+];
+for (const [what, frames, count] of unread) {
+  for (const [where, isLost] of [
+    ['the chunk and the stream', false],
+    ['what a lost socket left', true],
+  ] as const) {
+    test(`abandoned, what came whole and was not read is counted: ${what}, in ${where}`, async () => {
+      const bytes = Buffer.concat(frames);
+      for (const cut of [0, 1, Math.floor(bytes.length / 2), bytes.length]) {
+        const socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+        const { link, end, meters } = linkOver(socket);
+        socket.push(Buffer.concat([text('1'), text('2'), bytes.subarray(0, cut)]));
+        await turn();
+        socket.push(bytes.subarray(cut));
+        if (isLost) socket.destroy(new Error('connection reset'));
+        await turn();
+        link.abandon(true);
+        // The two that were queued come to it.
+        deepEqual([end(), meters.received.value], [count + 2, count + 2], `cut at ${cut}`);
+      }
+    });
+  }
+}

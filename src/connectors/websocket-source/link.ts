@@ -130,8 +130,10 @@ export class Link {
     this.#socket.destroy();
   }
 
-  /** Nobody will take what has come and was not read yet. `now`: nor wait for the peer. */
+  /** Nobody will take what has come and was not read yet: its messages are counted. `now`: nor wait for the peer. */
   abandon(now: boolean): void {
+    const behind = this.#left ?? (this.#socket.readableLength > 0 ? takeBuffered(this.#socket) : null);
+    this.#intake.abandon(this.#reader.unreadMessages(behind));
     this.#reader.end();
     this.#left = null;
     this.#paused = false;
