@@ -30,3 +30,34 @@ test('what is lent is good until more comes, which goes to the same memory; memo
   notEqual(bytes.bytes.buffer, large.buffer);
   deepEqual([large.length, large[1999]], [2000, 120]);
 });
+
+test('memory that was lent is kept while long values come now and then, and given up when only short ones do', () => {
+  const long = Buffer.alloc(1_000_000);
+  const bytes = new GrowingBytes();
+  const lendLong = (): ArrayBufferLike => {
+    bytes.append(long, 0, long.length, long.length);
+    return bytes.lend(2_000_000).buffer;
+  };
+  const first = lendLong();
+  for (let round = 0; round < 5; round++) {
+    for (let short = 0; short < 50; short++) {
+      append(bytes, 'short');
+      bytes.lend(2_000_000);
+    }
+    equal(lendLong(), first);
+  }
+  for (let short = 0; short < 100; short++) {
+    append(bytes, 'short');
+    equal(String(Buffer.from(bytes.lend(2_000_000))), 'short');
+  }
+  equal(bytes.bytes.length <= 512, true);
+});
+
+test('memory that nothing needs is given up, but never under a value that is being put together', () => {
+  const bytes = new GrowingBytes();
+  bytes.append(Buffer.alloc(100_000), 0, 100_000, 100_000);
+  for (let round = 0; round < 100; round++) bytes.rest();
+  equal(bytes.lend(2_000_000).length, 100_000);
+  for (let round = 0; round < 100; round++) bytes.rest();
+  equal(bytes.bytes.length, 0);
+});

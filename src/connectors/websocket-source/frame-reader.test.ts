@@ -336,3 +336,29 @@ test('any bytes end in messages or in a fault, never in another error', () => {
     { numRuns: fuzzRuns(2000) },
   );
 });
+
+test('the memory of one long frame is given back when short ones follow, whole ones or ones in two chunks', () => {
+  for (const slices of [1, 2]) {
+    const seen: number[] = [];
+    const reader = new FrameReader(
+      {
+        message: (payload) => seen.push(payload.length) > 0,
+        ping: () => fail(),
+        pong: () => fail(),
+        close: () => fail(),
+      },
+      { maxBytes: 2_000_000, inflater: null, copies: true },
+    );
+    const long = text('x'.repeat(1_000_000));
+    for (let at = 0; at < long.length; at += 65_536) reader.push(long.subarray(at, at + 65_536));
+    equal(reader.heldBytes >= 1_000_000, true);
+    const short = text('short');
+    const cut = slices === 1 ? short.length : 3;
+    for (let count = 0; count < 100; count++) {
+      reader.push(short.subarray(0, cut));
+      if (slices === 2) reader.push(short.subarray(cut));
+    }
+    equal(reader.heldBytes < 1024, true, `${reader.heldBytes} bytes`);
+    deepEqual([seen.length, seen[0], seen[100]], [101, 1_000_000, 5]);
+  }
+});

@@ -53,7 +53,7 @@ const ping = 0x9;
 const pong = 0xa;
 /** First byte of a whole, uncompressed text message: nearly all of them. */
 const wholeText = 0x81;
-/** Memory for frames that come in several chunks is kept up to here. */
+/** Memory for frames that come in several chunks is kept up to here, and while it is used. */
 const keptFrameBytes = 2 * 1024 * 1024;
 const noBytes = new Uint8Array(0);
 /** Messages that are given together at most. */
@@ -89,6 +89,11 @@ export class FrameReader {
     return this.#chunk !== null;
   }
 
+  /** Memory for frames that come in several chunks, whether there is one at present or not. */
+  get heldBytes(): number {
+    return this.#frame.bytes.length;
+  }
+
   /** True when the connection would be cut within a message. */
   get isWithinMessage(): boolean {
     return this.#frame.length > 0 || this.#messageOpcode !== 0;
@@ -97,6 +102,7 @@ export class FrameReader {
   /** Reads a chunk. FrameFault: the server broke the protocol; nothing after that is read. The last chunk must be through. */
   push(chunk: Uint8Array): void {
     if (this.#over) return;
+    if (this.#frame.length === 0) this.#frame.rest();
     this.#chunk = chunk;
     this.#at = 0;
     this.resume();
