@@ -58,9 +58,12 @@ test('a damaged batch on the disk is counted when it is read, with the offsets i
 
 test('whatever else the broker tells is counted, too', () => {
   const { onEvent, counted } = setup();
-  onEvent({ kind: 'log-damaged', lostFrames: 7, lostRecords: 3 });
+  onEvent({ kind: 'log-damaged', lostFrames: 7, lostRecords: 3, lostChanges: 5 });
   onEvent({ kind: 'transactions-aborted', count: 2 });
   onEvent({ kind: 'maintenance-failed', reason: 'disk full' });
   onEvent({ kind: 'upkeep-failed', reason: 'disk full' });
-  deepEqual(counted(), { log_lost_frames: 7, lost_records: 3, aborted_transactions: 2, upkeep_failures: 2 });
+  deepEqual(counted(), {
+    ...{ log_lost_frames: 7, lost_records: 3, lost_changes: 5 },
+    ...{ aborted_transactions: 2, upkeep_failures: 2 },
+  });
 });

@@ -9,10 +9,14 @@ export function embeddedEvents(log: Log, metrics: Metrics): (event: EmbeddedEven
   const damagedRecords = counter('damaged_records', 'Offsets of the damaged batches that a reader passed over');
   const lostFrames = counter('log_lost_frames', 'Frames of the write-ahead log that were lost behind a damaged one');
   const lostRecords = counter('lost_records', 'Records that were acknowledged, and gone with the end of the log');
+  const lostChanges = counter(
+    'lost_changes',
+    'Changes of topics, offsets and transactions that were acknowledged, and gone with the end of the log',
+  );
   const aborted = counter('aborted_transactions', 'Transactions that a crash left open, aborted at the start');
   const failures = counter(
     'upkeep_failures',
-    'Failed attempts at retention, compaction or moving the log into the file',
+    'Failed attempts at retention, compaction, moving the log into the file, or noting what was acknowledged',
   );
   return (event) => {
     const { kind, ...fields } = event;
@@ -25,6 +29,7 @@ export function embeddedEvents(log: Log, metrics: Metrics): (event: EmbeddedEven
       case 'log-damaged':
         lostFrames.value += event.lostFrames;
         lostRecords.value += event.lostRecords;
+        lostChanges.value += event.lostChanges;
         break;
       case 'transactions-aborted':
         aborted.value += event.count;

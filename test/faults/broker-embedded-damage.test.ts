@@ -2,7 +2,7 @@
  * Files of the embedded broker that were damaged at random places: it says so when it opens, or passes over what is
  * damaged and counts it. It never gives a record that was not written, and never leaves one out without a word.
  */
-import { equal, fail, ok } from 'node:assert/strict';
+import { deepEqual, equal, fail, ok } from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, copyFileSync, ftruncateSync, openSync, readSync, statSync, writeSync } from 'node:fs';
@@ -21,6 +21,9 @@ const topics = ['one', 'two'];
 const partitions = 2;
 const perPartition = 1500;
 const perSend = 10;
+/** What stands behind all records, at the end of the log. */
+const committed = [{ topic: 'two', partition: 1, offset: 7 }];
+const altered = { 'retention.ms': '86400000000' };
 const valueBytes = 2000;
 const files = ['tributary.db', 'tributary.db-wal'] as const;
 /** The count of what was acknowledged: it tells of what is missing at the end of the log. */
@@ -55,6 +58,9 @@ async function writeOriginal(): Promise<void> {
           }));
           await producer.send(topic, partition, records);
         }
+    await broker.setCommittedOffsets('g', ${JSON.stringify(committed)});
+    await broker.alterTopicConfig('one', ${JSON.stringify(altered)});
+    await broker.committedOffsets('g'); // answered when what was before it is noted as acknowledged
     process.stdout.write('done');
     setInterval(() => {}, 1000);
   `;
@@ -153,7 +159,11 @@ async function readBack(folder: string, name: string): Promise<string> {
       lost += perPartition - expected;
     }
   }
-  if (!isLogLost) equal(lost, 0, `${name}: the last ${lost} records are left out without a word`);
+  if (!isLogLost) {
+    equal(lost, 0, `${name}: the last ${lost} records are left out without a word`);
+    deepEqual(await broker.committedOffsets('g'), committed, `${name}: offsets are left out without a word`);
+    deepEqual((await broker.describeTopic('one')).config, altered, `${name}: the configuration is as before`);
+  }
   return outcome;
 }
 

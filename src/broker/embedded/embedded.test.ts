@@ -1,5 +1,15 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -178,14 +188,64 @@ test('a write-ahead log that was damaged after the writing is reported, and one 
   deepEqual(await eventsAfter(torn), []);
   const mark = join(folder.path, `${file}-acknowledged`);
   deepEqual(await eventsAfter(whole, mark), []);
-  deepEqual(await eventsAfter(torn, mark), [{ kind: 'log-damaged', lostFrames: 0, lostRecords: 1 }]);
-  deepEqual(await eventsAfter(whole.subarray(0, 0), mark), [{ kind: 'log-damaged', lostFrames: 0, lostRecords: 5 }]);
-  writeFileSync(join(copy.path, 'no-mark'), 'not twelve bytes, and wrong');
+  deepEqual(await eventsAfter(torn, mark), [{ kind: 'log-damaged', lostFrames: 0, lostRecords: 1, lostChanges: 0 }]);
+  deepEqual(await eventsAfter(whole.subarray(0, 0), mark), [
+    { kind: 'log-damaged', lostFrames: 0, lostRecords: 5, lostChanges: 6 },
+  ]);
+  writeFileSync(join(copy.path, 'no-mark'), 'twenty bytes or more, and wrong');
   deepEqual(await eventsAfter(torn, join(copy.path, 'no-mark')), []);
   const flipped = Buffer.from(whole);
   flipped[Math.floor(whole.length / 2)]! ^= 1;
   const [event] = await eventsAfter(flipped);
   ok(event?.kind === 'log-damaged' && event.lostFrames > 0);
+});
+
+for (const [what, change] of [
+  ['offset of a group', (broker) => broker.setCommittedOffsets('g', [{ topic: 't', partition: 0, offset: 3 }])],
+  ['altered topic', (broker) => broker.alterTopicConfig('t', { 'retention.ms': '1' })],
+  ['added partition', (broker) => broker.addPartitions('t', 2)],
+  ['new topic', (broker) => broker.createTopic({ name: 'u' })],
+  ['deleted topic', (broker) => broker.deleteTopic('t')],
+] as readonly (readonly [string, (broker: Broker) => Promise<unknown>])[]) {
+  test(`an acknowledged end of the log that held the ${what} and no record is told when it is gone, once`, async () => {
+    await using folder = temporary();
+    await using copy = temporary();
+    await using broker = await open(folder.path);
+    await broker.createTopic({ name: 't' });
+    copyFileSync(join(folder.path, `${file}-wal`), join(copy.path, `${file}-wal`));
+    await change(broker);
+    await broker.committedOffsets('g'); // answered when the change before it is noted
+    for (const name of [file, `${file}-acknowledged`]) copyFileSync(join(folder.path, name), join(copy.path, name));
+    const events: EmbeddedEvent[] = [];
+    for (let opens = 0; opens < 2; opens++) {
+      await using _ = await open(copy.path, { onEvent: (event) => events.push(event) });
+    }
+    deepEqual(events, [{ kind: 'log-damaged', lostFrames: 0, lostRecords: 0, lostChanges: 1 }]);
+  });
+}
+
+test('what was acknowledged cannot be noted for a while: that is told once, and noted again as soon as it can be', async () => {
+  await using folder = temporary();
+  await using copy = temporary();
+  const elsewhere = join(folder.path, 'elsewhere');
+  symlinkSync(join(elsewhere, 'mark'), join(folder.path, `${file}-acknowledged`));
+  const events: EmbeddedEvent[] = [];
+  await using broker = await open(folder.path, { onEvent: (event) => events.push(event) });
+  await broker.createTopic({ name: 't' });
+  await send(broker, 't', 0, ['not noted']);
+  equal(events.length, 1);
+  match(
+    events[0]?.kind === 'upkeep-failed' ? events[0].reason : '',
+    /Cannot read ".*-acknowledged": ENOENT.*lost end of the log/,
+  );
+  mkdirSync(elsewhere);
+  await send(broker, 't', 0, ['noted']);
+  await broker.committedOffsets('g'); // answered when the commits before it are noted
+  copyFileSync(join(folder.path, file), join(copy.path, file));
+  copyFileSync(join(elsewhere, 'mark'), join(copy.path, `${file}-acknowledged`));
+  await using _ = await open(copy.path, { onEvent: (event) => events.push(event) });
+  const [, lost] = events;
+  ok(lost?.kind === 'log-damaged' && lost.lostRecords === 2 && lost.lostChanges > 0, JSON.stringify(events));
 });
 
 test('a transaction that a crash left open is aborted at the next open, its offsets with it', async () => {

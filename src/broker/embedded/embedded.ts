@@ -63,6 +63,8 @@ export type EmbeddedEvent =
       readonly lostFrames: number;
       /** Records that had been acknowledged and are gone, as far as that is known. */
       readonly lostRecords: number;
+      /** The same of other writes: topics, configuration, partitions, offsets of groups, ends of transactions. */
+      readonly lostChanges: number;
     }
   | { readonly kind: 'maintenance-failed'; readonly reason: string }
   | { readonly kind: 'upkeep-failed'; readonly reason: string };
@@ -83,8 +85,12 @@ export async function openEmbeddedBroker(options: EmbeddedBrokerOptions): Promis
   });
   writeOwner(directory);
   const { client, state } = opened;
-  const { lostLogFrames: lostFrames, lostRecords } = state;
-  if (lostFrames > 0 || lostRecords > 0) onEvent?.({ kind: 'log-damaged', lostFrames, lostRecords });
+  const { lostLogFrames: lostFrames, lostRecords, lostChanges } = state;
+  if (lostFrames > 0 || lostRecords > 0 || lostChanges > 0) {
+    onEvent?.({ kind: 'log-damaged', lostFrames, lostRecords, lostChanges });
+    client.lossTold();
+  }
+  if (state.markFailure !== undefined) onUpkeepFailure(state.markFailure);
   if (state.abortedTransactions > 0) onEvent?.({ kind: 'transactions-aborted', count: state.abortedTransactions });
   return new EmbeddedBroker(options, client, new TopicTable(client, state.topics), state.clusterId);
 }

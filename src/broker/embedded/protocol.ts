@@ -29,6 +29,10 @@ export interface StoreState {
   readonly lostLogFrames: number;
   /** Records that were acknowledged and are not there, as far as that is known. */
   readonly lostRecords: number;
+  /** Writes but appends that were acknowledged and are not there, as far as that is known. */
+  readonly lostChanges: number;
+  /** Why it is not known. */
+  readonly markFailure: Failure | undefined;
 }
 
 export interface GroupOffset extends CommittedOffset {

@@ -145,6 +145,11 @@ export class StoreClient {
     });
   }
 
+  /** To be called when whoever listens was told what is lost: the next open then does not tell it again. */
+  lossTold(): void {
+    this.#send({ kind: 'loss-told' });
+  }
+
   /** Resolves when the partition changes (or is gone), or the signal aborts. */
   changed(no: number, signal: AbortSignal | undefined): Promise<void> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);

@@ -1,4 +1,5 @@
 /** What the store keeps in memory beside the file. All of it can be read from the file again, and is, after a commit that failed. */
+import type { Acknowledged } from './acknowledged-mark.ts';
 import type { PartitionState, TopicState } from './protocol.ts';
 import { Sequences } from './sequences.ts';
 import type { StoreSql } from './store-sql.ts';
@@ -51,6 +52,8 @@ export class StoreMemory {
   nextBody = 1;
   /** Records of topics that were deleted. */
   deleted = 0;
+  /** Writes but appends that were ever committed. */
+  changes = 0;
   readonly #defaultMaxBytes: number;
 
   constructor(defaultMaxBytes: number) {
@@ -61,6 +64,7 @@ export class StoreMemory {
     for (const map of [this.topics, this.partitions, this.transactions, this.aborted, this.toTrim, this.changed])
       map.clear();
     this.deleted = Number(sql.meta.get('deleted')?.['value'] ?? 0);
+    this.changes = Number(sql.meta.get('changes')?.['value'] ?? 0);
     this.nextBody = Number(sql.maxBody.get()?.['id'] ?? 0) + 1;
     for (const row of sql.allTopics.all()) {
       const config = JSON.parse(String(row['config'])) as Record<string, string>;
@@ -84,11 +88,10 @@ export class StoreMemory {
     return made;
   }
 
-  /** Records that were ever appended, those of deleted topics and the markers of transactions included: it only grows. */
-  get acknowledged(): number {
-    let sum = this.deleted;
-    for (const { next } of this.partitions.values()) sum += next;
-    return sum;
+  get acknowledged(): Acknowledged {
+    let records = this.deleted;
+    for (const { next } of this.partitions.values()) records += next;
+    return { records, changes: this.changes };
   }
 
   /** Keeps the records of a topic that is about to be deleted in the count. */

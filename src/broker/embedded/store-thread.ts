@@ -53,6 +53,7 @@ function serve(store: Store, first: StoreRequest): void {
   }
   // Whoever reads did not wait for these writes, so it need not wait for their sync.
   for (const request of requests) if (request.kind === 'read') read(store, request.id, request.read);
+  if (requests.some(({ kind }) => kind === 'loss-told')) upkeep(() => store.noteAcknowledged());
   commit(store, requests);
   if (requests.some(({ kind }) => kind === 'close')) {
     store.close();

@@ -1,11 +1,12 @@
 /**
  * The store: one SQLite file and the state that goes with it, synchronous, without threads. A commit takes any number of
  * writes into one SQLite transaction; either all of it is on the disk when it returns, or nothing of it has happened.
+ * Long because each kind of write is named here, inside the one transaction that they share.
  */
 import { randomBytes } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { TributaryError } from '../../base/errors.ts';
-import { AcknowledgedMark } from './acknowledged-mark.ts';
+import { type Acknowledged, AcknowledgedMark } from './acknowledged-mark.ts';
 import { lostLogFrames } from './log-check.ts';
 import type {
   Committed,
@@ -49,8 +50,9 @@ export class Store {
   readonly #transactions: StoreTransactions;
   readonly #topics: StoreTopics;
   readonly #lostLogFrames: number;
-  readonly #lostRecords: number;
+  readonly #lost: Acknowledged;
   readonly #mark: AcknowledgedMark;
+  #markFailure: Failure | undefined;
   #abortedAtOpen = 0;
 
   /** BROKER_LOCKED, BROKER_CORRUPT, BROKER_FULL, BROKER_REJECTED, BROKER_UNAVAILABLE. */
@@ -59,6 +61,7 @@ export class Store {
     this.#lostLogFrames = lostLogFrames(`${path}-wal`);
     const { db, isNew } = openFile(path, maxBytes);
     this.#db = db;
+    this.#mark = new AcknowledgedMark(`${path}-acknowledged`);
     try {
       this.#sql = prepareAll(db);
       this.#memory = new StoreMemory(retentionBytes);
@@ -67,10 +70,10 @@ export class Store {
       this.#topics = new StoreTopics(this.#sql, this.#memory, this.#log);
       if (isNew) this.#sql.setMeta.run('cluster', randomBytes(16).toString('base64url'));
       this.#memory.read(this.#sql);
-      this.#mark = new AcknowledgedMark(`${path}-acknowledged`);
-      this.#lostRecords = Math.max(0, this.#mark.read() - this.#memory.acknowledged);
+      this.#lost = this.#lostSinceNoted();
       this.#abortLeftOver(nowMs);
     } catch (error) {
+      this.#mark.close();
       db.close();
       throw storeError(error, path);
     }
@@ -82,7 +85,9 @@ export class Store {
       topics: [...this.#memory.topics.values()].map((topic) => this.#memory.topicState(topic)),
       abortedTransactions: this.#abortedAtOpen,
       lostLogFrames: this.#lostLogFrames,
-      lostRecords: this.#lostRecords,
+      lostRecords: this.#lost.records,
+      lostChanges: this.#lost.changes,
+      markFailure: this.#markFailure,
     };
   }
 
@@ -111,7 +116,10 @@ export class Store {
     }
   }
 
-  /** To be called once commits are answered: a damaged log is then found at the next open, wherever it ends. */
+  /**
+   * To be called once commits are answered: a damaged log is then found at the next open, wherever it ends. And once a loss
+   * was told, so that the next open does not tell it again. BROKER_UNAVAILABLE.
+   */
   noteAcknowledged(): void {
     this.#mark.write(this.#memory.acknowledged);
   }
@@ -163,6 +171,16 @@ export class Store {
     }
   }
 
+  /** What was acknowledged and is not there. Where it cannot be known, the reason is part of the state. */
+  #lostSinceNoted(): Acknowledged {
+    try {
+      return this.#mark.missing(this.#memory.acknowledged);
+    } catch (error) {
+      this.#markFailure = asFailure(storeError(error, this.#path));
+      return { records: 0, changes: 0 };
+    }
+  }
+
   /** Transactions that a crash left open can never be ended by their producer. */
   #abortLeftOver(nowMs: number): void {
     const open = [...this.#memory.transactions.keys()];
@@ -176,6 +194,7 @@ export class Store {
   #commitAll(writes: readonly StoreWrite[]): Committed {
     const results = this.#inTransaction(() => {
       const applied = writes.map((write) => this.#apply(write));
+      this.#countChanges(writes);
       if (this.hasToTrim) {
         const appended = writes.reduce((sum, write) => sum + (write.kind === 'append' ? write.length : 0), 0);
         this.#log.trim(appended * trimShare + trimBytes);
@@ -183,6 +202,17 @@ export class Store {
       return applied;
     });
     return { results, partitions: this.#memory.changedStates() };
+  }
+
+  /**
+   * Appends need no count: the offsets of their records are one. So it costs them nothing, and the others a page of the log.
+   * The end of a producer is not in the file.
+   */
+  #countChanges(writes: readonly StoreWrite[]): void {
+    const changes = writes.reduce((sum, { kind }) => (kind === 'append' || kind === 'end-producer' ? sum : sum + 1), 0);
+    if (changes === 0) return;
+    this.#memory.changes += changes;
+    this.#sql.setMeta.run('changes', this.#memory.changes);
   }
 
   /** All that `change` does, or nothing of it: then memory is as it was, too. */

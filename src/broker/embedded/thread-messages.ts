@@ -7,6 +7,8 @@ export type StoreThreadData = StoreOptions;
 export type StoreRequest =
   | { readonly kind: 'write'; readonly id: number; readonly writes: readonly StoreWrite[] }
   | { readonly kind: 'read'; readonly id: number; readonly read: StoreRead }
+  /** What the store has lost need not be told by the next open. */
+  | { readonly kind: 'loss-told' }
   | { readonly kind: 'close' };
 
 export type StoreAnswer =
