@@ -93,7 +93,8 @@ export interface SubscribeOptions {
 
 /**
  * `for await` gives records and gaps, one at a time; `batches()` as they came together. One loop over each subscription. It goes
- * on over lost connections behind the last one that came, without loss or repetition (in a group: at least once).
+ * on over lost connections behind the last one that came, without loss or repetition (in a group: at least once). It is asked
+ * for again once the loop has taken what came before: a loop that never comes back for more costs the gateway nothing.
  */
 export interface Subscription extends AsyncIterable<Event> {
   batches(): AsyncGenerator<readonly Event[]>;

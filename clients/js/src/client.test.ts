@@ -212,6 +212,54 @@ test('a publish that fails in a way that may pass is sent again after a pause; o
   client.close();
 });
 
+test('publishes that rest after a refusal count as waiting', async () => {
+  const client = make({ maxWaiting: 2 });
+  last().open();
+  const published = ['1', '2'].map((value) => client.publish('t', value));
+  for (const { id } of last().take()) {
+    last().say({ type: 'error', id, code: 'unavailable', message: 'm', retryable: true });
+  }
+  await rejects(client.publish('t', '3'), { code: 'queue_full' });
+  client.close();
+  for (const one of published) await rejects(one, { code: 'closed' });
+  equal(clock.pending, 0);
+});
+
+test('return() ends a loop that waits for a record, and one that never began', async () => {
+  const client = make();
+  last().open();
+  const waits = client.subscribe({ topics: ['t'] })[Symbol.asyncIterator]();
+  const pending = waits.next();
+  const unused = client.subscribe({ topics: ['t'] }).batches();
+  last().take();
+  for (const loop of [waits, unused]) deepEqual(await loop.return?.(undefined), { value: undefined, done: true });
+  deepEqual(await pending, { value: undefined, done: true });
+  deepEqual(last().take(), [
+    { type: 'end', id: 1 },
+    { type: 'end', id: 2 },
+  ]);
+  client.close();
+});
+
+test('what a listener throws is reported, and does not end the connection', async (t) => {
+  const reported: unknown[] = [];
+  t.mock.method(globalThis, 'queueMicrotask', (then: () => void) => {
+    try {
+      then();
+    } catch (error) {
+      reported.push((error as Error).message);
+    }
+  });
+  const onState = ({ kind }: ConnectionState): void => {
+    throw new Error(kind);
+  };
+  const client = make({ onState });
+  last().open();
+  equal(client.state.kind, 'ready');
+  client.close();
+  deepEqual(reported, ['opening', 'ready', 'closed']);
+});
+
 test('a frame that the gateway would end the connection for fails alone', async () => {
   const client = make();
   const published = client.publish('t', 'x'.repeat(100_000));

@@ -148,7 +148,18 @@ export class GatewayClient implements Client {
     }
     this.#obey(effects);
     this.#schedule();
-    if (state.kind !== before.kind) this.#options.onState?.(this.state);
+    if (state.kind !== before.kind) this.#tell();
+  }
+
+  /** What a listener throws is its own: it comes up as that of any other listener would, and the connection goes on. */
+  #tell(): void {
+    try {
+      this.#options.onState?.(this.state);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 
   #obey(effects: readonly Effect[]): void {

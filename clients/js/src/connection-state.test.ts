@@ -146,3 +146,14 @@ test('pauses double up to the bound, half of each by chance, and begin anew afte
   const long = next(states.ready, { kind: 'lost', code: 1006 }, now, policy)[0];
   equal(long.kind === 'waiting' && long.attempt, 1);
 });
+
+test('a token that is refused as soon as it was taken is not shown again without a pause', () => {
+  const pauses: number[] = [];
+  let state: State = { ...states.ready, sinceMs: now, attempt: 0 } as State;
+  for (let at = 0; at < 3; at++) {
+    [state] = next(state, { ...bye('unauthorized'), afterMs: 0 } as Happening, now, policy);
+    pauses.push((state as State & { kind: 'waiting' }).untilMs - now);
+    state = { ...states.ready, sinceMs: now, attempt: (state as State & { kind: 'waiting' }).attempt } as State;
+  }
+  deepEqual(pauses, [0, 200, 400]);
+});

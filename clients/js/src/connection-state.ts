@@ -146,8 +146,9 @@ function whileReady(state: State & { readonly kind: 'ready' }, event: Happening,
       return [ready(event, state.attempt, state.sinceMs, nowMs, policy), []];
     case 'bye': {
       if (!event.reconnect) return failed(event.code);
-      // The gateway has spread these over time; all other reasons might hold at once again.
-      const isKnown = event.code === 'shutting_down' || event.code === 'unauthorized';
+      // The gateway has spread these over time; all other reasons might hold at once again, as may a token that is
+      // over as soon as it has been taken.
+      const isKnown = event.code === 'shutting_down' || (event.code === 'unauthorized' && attempt === 0);
       const pauseMs = isKnown ? event.afterMs : Math.max(event.afterMs, delay(attempt, policy));
       return waiting(attempt + 1, 0, pauseMs, event.code, nowMs);
     }

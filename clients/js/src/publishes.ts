@@ -43,7 +43,8 @@ export class Publishes {
     return new Promise((resolve, reject) => {
       const { signal } = options;
       signal?.throwIfAborted();
-      if (this.#waiting.length >= this.#maxWaiting) {
+      // Those that rest wait as well: a gateway that refuses everything for a while must not let them grow without bound.
+      if (this.#waiting.length + this.#resting.size >= this.#maxWaiting) {
         throw new GatewayError('queue_full', `Cannot publish: ${this.#maxWaiting} publishes wait already`);
       }
       const members = pubMembers(topic, value, options.mid ?? `${this.#prefix}-${++this.#mids}`, options);

@@ -119,11 +119,32 @@ export class LiveSubscription implements Subscription {
     this.#wake();
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Event> {
-    for await (const batch of this.batches()) yield* batch;
+  [Symbol.asyncIterator](): AsyncGenerator<Event> {
+    return this.#closing(this.#events());
   }
 
-  async *batches(): AsyncGenerator<readonly Event[]> {
+  batches(): AsyncGenerator<readonly Event[]> {
+    return this.#closing(this.#batches());
+  }
+
+  /**
+   * A generator hears of `return()` only where it yields: one that waits for a record, or was never begun, would keep
+   * the subscription.
+   */
+  #closing<T>(loop: AsyncGenerator<T>): AsyncGenerator<T> {
+    const end = loop.return.bind(loop);
+    loop.return = (value) => {
+      this.close();
+      return end(value);
+    };
+    return loop;
+  }
+
+  async *#events(): AsyncGenerator<Event> {
+    for await (const batch of this.#batches()) yield* batch;
+  }
+
+  async *#batches(): AsyncGenerator<readonly Event[]> {
     if (this.#isLooped) throw new GatewayError('conflict', 'Cannot loop over a subscription twice');
     this.#isLooped = true;
     try {
