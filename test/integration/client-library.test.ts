@@ -109,6 +109,50 @@ for (const form of ['json', 'binary'] as const) {
   });
 }
 
+for (const way of ['told to go', 'cut off'] as const) {
+  test(`a storm: 150 clients that are ${way} at once are all back, behind what they had`, async (t) => {
+    await using broker = memoryBroker();
+    await broker.createTopic({ name: 't', partitions: 1 });
+    let gateway = await startTestGateway(broker);
+    const listen = gateway.address;
+    await using proxy = await startTcpProxy(Number(listen.split(':')[1]));
+    const clients = Array.from({ length: 150 }, (_, at) =>
+      connect(`http://127.0.0.1:${proxy.port}`, { ...quick, form: at % 2 === 0 ? 'json' : 'binary' }),
+    );
+    t.after(() => {
+      for (const client of clients) client.close();
+    });
+    const loops = clients.map((client) =>
+      client.subscribe({ topics: ['t'], from: 'earliest' })[Symbol.asyncIterator](),
+    );
+    const offsets = (): Promise<unknown[]> =>
+      Promise.all(
+        loops.map(async (loop) => {
+          const { value } = await loop.next();
+          return value?.kind === 'record' ? value.offset : value;
+        }),
+      );
+    const publisher = clients[0]!;
+    await publisher.publish('t', 'before');
+    deepEqual(
+      await offsets(),
+      clients.map(() => 0),
+    );
+    if (way === 'cut off') proxy.cut();
+    await gateway.drain();
+    const published = publisher.publish('t', 'after');
+    gateway = await startTestGateway(broker, { listen });
+    deepEqual(
+      await offsets(),
+      clients.map(() => 1),
+    );
+    equal((await published).offset, 1);
+    for (const client of clients) ok(client.counts.reconnects > 0);
+    for (const client of clients) client.close();
+    await gateway.drain();
+  });
+}
+
 test('a token opens the door, one that is refused ends the client', async (t) => {
   await using broker = memoryBroker();
   await broker.createTopic({ name: 't', partitions: 1 });
