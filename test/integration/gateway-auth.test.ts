@@ -301,6 +301,32 @@ test('tokens stand in no log line, metric or answer, wherever they were shown', 
   ok(served.metric('auth_failures_total{reason="unknown"}') > 2);
 });
 
+test('a reload cuts off whose token has another value now, or whose key was withdrawn; the others stay', async () => {
+  const [alice, bob] = ['token-of-alice-0123456789', 'token-of-bob-0123456789'];
+  const [stays, goes] = [await signer('stays'), await signer('goes', 'ES256')];
+  const config = (token: string, keys: readonly jose.JWK[]) => ({
+    auth: {
+      mode: ['token', 'jwt'],
+      tokens: [
+        { name: 'alice', token },
+        { name: 'bob', token: bob },
+      ],
+      jwt: { jwks: { keys } },
+    },
+    acl: everybody,
+  });
+  await using served = await stand.gateway(config(alice, [stays.jwk, goes.jwk]));
+  const cut = [await served.native({ token: alice }), await served.native({ token: await goes.sign() })];
+  const kept = [await served.native({ token: bob }), await served.native({ token: await stays.sign() })];
+  await served.gateway.reload(settingsOf(config('token-of-alice-9876543210', [stays.jwk])));
+  for (const client of cut) equal(await client.closed(), 4401);
+  for (const client of kept) {
+    client.send({ type: 'ping' });
+    await client.next('pong');
+    client.leave();
+  }
+});
+
 test('TLS: certificates of clients, optional and required; a new server certificate without dropping anybody', async () => {
   await using folder = await tempFolder('gateway-tls');
   const made = await makeCertificates(folder.path);

@@ -13,7 +13,7 @@ export interface Authenticator {
   readonly ready: boolean;
   /** Rejects with AuthError. */
   verify(token: string): Promise<Identity>;
-  /** Whether the kind of token that an identity came with is still taken, and a listed one still on the list. */
+  /** Whether the token that an identity came with would still be taken, but for its time. */
   isKnown(identity: Identity): boolean;
   close(): void;
 }
@@ -41,9 +41,9 @@ export async function makeAuthenticator(auth: GatewaySettings['auth'], clock: Cl
       if (jwt === undefined) throw failure;
       return jwt.verify(token);
     },
-    isKnown({ by, principal }) {
-      if (by === undefined) return modes.length === 0;
-      return by === 'jwt' ? jwt !== undefined : tokens?.knows(principal) === true;
+    isKnown(identity) {
+      if (identity.by === undefined) return modes.length === 0;
+      return (identity.by === 'jwt' ? jwt : tokens)?.knows(identity) === true;
     },
     close: () => jwt?.close(),
   };

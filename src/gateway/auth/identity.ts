@@ -7,6 +7,8 @@ export interface Identity {
   readonly expiresMs: number | null;
   /** What it was told by; undefined: by nothing. */
   readonly by?: 'token' | 'jwt';
+  /** What of its token must hold after a reload too: the digest of a listed one, or the algorithm and key of a signed one. */
+  readonly credential?: string;
 }
 
 export const anonymous: Identity = { principal: null, claims: {}, expiresMs: null };

@@ -33,7 +33,9 @@ for (const alg of [...signed, 'HS256', 'HS384', 'HS512']) {
     const { settings, sign } = await signer(alg);
     const token = await sign();
     const allowing = await check(settings, [alg]);
-    equal((await allowing.verify(token)).principal, 'alice');
+    const identity = await allowing.verify(token);
+    equal(identity.principal, 'alice');
+    equal(allowing.knows(identity), true);
     const isRefused = (error: unknown): boolean => error instanceof AuthError && error.reason === 'signature';
     const [head, , signature] = token.split('.');
     const claims = Buffer.from(JSON.stringify({ sub: 'root', exp: 4_000_000_000 })).toString('base64url');
@@ -41,5 +43,20 @@ for (const alg of [...signed, 'HS256', 'HS384', 'HS512']) {
     const others = [...signed, 'HS256', 'HS384', 'HS512'].filter((other) => other !== alg);
     const refusing = await check(settings, others);
     await rejects(refusing.verify(token), isRefused);
+    equal(refusing.knows(identity), false);
   });
 }
+
+test('an identity is known as long as its key, its algorithm and its claims are those that are wanted', async () => {
+  const [{ settings, sign }, other] = [await signer('ES256'), await signer('ES256')];
+  const identity = await (await check(settings, ['ES256'])).verify(await sign());
+  const knows = async (more: object, algorithms = ['RS256', 'ES256']): Promise<boolean> =>
+    (await check({ ...settings, ...more }, algorithms)).knows(identity);
+  equal(await knows({}), true);
+  equal(await knows(other.settings), false);
+  equal(await knows({ secret }), false);
+  equal(await knows({}, ['RS256']), false);
+  equal(await knows({ issuer: 'i' }), false);
+  equal(await knows({ audience: 'a' }), false);
+  equal(await knows({ principalClaim: 'email' }), false);
+});

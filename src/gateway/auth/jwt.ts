@@ -1,4 +1,5 @@
 /** JSON Web Tokens (RFC 7519), checked by jose: an allow-list of algorithms, and keys whose type must fit. */
+import { createHash, createPublicKey, type JsonWebKey, KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import * as jose from 'jose';
 import type { Clock } from '../../base/clock.ts';
@@ -10,6 +11,11 @@ import { AuthError, type AuthFailure, type Identity } from './identity.ts';
 export interface JwtCheck {
   /** Rejects with AuthError. */
   verify(token: string): Promise<Identity>;
+  /**
+   * Whether the algorithm, the key and the claims of an identity are still accepted. While there are no keys, because their
+   * server is away, whoever is in stays until its time is over.
+   */
+  knows(identity: Identity): boolean;
   /** Whether there are keys to verify with. */
   readonly ready: boolean;
   close(): void;
@@ -53,16 +59,23 @@ export async function jwtCheck(settings: JwtSettings, clock: Clock, log: Log): P
     },
     close: () => keys.close(),
     async verify(token) {
-      let payload: jose.JWTPayload;
-      try {
-        const now = { currentDate: new Date(clock.nowMs()) };
-        ({ payload } = await jose.jwtVerify(token, keys.find, { ...options, ...now }));
-      } catch (error) {
+      const now = { currentDate: new Date(clock.nowMs()) };
+      const verified = await jose.jwtVerify(token, keys.find, { ...options, ...now }).catch((error: unknown) => {
         throw new AuthError(failureOf(error));
-      }
+      });
+      const { payload, protectedHeader, key } = verified;
       const principal = payload[settings.principalClaim];
       if (typeof principal !== 'string' || principal === '') throw new AuthError('claims');
-      return { principal, claims: payload, expiresMs: endOf(payload, settings.leewayMs, clock.nowMs()), by: 'jwt' };
+      const expiresMs = endOf(payload, settings.leewayMs, clock.nowMs());
+      return { principal, claims: payload, expiresMs, by: 'jwt', credential: `${protectedHeader.alg} ${printOf(key)}` };
+    },
+    knows({ principal, claims, credential = '' }) {
+      const [algorithm = '', print = ''] = credential.split(' ');
+      if (!settings.algorithms.includes(algorithm) || claims[settings.principalClaim] !== principal) return false;
+      if (settings.requireExp && claims['exp'] === undefined) return false;
+      if (settings.issuer !== '' && claims['iss'] !== settings.issuer) return false;
+      if (settings.audience !== '' && ![claims['aud']].flat().includes(settings.audience)) return false;
+      return !keys.ready() || keys.prints().has(print);
     },
   };
 }
@@ -74,7 +87,9 @@ function endOf({ exp }: jose.JWTPayload, leewayMs: number, nowMs: number): numbe
 }
 
 interface Keys {
-  readonly find: jose.JWTVerifyGetKey;
+  readonly find: jose.JWTVerifyGetKey<jose.CryptoKey | Uint8Array>;
+  /** What `printOf` gives for each of them. */
+  prints(): ReadonlySet<string>;
   ready(): boolean;
   close(): void;
 }
@@ -83,8 +98,10 @@ async function keysOf({ jwks, secret }: JwtSettings, log: Log): Promise<Keys> {
   const local = { ready: () => true, close() {} };
   if (secret !== '') {
     const bytes = new TextEncoder().encode(secret);
+    const prints = new Set([printOf(bytes)]);
     return {
       ...local,
+      prints: () => prints,
       find: async ({ alg }) => {
         // A secret is no public key: without this an RS256 token could be checked with it as an HMAC key, or the reverse.
         if (!alg?.startsWith('HS')) throw new jose.errors.JOSEAlgNotAllowed('a secret is for HS algorithms only');
@@ -97,7 +114,8 @@ async function keysOf({ jwks, secret }: JwtSettings, log: Log): Promise<Keys> {
   }
   const set = typeof jwks === 'string' ? await readKeySet(jwks) : (jwks as unknown as jose.JSONWebKeySet);
   try {
-    return { ...local, find: jose.createLocalJWKSet(set) };
+    const prints = printsOf(set);
+    return { ...local, find: jose.createLocalJWKSet(set), prints: () => prints };
   } catch (error) {
     throw new TributaryError('CONFIG_INVALID', 'gateway.auth.jwt.jwks is no JSON Web Key Set', { cause: error });
   }
@@ -129,7 +147,38 @@ async function remoteKeys(address: string, log: Log): Promise<Keys> {
     if (isLoaded()) clearInterval(timer);
     else if (!remote.reloading) void fetchFirst();
   }, firstFetchMs).unref();
-  return { ready: isLoaded, find: remote, close: () => clearInterval(timer) };
+  let asked: ReadonlySet<string> | undefined;
+  // A reload asks for each connection, all in one turn.
+  const prints = (): ReadonlySet<string> => {
+    if (asked === undefined) {
+      asked = printsOf(remote.jwks() ?? { keys: [] });
+      setImmediate(() => {
+        asked = undefined;
+      });
+    }
+    return asked;
+  };
+  return { ready: isLoaded, find: remote, prints, close: () => clearInterval(timer) };
+}
+
+/** Tells a key from every other one, however it was written. */
+function printOf(key: jose.CryptoKey | Uint8Array): string {
+  const bytes = key instanceof Uint8Array ? key : KeyObject.from(key).export({ type: 'spki', format: 'der' });
+  return createHash('sha256').update(bytes).digest('base64url');
+}
+
+function printsOf({ keys }: jose.JSONWebKeySet): ReadonlySet<string> {
+  const prints = new Set<string>();
+  for (const key of keys) {
+    try {
+      const { alg: _, ...bare } = key;
+      const bytes = createPublicKey({ key: bare as JsonWebKey, format: 'jwk' }).export({ type: 'spki', format: 'der' });
+      prints.add(createHash('sha256').update(bytes).digest('base64url'));
+    } catch {
+      // Of a kind that signs nothing here; no token was verified with it.
+    }
+  }
+  return prints;
 }
 
 async function readKeySet(file: string): Promise<jose.JSONWebKeySet> {

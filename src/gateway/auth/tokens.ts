@@ -6,8 +6,8 @@ import { AuthError, type Identity } from './identity.ts';
 export interface TokenCheck {
   /** Throws AuthError. */
   verify(token: string): Identity;
-  /** Whether anybody of that name is still on the list. */
-  knows(principal: string | null): boolean;
+  /** Whether the token that an identity came with is still on the list, under the same name. */
+  knows(identity: Identity): boolean;
 }
 
 export function tokenCheck(entries: readonly TokenEntry[]): TokenCheck {
@@ -16,14 +16,21 @@ export function tokenCheck(entries: readonly TokenEntry[]): TokenCheck {
     digest: token === undefined ? Buffer.from(sha256!, 'hex') : digestOf(token),
   }));
   return {
-    knows: (principal) => known.some(({ name }) => name === principal),
+    knows: ({ principal, credential }) =>
+      known.some(({ name, digest }) => name === principal && digest.toString('hex') === credential),
     verify(token) {
       const digest = digestOf(token);
       let principal: string | undefined;
       // Every entry is compared, so that the time tells nothing.
       for (const entry of known) if (timingSafeEqual(entry.digest, digest)) principal = entry.name;
       if (principal === undefined) throw new AuthError('unknown');
-      return { principal, claims: { sub: principal }, expiresMs: null, by: 'token' };
+      return {
+        principal,
+        claims: { sub: principal },
+        expiresMs: null,
+        by: 'token',
+        credential: digest.toString('hex'),
+      };
     },
   };
 }
