@@ -28,7 +28,7 @@ import { checkMayPublish } from './may-publish.ts';
 import type { Traffic } from './metrics.ts';
 import { type OpenDelivery, openDelivery } from './open-delivery.ts';
 import { Outbox } from './outbox.ts';
-import type { PublishAnswer } from './publisher.ts';
+import type { PublishAnswer } from './pending-publish.ts';
 import { Reading } from './reading.ts';
 import { type Effect, Session } from './session.ts';
 

@@ -1,14 +1,7 @@
 /** Records on their way to one partition: what arrives while nothing can be sent becomes the next batch. */
 import type { SendResult } from '../broker/broker.ts';
 import type { ProduceRecord } from '../record/record.ts';
-
-/** A record on its way, and who is told what became of it: no promise, and no closure, for a record. */
-export interface PendingRecord {
-  readonly record: ProduceRecord;
-  readonly bytes: number;
-  stored(offset: number): void;
-  failed(error: unknown): void;
-}
+import { failOverdue, type PendingPublish } from './pending-publish.ts';
 
 const maxInFlight = 3;
 /** Well below the broker's own bound of a batch, so that one call is one batch and its offsets follow each other. */
@@ -18,10 +11,9 @@ export class PublishLane {
   readonly #send: (records: readonly ProduceRecord[]) => Promise<SendResult>;
   readonly #maxBytes: number;
   readonly #onIdle: () => void;
-  #waiting: PendingRecord[] = [];
+  #waiting: PendingPublish[] = [];
   #inFlight = 0;
   #scheduled = false;
-  #idle: (() => void)[] = [];
 
   /** `limit`: bytes that the topic takes in one batch. */
   constructor(send: (records: readonly ProduceRecord[]) => Promise<SendResult>, limit: number, onIdle: () => void) {
@@ -30,7 +22,7 @@ export class PublishLane {
     this.#onIdle = onIdle;
   }
 
-  send(pending: PendingRecord): void {
+  send(pending: PendingPublish): void {
     this.#waiting.push(pending);
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -40,9 +32,13 @@ export class PublishLane {
     });
   }
 
-  idle(): Promise<void> {
-    if (this.#waiting.length === 0 && this.#inFlight === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idle.push(resolve));
+  /** When the oldest of those that wait is over its time; Infinity where none waits. */
+  get deadlineMs(): number {
+    return this.#waiting[0]?.deadlineMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  failOverdue(nowMs: number): void {
+    failOverdue(this.#waiting, nowMs);
   }
 
   #flush(): void {
@@ -58,7 +54,7 @@ export class PublishLane {
     }
   }
 
-  async #sendBatch(batch: readonly PendingRecord[]): Promise<void> {
+  async #sendBatch(batch: readonly PendingPublish[]): Promise<void> {
     this.#inFlight++;
     let result: SendResult | undefined;
     let failure: unknown;
@@ -75,7 +71,6 @@ export class PublishLane {
     }
     this.#flush();
     if (this.#waiting.length > 0 || this.#inFlight > 0) return;
-    for (const done of this.#idle.splice(0)) done();
     this.#onIdle();
   }
 }

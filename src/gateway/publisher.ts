@@ -7,11 +7,12 @@ import type { Clock } from '../base/clock.ts';
 import { isError } from '../base/errors.ts';
 import type { Producer, TopicDescription } from '../broker/broker.ts';
 import { partitionFor } from '../record/partitioner.ts';
-import { type Header, type ProduceRecord, partitionKey } from '../record/record.ts';
+import { type Header, partitionKey } from '../record/record.ts';
 import type { PublishRequest } from '../wire/gateway/frames.ts';
 import type { Placement } from '../wire/gateway/server-frames.ts';
 import { FaultError } from './faults.ts';
-import { type PendingRecord, PublishLane } from './publish-lane.ts';
+import { failOverdue, PendingPublish, type PublishAnswer } from './pending-publish.ts';
+import { PublishLane } from './publish-lane.ts';
 import type { TopicCatalog } from './topic-catalog.ts';
 
 export interface PublisherOptions {
@@ -21,6 +22,8 @@ export interface PublisherOptions {
   readonly clock: Clock;
   readonly dedupe: { readonly windowMs: number; readonly entries: number };
   readonly onDuplicate: () => void;
+  /** How long a publish may wait before it is sent. Once it is, the producer has as long again to store it. */
+  readonly deliveryTimeoutMs: number;
 }
 
 interface Remembered {
@@ -30,24 +33,15 @@ interface Remembered {
   readonly atMs: number;
 }
 
-/** Told once for each publish. */
-export interface PublishAnswer<T> {
-  stored(place: Placement, token: T): void;
-  failed(error: unknown, token: T): void;
-}
-
-interface Writing<T> {
-  readonly request: PublishRequest;
-  readonly headers: readonly Header[];
-  readonly bytes: number;
-  readonly answer: PublishAnswer<T>;
-  readonly token: T;
-}
-
 interface KnownTopic {
   readonly partitions: number;
   readonly maxBatchBytes: number;
   readonly readAtMs: number;
+}
+
+/** Publishes to a topic that is being asked for, in the order they came. */
+interface Learning {
+  readonly waiting: PendingPublish[];
 }
 
 const midHeader = 'tributary-mid';
@@ -58,11 +52,16 @@ export class Publisher {
   readonly #options: PublisherOptions;
   readonly #lanes = new Map<string, PublishLane>();
   readonly #topics = new Map<string, KnownTopic>();
-  readonly #learning = new Map<string, Promise<KnownTopic>>();
+  readonly #learning = new Map<string, Learning>();
   readonly #mids = new Map<string, Remembered>();
   readonly #done = (bytes: number): void => {
     this.#bytes -= bytes;
+    if (--this.#unanswered > 0) return;
+    for (const flushed of this.#flushed.splice(0)) flushed();
   };
+  #unanswered = 0;
+  #flushed: (() => void)[] = [];
+  #timer: NodeJS.Timeout | undefined;
   #producer: Promise<Producer> | undefined;
   /** Counts publishes without a key: they take turns among the partitions. */
   #turn = 0;
@@ -102,35 +101,35 @@ export class Publisher {
 
   /** The same for publishes without `mid`, of which there are very many: the answer is called, with the caller's token, later. */
   write<T>(request: PublishRequest, headers: readonly Header[], answer: PublishAnswer<T>, token: T): void {
-    const bytes = 100 + (request.key?.length ?? 0) + (request.value?.length ?? 0);
-    this.#bytes += bytes;
-    const write = { request, headers, bytes, answer, token };
+    const { clock, deliveryTimeoutMs } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const pending = new PendingPublish(request, headers, nowMs + deliveryTimeoutMs, answer, token, this.#done);
+    this.#bytes += pending.bytes;
+    this.#unanswered++;
+    this.#watchDeadlines(deliveryTimeoutMs);
     const known = this.#topics.get(request.topic);
-    if (known !== undefined && this.#options.clock.monotonicMs() - known.readAtMs < topicMemoryMs) {
-      this.#place(write, known);
+    let learning = this.#learning.get(request.topic);
+    if (learning === undefined && known !== undefined && nowMs - known.readAtMs < topicMemoryMs) {
+      this.#place(pending, known);
       return;
     }
     // Whoever comes meanwhile waits for the same answer, behind this one: order is that of the calls.
-    let learning = this.#learning.get(request.topic);
     if (learning === undefined) {
-      learning = this.#learn(request.topic, known).finally(() => this.#learning.delete(request.topic));
+      learning = { waiting: [] };
       this.#learning.set(request.topic, learning);
+      void this.#learn(request.topic, known, learning);
     }
-    learning.then(
-      (topic) => this.#place(write, topic),
-      (error: unknown) => {
-        this.#bytes -= bytes;
-        answer.failed(error, token);
-      },
-    );
+    learning.waiting.push(pending);
   }
 
   /** Resolves when everything handed in is answered. */
-  async flush(): Promise<void> {
-    await Promise.all([...this.#lanes.values()].map((lane) => lane.idle()));
+  flush(): Promise<void> {
+    if (this.#unanswered === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#flushed.push(resolve));
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#timer);
     const producer = await this.#producer?.catch(() => undefined);
     await producer?.close();
   }
@@ -150,28 +149,54 @@ export class Publisher {
     });
   }
 
-  #place<T>(write: Writing<T>, topic: KnownTopic): void {
-    const { request, headers, bytes, answer, token } = write;
-    const { partition, timestampMs = null, key, value } = request;
+  /** One timer for all that wait, armed for the oldest. */
+  #watchDeadlines(inMs: number): void {
+    if (this.#timer !== undefined || inMs === Number.POSITIVE_INFINITY) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#failOverdue();
+    }, inMs).unref();
+  }
+
+  #failOverdue(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    let next = Number.POSITIVE_INFINITY;
+    for (const { waiting } of this.#learning.values()) {
+      failOverdue(waiting, nowMs);
+      next = Math.min(next, waiting[0]?.deadlineMs ?? next);
+    }
+    for (const lane of this.#lanes.values()) {
+      lane.failOverdue(nowMs);
+      next = Math.min(next, lane.deadlineMs);
+    }
+    if (next < Number.POSITIVE_INFINITY) this.#watchDeadlines(Math.max(1, next - nowMs));
+  }
+
+  #place(pending: PendingPublish, topic: KnownTopic): void {
+    const { topic: name, partition, timestampMs = null, key } = pending.request;
     if (partition !== null && partition >= topic.partitions) {
-      this.#bytes -= bytes;
       const fault = new FaultError({ code: 'not_found', message: 'no such partition' });
-      queueMicrotask(() => answer.failed(fault, token));
+      queueMicrotask(() => pending.failed(fault));
       return;
     }
     const chosen = partition ?? partitionFor(key, topic.partitions, key === null ? this.#turn++ : 0);
-    const record: ProduceRecord = {
-      key,
-      value,
-      headers: headers.length === 0 ? request.headers : [...request.headers, ...headers],
-      timestampMs: timestampMs ?? this.#options.clock.nowMs(),
-    };
-    const lane = this.#lane(request.topic, chosen, topic.maxBatchBytes);
-    lane.send(new Pending(record, bytes, chosen, answer, token, this.#done));
+    pending.place(chosen, timestampMs ?? this.#options.clock.nowMs());
+    this.#lane(name, chosen, topic.maxBatchBytes).send(pending);
+  }
+
+  async #learn(topic: string, before: KnownTopic | undefined, { waiting }: Learning): Promise<void> {
+    try {
+      const known = await this.#ask(topic, before);
+      this.#learning.delete(topic);
+      for (const pending of waiting) this.#place(pending, known);
+    } catch (error) {
+      this.#learning.delete(topic);
+      for (const pending of waiting) pending.failed(error);
+    }
   }
 
   /** While the broker is away, what was known `before` is good enough to wait with. */
-  async #learn(topic: string, before: KnownTopic | undefined): Promise<KnownTopic> {
+  async #ask(topic: string, before: KnownTopic | undefined): Promise<KnownTopic> {
     let description: TopicDescription;
     try {
       description = await this.#options.catalog.describe(topic);
@@ -211,42 +236,6 @@ export class Publisher {
       if (nowMs - atMs < windowMs && this.#mids.size < entries) return;
       this.#mids.delete(key);
     }
-  }
-}
-
-class Pending<T> implements PendingRecord {
-  readonly record: ProduceRecord;
-  readonly bytes: number;
-  readonly #partition: number;
-  readonly #answer: PublishAnswer<T>;
-  readonly #token: T;
-  readonly #done: (bytes: number) => void;
-
-  constructor(
-    record: ProduceRecord,
-    bytes: number,
-    partition: number,
-    answer: PublishAnswer<T>,
-    token: T,
-    done: (bytes: number) => void,
-  ) {
-    this.record = record;
-    this.bytes = bytes;
-    this.#partition = partition;
-    this.#answer = answer;
-    this.#token = token;
-    this.#done = done;
-  }
-
-  stored(offset: number): void {
-    this.#done(this.bytes);
-    const place = { partition: this.#partition, offset, timestamp: this.record.timestampMs!, duplicate: false };
-    this.#answer.stored(place, this.#token);
-  }
-
-  failed(error: unknown): void {
-    this.#done(this.bytes);
-    this.#answer.failed(error, this.#token);
   }
 }
 

@@ -29,6 +29,7 @@ import { loadTransform } from './transforms.ts';
 import { Upgrades } from './upgrades.ts';
 
 const leastQueueBytes = 65_536;
+const defaultDeliveryTimeoutMs = 30_000;
 
 export interface GatewayOptions {
   readonly settings: GatewaySettings;
@@ -100,6 +101,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     clock,
     dedupe,
     onDuplicate: () => metrics.duplicates.value++,
+    deliveryTimeoutMs: options.producer?.deliveryTimeoutMs ?? defaultDeliveryTimeoutMs,
   });
   opened.defer(() => publisher.close());
   const probe = opened.use(new BrokerProbe(broker, clock));

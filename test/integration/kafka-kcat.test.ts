@@ -139,6 +139,7 @@ test('a key that is published through the gateway lies where kcat puts it', { sk
     openProducer: async () => producer,
     catalog: new TopicCatalog({ broker: broker!, onRetry() {} }),
     clock: systemClock,
+    deliveryTimeoutMs: 30_000,
     dedupe: { windowMs: 1000, entries: 10 },
     onDuplicate() {},
   });
