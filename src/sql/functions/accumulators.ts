@@ -320,6 +320,15 @@ export class Distinct implements Accumulator {
     this.create = create;
   }
 
+  /** How many values it keeps. */
+  get size(): number {
+    return this.values.size;
+  }
+
+  has(value: Value): boolean {
+    return this.values.has(mapKey(value));
+  }
+
   add(value: Value): void {
     if (value !== null) this.addTimes(value, 1);
   }

@@ -5,6 +5,7 @@ import type { StateWriter } from '../state/state-writer.ts';
 import type { Stateful } from '../state/stateful.ts';
 import { mapKey, mapKeyOfAll } from '../values/compare.ts';
 import type { Evaluate, Frame, Value } from '../values/value.ts';
+import type { StateBudget } from './operator.ts';
 
 /** The states of a query's aggregates over some rows, one for each aggregate. */
 export type States = readonly Accumulator[];
@@ -18,8 +19,10 @@ export class Aggregation implements Stateful {
   readonly plans: readonly AggregatePlan[];
   readonly hasForever: boolean;
   private readonly forever = new Map<unknown, States>();
+  private readonly budget: StateBudget;
 
-  constructor(keys: readonly Evaluate[], plans: readonly AggregatePlan[]) {
+  constructor(keys: readonly Evaluate[], plans: readonly AggregatePlan[], budget: StateBudget) {
+    this.budget = budget;
     this.keys = keys;
     this.plans = plans;
     this.hasForever = plans.some(({ forever }) => forever);
@@ -34,6 +37,16 @@ export class Aggregation implements Stateful {
 
   keyValues(frame: Frame): Value[] {
     return this.keys.map((evaluate) => evaluate(frame));
+  }
+
+  /** False where the row's group would need a state that never resets, and there is no room for it. */
+  admits(frame: Frame): boolean {
+    if (!this.hasForever) return true;
+    const key = this.keyOf(frame);
+    if (this.forever.has(key)) return true;
+    if (!this.budget.take()) return false;
+    this.foreverOf(key);
+    return true;
   }
 
   create(key: unknown): States {

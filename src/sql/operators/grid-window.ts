@@ -45,7 +45,9 @@ export class GridWindow implements Operator, Stateful {
       budget.late++;
       return;
     }
-    const { content } = this.windows.get(start) ?? this.open(start);
+    const known = this.windows.get(start);
+    if (known === undefined && budget.refusesMore()) return;
+    const { content } = known ?? this.open(start);
     content.add(row, this.order++);
   }
 

@@ -73,8 +73,8 @@ export class HopGroups implements Operator, Stateful {
 
   constructor(parts: ContentParts, sizeMs: number, slideMs: number, clock: WindowClock) {
     this.parts = parts;
-    this.aggregation = new Aggregation(parts.plan.keys, [...parts.plan.aggregates, arrivals]);
-    this.panes = new StateTable(this.aggregation);
+    this.aggregation = new Aggregation(parts.plan.keys, [...parts.plan.aggregates, arrivals], parts.budget);
+    this.panes = new StateTable(this.aggregation, parts.budget);
     this.totals = new StateTable(this.aggregation);
     this.backs = new StateTable(this.aggregation);
     this.scratch = this.backs.take(null);
@@ -90,6 +90,7 @@ export class HopGroups implements Operator, Stateful {
     }
     frame.values = row.values;
     frame.timestamp = row.timestamp;
+    if (!this.aggregation.admits(frame)) return;
     const order = this.order++;
     const key = this.aggregation.keyOf(frame);
     const group = this.groups.get(key) ?? this.newGroup(key, this.aggregation.keyValues(frame));
@@ -184,6 +185,13 @@ export class HopGroups implements Operator, Stateful {
       output.add(frame);
     }
     output.finish();
+    for (const group of found) this.leave(group, firstPane);
+  }
+
+  /** What no later window has is given back at once, not with the next close, which may never come. */
+  private leave(group: Group, pane: number): void {
+    while (group.first !== none && this.paneOf[group.first]! <= pane) this.removeFirst(group);
+    if (group.first === none) this.forget(group);
   }
 
   /** Lets panes that have come into the window in, and those that have left it out. */

@@ -36,10 +36,12 @@ export class HopRows implements Operator, Stateful {
     const { firstPane, lastPane } = this.ends.panesOf(end);
     const rows: { readonly row: Row; readonly order: number }[] = [];
     for (const [pane, entries] of this.panes) {
-      if (pane < firstPane) {
-        this.panes.delete(pane);
-        budget.release(entries.length);
-      } else if (pane <= lastPane) rows.push(...entries);
+      if (pane > lastPane) continue;
+      for (const entry of entries) rows.push(entry);
+      // No later window has this one.
+      if (pane > firstPane) continue;
+      this.panes.delete(pane);
+      budget.release(entries.length);
     }
     for (const { row } of rows.sort((a, b) => a.order - b.order)) {
       frame.values = row.values;

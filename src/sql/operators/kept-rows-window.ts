@@ -27,11 +27,13 @@ abstract class KeptRows implements Operator, Stateful {
     this.aggregation = new Aggregation(
       keys,
       aggregates.map((plan) => ({ ...plan, forever: false })),
+      parts.budget,
     );
-    this.forever = new Aggregation(keys, aggregates);
+    this.forever = new Aggregation(keys, aggregates, parts.budget);
   }
 
-  protected abstract keep(entry: Entry): void;
+  /** False where there is no room for the row. */
+  protected abstract keep(entry: Entry): boolean;
   protected abstract kept(): Iterable<Entry>;
   protected abstract takeBack(entries: readonly Entry[], reader: StateReader): void;
 
@@ -55,10 +57,12 @@ abstract class KeptRows implements Operator, Stateful {
   push(row: Row): void {
     const { frame, plan, projection } = this.parts;
     fill(frame, row);
+    if (!this.forever.admits(frame)) return;
     const group = this.aggregation.keyOf(frame);
+    const order = this.order++;
+    if (!this.keep({ row, order, group })) return;
     const forever = this.forever.create(group);
-    this.forever.add(forever, frame, this.order);
-    this.keep({ row, order: this.order++, group });
+    this.forever.add(forever, frame, order);
     const states = this.aggregation.create(group);
     for (const entry of this.kept()) {
       if (entry.group !== group) continue;
@@ -83,10 +87,11 @@ export class UniqueWindow extends KeptRows {
     this.key = key;
   }
 
-  protected keep(entry: Entry): void {
+  protected keep(entry: Entry): boolean {
     const key = mapKey(this.key(this.parts.frame));
-    if (!this.newest.delete(key) && !this.parts.budget.take()) return;
+    if (!this.newest.delete(key) && !this.parts.budget.take()) return false;
     this.newest.set(key, entry);
+    return true;
   }
 
   protected kept(): Iterable<Entry> {
@@ -115,13 +120,15 @@ export class SortWindow extends KeptRows {
     this.keys = keys;
   }
 
-  protected keep(entry: Entry): void {
+  protected keep(entry: Entry): boolean {
     const values = this.keys.map(({ evaluate }) => evaluate(this.parts.frame));
     let index = this.best.length;
     while (index > 0 && this.compare(values, this.best[index - 1]!.values) < 0) index--;
-    if (index >= this.count || (this.best.length < this.count && !this.parts.budget.take())) return;
+    if (index >= this.count) return true;
+    if (this.best.length < this.count && !this.parts.budget.take()) return false;
     this.best.splice(index, 0, { entry, values });
     if (this.best.length > this.count) this.best.pop();
+    return true;
   }
 
   private compare(a: readonly Value[], b: readonly Value[]): number {

@@ -28,7 +28,10 @@ export interface WindowClock {
 /** Fits the heap that Node takes by itself, 2 GB and more, with the dearest kind: `docs/sql.md` has the bytes of each. */
 export const defaultMaxState = 250_000;
 
-/** The rows, groups and partial matches that a query may keep. A row that needs one more is refused and counted. */
+/**
+ * The rows, groups, distinct values and partial matches that a query may keep. A row that needs one more is refused and
+ * counted; where only a distinct value does, the aggregate goes without it.
+ */
 export class StateBudget implements Stateful {
   size = 0;
   refused = 0;
@@ -46,6 +49,13 @@ export class StateBudget implements Stateful {
       return false;
     }
     this.size++;
+    return true;
+  }
+
+  /** Asked before something is made that would stay empty where nothing more can be taken; then the row is counted. */
+  refusesMore(): boolean {
+    if (this.size < this.limit) return false;
+    this.refused++;
     return true;
   }
 

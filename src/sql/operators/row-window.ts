@@ -4,10 +4,11 @@ import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
 import type { Stateful } from '../state/stateful.ts';
 import type { Evaluate, Frame, Row } from '../values/value.ts';
-import { Aggregation, type States } from './aggregation.ts';
+import { Aggregation } from './aggregation.ts';
 import type { Operator, StateBudget } from './operator.ts';
 import type { Projection } from './project.ts';
 import { SlidingStates } from './sliding-states.ts';
+import { StateTable } from './state-table.ts';
 
 export interface RowParts {
   readonly plan: QueryPlan;
@@ -40,35 +41,39 @@ export class PassRows implements Operator {
 export class RunningGroups implements Operator, Stateful {
   private readonly parts: RowParts;
   private readonly aggregation: Aggregation;
-  private readonly groups = new Map<unknown, States>();
+  private readonly states: StateTable;
+  /** By key the slot of the group's states. */
+  private readonly groups = new Map<unknown, number>();
   private order = 0;
 
   constructor(parts: RowParts) {
     this.parts = parts;
-    this.aggregation = new Aggregation(parts.plan.keys, parts.plan.aggregates);
+    this.aggregation = new Aggregation(parts.plan.keys, parts.plan.aggregates, parts.budget);
+    this.states = new StateTable(this.aggregation, parts.budget);
   }
 
   push(row: Row): void {
     const { frame, projection, budget } = this.parts;
     fill(frame, row);
+    if (!this.aggregation.admits(frame)) return;
     const key = this.aggregation.keyOf(frame);
-    let states = this.groups.get(key);
-    if (states === undefined) {
+    let slot = this.groups.get(key);
+    if (slot === undefined) {
       if (!budget.take()) return;
-      states = this.aggregation.create(key);
-      this.groups.set(key, states);
+      slot = this.states.take(key);
+      this.groups.set(key, slot);
     }
-    this.aggregation.add(states, frame, this.order++);
-    frame.aggregates = this.aggregation.results(states);
+    this.states.add(slot, frame, this.order++);
+    frame.aggregates = this.states.results(slot);
     projection.push(frame);
   }
 
   snapshot(writer: StateWriter): void {
     this.aggregation.snapshot(writer);
     writer.count(this.order);
-    writer.list(this.groups, ([key, states]) => {
+    writer.list(this.groups, ([key, slot]) => {
       writer.key(key);
-      this.aggregation.writeStates(writer, states);
+      this.states.snapshot(slot, writer);
     });
   }
 
@@ -77,7 +82,9 @@ export class RunningGroups implements Operator, Stateful {
     this.order = reader.count();
     reader.list(() => {
       const key = reader.key();
-      this.groups.set(key, this.aggregation.readStates(reader, key));
+      const slot = this.states.take(key);
+      this.states.restore(slot, reader);
+      this.groups.set(key, slot);
     });
   }
 }
@@ -160,16 +167,17 @@ export class LengthWindow implements Operator, Stateful {
     this.parts = parts;
     this.count = count;
     this.lateFilter = parts.plan.lateFilter;
-    this.groups = new SlidingGroups(new Aggregation(parts.plan.keys, parts.plan.aggregates));
+    this.groups = new SlidingGroups(new Aggregation(parts.plan.keys, parts.plan.aggregates, parts.budget));
   }
 
   push(row: Row): void {
     const { frame, projection, budget } = this.parts;
     fill(frame, row);
     const isFull = this.ring.length === this.count;
+    const isSelected = this.lateFilter === undefined || this.lateFilter(frame) === true;
+    if (isSelected && !this.groups.aggregation.admits(frame)) return;
     if (!isFull && !budget.take()) return;
     const oldest = isFull ? this.ring[this.next] : undefined;
-    const isSelected = this.lateFilter === undefined || this.lateFilter(frame) === true;
     const group = isSelected ? this.groups.push(frame, this.order++) : null;
     this.ring[this.next] = group;
     this.next = (this.next + 1) % this.count;

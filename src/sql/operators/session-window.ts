@@ -51,6 +51,7 @@ export class SessionWindow implements Operator, Stateful {
         budget.late++;
         return;
       }
+      if (budget.refusesMore()) return;
       const started: Session = { first: time, last: time, content: contents.create(), timer: 0, dueMs: 0 };
       this.sessions.set(key, [...open, started]);
       this.setTimer(key, started);

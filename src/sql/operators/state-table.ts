@@ -1,9 +1,10 @@
-import { Distinct } from '../functions/accumulators.ts';
+import type { Distinct } from '../functions/accumulators.ts';
 import type { ObjectColumn, StateColumn } from '../functions/state-columns.ts';
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
 import type { Frame, Value } from '../values/value.ts';
 import type { Aggregation } from './aggregation.ts';
+import type { StateBudget } from './operator.ts';
 
 const firstSlots = 16;
 
@@ -19,9 +20,16 @@ export class StateTable {
   /** Slots from here on were never used. */
   private next = 0;
 
-  constructor(aggregation: Aggregation) {
+  /** Of aggregates over distinct values. */
+  private readonly distinct: readonly number[];
+  private readonly budget: StateBudget | undefined;
+
+  /** With a budget each distinct value takes one of it: not where the values are copies of what another table keeps. */
+  constructor(aggregation: Aggregation, budget?: StateBudget) {
     this.aggregation = aggregation;
+    this.budget = budget;
     this.columns = aggregation.plans.map(({ column }) => column());
+    this.distinct = aggregation.plans.flatMap(({ distinct }, index) => (distinct ? [index] : []));
   }
 
   /** An empty slot for a group. */
@@ -38,6 +46,8 @@ export class StateTable {
   }
 
   release(slot: number): void {
+    this.budget?.release(this.distinctValues(slot));
+    for (const index of this.distinct) this.columns[index]!.clear(slot);
     this.free.push(slot);
     if (this.free.length < this.next) return;
     if (this.slots > firstSlots && this.next < this.slots / 4) this.resize(Math.max(firstSlots, this.slots / 2));
@@ -76,16 +86,36 @@ export class StateTable {
   add(slot: number, frame: Frame, order: number): void {
     const { plans } = this.aggregation;
     for (let i = 0; i < plans.length; i++) {
-      const { argument } = plans[i]!;
-      this.columns[i]!.add(slot, argument === undefined ? true : argument(frame), order);
+      const { argument, distinct } = plans[i]!;
+      const value = argument === undefined ? true : argument(frame);
+      if (distinct && !this.hasRoom(i, slot, value)) continue;
+      this.columns[i]!.add(slot, value, order);
     }
+  }
+
+  private hasRoom(aggregate: number, slot: number, value: Value): boolean {
+    const { budget } = this;
+    return budget === undefined || value === null || this.distinctAt(aggregate, slot).has(value) || budget.take();
+  }
+
+  private distinctAt(aggregate: number, slot: number): Distinct {
+    return (this.columns[aggregate] as ObjectColumn).at(slot) as Distinct;
+  }
+
+  private distinctValues(slot: number): number {
+    let sum = 0;
+    for (const index of this.distinct) sum += this.distinctAt(index, slot).size;
+    return sum;
   }
 
   merge(slot: number, from: StateTable, fromSlot: number): void {
     const { plans } = this.aggregation;
+    const before = this.distinctValues(slot);
     for (let i = 0; i < plans.length; i++) {
       if (!plans[i]!.forever) this.columns[i]!.merge(slot, from.columns[i]!, fromSlot);
     }
+    // Values that come over are never refused: the slot that they come from is released next.
+    this.budget?.release(before - this.distinctValues(slot));
   }
 
   /** Merges the aggregates over distinct values, or all the others. */
@@ -99,12 +129,7 @@ export class StateTable {
 
   /** Takes out what was merged; only aggregates over distinct values know how. */
   removeDistinct(slot: number, from: StateTable, fromSlot: number): void {
-    const { plans } = this.aggregation;
-    for (let i = 0; i < plans.length; i++) {
-      if (!plans[i]!.distinct) continue;
-      const state = (this.columns[i] as ObjectColumn).at(slot);
-      if (state instanceof Distinct) state.remove((from.columns[i] as ObjectColumn).at(fromSlot) as Distinct);
-    }
+    for (const index of this.distinct) this.distinctAt(index, slot).remove(from.distinctAt(index, fromSlot));
   }
 
   result(slot: number, aggregate: number): Value {

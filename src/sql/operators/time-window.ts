@@ -37,7 +37,7 @@ export class TimeWindow implements Operator, Stateful {
   constructor(parts: RowParts, options: Options) {
     this.parts = parts;
     this.options = options;
-    this.aggregation = new Aggregation(parts.plan.keys, parts.plan.aggregates);
+    this.aggregation = new Aggregation(parts.plan.keys, parts.plan.aggregates, parts.budget);
     this.groups = new SlidingGroups(this.aggregation);
   }
 
@@ -63,6 +63,7 @@ export class TimeWindow implements Operator, Stateful {
       budget.release(1);
     }
     const order = this.order++;
+    if (!this.aggregation.admits(frame)) return;
     const isKept = time > this.greatest - ms;
     if (isKept && !budget.take()) return;
     if (isInOrder) {

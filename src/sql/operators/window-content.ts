@@ -31,7 +31,7 @@ export interface Contents extends Stateful {
 }
 
 export function contents(parts: ContentParts): Contents {
-  const groups = new Groups(parts.plan);
+  const groups = new Groups(parts);
   const isRows = parts.plan.mode === 'rows';
   return {
     create: () => (isRows ? new RowsContent(parts) : new GroupsContent(parts, groups)),
@@ -90,9 +90,9 @@ class Groups {
   /** By slot the arrival of the group's first row. */
   orders = new Float64Array(0);
 
-  constructor({ keys, aggregates }: QueryPlan) {
-    this.aggregation = new Aggregation(keys, aggregates);
-    this.states = new StateTable(this.aggregation);
+  constructor({ plan, budget }: ContentParts) {
+    this.aggregation = new Aggregation(plan.keys, plan.aggregates, budget);
+    this.states = new StateTable(this.aggregation, budget);
   }
 
   /** Notes a group; `slot` has been taken for it. */
@@ -132,6 +132,7 @@ class GroupsContent implements WindowContent {
     const { aggregation, states } = this.shared;
     frame.values = row.values;
     frame.timestamp = row.timestamp;
+    if (!aggregation.admits(frame)) return;
     const key = aggregation.keyOf(frame);
     let slot = this.slots.get(key);
     if (slot === undefined) {

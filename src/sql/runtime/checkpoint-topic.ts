@@ -15,7 +15,7 @@ import type { Checkpoint } from './checkpoint.ts';
 /** Well below the largest record that a broker takes by default. */
 export const pieceBytes = 512 * 1024;
 const idBytes = 36;
-const formatVersion = 1;
+const formatVersion = 2;
 const part = '0';
 const closingKey = `${part}/checkpoint`;
 
@@ -112,10 +112,8 @@ export function summaryOf(entries: ReadonlyMap<string, Uint8Array>): CheckpointS
   } catch (error) {
     throw damaged('its closing record is no JSON', error);
   }
-  if (typeof summary.version === 'number' && summary.version > formatVersion)
-    throw damaged(
-      `its format is ${summary.version}, and this version of Tributary knows formats up to ${formatVersion}`,
-    );
+  if (typeof summary.version === 'number' && summary.version !== formatVersion)
+    throw damaged(`its format is ${summary.version}, and this version of Tributary reads format ${formatVersion}`);
   const { id, statements, positions, pieces } = summary;
   if (typeof id !== 'string' || !Array.isArray(statements) || !Array.isArray(positions) || !Number.isInteger(pieces))
     throw damaged('its closing record is not whole');

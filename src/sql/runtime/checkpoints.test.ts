@@ -286,8 +286,12 @@ const damages: Readonly<Record<string, readonly [(records: Record_[]) => void, R
     /is no JSON/,
   ],
   'a newer format': [
-    (records) => change(records, /checkpoint/, (value) => value.set(Buffer.from('9'), value.indexOf('1'))),
+    (records) => change(records, /checkpoint/, (value) => value.set(Buffer.from('9'), value.indexOf('2'))),
     /its format is 9/,
+  ],
+  'an older format': [
+    (records) => change(records, /checkpoint/, (value) => value.set(Buffer.from('1'), value.indexOf('2'))),
+    /its format is 1, and this version of Tributary reads format 2/,
   ],
 };
 function keep(records: Record_[], keys: RegExp): void {
