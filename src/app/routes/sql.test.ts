@@ -87,8 +87,10 @@ test('a plan is explained for people and for programs', async () => {
 test('a script that is wrong cannot be explained, and a body without one is refused', async () => {
   const { status, body } = await ask('/sql/explain', { sql: 'SELECT a FROM b' });
   equal(status, 422);
-  fits(body, 'ErrorBody');
+  fits(body, 'SqlRefusal');
   match((body as { message: string }).message, /^E_UNKNOWN_STREAM at line 1, column 15: unknown stream 'b'/);
+  const { body: checked } = await ask('/sql/check', { sql: 'SELECT a FROM b' });
+  deepEqual((body as { errors: unknown }).errors, (checked as { errors: unknown }).errors);
   for (const wrong of [{}, [], { sql: 5 }, { sql: '', file: 'x' }]) {
     for (const path of ['/sql/check', '/sql/explain'])
       equal((await ask(path, wrong)).status, 400, JSON.stringify(wrong));

@@ -1,5 +1,5 @@
 /** `/sql/check` and `/sql/explain`: what the commands of these names do, for editors and consoles. */
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { TributaryError } from '../../base/errors.ts';
 import { isRecord } from '../../config/raw.ts';
 import { sendError } from './send-error.ts';
@@ -21,13 +21,11 @@ export function sqlRoutes(server: FastifyInstance): void {
     try {
       return describeScript(scriptOf(request.body));
     } catch (error) {
-      return problemOf(error) === undefined ? sendError(reply, error) : refuse(reply, error as Error);
+      const problem = problemOf(error);
+      if (problem === undefined) return sendError(reply, error);
+      return reply.code(422).send({ error_code: 422, message: (error as Error).message, errors: [problem] });
     }
   });
-}
-
-function refuse(reply: FastifyReply, { message }: Error): FastifyReply {
-  return reply.code(422).send({ error_code: 422, message });
 }
 
 function scriptOf(body: unknown): string {

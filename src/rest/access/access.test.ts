@@ -47,6 +47,7 @@ function build(rules: AccessRules, config: Readonly<Record<string, string>> = {}
     access: { rules, clock: { nowMs: () => 0, monotonicMs: () => nowMs } },
     log: recordingLog(log),
   });
+  for (const path of ['/sql/check', '/sql/explain']) server.post(path, () => ({}));
   const ask = async (request: string, headers: Record<string, string> = {}, payload?: string) => {
     const [method, url] = request.split(' ') as [InjectOptions['method'], string];
     return server.inject({ method, url, headers: { host: 'localhost:8083', ...headers }, payload });
@@ -206,6 +207,8 @@ test('every change is in the audit log: who, what, which connector, from where, 
   await ask('DELETE /connectors/a', basic('vera'));
   await ask('DELETE /connectors/a');
   await ask('GET /connectors', basic('ada'));
+  await ask('POST /sql/check', { ...basic('ada'), ...json }, '{"sql":""}'); // changes nothing, as the next one
+  await ask('POST /sql/explain', { ...basic('ada'), ...json }, '{"sql":""}');
   const lines = log.filter(({ event }) => event === 'rest_change').map(({ level, fields }) => ({ level, ...fields }));
   const from = '127.0.0.1';
   deepEqual(lines, [

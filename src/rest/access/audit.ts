@@ -3,8 +3,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Log } from '../../telemetry/log.ts';
 import type { Caller } from './authenticate.ts';
 
+/** They take a text in the body, answer what they think of it, and keep nothing. */
+const changeNothing: ReadonlySet<string> = new Set(['/sql/check', '/sql/explain']);
+
 export function auditChange(log: Log, request: FastifyRequest, reply: FastifyReply, caller: Caller | undefined): void {
-  if (isReading(request.method)) return;
+  if (isReading(request.method) || changeNothing.has(request.routeOptions.url ?? '')) return;
   const status = reply.statusCode;
   const outcome = status < 400 ? 'done' : status < 500 ? 'refused' : 'failed';
   const fields = {

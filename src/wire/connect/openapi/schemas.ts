@@ -147,6 +147,11 @@ export const schemas = {
     valid: flag,
     errors: { type: 'array', items: ref('SqlProblem'), description: 'Checking ends at the first' },
   }),
+  SqlRefusal: object({
+    error_code: whole,
+    message: text,
+    errors: { type: 'array', items: ref('SqlProblem'), description: 'As /sql/check gives them' },
+  }),
   SqlStep: object({ operator: text, detail: text }),
   SqlPlan: object({
     text: { type: 'string', description: 'The plan for people' },

@@ -18,7 +18,7 @@ export const sqlOperations: readonly Operation[] = [
     '/sql/explain',
     'sql',
     'The streams, operators and state of a script',
-    { 200: ref('SqlPlan') },
-    { body: 'SqlScript', refusals: { ...refusals, 422: 'The script is wrong; /sql/check says where' } },
+    { 200: ref('SqlPlan'), 422: ref('SqlRefusal') },
+    { body: 'SqlScript', refusals },
   ),
 ];
