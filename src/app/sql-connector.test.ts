@@ -2,6 +2,7 @@ import { deepEqual, equal, match, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { ConnectorRun } from '../../test/support/connector-context.ts';
 import { memoryBroker } from '../../test/support/memory-broker.ts';
+import { closedServer, feedServer, webSocketStream } from '../../test/support/sql-app.ts';
 import { validate } from '../config/config-def.ts';
 import { noBroker, sqlConnector } from './sql-connector.ts';
 
@@ -46,4 +47,26 @@ test('an application that fails gives its reason', async () => {
     { name: 'app', 'sql.text': script },
   );
   await rejects(run.drain(), { code: 'UNKNOWN_TOPIC' });
+});
+
+test('a stream that is well says nothing for another one that is not', async () => {
+  const gone = await closedServer();
+  await using feed = await feedServer(['{"a":1}']);
+  const streams = `${webSocketStream('source', 'Bad', 'a LONG', gone.url)}${webSocketStream('source', 'Good', 'a LONG', feed.url, ", websocket.reconnect.delay.ms = '50'")}`;
+  await using run = new ConnectorRun(sqlConnector(noBroker), {
+    name: 'app',
+    'sql.text': `${streams}INSERT INTO Out SELECT a FROM Good;`,
+  });
+  const ended = run.begin();
+  await run.until(() => run.statuses.some((status) => /^Bad: reconnecting/.test(status ?? '')), 'the first failure');
+  await run.until(() => feed.sockets.length === 1, 'the good one');
+  feed.sockets[0]!.terminate();
+  await run.until(
+    () => run.statuses.some((status) => /Bad: reconnecting.*; Good: reconnecting/.test(status ?? '')),
+    'both',
+  );
+  await run.until(() => feed.sockets.length > 1 && !/Good/.test(run.statuses.at(-1) ?? ''), 'the good one back');
+  match(run.statuses.at(-1) ?? '', /^Bad: reconnecting/);
+  run.stop();
+  equal(await ended, false);
 });

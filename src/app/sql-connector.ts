@@ -8,7 +8,7 @@ import { TributaryError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
 import { define, parse } from '../config/config-def.ts';
 import { int, oneOf, type Problem, string } from '../config/option.ts';
-import type { SourceBatch, SourceConnector } from '../connectors/contract.ts';
+import type { SinkConnector, SourceBatch, SourceConnector } from '../connectors/contract.ts';
 import { sseSource } from '../connectors/sse-source/connector.ts';
 import { webSocketSink } from '../connectors/websocket-sink/connector.ts';
 import { webSocketSource } from '../connectors/websocket-source/connector.ts';
@@ -72,20 +72,21 @@ export function sqlConnector(broker: () => Promise<Broker>, groupId = 'tributary
     },
     open(raw, context) {
       const values = parse(config, raw);
+      const statusOf = statusOfStreams((detail) => context.setStatus(detail));
       const world: World = {
         clock: context.clock,
         random: context.random,
         log: context.log,
         metrics: context.metrics,
         print: (line) => context.log.info('sql_row', { line }),
-        source: (extension) => (extension === 'sse' ? sseSource() : webSocketSource),
-        sink: () => webSocketSink,
+        source: sourceOf,
+        sink: sinkOf,
         broker,
         context: (stream, signal) => ({
           ...context,
           metrics: context.metrics.child({ stream }),
           signal,
-          setStatus: (detail) => context.setStatus(detail === undefined ? undefined : `${stream}: ${detail}`),
+          setStatus: (detail) => statusOf(stream, detail),
         }),
         maxState: values['state.max.entries'],
         checkpoints: {
@@ -103,6 +104,35 @@ export function sqlConnector(broker: () => Promise<Broker>, groupId = 'tributary
         await run.run(context.signal);
       });
     },
+  };
+}
+
+function sourceOf(extension: string): SourceConnector {
+  switch (extension) {
+    case 'sse':
+      return sseSource();
+    case 'websocket':
+      return webSocketSource;
+    default:
+      throw new TributaryError('CONFIG_INVALID', `No source for extension "${extension}"`);
+  }
+}
+
+function sinkOf(extension: string): SinkConnector {
+  if (extension === 'websocket') return webSocketSink;
+  throw new TributaryError('CONFIG_INVALID', `No sink for extension "${extension}"`);
+}
+
+/** The one status of the task says what each stream has to say that is not well. */
+function statusOfStreams(
+  say: (detail: string | undefined) => void,
+): (stream: string, detail: string | undefined) => void {
+  const said = new Map<string, string>();
+  return (stream, detail) => {
+    if (detail === undefined) said.delete(stream);
+    else said.set(stream, detail);
+    const all = [...said].map(([name, what]) => `${name}: ${what}`);
+    say(all.length === 0 ? undefined : all.join('; '));
   };
 }
 
