@@ -123,6 +123,43 @@ test('an application on real servers: connectivity, rows, failure', async () => 
   deepEqual([strict.status.state, /Connection refused/.test(strict.status.reason!)], ['failed', true]);
 });
 
+test('an application that cannot be opened has failed, and is over', async () => {
+  await using application = createApplication('CREATE STREAM In (v LONG);', {
+    get log(): never {
+      throw new Error('too loud');
+    },
+  });
+  await rejects(application.start(), /too loud/);
+  await rejects(application.finished, /loud/);
+  deepEqual([application.status.state, /loud/.test(application.status.reason!)], ['failed', true]);
+});
+
+test('a listener that throws ends the application, and what it left half done is in no checkpoint', async () => {
+  await using folder = await tempFolder('embedding');
+  const broker = `embedded:${join(folder.path, 'data')}`;
+  const sql = `CREATE STREAM In (v LONG); INSERT INTO A SELECT SUM(v) AS total FROM In; INSERT INTO B SELECT SUM(v) AS total FROM In;`;
+  const totals: Record<string, unknown[]> = { A: [], B: [] };
+  const run = async (values: readonly number[], last: number, throws: boolean): Promise<void> => {
+    await using application = createApplication(sql, { broker, checkpoints: { name: 'sums' } });
+    for (const name of ['A', 'B'])
+      application.subscribe(name, (row) => {
+        if (throws && name === 'A' && row['total'] === 30) throw new Error('the listener');
+        totals[name]!.push(row['total']);
+      });
+    await application.start();
+    for (const v of values) await application.publish('In', { v });
+    const publishing = application.publish('In', { v: last });
+    if (!throws) return publishing;
+    await rejects(publishing, /the listener/);
+    await rejects(application.finished, /the listener/);
+    await rejects(application.publish('In', { v: 1 }), { message: 'Cannot publish: the application is failed' });
+  };
+  await run([], 10, false);
+  await run([], 20, true);
+  await run([], 1, false);
+  deepEqual(totals, { A: [10, 11], B: [10, 11] });
+});
+
 test('an application goes on from its checkpoint', async () => {
   await using folder = await tempFolder('embedding');
   const broker = `embedded:${join(folder.path, 'data')}`;

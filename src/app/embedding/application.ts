@@ -108,16 +108,19 @@ class EmbeddedApplication implements Application {
     if (this.#state !== 'created')
       throw new TributaryError('USAGE', `Cannot start the application: it is ${this.#state}`);
     this.#state = 'running';
-    const opened = await this.#open();
-    const run = new SqlRun(this.#sql, { ...opened.world, isFed: true, maxState: this.#options.maxState });
-    this.#run = run;
-    for (const { stream, listener } of this.#listeners) this.#listen(run, stream, listener);
-    this.#ended = this.#runToEnd(run, opened);
-    await run.whenOpen;
+    const opening = this.#open();
+    this.#ended = this.#runToEnd(opening);
+    await opening;
+    await (this.#run?.whenOpen ?? this.#finished.promise);
   }
 
-  async #runToEnd(run: SqlRun, opened: SqlWorld): Promise<void> {
+  async #runToEnd(opening: Promise<SqlWorld>): Promise<void> {
+    let opened: SqlWorld | undefined;
     try {
+      opened = await opening;
+      const run = new SqlRun(this.#sql, { ...opened.world, isFed: true, maxState: this.#options.maxState });
+      this.#run = run;
+      for (const { stream, listener } of this.#listeners) this.#listen(run, stream, listener);
       await run.run(this.#stopping.signal);
       this.#state = 'stopped';
       this.#finished.resolve();
@@ -126,7 +129,7 @@ class EmbeddedApplication implements Application {
       this.#reason = describeError(error);
       this.#finished.reject(error);
     } finally {
-      await opened[Symbol.asyncDispose]();
+      await opened?.[Symbol.asyncDispose]();
     }
   }
 
@@ -162,7 +165,7 @@ class EmbeddedApplication implements Application {
     return this.stop();
   }
 
-  #open(): Promise<SqlWorld> {
+  async #open(): Promise<SqlWorld> {
     const { checkpoints, print = (line: string) => void process.stdout.write(`${line}\n`) } = this.#options;
     return openEnvironment(this.#options, this.#sql, {
       print,

@@ -134,9 +134,15 @@ export class SqlRun {
     if (this.stopping.signal.aborted)
       throw new TributaryError('ABORTED', `Cannot publish to "${stream}": the application does not run any more`);
     this.hasMoved = true;
-    this.application.advance(this.world.clock.nowMs());
-    this.application.push(stream, values);
+    try {
+      this.application.advance(this.world.clock.nowMs());
+      this.application.push(stream, values);
+    } catch (error) {
+      this.failInside(error);
+      throw error;
+    }
     await this.lookAtClock();
+    if (this.checkpoints?.isFull) await this.checkpoint();
   }
 
   /** Fires what is due. Without it that happens by itself, as far as the clock moves with the system's. */
