@@ -1,13 +1,16 @@
 /** The WebSocket sink connector against servers: what counts as delivered, what is sent again, and what a slow server does. */
-import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
+import type { WebSocket } from 'ws';
 import { systemClock } from '../../src/base/clock.ts';
 import type { SinkRecord, SinkTask } from '../../src/connectors/contract.ts';
+import type { PartialWriteError } from '../../src/connectors/partial-write.ts';
 import { webSocketSink } from '../../src/connectors/websocket-sink/connector.ts';
 import { unrestricted } from '../../src/net/outbound-policy.ts';
 import { recordingLog } from '../../src/telemetry/log.ts';
 import { MetricRegistry } from '../../src/telemetry/metrics.ts';
 import { until } from '../support/sql-app.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { sinkServer } from '../support/ws-sink-server.ts';
 
 interface Opened extends AsyncDisposable {
@@ -181,4 +184,71 @@ test('tries that are used up fail the write for good, and a reconnect that is of
   await using off = await open(server.url, { 'websocket.reconnect.enabled': 'false' });
   await rejects(off.task.write(records(['a'])), { message: 'WebSocket not connected and reconnect is disabled' });
   equal(off.count('connects_total'), 1); // that of the start
+});
+
+for (const [what, onConnection] of [
+  ['at once', (socket: WebSocket) => socket.close(1000)],
+  ['behind the first message', (socket: WebSocket) => socket.once('message', () => socket.terminate())],
+] as const) {
+  test(`a server that accepts connections and ends them ${what} uses up the tries, with waits between them`, async () => {
+    await using server = await sinkServer({ pongs: false, onConnection });
+    await using sink = await open(server.url, {
+      'websocket.reconnect.max.attempts': '3',
+      'websocket.reconnect.interval.ms': '20',
+    });
+    const startedMs = performance.now();
+    await rejects(sink.task.write(records(['a', 'b'])), {
+      code: 'CONNECTION_FAILED',
+      retriable: false,
+      settled: 0,
+      message: /^Connection to WebSocket ws:.* was lost: connection closed with code \d+ \(gave up after 3 tries\)$/,
+    });
+    ok(performance.now() - startedMs > 55); // 20 and 40 ms, less what timers of the system are early
+    equal(sink.count('connects_total'), 4); // and that of the start
+  });
+}
+
+for (const code of [1008, 4401, 4403]) {
+  test(`a server that closes with ${code} is left for good: what it has acknowledged is known`, async () => {
+    let connections = 0;
+    await using server = await sinkServer({
+      reply: () => 'ack',
+      onConnection: (socket) => {
+        connections++;
+        let count = 0;
+        socket.on('message', () => {
+          if (++count === 3) socket.close(code, 'not you');
+        });
+      },
+    });
+    await using sink = await open(server.url, { 'websocket.ack': 'reply', 'websocket.message.queue.size': '1' });
+    // The second record is rejected: it is dealt with, too.
+    const values = ['a', new Uint8Array([255]), 'b', 'c', 'd'];
+    const refused = { code: 'CONNECTION_REFUSED_FOR_GOOD', message: new RegExp(`code ${code} \\(not you\\)$`) };
+    await rejects(sink.task.write(records(values)), (error: PartialWriteError) => {
+      match(error.message, refused.message);
+      // The close frame overtakes no reply: the third message may be acknowledged, or not.
+      ok(error.settled === 3 || error.settled === 4, String(error.settled));
+      return error.code === refused.code;
+    });
+    await rejects(sink.task.write(records(['e'])), refused);
+    equal(connections, 1);
+  });
+}
+
+test('a peer that vanishes while messages wait to be sent is found, though none of them is taken', async () => {
+  await using server = await sinkServer();
+  await using proxy = await startTcpProxy(Number(new URL(server.url).port));
+  await using sink = await open(`ws://127.0.0.1:${proxy.port}/sink`, {
+    'websocket.idle.timeout.ms': '200',
+    'websocket.ping.interval.ms': '0',
+    'websocket.message.queue.size': '5000',
+  });
+  proxy.stallReading();
+  const value = 'x'.repeat(20_000); // more than the network takes
+  const writing = sink.task.write(records(numbers(1_000).map((n) => `${n} ${value}`)));
+  await until(() => sink.statuses.some((status) => status === 'not connected: nothing taken for 200 ms'), 'the loss');
+  proxy.resume();
+  await writing;
+  equal(new Set(server.taken.map(({ text }) => text)).size, 1_000);
 });

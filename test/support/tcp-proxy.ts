@@ -9,6 +9,8 @@ export interface TcpProxy extends AsyncDisposable {
   readonly openConnections: () => number;
   /** Nothing passes any more in either direction; what is sent waits here. */
   stall(): void;
+  /** As `stall`, and what is sent is not even taken: it waits with the senders. For connections that are open. */
+  stallReading(): void;
   /** What waited passes, in order. */
   resume(): void;
   /** Resets every connection; what waited is lost. */
@@ -31,6 +33,7 @@ export interface Tap {
 
 export async function startTcpProxy(targetPort: number, tapOf?: (link: Link) => Tap): Promise<TcpProxy> {
   const links = new Set<Link>();
+  const sockets = new Set<Socket>();
   let connections = 0;
   let delayMs = 0;
   let gate = Promise.resolve();
@@ -74,8 +77,10 @@ export async function startTcpProxy(targetPort: number, tapOf?: (link: Link) => 
       [upstream, client],
     ] as const) {
       one.on('error', () => {}); // 'close' follows
+      sockets.add(one);
       one.on('close', () => {
         other.destroy();
+        sockets.delete(one);
         links.delete(link);
       });
     }
@@ -83,6 +88,7 @@ export async function startTcpProxy(targetPort: number, tapOf?: (link: Link) => 
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const resume = (): void => {
+    for (const socket of sockets) socket.resume();
     open();
     open = () => {};
   };
@@ -95,6 +101,9 @@ export async function startTcpProxy(targetPort: number, tapOf?: (link: Link) => 
       gate = new Promise((resolve) => {
         open = resolve;
       });
+    },
+    stallReading() {
+      for (const socket of sockets) socket.pause();
     },
     resume,
     cut() {

@@ -28,9 +28,16 @@ export interface SinkServerOptions {
   readonly reply?: (text: string, count: number) => string | undefined;
   /** After so many messages of a connection it is cut, as long as this gives a number. */
   readonly cutAfter?: (connection: number) => number | undefined;
+  /** What it does to each connection once it stands. */
+  readonly onConnection?: (socket: WebSocket) => void;
 }
 
-export async function sinkServer({ pongs = true, reply, cutAfter }: SinkServerOptions = {}): Promise<SinkServer> {
+export async function sinkServer({
+  pongs = true,
+  reply,
+  cutAfter,
+  onConnection,
+}: SinkServerOptions = {}): Promise<SinkServer> {
   const taken: Taken[] = [];
   let connections = 0;
   let port = 0;
@@ -44,6 +51,7 @@ export async function sinkServer({ pongs = true, reply, cutAfter }: SinkServerOp
       const limit = cutAfter?.(connection) ?? Number.POSITIVE_INFINITY;
       let count = 0;
       socket.on('error', () => {});
+      onConnection?.(socket);
       socket.on('message', (data, binary) => {
         if (count >= limit) return;
         count++;

@@ -240,7 +240,7 @@ class EmbeddedSink extends EmbeddedEndpoint implements Sink {
     const bytes = typeof message === 'string' ? Buffer.from(message) : message;
     const sent = this.#last.then(async () => {
       this.#rejected = undefined;
-      await destination.write([{ values: [bytes], timestamp: Date.now() }], [bytes]);
+      await destination.write([{ values: [bytes], timestamp: Date.now() }], [bytes], new Set());
       if (this.#rejected !== undefined) throw this.#rejected;
     });
     this.#last = sent.catch(() => {}); // told to its caller, and the next one is tried

@@ -1,5 +1,6 @@
 /** One try to connect, and what went wrong in words that users know. */
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { TributaryError } from '../../base/errors.ts';
 import { maskUrl } from '../../net/endpoint.ts';
@@ -39,11 +40,17 @@ export function targetOf(
   return { url, config, headers, trust, outbound };
 }
 
+export interface Connected {
+  readonly socket: WebSocket;
+  /** What it runs over. */
+  readonly transport: Socket;
+}
+
 /** An open socket. CONNECTION_FAILED (retriable) names the address without credentials, and the cause. */
 export async function connect(
   { url, config, headers, trust, outbound }: Target,
   signal: AbortSignal,
-): Promise<WebSocket> {
+): Promise<Connected> {
   const { hostname, protocol } = new URL(url);
   const subprotocol = config['websocket.subprotocol'];
   const timeoutMs = config['websocket.connection.timeout.ms'];
@@ -59,9 +66,13 @@ export async function connect(
   const socket = new WebSocket(url, subprotocol === null ? [] : subprotocol.split(/\s*,\s*/), options);
   const abort = (): void => socket.terminate();
   signal.addEventListener('abort', abort, { once: true });
+  let transport: Socket;
+  socket.once('upgrade', (response) => {
+    transport = response.socket;
+  });
   try {
     await once(socket, 'open');
-    return socket;
+    return { socket, transport: transport! };
   } catch (error) {
     throw connectionError(url, timeoutMs, error);
   } finally {

@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { TributaryError } from '../../base/errors.ts';
 import { parse } from '../../config/config-def.ts';
 import type { SinkConnector } from '../contract.ts';
+import { PartialWriteError } from '../partial-write.ts';
 import { targetOf } from './connect.ts';
 import { Sender } from './sender.ts';
 import { config, headerPrefix } from './spec.ts';
@@ -30,14 +31,21 @@ export const webSocketSink: SinkConnector = {
     return {
       async write(records) {
         const messages: Uint8Array[] = [];
-        for (const record of records) {
+        /** Of the records behind the messages. */
+        const places: number[] = [];
+        for (const [place, record] of records.entries()) {
           const { value } = record;
           if (value === null) tombstones.value++;
           else if (value.length > maxBytes) await context.reject(record, tooLong(value.length, maxBytes));
           else if (isText && !isUtf8(value)) await context.reject(record, notText());
-          else messages.push(value);
+          else places[messages.push(value) - 1] = place;
         }
-        await sender.send(messages);
+        try {
+          await sender.send(messages);
+        } catch (error) {
+          // What lies between two messages has been dealt with above.
+          throw error instanceof PartialWriteError ? new PartialWriteError(error, places[error.settled]!) : error;
+        }
       },
       close: () => sender.close(),
     };

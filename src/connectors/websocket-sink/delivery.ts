@@ -96,11 +96,17 @@ export class Delivery {
   #progress(): Promise<void> {
     if (!this.#isOpen) return Promise.resolve();
     return new Promise((resolve) => {
-      // What only waits for the network waits for the server to read: that is back-pressure, and no fault.
-      const timer =
-        this.#ack === 'sent' || this.#socket.bufferedAmount > 0
-          ? undefined
-          : setTimeout(() => this.#socket.terminate(), this.#timeoutMs);
+      let timer: NodeJS.Timeout | undefined;
+      const wait = (): void => {
+        // What waits for the network waits for the server to read: that is back-pressure. How long it may do so is
+        // for those to say who watch the connection.
+        const wasHeldUp = this.#socket.bufferedAmount > 0;
+        timer = setTimeout(() => {
+          if (wasHeldUp || this.#socket.bufferedAmount > 0) wait();
+          else this.#socket.terminate();
+        }, this.#timeoutMs);
+      };
+      if (this.#ack !== 'sent') wait();
       this.#wake = () => {
         clearTimeout(timer);
         resolve();

@@ -1,6 +1,7 @@
 /** Every option of the WebSocket sink connector. Names that the source has, too, mean the same here. */
+import { numbers } from '../../config/checks.ts';
 import { type Config, define } from '../../config/config-def.ts';
-import { boolean, double, int, long, oneOf, password, string } from '../../config/option.ts';
+import { boolean, double, int, list, long, oneOf, password, string } from '../../config/option.ts';
 
 const maxTimerMs = 2 ** 31 - 1;
 
@@ -44,7 +45,12 @@ export const config = define({
   }),
   'websocket.reconnect.max.attempts': int({
     default: -1,
-    doc: 'Tries before sending fails, which fails the task. Negative: no limit. 0: as websocket.reconnect.enabled=false.',
+    doc: 'Tries before sending fails, which fails the task. They are counted until the server has acknowledged something: one that accepts connections and ends them uses them up, too. Negative: no limit. 0: as websocket.reconnect.enabled=false.',
+  }),
+  'websocket.fatal.close.codes': list({
+    default: ['1008', '4401', '4403'],
+    validate: numbers(1000, 4999, 'close code'),
+    doc: 'Close codes that fail the task, with the reason in its status: no retry can help. All others are retried.',
   }),
   'websocket.connection.timeout.ms': long({
     default: 10_000,
@@ -61,13 +67,13 @@ export const config = define({
     default: 15_000,
     min: 0,
     max: maxTimerMs,
-    doc: 'A ping frame is sent this often. A connection on which nothing has come since the last one is broken, unless messages still wait to be sent. 0: never.',
+    doc: 'A ping frame is sent this often. A connection on which nothing has come since the last one is broken, unless messages wait to be sent: then it may be silent for four of these. 0: never.',
   }),
   'websocket.idle.timeout.ms': long({
     default: 0,
     min: 0,
     max: maxTimerMs,
-    doc: 'A connection on which nothing has come for so long, replies and pongs included, is opened anew. 0: off.',
+    doc: 'A connection on which nothing has come for so long, replies and pongs included, is opened anew. While messages wait to be sent it is, once for so long nothing of them has been taken either. 0: off, but what waits to be sent is waited for one minute.',
   }),
   'websocket.message.max.bytes': int({
     default: 16_777_216,

@@ -1,7 +1,7 @@
 /** What becomes of messages and rows that fail, as the options of their stream say. All of them are counted. */
 import { Buffer, isUtf8 } from 'node:buffer';
 import type { Clock } from '../../base/clock.ts';
-import { describeError, TributaryError } from '../../base/errors.ts';
+import { describeError, isError, TributaryError } from '../../base/errors.ts';
 import type { Log, LogLevel } from '../../telemetry/log.ts';
 import type { deadLetterColumns } from '../check/dead-letters.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
@@ -63,7 +63,8 @@ export class Failures {
     const problem = describeError(error);
     this.#say(stream, rows.length, problem);
     const strategy = values.get('error.strategy');
-    if (strategy === 'fail') fail(error);
+    // A server that has refused for good would lose all that is still to come.
+    if (strategy === 'fail' || isError(error, 'CONNECTION_REFUSED_FOR_GOOD')) fail(error);
     if (strategy === 'dlq') this.#bury(stream, messages, error, problem, 'SinkError', attempts);
     else if (this.#failsWithLetters(stream, rows)) fail(error);
   }

@@ -1,8 +1,10 @@
 import { Buffer } from 'node:buffer';
 import { sleep } from '../../base/abort.ts';
 import { backoffMs } from '../../base/backoff.ts';
+import { isError } from '../../base/errors.ts';
 import type { RawConfig } from '../../config/config-def.ts';
 import type { ConnectorContext, SinkConnector } from '../../connectors/contract.ts';
+import { PartialWriteError } from '../../connectors/partial-write.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import { type RowEncoder, rowEncoder } from '../mapping/row-encoder.ts';
 import type { Row } from '../values/value.ts';
@@ -10,7 +12,8 @@ import type { LostRows } from './failures.ts';
 
 /** Takes the messages of rows to where they go; fails when that is not possible. */
 export interface Destination {
-  write(rows: readonly Row[], messages: readonly Uint8Array[]): Promise<void>;
+  /** Where it fails it has added to `settled` the places of rows that are written, or told of as lost, all the same. */
+  write(rows: readonly Row[], messages: readonly Uint8Array[], settled: Set<number>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -31,19 +34,18 @@ export async function connectorDestination(
   lost: (rows: LostRows) => void,
 ): Promise<Destination> {
   let current: readonly Row[] = [];
-  /** Told once, however often their batch is tried. */
-  const rejected = new WeakSet<Row>();
+  let rejected = new Set<number>();
   const task = await connector.open(config, {
     ...context,
     async reject({ offset, value }, error) {
-      const row = current[offset]!;
-      rejected.add(row);
-      lost({ rows: [row], messages: value === null ? [] : [value], error, attempts: 1 });
+      rejected.add(offset);
+      lost({ rows: [current[offset]!], messages: value === null ? [] : [value], error, attempts: 1 });
     },
   });
   return {
-    async write(rows, messages) {
+    async write(rows, messages, settled) {
       current = rows;
+      rejected = settled;
       const records = messages.map((value, offset) => ({
         topic: '',
         partition: 0,
@@ -53,7 +55,12 @@ export async function connectorDestination(
         headers: [],
         timestampMs: rows[offset]!.timestamp,
       }));
-      await task.write(records.filter(({ offset }) => !rejected.has(rows[offset]!)));
+      try {
+        await task.write(records);
+      } catch (error) {
+        if (error instanceof PartialWriteError) for (let place = 0; place < error.settled; place++) settled.add(place);
+        throw error;
+      }
     },
     close: () => task.close(),
   };
@@ -98,18 +105,22 @@ export class Sink {
     return this.writing;
   }
 
-  private async write(rows: readonly Row[]): Promise<void> {
-    const messages = this.encode(rows);
+  private async write(all: readonly Row[]): Promise<void> {
+    let rows = all;
+    let messages: readonly Uint8Array[] = this.encode(rows);
     const { stream, destination, lost, signal } = this.options;
     const { values } = stream.options;
     const tries =
       values.get('error.strategy') === 'retry' ? Math.max(1, Number(values.get('error.retry.max-attempts') ?? 3)) : 1;
     for (let attempts = 1; ; attempts++) {
+      const settled = new Set<number>();
       try {
-        await destination.write(rows, messages);
+        await destination.write(rows, messages, settled);
         return;
       } catch (error) {
-        if (attempts >= tries || signal.aborted) {
+        rows = rows.filter((_, place) => !settled.has(place));
+        messages = messages.filter((_, place) => !settled.has(place));
+        if (attempts >= tries || signal.aborted || isError(error, 'CONNECTION_REFUSED_FOR_GOOD')) {
           lost({ rows, messages, error, attempts });
           return;
         }
