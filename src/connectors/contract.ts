@@ -118,6 +118,7 @@ export interface SinkTask {
   /**
    * Resolves when every record is safely at its destination; only then are the offsets committed. A retriable error is
    * tried again for ever; CONVERSION_FAILED and RECORD_TOO_LARGE are a record's own: with tolerance the one is looked for.
+   * A PartialWriteError says which records are dealt with all the same.
    */
   write(records: readonly SinkRecord[]): Promise<void>;
   close(): Promise<void>;

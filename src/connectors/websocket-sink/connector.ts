@@ -1,9 +1,9 @@
 /** The WebSocket sink: records of topics become messages to a remote server. Offsets follow once they are delivered. */
 import { isUtf8 } from 'node:buffer';
 import { TributaryError } from '../../base/errors.ts';
+import { PartialWriteError } from '../../base/partial-write.ts';
 import { parse } from '../../config/config-def.ts';
 import type { SinkConnector } from '../contract.ts';
-import { PartialWriteError } from '../partial-write.ts';
 import { targetOf } from './connect.ts';
 import { Sender } from './sender.ts';
 import { config, headerPrefix } from './spec.ts';

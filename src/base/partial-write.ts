@@ -1,4 +1,4 @@
-import { TributaryError } from '../base/errors.ts';
+import { TributaryError } from './errors.ts';
 
 /** A write of a sink that failed behind its first records: those are dealt with, and must not be written again. */
 export class PartialWriteError extends TributaryError {
