@@ -66,7 +66,7 @@ export class Outbox {
   push(item: Item): void {
     if (this.#isClosing) return;
     this.#items.push(item);
-    this.#bytes += item.length;
+    this.#bytes += bytesOf(item);
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => this.flush());
@@ -151,16 +151,21 @@ function messagesOf(items: readonly Item[], joins: boolean): Message[] {
       continue;
     }
     const isText = typeof item === 'string';
-    if (joins && open?.isText === isText && open.bytes + item.length <= maxJoinedBytes) {
+    const bytes = bytesOf(item);
+    if (joins && open?.isText === isText && open.bytes + bytes <= maxJoinedBytes) {
       if (isText) open.parts.push('\n');
       open.parts.push(item);
-      open.bytes += item.length;
+      open.bytes += bytes;
     } else {
-      open = { isText, parts: [item], bytes: item.length };
+      open = { isText, parts: [item], bytes };
       messages.push(open);
     }
   }
   return messages;
+}
+
+function bytesOf(item: Item): number {
+  return typeof item === 'string' ? Buffer.byteLength(item) : item.length;
 }
 
 function gather(messages: readonly Message[], maxBytes: number): Buffer {
