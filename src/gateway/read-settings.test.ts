@@ -32,6 +32,17 @@ const wrong: readonly (readonly [written: unknown, text: RegExp])[] = [
   [{ acl: [{ whom: ['*'], who: [], can: [] }] }, /acl\[0\]\.whom: there is no such key\. Did you mean "who"\?/],
   [{ ingest: [{ name: 'a b' }] }, /ingest\[0\]\.name: "a b" must be a name/],
   [{ ingest: [{ name: 'a', key: 'cookie:x' }] }, /ingest\[0\]\.key: "cookie:x" must be none, session/],
+  [
+    { trustProxies: ['10.0.0.0/33'] },
+    /gateway\.trustProxies\[0\]: "10\.0\.0\.0\/33" must be an IP address, or a subnet/,
+  ],
+  [{ trustProxies: ['::1', 'proxy.example'] }, /gateway\.trustProxies\[1\]: "proxy\.example" must be an IP address/],
+  [{ trustProxies: ['::/129'] }, /trustProxies\[0\]/],
+  [{ trustProxies: ['10.0.0.0/'] }, /trustProxies\[0\]/],
+  [{ trustProxies: [7] }, /trustProxies\[0\]: 7 must be/],
+  [{ tls: { ciphers: 'ECDHE-RSA-AES128-GCM-SHA256:RC4-SHA' } }, /gateway\.tls\.ciphers: .*not broken: "RC4-SHA" is/],
+  [{ tls: { ciphers: 'DES-CBC3-SHA' } }, /"DES-CBC3-SHA" is/],
+  [{ tls: { ciphers: 'AES128-SHA:ECDHE-RSA-AES256-SHA384' } }, /gateway\.tls\.ciphers: .*all are in CBC mode/],
   [{ demo: 'yes' }, /gateway\.demo: "yes" must be true or false/],
 ];
 
@@ -42,6 +53,18 @@ for (const [written, text] of wrong) {
       (error) => isError(error, 'CONFIG_INVALID') && text.test(error.message),
     ));
 }
+
+test('subnets and suites that are right are taken', () => {
+  const trustProxies = ['127.0.0.1', '10.0.0.0/8', '0.0.0.0/0', '::1', 'fd00::/8'];
+  deepEqual(readGatewaySettings({ trustProxies }).trustProxies, trustProxies);
+  for (const ciphers of [
+    '',
+    'HIGH:!aNULL:!MD5:!RC4',
+    'ECDHE-RSA-AES128-GCM-SHA256:AES128-SHA',
+    'TLS_AES_128_GCM_SHA256',
+  ])
+    equal(readGatewaySettings({ tls: { ciphers } }).tls?.ciphers, ciphers);
+});
 
 test('a wrong token is not quoted', () => {
   throws(

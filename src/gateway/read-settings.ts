@@ -1,4 +1,5 @@
 /** A strict reading of the section `gateway`: every key that is unknown and every value that is wrong is named. */
+import { isIP } from 'node:net';
 import { TributaryError } from '../base/errors.ts';
 import { suggest } from '../base/nearest.ts';
 import type { AclRule } from './auth/acl.ts';
@@ -14,6 +15,7 @@ import {
   type TokenEntry,
   tlsDefaults,
 } from './settings.ts';
+import { weakCipher } from './weak-ciphers.ts';
 
 /** Values of words that are not free. */
 const words: Readonly<Record<string, readonly string[]>> = {
@@ -31,9 +33,10 @@ export function readGatewaySettings(raw: unknown): GatewaySettings {
   const written = objectAt('gateway', raw ?? {});
   const { tls, acl, ingest, auth, ...rest } = written;
   const settings = merge('', gatewayDefaults, rest) as GatewaySettings;
+  for (const [at, address] of settings.trustProxies.entries()) checkSubnet(`trustProxies[${at}]`, address);
   return {
     ...settings,
-    tls: tls === undefined || tls === null ? undefined : (merge('tls', tlsDefaults, tls) as TlsSettings),
+    tls: tls === undefined || tls === null ? undefined : readTls(tls),
     auth: auth === undefined ? gatewayDefaults.auth : readAuth(auth),
     acl: acl === undefined || acl === null ? undefined : list('acl', acl).map(readRule),
     ingest: ingest === undefined || ingest === null ? [] : list('ingest', ingest).map(readRoute),
@@ -81,6 +84,22 @@ function mergeObject(
     merged[key] = merge(inner, defaults[key], value);
   }
   return merged;
+}
+
+function readTls(written: unknown): TlsSettings {
+  const tls = merge('tls', tlsDefaults, written) as TlsSettings;
+  const weak = weakCipher(tls.ciphers);
+  if (weak !== undefined) {
+    throw invalid('tls.ciphers', tls.ciphers, `a list of suites that are not broken: ${weak}`);
+  }
+  return tls;
+}
+
+function checkSubnet(path: string, address: unknown): void {
+  const [, host = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(String(address)) ?? [];
+  const family = isIP(host);
+  if (family !== 0 && Number(bits ?? 0) <= (family === 4 ? 32 : 128)) return;
+  throw invalid(path, address, 'an IP address, or a subnet such as 10.0.0.0/8');
 }
 
 function readAuth(written: unknown): GatewaySettings['auth'] {

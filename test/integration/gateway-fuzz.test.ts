@@ -184,7 +184,7 @@ const readers: Readonly<Record<string, () => void>> = {
     const query = new URLSearchParams(broken(oneOf(seeds.query)));
     const lastEventId = upTo(3) === 0 ? broken(`[{"topic":"t","partition":0,"offset":43}]`) : undefined;
     allowing(QueryFault, () => {
-      const read = readStreamQuery(query, lastEventId, { from: 'latest', id: 'pos', envelope: 'record' });
+      const read = readStreamQuery(query, lastEventId, { from: 'latest', id: 'pos', envelope: 'record' }, 64);
       ok((read.topics ?? []).every(isTopicName));
       if (read.filter !== null) matches(read.filter, record);
     });

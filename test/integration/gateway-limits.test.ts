@@ -197,6 +197,11 @@ test('limits.subs 64, limits.topics 64 per sub: one more is limit, or bad_reques
   await client.next('end');
   client.send({ type: 'sub', id: 3, topics: ['a', 'b', 'c'] });
   equal((await client.next('error'))['code'], 'bad_request');
+  for (const path of ['/v1/sse?topics=a,b,c', '/v2/stream/a,b,c']) {
+    const stream = await fetch(served.url + path);
+    equal(stream.status, 400);
+    match(await stream.text(), /at most 2 topics/);
+  }
   await client.subscribe(4, { topics: ['subs'] });
 });
 

@@ -17,12 +17,12 @@ export async function readRecords(context: HttpContext): Promise<void> {
   const limit = integerOf(query, 'limit', 1, 1000, 100);
   const waitMs = integerOf(query, 'waitMs', 0, 30_000, 0);
   const only = integerOf(query, 'partition', 0, 0x7fff_ffff, -1);
-  const request = readStreamQuery(withoutTopics(query), undefined, {
-    topics: [topic],
-    from: 'earliest',
-    id: 'pos',
-    envelope: 'record',
-  });
+  const request = readStreamQuery(
+    withoutTopics(query),
+    undefined,
+    { topics: [topic], from: 'earliest', id: 'pos', envelope: 'record' },
+    1,
+  );
   const { hub, clock } = parts.delivery;
   let wake = (): void => {};
   let failure: unknown;

@@ -40,7 +40,12 @@ export async function openStream(
 ): Promise<StreamConnection> {
   const { parts, request, response, query, rights } = context;
   const lastEventId = request.headers['last-event-id'];
-  const wanted = readStreamQuery(query, typeof lastEventId === 'string' ? lastEventId : undefined, defaults);
+  const wanted = readStreamQuery(
+    query,
+    typeof lastEventId === 'string' ? lastEventId : undefined,
+    defaults,
+    parts.settings.limits.topics,
+  );
   let connection: StreamConnection | undefined;
   let failed: GatewayFault | undefined;
   const open = await openShared({ ...wanted, group: null }, rights, parts.delivery, {
@@ -256,7 +261,8 @@ export class StreamConnection implements GatewayConnection {
 
   #write(text: string | Buffer): void {
     this.#wroteAtMs = this.#parts.clock.monotonicMs();
-    this.#response.write(text);
+    // Of a text that waits Node would count the characters, not the bytes.
+    this.#response.write(typeof text === 'string' ? Buffer.from(text) : text);
   }
 
   #end(last: string): void {

@@ -43,8 +43,9 @@ export function readStreamQuery(
   query: URLSearchParams,
   lastEventId: string | undefined,
   defaults: StreamDefaults,
+  maxTopics: number,
 ): StreamQuery {
-  const topics = topicsOf(query, defaults);
+  const topics = topicsOf(query, defaults, maxTopics);
   const pattern = query.get('pattern');
   if (pattern !== null && !isPattern(pattern))
     throw bad('"pattern" must be a name in which "*" stands for any characters');
@@ -72,12 +73,12 @@ export function integerOf(query: URLSearchParams, name: string, low: number, hig
   throw bad(`"${name}" must be a whole number from ${low} to ${high}`);
 }
 
-function topicsOf(query: URLSearchParams, defaults: StreamDefaults): readonly string[] | null {
+function topicsOf(query: URLSearchParams, defaults: StreamDefaults, maxTopics: number): readonly string[] | null {
   const named = [...(defaults.topics ?? []), ...query.getAll('topic')];
   for (const list of query.getAll('topics')) named.push(...list.split(','));
   const topics = [...new Set(named.map((name) => name.trim()).filter((name) => name !== ''))];
   if (!topics.every(isTopicName)) throw bad('a topic\'s name is made of letters, digits, ".", "_" and "-"');
-  if (topics.length > 64) throw bad('at most 64 topics are read at once');
+  if (topics.length > maxTopics) throw bad(`at most ${maxTopics} topics are read at once`);
   return topics.length === 0 ? null : topics;
 }
 
