@@ -5,6 +5,7 @@ import { describeError, isError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Connector } from '../connectors/contract.ts';
 import type { ConverterClass } from '../convert/converters.ts';
+import { splitAddress } from '../gateway/address.ts';
 import type { Gateway } from '../gateway/server.ts';
 import { type GatewaySettings, gatewayDefaults } from '../gateway/settings.ts';
 import { isLoopback } from '../rest/listen.ts';
@@ -67,6 +68,7 @@ export async function openApp(parts: AppParts): Promise<App> {
   for (const listener of rest?.listeners ?? []) {
     listeners.push({ ...listener, ...(await freeAddress(listener, rest!.portOption)) });
   }
+  if (config.gateway !== undefined) await askGatewayAddresses(config.gateway, false);
   const stopping = new AbortController();
   await using opened = new AsyncDisposableStack();
 
@@ -138,9 +140,16 @@ async function openGatewayBeside(parts: AppParts, broker: Broker): Promise<Gatew
   }
 }
 
+/** Asked before anything else is opened, as that of the REST interface is: a taken port leaves nothing behind. */
+async function askGatewayAddresses({ listen, admin }: GatewaySettings, isAlone: boolean): Promise<void> {
+  await freeAddress(splitAddress(listen, 'gateway.listen'), 'gateway.listen');
+  if (isAlone) await freeAddress(splitAddress(admin, 'gateway.admin'), 'gateway.admin');
+}
+
 /** The gateway alone: no worker, no REST interface. */
 export async function openGatewayApp(parts: AppParts, settings: GatewaySettings): Promise<App> {
   const { config, log, metrics } = parts;
+  await askGatewayAddresses(settings, true);
   const settingsOfBroker = {
     address: config.broker,
     kafka: config.kafka,

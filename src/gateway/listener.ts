@@ -7,6 +7,7 @@ import { TributaryError } from '../base/errors.ts';
 import { listenError } from '../base/listen-error.ts';
 import { exposition } from '../telemetry/exposition.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
+import { splitAddress } from './address.ts';
 import { sendJson } from './http/respond.ts';
 import { splitUrl } from './routes.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -93,12 +94,6 @@ export async function listen(server: Server, address: string, key: string): Prom
   });
   const { port: actual } = server.address() as AddressInfo;
   return `${host.includes(':') ? `[${host}]` : host}:${actual}`;
-}
-
-function splitAddress(address: string, key: string): { host: string; port: number } {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(address);
-  if (match === null) throw new TributaryError('CONFIG_INVALID', `${key} "${address}" must be host:port`);
-  return { host: match[1] ?? match[2]!, port: Number(match[3]) };
 }
 
 export function closeServer(server: Server): Promise<void> {

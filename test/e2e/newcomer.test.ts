@@ -1,13 +1,14 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { freePorts } from '../support/free-ports.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-import { startTributary, tributary } from './support/run.ts';
+import { startTributary, tributary, until } from './support/run.ts';
 import { startWorker } from './support/worker.ts';
 
 test('a newcomer starts the demonstration, looks into it from elsewhere, stops it, and goes on where it ended', async () => {
@@ -131,6 +132,38 @@ test('a port in use: one sentence with the port and the option, exit 1, nothing 
   }
 });
 
+for (const args of [
+  ['start', 'app.yaml'],
+  ['gateway', 'app.yaml'],
+]) {
+  test(`a port of the gateway in use: "${args.join(' ')}" says so before anything is opened`, async () => {
+    await using folder = await tempFolder('gateway-port');
+    await using taken = await takenPort(0);
+    const yaml = `broker: embedded:./data\nworker:\n  listen: 127.0.0.1:0\ngateway:\n  listen: 127.0.0.1:${taken.port}\n`;
+    await writeFile(join(folder.path, 'app.yaml'), yaml);
+    const { code, stdout, stderr } = await tributary(args, { cwd: folder.path });
+    match(
+      stderr,
+      new RegExp(`^Cannot listen on 127\\.0\\.0\\.1:${taken.port}: .* Choose another one with gateway\\.listen\\n$`),
+    );
+    deepEqual([code, stdout, existsSync(join(folder.path, 'data'))], [1, '', false]);
+  });
+}
+
+test('the demonstration starts where its usual ports are taken, on others', async () => {
+  await using folder = await tempFolder('usual-ports');
+  await using exchange = await takenPort(0);
+  await using _gateway = await takenPort(7080);
+  const env = { TRIBUTARY_DEMO_PORT: `${exchange.port}` };
+  await using worker = await startWorker(['start', '--demo'], { cwd: folder.path, env });
+  const portOf = (row: string): number =>
+    Number(new RegExp(`^ {2}${row} +\\S*127\\.0\\.0\\.1:(\\d+)`, 'm').exec(worker.stdout())?.[1]);
+  ok(portOf('exchange') > 0 && portOf('exchange') !== exchange.port, worker.stdout());
+  ok(portOf('gateway') > 0 && portOf('gateway') !== 7080, worker.stdout());
+  equal((await fetch(`http://127.0.0.1:${portOf('gateway')}/demo`)).status, 200);
+  await worker.holds('trades', 1);
+});
+
 test('a second process on the same folder is refused with a clear error', async () => {
   await using folder = await tempFolder('locked');
   await using worker = await startWorker(['start'], { cwd: folder.path });
@@ -173,3 +206,22 @@ test('tap and produce reach a running process, and tap ends quietly when its rea
   const missing = await tributary(['produce', 'y'], { cwd, env, input: 'z\n' });
   match(missing.stderr, /^Topic "y" does not exist\. Did you mean "x"\?/);
 });
+
+/** Takes a port, 0 being any. Where another process has it for a while, that is waited for. */
+async function takenPort(wanted: number) {
+  const server = createServer();
+  await until(`port ${wanted}`, async () => {
+    server.listen(wanted, '127.0.0.1');
+    return once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
