@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzRuns } from '../../../../test/support/random.ts';
 import { isError } from '../../../base/errors.ts';
 import { ByteReader } from '../byte-reader.ts';
 import { loadToolkit } from '../toolkit.ts';
@@ -89,13 +90,18 @@ test('an answer gives the batches of each partition as they are', () => {
 
 test('an answer that ends early or is damaged is a typed error', () => {
   for (let length = 0; length < answer.length; length++) rejectsOrReads(answer.subarray(0, length), length);
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => rejectsOrReads(Buffer.from(bytes))));
+  const numRuns = fuzzRuns(1000);
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => rejectsOrReads(Buffer.from(bytes))),
+    { numRuns },
+  );
   fc.assert(
     fc.property(fc.nat(answer.length - 1), fc.nat(255), (at, byte) => {
       const damaged = Buffer.from(answer);
       damaged[at] = byte;
       rejectsOrReads(damaged);
     }),
+    { numRuns },
   );
 });
 
