@@ -6,6 +6,9 @@ import type { NamedConnector } from './config/app-config.ts';
 const trades = 'trades';
 const vwap = 'vwap';
 
+/** Topic of what the application makes. */
+export const demoPrices = vwap;
+
 /** Connectors and topics alike. */
 export const demoNames: readonly string[] = [trades, vwap];
 

@@ -1,4 +1,5 @@
 import type { NamedConnector } from './config/app-config.ts';
+import { demoPrices } from './demo.ts';
 
 export interface Running {
   readonly version: string;
@@ -29,13 +30,14 @@ export function welcome({ version, broker, url, gateway, exchange, connectors, p
   const topic = connectors
     .map(({ config }) => config['kafka.topic'] ?? config['topic'])
     .find((name) => name !== undefined);
+  const topics = [...(topic === undefined ? [] : [topic]), ...(exchange === undefined ? [] : [demoPrices])];
   const look =
     url === undefined
       ? gateway === undefined
         ? []
         : [`curl -s ${gateway}/v1/topics`, `curl -N "${gateway}/v1/sse?topic=TOPIC&from=earliest"`]
       : [
-          ...(topic === undefined ? [] : [`${program} tap ${topic}${more}`]),
+          ...topics.map((name) => `${program} tap ${name}${more}`),
           `${program} topics list${more}`,
           connectors[0] === undefined
             ? `curl -s ${url}/connectors`

@@ -27,6 +27,7 @@ test('a newcomer starts the demonstration, looks into it from elsewhere, stops i
     );
     for (const line of [
       `npx tributary tap trades --url ${url}`,
+      `npx tributary tap vwap --url ${url}`,
       `curl -s ${url}/connectors/trades/status`,
       `curl -s ${url}/metrics`,
     ]) {
