@@ -99,7 +99,7 @@ export const faultRows: readonly FaultRow[] = [
   {
     number: 4,
     fault: 'The peer is silent and its connection half open',
-    promise: 'Found within the ping interval and the pong timeout, 25 s by default',
+    promise: 'Found within the ping interval and the pong timeout, 25 s by default, while we read from the connection',
     modes: '–',
     tests: [
       integration('websocket-liveness', 'a half-open connection is found in at most 25 s by default'),
@@ -107,7 +107,10 @@ export const faultRows: readonly FaultRow[] = [
         'websocket-liveness',
         'a peer that says nothing after a ping is given up, and the next connection works',
       ),
+      integration('websocket-liveness', 'a paused socket does not count as a silent peer'),
     ],
+    missing:
+      'While our own full queue holds the connection back, nothing is read from it, and no pong can be seen: silence then counts for nothing. The keep-alive of TCP stays, and the 25 s begin once the queue has room.',
   },
   {
     number: 5,
@@ -609,9 +612,11 @@ export const faultRows: readonly FaultRow[] = [
       src('record/batch', 'damaged bytes give a typed error or the same records, and never hang'),
       src('broker/kafka/api/fetch', 'an answer that ends early or is damaged is a typed error'),
       src('sql/parse/parse', 'no input crashes or hangs the parser (seed ${testSeed})'),
+      src('sql/parse/parse', 'a script that was damaged parses or is refused in time (seed ${testSeed})'),
       integration('gateway-fuzz', '${perReader} broken inputs: ${name} (seed ${testSeed})'),
     ],
-    missing: 'Ten to a hundred thousand inputs each, by `npm run test:long`; not ten million.',
+    missing:
+      'By `npm run test:long`: twenty-five to a hundred thousand inputs for each reader, a million scripts; not ten million each.',
   },
 ];
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: titles as they are written in the tests
