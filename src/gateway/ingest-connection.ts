@@ -163,6 +163,7 @@ export class IngestConnection implements GatewayConnection {
       const fault = asFault(error);
       metrics.publishError(fault.code);
       if (fault.code === 'forbidden') this.#close(1008, 'forbidden');
+      else if (fault.code === 'shutting_down') this.drain();
       else if (fault.code === 'too_large') this.#close(1009, 'too large');
       else this.#close(1011, fault.message);
       return undefined;

@@ -174,13 +174,17 @@ export class NativeConnection implements GatewayConnection, PublishAnswer<Publis
       if (this.#outbox.room(this.#parts.settings.limits.queue) <= 0) this.#reading.hold('answers', true);
     });
     socket.on('close', (code) => {
-      for (const subscription of this.#subscriptions.values()) {
-        subscription.isEnded = true;
-        void subscription.open?.close();
-      }
-      this.#subscriptions.clear();
+      this.#endSubscriptions();
       this.#options.onClosed(code);
     });
+  }
+
+  #endSubscriptions(): void {
+    for (const subscription of this.#subscriptions.values()) {
+      subscription.isEnded = true;
+      void subscription.open?.close();
+    }
+    this.#subscriptions.clear();
   }
 
   #obey(effects: readonly Effect[]): void {
@@ -421,6 +425,7 @@ export class NativeConnection implements GatewayConnection, PublishAnswer<Publis
     this.#push(byeFrame({ code, reconnect, afterMs, resume }));
     this.#liveness.closing();
     this.#outbox.close(gatewayCodes[code].close, code);
+    this.#endSubscriptions(); // groups need not wait for a client that takes its time to leave
   }
 
   #logError(what: string, error: unknown): void {

@@ -1,6 +1,6 @@
 /** From a request to a delivery that is positioned: nothing written after it has resolved can be missed. */
 import type { Clock } from '../base/clock.ts';
-import { isError } from '../base/errors.ts';
+import { describeError, isError } from '../base/errors.ts';
 import type { Broker, RetryEvent, TopicDescription } from '../broker/broker.ts';
 import { type Filter, keySet } from '../wire/gateway/filter.ts';
 import type { IfLost, SlowPolicy, StartAt } from '../wire/gateway/frames.ts';
@@ -39,8 +39,8 @@ export interface DeliveryParts {
   readonly places: ReplayPlaces;
   readonly catalog: TopicCatalog;
   readonly clock: Clock;
-  /** Members of consumer groups that this process may have. */
-  readonly groups: { open: number; readonly max: number };
+  /** Members of consumer groups that this process has, and may have; `leaving`: those that still commit. */
+  readonly groups: { open: number; leaving: number; readonly max: number };
   readonly onRetry: (event: RetryEvent) => void;
 }
 
@@ -52,6 +52,7 @@ export interface OpenDelivery<D extends Delivery = Delivery> {
    * leave it, and forced keys are those of now.
    */
   recheck(rights: Rights): boolean;
+  /** A group's positions are committed by then. Never rejects; may be called again. */
   close(): Promise<void>;
 }
 
@@ -155,11 +156,21 @@ async function openGroup(
     events,
     onRetry: parts.onRetry,
   });
-  let isOpen = true;
-  const close = async (): Promise<void> => {
-    if (isOpen) groups.open--;
-    isOpen = false;
-    await delivery.close();
+  let closing: Promise<void> | undefined;
+  const leave = async (): Promise<void> => {
+    groups.open--;
+    groups.leaving++;
+    try {
+      await delivery.close();
+    } catch (error) {
+      parts.onRetry({ what: 'leave group', reason: describeError(error) }); // the broker finds out after the session's timeout
+    } finally {
+      groups.leaving--;
+    }
+  };
+  const close = (): Promise<void> => {
+    closing ??= leave();
+    return closing;
   };
   try {
     await delivery.open();

@@ -41,6 +41,11 @@ export class PublishLane {
     failOverdue(this.#waiting, nowMs);
   }
 
+  /** Those that have not been sent. */
+  giveUp(reason: unknown): void {
+    for (const pending of this.#waiting.splice(0)) pending.failed(reason);
+  }
+
   #flush(): void {
     while (this.#inFlight < maxInFlight && this.#waiting.length > 0) {
       let bytes = 0;

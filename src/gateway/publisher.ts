@@ -3,11 +3,13 @@
  * is that of the calls, a partition each. With a `mid` a publish is written once within the window (PROTOCOL.md, 3.4).
  */
 import { createHash } from 'node:crypto';
+import { abortable } from '../base/abort.ts';
 import type { Clock } from '../base/clock.ts';
 import { isError } from '../base/errors.ts';
 import type { Producer, TopicDescription } from '../broker/broker.ts';
 import { partitionFor } from '../record/partitioner.ts';
 import { type Header, partitionKey } from '../record/record.ts';
+import type { GatewayFault } from '../wire/gateway/codes.ts';
 import type { PublishRequest } from '../wire/gateway/frames.ts';
 import type { Placement } from '../wire/gateway/server-frames.ts';
 import { FaultError } from './faults.ts';
@@ -44,6 +46,7 @@ interface Learning {
   readonly waiting: PendingPublish[];
 }
 
+const goingDown: GatewayFault = { code: 'shutting_down', message: 'the gateway is going down' };
 const midHeader = 'tributary-mid';
 /** How long the number of partitions and the size limit of a topic are believed. */
 const topicMemoryMs = 30_000;
@@ -62,6 +65,7 @@ export class Publisher {
   #unanswered = 0;
   #flushed: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
   #producer: Promise<Producer> | undefined;
   /** Counts publishes without a key: they take turns among the partitions. */
   #turn = 0;
@@ -106,6 +110,10 @@ export class Publisher {
     const pending = new PendingPublish(request, headers, nowMs + deliveryTimeoutMs, answer, token, this.#done);
     this.#bytes += pending.bytes;
     this.#unanswered++;
+    if (this.#isStopped) {
+      queueMicrotask(() => pending.failed(new FaultError(goingDown)));
+      return;
+    }
     this.#watchDeadlines(deliveryTimeoutMs);
     const known = this.#topics.get(request.topic);
     let learning = this.#learning.get(request.topic);
@@ -128,10 +136,32 @@ export class Publisher {
     return new Promise((resolve) => this.#flushed.push(resolve));
   }
 
-  async close(): Promise<void> {
+  /** From now on publishes are refused; those that were handed in go on. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  /** Refuses those that have not been sent. */
+  giveUp(): void {
+    const waiting = [...this.#learning.values()].map((learning) => learning.waiting);
+    for (const pending of waiting.flatMap((queue) => queue.splice(0))) pending.failed(new FaultError(goingDown));
+    for (const lane of this.#lanes.values()) lane.giveUp(new FaultError(goingDown));
+  }
+
+  /** Waits for what was sent, until the signal aborts. */
+  async close(signal?: AbortSignal): Promise<void> {
     clearTimeout(this.#timer);
-    const producer = await this.#producer?.catch(() => undefined);
-    await producer?.close();
+    const producer = this.#producer?.catch(() => undefined);
+    if (producer === undefined) return;
+    try {
+      await abortable(
+        producer.then((opened) => opened?.close()),
+        signal,
+        'Closing the producer',
+      );
+    } catch (error) {
+      if (signal?.aborted !== true) throw error;
+    }
   }
 
   /** One that could not be opened is tried again with the next publish. */

@@ -93,7 +93,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   opened.defer(() => hub.close());
   const places = new ReplayPlaces(settings.delivery.replayReaders);
-  const groups = { open: 0, max: settings.limits.groups };
+  const groups = { open: 0, leaving: 0, max: settings.limits.groups };
   const { dedupe } = settings;
   const publisher = new Publisher({
     openProducer: () => broker.producer(options.producer),
@@ -103,7 +103,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     onDuplicate: () => metrics.duplicates.value++,
     deliveryTimeoutMs: options.producer?.deliveryTimeoutMs ?? defaultDeliveryTimeoutMs,
   });
-  opened.defer(() => publisher.close());
+  const lastMoment = new AbortController();
+  opened.defer(() => publisher.close(lastMoment.signal));
   const probe = opened.use(new BrokerProbe(broker, clock));
   const connections = new Connections(settings.limits, metrics);
   const acl = (): AclOptions => ({
@@ -184,16 +185,29 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
   const running = opened.move();
   const drain = async (): Promise<void> => {
-    if (draining) return;
     draining = true;
-    server.close();
-    await publisher.flush();
-    connections.drain(settings.drain.spreadMs, random);
+    const { spreadMs, timeoutMs } = settings.drain;
     const startedMs = clock.monotonicMs();
-    while (connections.size > 0 && clock.monotonicMs() - startedMs < settings.drain.timeoutMs) await sleep(20);
+    const cut = setTimeout(() => lastMoment.abort(), timeoutMs).unref();
+    server.close();
+    publisher.stop();
+    // Answers cannot follow a farewell; who has none by half of the time is told that it will not be written, if that is sure.
+    const answered = new AbortController();
+    void publisher.flush().then(() => answered.abort());
+    await sleep(timeoutMs / 2, answered.signal);
+    publisher.giveUp();
+    await sleep(0); // what was answered last is written in this turn
+    connections.drain(spreadMs, random);
+    while ((connections.size > 0 || groups.leaving > 0) && clock.monotonicMs() - startedMs < timeoutMs) await sleep(20);
     connections.destroy();
     upgrades.destroy();
     await running.disposeAsync();
+    clearTimeout(cut);
+  };
+  let drained: Promise<void> | undefined;
+  const drainOnce = (): Promise<void> => {
+    drained ??= drain();
+    return drained;
   };
   return {
     url: `${settings.tls === undefined ? 'http' : 'https'}://${address}`,
@@ -213,8 +227,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       connections.recheck();
       return needRestart(settings, next);
     },
-    drain,
-    [Symbol.asyncDispose]: drain,
+    drain: drainOnce,
+    [Symbol.asyncDispose]: drainOnce,
   };
 }
 

@@ -97,6 +97,7 @@ export class V2Connection implements GatewayConnection {
     if (this.#liveness.isClosing) return;
     this.#liveness.closing();
     this.#outbox.close(code, reason);
+    void this.#options.open?.close(); // a group need not wait for a client that takes its time to leave
   }
 
   tick(nowMs: number): void {
@@ -199,6 +200,7 @@ export class V2Connection implements GatewayConnection {
       if (fault.code === 'internal')
         log.error('publish_failed', { session: this.#session.id, reason: (error as Error).message });
       if (fault.code === 'forbidden') this.close(1008, 'forbidden');
+      else if (fault.code === 'shutting_down') this.drain();
       else if (settings.v2.onPublishError === 'close') this.close(1011, fault.message);
     } finally {
       if (this.#publishing-- === settings.limits.inflight) this.#options.socket.resume();
