@@ -74,6 +74,7 @@ export function startCheckpointed(
   script: string,
   settings: Partial<CheckpointSettings> = {},
   source: SourceConnector = webSocketSource,
+  more: Partial<World> = {},
 ): CheckpointedApp {
   const registry = new MetricRegistry();
   const log: LogEntry[] = [];
@@ -108,6 +109,7 @@ export function startCheckpointed(
       maxBytes: 1024 * 1024,
       ...settings,
     },
+    ...more,
   };
   const run = new SqlRun(script, world);
   const abort = new AbortController();

@@ -8,7 +8,7 @@ import { Positions } from '../../sql/runtime/positions.ts';
 import { connectorDestination, type Destination, lineDestination } from '../../sql/runtime/sinks.ts';
 import { connectorFrames, type Frames } from '../../sql/runtime/sources.ts';
 import { topicDestination } from '../../sql/runtime/topic-destination.ts';
-import { topicReaders } from '../../sql/runtime/topic-source.ts';
+import { defaultLookMs, type TopicReaders, topicReaders } from '../../sql/runtime/topic-source.ts';
 import { tryConnections } from '../../sql/runtime/try-connections.ts';
 import { SqlProblem } from '../../sql/sql-error.ts';
 import type { SqlWorld } from '../sql-world.ts';
@@ -129,6 +129,12 @@ abstract class EmbeddedEndpoint {
   }
 }
 
+type MessageListener = (message: Uint8Array) => void | Promise<void>;
+
+const nothing: TopicReaders['added'] = {
+  async *[Symbol.asyncIterator]() {},
+};
+
 class EmbeddedSource extends EmbeddedEndpoint implements Source {
   readonly #finished = Promise.withResolvers<void>();
   #ended: Promise<void> | undefined;
@@ -137,12 +143,12 @@ class EmbeddedSource extends EmbeddedEndpoint implements Source {
     return this.#finished.promise;
   }
 
-  async start(listener: (message: Uint8Array) => void | Promise<void>): Promise<void> {
+  async start(listener: MessageListener): Promise<void> {
     const opened = await this.begin();
     this.#finished.promise.catch(() => {}); // who does not look at it sees the status
     try {
       const readers = await this.#readers(opened);
-      this.#ended = this.#read(readers, listener);
+      this.#ended = this.#readAll(readers, listener);
     } catch (error) {
       this.stopping.abort(); // the connector would go on trying
       await this.end(`failed: ${describeError(error)}`);
@@ -151,36 +157,31 @@ class EmbeddedSource extends EmbeddedEndpoint implements Source {
     }
   }
 
-  async #readers(opened: SqlWorld): Promise<readonly AsyncIterable<Frames>[]> {
+  async #readers(opened: SqlWorld): Promise<TopicReaders> {
     const { stream } = this;
     const { world } = opened;
     const { signal } = this.stopping;
     const positions = new Positions();
-    if (stream.options.extension !== 'kafka')
-      return [
-        await connectorFrames(world.source(stream.options.extension!), stream, this.contextOf(opened), positions),
-      ];
+    if (stream.options.extension !== 'kafka') {
+      const connector = world.source(stream.options.extension!);
+      return { readers: [await connectorFrames(connector, stream, this.contextOf(opened), positions)], added: nothing };
+    }
     const missed = world.metrics.counter('tributary_sql_source_missed_total', 'Records that were gone', {});
-    return topicReaders({ broker: await world.broker(), stream, positions, signal, log: world.log, missed });
+    const { log } = world;
+    return topicReaders({
+      broker: await world.broker(),
+      stream,
+      positions,
+      signal,
+      log,
+      missed,
+      lookMs: defaultLookMs,
+    });
   }
 
-  async #read(
-    readers: readonly AsyncIterable<Frames>[],
-    listener: (message: Uint8Array) => void | Promise<void>,
-  ): Promise<void> {
+  async #readAll({ readers, added }: TopicReaders, listener: MessageListener): Promise<void> {
     try {
-      await Promise.all(
-        readers.map(async (frames) => {
-          for await (const { messages } of frames) {
-            // A copy: the connector uses its memory again.
-            for (const message of messages) {
-              const waiting = listener(Uint8Array.from(typeof message === 'string' ? Buffer.from(message) : message));
-              if (waiting !== undefined) await waiting;
-            }
-          }
-        }),
-      );
-      if (!this.stopping.signal.aborted) throw new TributaryError('CONNECTION_FAILED', 'The source has ended');
+      await Promise.all([this.#readAdded(added, listener), ...readers.map((frames) => this.#read(frames, listener))]);
       await this.end('stopped');
       this.#finished.resolve();
     } catch (error) {
@@ -188,6 +189,27 @@ class EmbeddedSource extends EmbeddedEndpoint implements Source {
       await this.end(`failed: ${describeError(error)}`);
       this.#finished.reject(error);
     }
+  }
+
+  async #readAdded(added: TopicReaders['added'], listener: MessageListener): Promise<void> {
+    const reading: Promise<void>[] = [];
+    for await (const frames of added) {
+      const one = this.#read(frames, listener);
+      one.catch(() => this.stopping.abort()); // no more are added then, and it is thrown below
+      reading.push(one);
+    }
+    await Promise.all(reading);
+  }
+
+  async #read(frames: AsyncIterable<Frames>, listener: MessageListener): Promise<void> {
+    for await (const { messages } of frames) {
+      // A copy: the connector uses its memory again.
+      for (const message of messages) {
+        const waiting = listener(Uint8Array.from(typeof message === 'string' ? Buffer.from(message) : message));
+        if (waiting !== undefined) await waiting;
+      }
+    }
+    if (!this.stopping.signal.aborted) throw new TributaryError('CONNECTION_FAILED', 'The source has ended');
   }
 
   async stop(): Promise<void> {

@@ -280,7 +280,7 @@ export const optionSpecs: readonly OptionSpec[] = [
     of: 'kafka',
     type: { kind: 'kafka position' },
     default: 'latest',
-    doc: 'Where to begin: latest, earliest, or milliseconds since 1970',
+    doc: 'Where to begin: latest, earliest, or milliseconds since 1970. Partitions that are added are looked for every 30 seconds, and read from their beginning',
   },
   {
     key: 'kafka.key',

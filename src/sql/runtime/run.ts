@@ -20,7 +20,7 @@ import { Positions } from './positions.ts';
 import { connectorDestination, type Destination, lineDestination, Sink } from './sinks.ts';
 import { connectorFrames, type Frames } from './sources.ts';
 import { topicDestination, transactionalDestination } from './topic-destination.ts';
-import { topicReaders } from './topic-source.ts';
+import { defaultLookMs, type TopicReaders, topicReaders } from './topic-source.ts';
 
 /** What a running application needs of the world. */
 export interface World {
@@ -42,6 +42,8 @@ export interface World {
   readonly maxState?: number;
   /** Rows come by `push`, too: a script without a source of its own has something to run for. */
   readonly isFed?: boolean;
+  /** How often partitions are looked for that were added to topics; default: every 30 seconds. */
+  readonly partitionsMs?: number;
 }
 
 const gapsHelp = 'Restarts after which a source that cannot be read again had missed what came meanwhile';
@@ -74,6 +76,8 @@ export class SqlRun {
   /** Something has happened since the last checkpoint. */
   private hasMoved = true;
   private failure: unknown;
+  /** Streams that get more readers while they run. */
+  private readonly growing: { readonly stream: StreamPlan; readonly added: TopicReaders['added'] }[] = [];
   private readonly opened = Promise.withResolvers<void>();
   /** Everything that was read has been worked on, so that a checkpoint may be taken. */
   private isWhole = false;
@@ -109,7 +113,8 @@ export class SqlRun {
       this.awaitCheckpoint();
       this.opened.resolve();
       if (readers.length === 0) await aborted(this.stopping.signal);
-      await Promise.all(readers.map((reader) => this.read(reader.stream, reader.frames)));
+      const growing = this.growing.map(({ stream, added }) => this.readAdded(stream, added));
+      await Promise.all([...growing, ...readers.map((reader) => this.read(reader.stream, reader.frames))]);
     } catch (error) {
       this.fail(error);
     } finally {
@@ -219,8 +224,10 @@ export class SqlRun {
         const { log, metrics } = this.world;
         const missed = metrics.counter('tributary_sql_source_missed_total', missedHelp, { stream: stream.name });
         const broker = await this.world.broker();
-        const all = await topicReaders({ broker, stream, positions, signal, log, missed });
-        readers.push(...all.map((frames) => ({ stream, frames })));
+        const lookMs = this.world.partitionsMs ?? defaultLookMs;
+        const all = await topicReaders({ broker, stream, positions, signal, log, missed, lookMs });
+        readers.push(...all.readers.map((frames) => ({ stream, frames })));
+        this.growing.push({ stream, added: all.added });
         continue;
       }
       const context = this.world.context(stream.name, signal);
@@ -232,6 +239,12 @@ export class SqlRun {
     if (readers.length === 0 && this.world.isFed !== true)
       throw new TributaryError('CONFIG_INVALID', "Nothing to run: the script has no stream of type 'source'");
     return readers;
+  }
+
+  private async readAdded(stream: StreamPlan, added: TopicReaders['added']): Promise<void> {
+    const reading: Promise<void>[] = [];
+    for await (const frames of added) reading.push(this.read(stream, frames));
+    await Promise.all(reading);
   }
 
   private async read(stream: StreamPlan, frames: AsyncIterable<Frames>): Promise<void> {

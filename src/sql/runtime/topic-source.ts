@@ -1,6 +1,7 @@
-/** Topics as sources: a reader for each partition, from where the last checkpoint stands. */
+/** Topics as sources: a reader for each partition, from where the last checkpoint stands, also for those added meanwhile. */
 import { setMaxListeners } from 'node:events';
-import { isError, TributaryError } from '../../base/errors.ts';
+import { sleep } from '../../base/abort.ts';
+import { describeError, isError, TributaryError } from '../../base/errors.ts';
 import type { Broker, OffsetSpec } from '../../broker/broker.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { Counter } from '../../telemetry/metrics.ts';
@@ -16,10 +17,21 @@ export interface TopicSourceParts {
   readonly log: Log;
   /** Records that were gone before they could be read. */
   readonly missed: Counter;
+  /** How often partitions are looked for that were added. */
+  readonly lookMs: number;
+}
+
+/** How often partitions are looked for, where nobody says otherwise. */
+export const defaultLookMs = 30_000;
+
+export interface TopicReaders {
+  readonly readers: readonly AsyncIterable<Frames>[];
+  /** Readers of partitions that are added from here on; it ends when the signal aborts. */
+  readonly added: AsyncIterable<AsyncIterable<Frames>>;
 }
 
 /** One reader for each partition of the stream's topic. CONFLICT where the topic is not the one of the checkpoint. */
-export async function topicReaders(parts: TopicSourceParts): Promise<AsyncIterable<Frames>[]> {
+export async function topicReaders(parts: TopicSourceParts): Promise<TopicReaders> {
   const { broker, stream, positions, signal } = parts;
   const topic = stream.options.values.get('kafka.topic')!;
   const { partitions, id } = await broker.describeTopic(topic, { signal });
@@ -28,7 +40,7 @@ export async function topicReaders(parts: TopicSourceParts): Promise<AsyncIterab
   setMaxListeners(partitions.length + 20, signal);
   // A partition that was added since the checkpoint is read whole.
   const isKnown = positions.has(stream.name);
-  return partitions.map(({ partition }) => {
+  const readers = partitions.map(({ partition }) => {
     const stored = positions.get(stream.name, partitionOf(topic, partition));
     if (stored !== undefined && stored['topic_id'] !== id) {
       throw new TributaryError(
@@ -40,6 +52,33 @@ export async function topicReaders(parts: TopicSourceParts): Promise<AsyncIterab
     const from = typeof offset === 'number' ? { offset } : isKnown ? 'earliest' : startOf(stream);
     return readerOf(parts, { topic, id, partition, from });
   });
+  return { readers, added: addedReaders(parts, topic, id, partitions.length) };
+}
+
+/** All that is in a partition that was added has come since: it is read from its beginning, wherever the stream began. */
+async function* addedReaders(
+  parts: TopicSourceParts,
+  topic: string,
+  id: string,
+  initial: number,
+): AsyncGenerator<AsyncIterable<Frames>> {
+  const { broker, stream, signal, log, lookMs } = parts;
+  for (let known = initial; ; ) {
+    await sleep(lookMs, signal);
+    if (signal.aborted) return;
+    try {
+      const now = await broker.describeTopic(topic, { signal });
+      // A topic that was made again is the readers' to find, who end by it.
+      if (now.id !== id || now.partitions.length <= known) continue;
+      const count = now.partitions.length;
+      setMaxListeners(count + 20, signal);
+      log.info('sql_partitions_added', { stream: stream.name, topic, from: known, to: count });
+      for (; known < count; known++) yield readerOf(parts, { topic, id, partition: known, from: 'earliest' });
+    } catch (error) {
+      if (signal.aborted) return;
+      log.warn('sql_partitions_unknown', { stream: stream.name, topic, reason: describeError(error) });
+    }
+  }
 }
 
 function startOf({ options }: StreamPlan): OffsetSpec {
