@@ -13,6 +13,8 @@ export interface Refusal {
 /** A place among the connections, taken before the handshake is answered. */
 export interface Place {
   fill(connection: GatewayConnection): void;
+  /** As `fill`, by one request: it is none of the connections that metrics count. */
+  lend(request: GatewayConnection): void;
   /** Who it is has come out only now; false where that principal has too many already. */
   claim(principal: string): boolean;
   /** `code` of the close; for one that was never filled none. */
@@ -78,6 +80,7 @@ export class Connections {
     if (principal !== null) count(this.#byPrincipal, principal, 1);
     let owner = principal;
     let filled: GatewayConnection | undefined;
+    let isCounted = false;
     let isLeft = false;
     return {
       claim: (claimed) => {
@@ -88,8 +91,13 @@ export class Connections {
       },
       fill: (connection) => {
         filled = connection;
+        isCounted = true;
         this.#open.add(connection);
         this.#metrics.opened(connection.protocol);
+      },
+      lend: (request) => {
+        filled = request;
+        this.#open.add(request);
       },
       leave: (code = 1006) => {
         if (isLeft) return;
@@ -99,7 +107,7 @@ export class Connections {
         if (owner !== null) count(this.#byPrincipal, owner, -1);
         if (filled === undefined) return;
         this.#open.delete(filled);
-        this.#metrics.closed(filled.protocol, code);
+        if (isCounted) this.#metrics.closed(filled.protocol, code);
       },
     };
   }

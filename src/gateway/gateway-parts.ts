@@ -24,8 +24,6 @@ export interface GatewayParts {
   isKnown(identity: Identity): boolean;
   /** Bytes that may wait for one client now: less than `limits.queue` where many share the memory. */
   queueBytes(): number;
-  /** Bytes of bodies of requests and answers that are being gathered. */
-  readonly bodies: { bytes: number };
   /** False while the broker does not answer. */
   isBrokerUp(): boolean;
 }

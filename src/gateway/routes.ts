@@ -4,11 +4,12 @@ import type { GatewayFault } from '../wire/gateway/codes.ts';
 import { isTopicName } from '../wire/gateway/names.ts';
 import type { StreamDefaults } from '../wire/gateway/stream-query.ts';
 import type { Doorkeeper } from './admission.ts';
-import type { Connections } from './connections.ts';
+import type { Connections, Place } from './connections.ts';
 import type { GatewayParts } from './gateway-parts.ts';
 import { type DemoFiles, isDemoPath, serveDemo } from './http/demo.ts';
 import { describeTopic, listTopics } from './http/describe.ts';
-import type { HttpContext } from './http/http-context.ts';
+import type { HttpContext, RequestContext } from './http/http-context.ts';
+import { OpenRequest } from './http/open-request.ts';
 import { faultOfRequest, publishOverHttp } from './http/publish.ts';
 import { readRecords } from './http/read.ts';
 import { sendFault } from './http/respond.ts';
@@ -30,7 +31,8 @@ interface Route {
   readonly methods: readonly string[];
   /** What is in the path. */
   readonly topic?: string;
-  readonly handle: (context: HttpContext, options: RouteOptions) => Promise<void>;
+  /** The place is left by whoever handles it, in the end. */
+  readonly handle: (context: HttpContext, place: Place) => Promise<void>;
 }
 
 /** What everybody is told who wants to come in while memory is short. */
@@ -109,7 +111,11 @@ export async function handleRequest(
       return refuse({ code: 'bad_request', message: 'that is no name of a topic' });
     }
     const context: HttpContext = { parts, request, response, query, identity, rights, topic: route.topic ?? '' };
-    await route.handle(context, options);
+    const place = options.connections.take(options.clientAddress(request), identity.principal);
+    if ('fault' in place) {
+      return refuse(place.fault, { status: place.status, headers: retryHeaders(place.fault.retryAfterMs) });
+    }
+    await route.handle(context, place);
   } catch (error) {
     const fault = faultOfRequest(error);
     if (fault.code === 'internal') parts.log.error('request_failed', { reason: (error as Error).message });
@@ -129,7 +135,7 @@ function routeOf(path: string, isV2: boolean): Route | 'websocket' | undefined {
   if (path === '/v1/ws' || path.startsWith('/v1/ingest/')) return 'websocket';
   if (isV2 && (path === '/v2/broker' || path === '/v2/broker/')) return undefined; // as its model answers
   if (path === '/v1/sse') return streamRoute({ from: 'latest', id: 'pos', envelope: 'record' });
-  if (path === '/v1/topics') return { methods: ['GET'], handle: listTopics };
+  if (path === '/v1/topics') return { methods: ['GET'], handle: answered(listTopics) };
   const segments = path.split('/').slice(1).map(decode);
   const [first, second, third, fourth] = segments;
   if (first === 'v2' && second === 'stream' && third !== undefined && segments.length === 3) {
@@ -138,32 +144,40 @@ function routeOf(path: string, isV2: boolean): Route | 'websocket' | undefined {
   }
   if (first !== 'v1' || second !== 'topics' || third === undefined || third === '') return undefined;
   if (segments.length === 3) {
-    const handle = (context: HttpContext): Promise<void> =>
+    const handle = (context: RequestContext): Promise<void> =>
       context.request.method === 'POST' ? publishOverHttp(context) : describeTopic(context);
-    return { methods: ['GET', 'POST'], topic: third, handle };
+    return { methods: ['GET', 'POST'], topic: third, handle: answered(handle) };
   }
-  if (segments.length === 4 && fourth === 'records') return { methods: ['GET'], topic: third, handle: readRecords };
+  if (segments.length === 4 && fourth === 'records')
+    return { methods: ['GET'], topic: third, handle: answered(readRecords) };
   return undefined;
+}
+
+/** Keeps its place until the answer has left, or the client has. */
+function answered(handle: (context: RequestContext) => Promise<void>): Route['handle'] {
+  return async (context, place) => {
+    const { parts, request, response, identity } = context;
+    const open = new OpenRequest(parts, request, response, identity.principal);
+    place.lend(open);
+    response.once('close', () => place.leave());
+    if (response.closed) return place.leave();
+    await handle({ ...context, open });
+  };
 }
 
 function streamRoute(defaults: StreamDefaults): Route {
   return {
     methods: ['GET'],
-    async handle(context, { connections, clientAddress }) {
-      const { request, response, identity, parts } = context;
+    async handle(context, place) {
+      const { request, response } = context;
       const protocol = streamProtocol(request.headers.accept);
-      if (protocol === undefined) {
-        const message = 'text/event-stream or application/x-ndjson is served';
-        sendFault(response, { code: 'unsupported', message }, { status: 406 });
-        return;
-      }
-      const place = connections.take(clientAddress(request), identity.principal);
-      if ('fault' in place) {
-        sendFault(response, place.fault, { status: place.status, headers: retryHeaders(place.fault.retryAfterMs) });
-        parts.metrics.rejected(place.status);
-        return;
-      }
       try {
+        if (protocol === undefined) {
+          const message = 'text/event-stream or application/x-ndjson is served';
+          sendFault(response, { code: 'unsupported', message }, { status: 406 });
+          place.leave();
+          return;
+        }
         place.fill(await openStream(context, protocol, defaults, (_, code) => place.leave(code)));
       } catch (error) {
         place.leave();

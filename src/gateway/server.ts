@@ -124,12 +124,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     rights: (identity) => rightsOf(identity, acl()),
     verify: (token) => authenticator.verify(token),
     isKnown: (identity) => authenticator.isKnown(identity),
-    bodies: { bytes: 0 },
     isBrokerUp: () => probe.isUp,
     queueBytes: () => shareOf(settings.limits, connections.size),
   };
   let draining = false;
-  const memory = recently(() => hub.ringBytes + connections.waitingBytes + publisher.bytes + parts.bodies.bytes, clock);
+  const memory = recently(() => hub.ringBytes + connections.waitingBytes + publisher.bytes, clock);
   const shared = {
     parts: () => parts,
     doorkeeper: new Doorkeeper({ settings: () => settings, authenticator: () => authenticator, metrics }),

@@ -3,7 +3,7 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { gatewayStand, type Served } from '../support/gateway/stand.ts';
+import { gatewayStand, type Served, settingsOf } from '../support/gateway/stand.ts';
 
 const stand = await gatewayStand();
 const served = await stand.gateway({ origins: ['https://app.example'] });
@@ -247,6 +247,22 @@ test('a long poll is answered as soon as a record is there, and ends empty when 
   );
   ok(performance.now() - startedMs < 20_000);
 });
+
+for (const [when, end] of [
+  ['goes down', (on: Served) => on.gateway.drain()],
+  ['reads its rights anew', (on: Served) => on.gateway.reload(settingsOf())],
+] as const) {
+  test(`a long poll is answered when the gateway ${when}`, async () => {
+    const topic = await newTopic();
+    await using own = await stand.gateway();
+    const asked = fetch(`${own.url}/v1/topics/${topic}/records?from=latest&waitMs=30000`);
+    await own.until('readers{kind="shared"}', (readers) => readers === 1);
+    await end(own);
+    const answer = await asked;
+    equal(answer.status, 200);
+    deepEqual(((await answer.json()) as Read).records, []);
+  });
+}
 
 test('filters, formats, one partition, and gaps of what retention has taken', async () => {
   const topic = await newTopic(2);

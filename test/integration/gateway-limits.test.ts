@@ -38,6 +38,40 @@ test('limits.connections 20 000: one more is 503 with Retry-After, over WebSocke
   await served.native();
 });
 
+test('limits.connections hold for requests too, until they are answered', async () => {
+  await stand.topic('polled');
+  await using served = await stand.gateway({ limits: { connections: 1 } });
+  const poll = fetch(`${served.url}/v1/topics/polled/records?from=latest&waitMs=30000`);
+  await served.until('readers{kind="shared"}', (readers) => readers === 1);
+  const refused = await fetch(`${served.url}/v1/topics`);
+  equal(refused.status, 503);
+  equal(refused.headers.get('retry-after'), '5');
+  equal(((await refused.json()) as { code: string }).code, 'limit');
+  equal((await rawHttp(served.address, handshake('/v1/ws', native))).status, 503);
+  await stand.produce('polled', ['x']);
+  equal((await poll).status, 200);
+  await served.native();
+  equal(served.metric('connections_total{protocol="json"}'), 1);
+});
+
+test('limits.perIp holds for requests whose body does not come; limits.stallMs ends them', async () => {
+  await stand.topic('slow-body');
+  await using served = await stand.gateway({ limits: { perIp: 1 } });
+  const begun = rawHttp(
+    served.address,
+    'POST /v1/topics/slow-body HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\nx',
+  );
+  await served.until('memory_bytes', (bytes) => bytes === 1);
+  equal((await fetch(`${served.url}/v1/topics`)).status, 429);
+  await served.until('slow_closes_total', (count) => {
+    served.advance(30_000);
+    return count === 1;
+  });
+  equal((await begun).status, 0);
+  equal((await fetch(`${served.url}/v1/topics`)).status, 200);
+  equal(await stand.broker.offset('slow-body', 0, 'latest'), 0);
+});
+
 test('limits.perIp 1000, limits.perPrincipal 1000 connections: one more is 429, whoever trusts a proxy counts its clients', async () => {
   await using served = await stand.gateway({ limits: { perIp: 2 }, trustProxies: ['127.0.0.0/8'] });
   const from = (address: string) => ({ headers: { 'X-Forwarded-For': address } });
@@ -273,6 +307,26 @@ test('limits.body 8 MiB: more is 413, announced or not, packed or not, and nothi
   equal((await post('x'.repeat(1000))).status, 200);
   equal(await stand.broker.offset('body', 0, 'latest'), 1);
   await served.until('memory_bytes', (bytes) => bytes === 0);
+});
+
+test('limits.memory: a body counts, inflated, until its request is answered', async () => {
+  await stand.topic('inflated');
+  await using served = await stand.gateway({}, { deliveryTimeoutMs: 60_000 });
+  const { gzipSync } = await import('node:zlib');
+  const post = () =>
+    fetch(`${served.url}/v1/topics/inflated`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' },
+      body: new Uint8Array(gzipSync(`{"value":"x"}${' '.repeat(500_000)}`)),
+    });
+  equal((await post()).status, 200);
+  await served.until('memory_bytes', (bytes) => bytes < 1000);
+  served.stoppable.stop();
+  const waiting = post();
+  await served.until('memory_bytes', (bytes) => bytes > 500_000);
+  served.stoppable.start();
+  equal((await waiting).status, 200);
+  await served.until('memory_bytes', (bytes) => bytes < 1000);
 });
 
 test('limits.memory: above 90 % new connections get 503 with Retry-After, whatever they want', async () => {

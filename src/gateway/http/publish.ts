@@ -11,12 +11,12 @@ import { integerOf, QueryFault } from '../../wire/gateway/stream-query.ts';
 import { asFault, FaultError } from '../faults.ts';
 import { checkMayPublish } from '../may-publish.ts';
 import { readBody } from './body.ts';
-import type { HttpContext } from './http-context.ts';
+import type { HttpContext, RequestContext } from './http-context.ts';
 import { sendFault, sendJson } from './respond.ts';
 
 const maxLines = 10_000;
 
-export async function publishOverHttp(context: HttpContext): Promise<void> {
+export async function publishOverHttp(context: RequestContext): Promise<void> {
   const { request, response, parts } = context;
   const type = (request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase();
   const read = Object.hasOwn(readers, type) ? readers[type] : undefined;
@@ -29,7 +29,7 @@ export async function publishOverHttp(context: HttpContext): Promise<void> {
     parts.metrics.aclDenial('publish');
     return sendFault(response, { code: 'forbidden', message: 'the topic may not be written' });
   }
-  const body = await readBody(request, parts.settings.limits.body, parts.bodies);
+  const body = await readBody(request, parts.settings.limits.body, context.open);
   if (read === undefined) return publishLines(context, body);
   const place = await write(context, read(body, context));
   sendJson(response, 200, `{${place}}`);

@@ -5,15 +5,15 @@ import { integerOf, readStreamQuery } from '../../wire/gateway/stream-query.ts';
 import { countDelivered } from '../count-delivered.ts';
 import { FaultError } from '../faults.ts';
 import { openShared } from '../open-delivery.ts';
-import type { HttpContext } from './http-context.ts';
+import type { RequestContext } from './http-context.ts';
 import { sendJson } from './respond.ts';
 
 const maxBytes = 16 * 1_048_576;
 /** What is on the log is waited for even with `waitMs=0`, but not for ever. */
 const maxReadMs = 30_000;
 
-export async function readRecords(context: HttpContext): Promise<void> {
-  const { parts, rights, response, topic, query } = context;
+export async function readRecords(context: RequestContext): Promise<void> {
+  const { parts, rights, response, topic, query, open: held } = context;
   const limit = integerOf(query, 'limit', 1, 1000, 100);
   const waitMs = integerOf(query, 'waitMs', 0, 30_000, 0);
   const only = integerOf(query, 'partition', 0, 0x7fff_ffff, -1);
@@ -60,7 +60,7 @@ export async function readRecords(context: HttpContext): Promise<void> {
           else records.push(...item.chunk.texts(request.format).slice(item.start, item.end));
         }
         bytes += taken.bytes;
-        parts.bodies.bytes += taken.bytes;
+        held.heldBytes += taken.bytes;
         countDelivered(taken, 'http', parts.metrics, clock.monotonicMs());
         if (records.length < limit && bytes < maxBytes) continue;
       }
@@ -72,13 +72,13 @@ export async function readRecords(context: HttpContext): Promise<void> {
       if (records.length >= limit || bytes >= maxBytes || (records.length > 0 && isAtEnd) || passedMs >= allowedMs)
         break;
       const over = new AbortController();
-      await Promise.race([woken, sleep(allowedMs - passedMs, AbortSignal.any([over.signal, gone.signal]))]);
+      await Promise.race([woken, sleep(allowedMs - passedMs, AbortSignal.any([over.signal, gone.signal, held.hurry]))]);
       over.abort();
+      if (held.hurry.aborted) break;
     }
     const pos = open.delivery.position();
     sendJson(response, 200, `{"records":[${records.join(',')}],"pos":"${pos}","gaps":[${gaps.join(',')}]}`);
   } finally {
-    parts.bodies.bytes -= bytes;
     await open.close();
   }
 }
