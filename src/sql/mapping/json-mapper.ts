@@ -4,7 +4,7 @@ import type { Value, Values } from '../values/value.ts';
 import { columnFromJson, failed } from './json-column.ts';
 import type { Find } from './json-targets.ts';
 import { type JsonView, nativeView, ownView } from './json-view.ts';
-import type { Mapped } from './source-mapper.ts';
+import { type Mapped, malformed } from './mapped.ts';
 
 /**
  * Messages of JSON as rows. The platform's parser is several times faster than ours, but it rounds integers beyond 2^53 and
@@ -13,11 +13,11 @@ import type { Mapped } from './source-mapper.ts';
 export function jsonMapper(columns: readonly Column[], finds: readonly Find[]): (text: string) => Mapped {
   return (text) => {
     const native = parseNative(text);
-    if (native === undefined) return { rows: [], dropped: 1, problem: 'the message is not JSON' };
+    if (native === undefined) return malformed('the message is not JSON');
     const mapped = mapRoot(native, nativeView, columns, finds);
     if (mapped !== 'inexact') return mapped;
     const root = parseJson(text);
-    if (root === undefined) return { rows: [], dropped: 1, problem: 'the message is not JSON' };
+    if (root === undefined) return malformed('the message is not JSON');
     return mapRoot(root, ownView, columns, finds) as Mapped;
   };
 }
@@ -42,7 +42,7 @@ function mapRoot(
     if (row === 'inexact') return 'inexact';
     return typeof row === 'string' ? { rows: [], dropped: 1, problem: row } : { rows: [row], dropped: 0 };
   }
-  if (!Array.isArray(root)) return { rows: [], dropped: 1, problem: 'the message is not a JSON object' };
+  if (!Array.isArray(root)) return malformed('the message is not a JSON object');
   const rows: Values[] = [];
   let problem: string | undefined;
   for (const element of root) {

@@ -1,17 +1,10 @@
 import { Buffer } from 'node:buffer';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import { textFromBytes } from '../values/cast.ts';
-import type { Values } from '../values/value.ts';
 import { jsonBytesMapper } from './json-bytes-mapper.ts';
 import { jsonMapper } from './json-mapper.ts';
 import { findsOf } from './json-targets.ts';
-
-/** What becomes of a message: rows, and how many rows (or messages) were dropped and why the first of them was. */
-export interface Mapped {
-  readonly rows: readonly Values[];
-  readonly dropped: number;
-  readonly problem?: string;
-}
+import { type Mapped, malformed } from './mapped.ts';
 
 export type SourceMapper = (frame: string | Uint8Array) => Mapped;
 
@@ -21,7 +14,7 @@ export function sourceMapper({ columns, options }: StreamPlan, used?: ReadonlySe
     case 'text':
       return (frame) => {
         const text = textOf(frame);
-        return text === null ? drop('the message is not UTF-8') : { rows: [[text]], dropped: 0 };
+        return text === null ? malformed('the message is not UTF-8') : { rows: [[text]], dropped: 0 };
       };
     case 'bytes':
       // A copy: whoever received the message may use its memory again.
@@ -44,16 +37,12 @@ function jsonSource(
     const values = mapBytes?.(bufferOf(frame));
     if (values !== undefined) return { rows: [values], dropped: 0 };
     const text = textOf(frame);
-    return text === null ? drop('the message is not UTF-8') : mapText(text);
+    return text === null ? malformed('the message is not UTF-8') : mapText(text);
   };
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {
   return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function drop(problem: string): Mapped {
-  return { rows: [], dropped: 1, problem };
 }
 
 function textOf(frame: string | Uint8Array): string | null {

@@ -5,6 +5,7 @@ import { describeError, isError, TributaryError } from '../../base/errors.ts';
 import type { Log, LogLevel } from '../../telemetry/log.ts';
 import type { deadLetterColumns } from '../check/dead-letters.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
+import type { Mapped } from '../mapping/mapped.ts';
 import type { Application } from '../plan/application.ts';
 import type { Row, Value } from '../values/value.ts';
 
@@ -41,14 +42,14 @@ export class Failures {
   /**
    * A message that did not give all of its rows. Trying again would give the same, so that `retry` is as `drop` here.
    */
-  ofSource(stream: StreamPlan, frame: Uint8Array | string, dropped: number, problem: string): void {
+  ofSource(stream: StreamPlan, frame: Uint8Array | string, { dropped, problem: said, isMalformed }: Mapped): void {
+    const problem = said ?? 'it could not be read';
     const { application, fail } = this.#options;
     const { values } = stream.options;
     application.countDropped(stream.name, dropped);
     this.#say(stream, dropped, problem);
     // What is no JSON; a value of the wrong type is another matter.
-    if (values.get('json.ignore-parse-errors')?.toLowerCase() === 'true' && problem.startsWith('the message is not'))
-      return;
+    if (values.get('json.ignore-parse-errors')?.toLowerCase() === 'true' && isMalformed === true) return;
     const strategy = values.get('error.strategy');
     const error = new TributaryError('CONVERSION_FAILED', `Source "${stream.name}": ${problem}`);
     if (strategy === 'fail') fail(error);

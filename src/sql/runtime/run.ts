@@ -274,9 +274,9 @@ export class SqlRun {
     const map = this.mappers.get(stream.name)!;
     const push = this.application.entrance(stream.name);
     for (const message of messages) {
-      const { rows, dropped, problem } = map(message);
-      for (const row of rows) push(row);
-      if (dropped > 0) this.failures.ofSource(stream, message, dropped, problem ?? 'it could not be read');
+      const mapped = map(message);
+      for (const row of mapped.rows) push(row);
+      if (mapped.dropped > 0) this.failures.ofSource(stream, message, mapped);
       if (this.failure === undefined) continue;
       // Where nothing can be read again, the message that failed it has been dealt with.
       this.isWhole = wasWhole && offset === undefined;
