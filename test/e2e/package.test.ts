@@ -1,8 +1,8 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { feedServer } from '../support/sql-app.ts';
@@ -31,7 +31,16 @@ test('what npm packs is a program that works where it is installed', { timeout: 
   ]) {
     ok(names.includes(name), `${name} is not in the package`);
   }
-  const strays = names.filter((name) => /\.test\.|^(src|test|scripts|bench)\//.test(name));
+  const linked = linksOf(readFileSync(join(root, 'README.md'), 'utf8'));
+  ok(linked.length > 5);
+  deepEqual(
+    linked.filter((link) => !names.includes(link) && !names.some((name) => name.startsWith(`${link}/`))),
+    [],
+    'links of README.md that lead nowhere in the package',
+  );
+  // npm adds the README.md that stands beside a listed file by itself.
+  const asked = [...linked, ...linked.map((link) => join(dirname(link), 'README.md'))];
+  const strays = names.filter((name) => /\.test\.|^(src|test|scripts|bench)\//.test(name) && !asked.includes(name));
   deepEqual(strays, []);
 
   const prefix = join(path, 'prefix');
@@ -65,6 +74,11 @@ test('what npm packs is a program that works where it is installed', { timeout: 
   const { code, stderr } = await worker.stop();
   deepEqual([code, stderr], [0, '']);
 });
+
+/** Files and folders beside it that a text in Markdown links to. */
+function linksOf(markdown: string): string[] {
+  return [...markdown.matchAll(/\]\((?!\w+:|#)(?:\.\/)?([^)#]+?)\/?(?:#[^)]*)?\)/g)].map((link) => link[1]!);
+}
 
 /** Programs beside which the package is installed: the examples run, and the compiler takes the package's types. */
 async function embeds(path: string, installed: string): Promise<void> {
