@@ -1,16 +1,20 @@
 /** Opens the connections of configured connectors for a moment, to see whether they work. Writes nothing. */
 import { systemClock } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
+import type { Broker } from '../broker/broker.ts';
 import type { Connector, ProbeResult } from '../connectors/contract.ts';
 import { unrestricted } from '../net/outbound-policy.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { MetricRegistry } from '../telemetry/metrics.ts';
 import { findConnector } from '../worker/plugins.ts';
-import type { NamedConnector } from './config/app-config.ts';
+import { openBroker } from './broker-factory.ts';
+import { brokerWhenWanted, onlyWhereStored } from './broker-when-wanted.ts';
+import type { AppConfig, NamedConnector } from './config/app-config.ts';
 import { accepted, type LoadOptions, loadConnector, loadYaml } from './config/load-config.ts';
 import { resolveConfig } from './config/providers.ts';
 import { KnownSecrets } from './known-secrets.ts';
 import { pluginsOfYaml } from './plugin-paths.ts';
+import { sqlConnector } from './sql-connector.ts';
 
 export interface DryRunResult {
   readonly connector: string;
@@ -34,9 +38,9 @@ export async function* dryRunFiles(
     const plugins = await pluginsOfYaml(/\.(json|properties)$/i.test(file) ? undefined : file);
     configured.push(...connectorsOf(file, { env, ...plugins }));
   }
-  for (const { connector, folder, connectors } of configured) {
+  for (const one of configured) {
     if (signal.aborted) return;
-    yield { connector: connector.name, result: await probe(connector, folder, connectors, env, signal) };
+    yield { connector: one.connector.name, result: await probe(one, env, signal) };
   }
 }
 
@@ -45,24 +49,31 @@ interface Configured {
   readonly folder: string;
   /** What its file may name. */
   readonly connectors: readonly Connector[];
+  /** Of the worker that its file describes; the file of a connector alone names none. */
+  readonly worker?: Pick<AppConfig, 'broker' | 'kafka'>;
 }
 
 function connectorsOf(file: string, load: LoadOptions): Configured[] {
   if (/\.(json|properties)$/i.test(file))
     return [{ connector: accepted(loadConnector(file, 'warning', load)), folder: '.', connectors: load.connectors }];
-  const { connectors, folder } = accepted(loadYaml(file, {}, load));
-  return connectors.map((connector) => ({ connector, folder, connectors: load.connectors }));
+  const worker = accepted(loadYaml(file, {}, load));
+  const { connectors, folder } = worker;
+  return connectors.map((connector) => ({ connector, folder, connectors: load.connectors, worker }));
 }
 
 async function probe(
-  { name, config }: NamedConnector,
-  folder: string,
-  connectors: readonly Connector[],
+  { connector: { name, config }, folder, connectors, worker }: Configured,
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): Promise<ProbeResult | NotTried> {
-  const connector = findConnector(connectors, config['connector.class']!);
-  if (connector.kind !== 'source' || connector.probe === undefined) {
+  await using opened = brokerWhenWanted(async () => openBrokerOf(worker!, folder, env));
+  const found = findConnector(connectors, config['connector.class']!);
+  if (found.name === 'sql' && worker === undefined) {
+    return { ok: undefined, reason: 'the file of a connector names no broker to look for topics at' };
+  }
+  // Applications look for topics themselves, at the broker of their worker.
+  const connector = found.name === 'sql' ? sqlConnector(onlyWhereStored(worker!.broker, opened.broker)) : found;
+  if (connector.probe === undefined) {
     return { ok: undefined, reason: `connectors of class "${connector.name}" cannot be tried without running them` };
   }
   const secrets = new KnownSecrets();
@@ -82,8 +93,22 @@ async function probe(
       setStatus() {},
     });
     if (!result.ok) return { ok: false, reason: secrets.text(result.reason) };
-    return { ok: true, detail: secrets.text(result.detail), sample: secrets.text(result.sample) };
+    const { detail, sample } = result;
+    return {
+      ok: true,
+      detail: secrets.text(detail),
+      ...(sample === undefined ? {} : { sample: secrets.text(sample) }),
+    };
   } catch (error) {
     return { ok: false, reason: secrets.text(describeError(error)) };
   }
+}
+
+function openBrokerOf(
+  { broker, kafka }: Pick<AppConfig, 'broker' | 'kafka'>,
+  folder: string,
+  env: NodeJS.ProcessEnv,
+): Promise<Broker> {
+  const metrics = new MetricRegistry().root();
+  return openBroker({ address: broker, kafka, providers: { env, folder }, log: silentLog, metrics });
 }

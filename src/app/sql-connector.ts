@@ -70,6 +70,32 @@ export function sqlConnector(broker: () => Promise<Broker>, groupId = 'tributary
         'The positions of a SQL application stand in its checkpoints, with the state that belongs to them: give "checkpoint.generation" another value to forget both',
       );
     },
+    /** The connection of each stream, one after the other; topics are only looked for. */
+    async probe(raw, context) {
+      const [{ tryConnections }, { checkScript }] = await Promise.all([
+        import('../sql/runtime/try-connections.ts'),
+        import('./sql-files.ts'),
+      ]);
+      const world: Pick<World, 'source' | 'sink' | 'broker' | 'context'> = {
+        source: sourceOf,
+        sink: sinkOf,
+        broker,
+        context: (stream, signal) => ({
+          ...context,
+          metrics: context.metrics.child({ stream }),
+          signal,
+          setStatus() {},
+        }),
+      };
+      const said: string[] = [];
+      let isGood = true;
+      for await (const tried of tryConnections(checkScript(parse(config, raw)['sql.text']), world, context.signal)) {
+        if (tried.problem !== undefined) isGood = false;
+        said.push(`${tried.stream}: ${tried.problem ?? tried.found}`);
+      }
+      const detail = said.join('; ');
+      return isGood ? { ok: true, detail } : { ok: false, reason: detail };
+    },
     open(raw, context) {
       const values = parse(config, raw);
       const statusOf = statusOfStreams((detail) => context.setStatus(detail));

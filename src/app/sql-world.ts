@@ -10,6 +10,7 @@ import type { World } from '../sql/runtime/run.ts';
 import type { Log } from '../telemetry/log.ts';
 import { MetricRegistry } from '../telemetry/metrics.ts';
 import { checkBrokerAddress, openBroker } from './broker-factory.ts';
+import { brokerWhenWanted } from './broker-when-wanted.ts';
 import { loadConnectors } from './connectors.ts';
 
 export interface SqlWorldOptions {
@@ -35,18 +36,17 @@ export async function openSqlWorld(options: SqlWorldOptions): Promise<SqlWorld> 
   const { env, log, clock = systemClock, print, status, checkpoints, maxState } = options;
   const connectors = await loadConnectors();
   const metrics = new MetricRegistry().root();
-  let opened: Promise<Broker> | undefined;
-  const broker = (): Promise<Broker> => {
-    if (typeof options.broker !== 'string') return Promise.resolve(options.broker);
-    opened ??= openBroker({
-      address: checkBrokerAddress(options.broker),
+  const address = options.broker;
+  const opened = brokerWhenWanted(async () =>
+    openBroker({
+      address: checkBrokerAddress(address as string),
       kafka: {},
       providers: { env, folder: '.' },
       log,
       metrics,
-    });
-    return opened;
-  };
+    }),
+  );
+  const broker = typeof address === 'string' ? opened.broker : (): Promise<Broker> => Promise.resolve(address);
   const world: World = {
     clock,
     random: Math.random,
@@ -78,10 +78,6 @@ export async function openSqlWorld(options: SqlWorldOptions): Promise<SqlWorld> 
   return {
     world,
     connectors,
-    async [Symbol.asyncDispose]() {
-      // One that could not be opened has told whoever wanted it.
-      const broker = await opened?.catch(() => undefined);
-      await broker?.close();
-    },
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };
 }

@@ -4,7 +4,8 @@ import { outputOption } from './topic-target.ts';
 
 export const dryRun = command({
   name: 'dry-run',
-  summary: 'Opens the connection of each configured connector and shows its first message, or why there is none',
+  summary:
+    'Opens the connections of each configured connector and shows the first message, or why there is none; writes nothing',
   operands: [{ name: 'FILE', doc: 'YAML, connector .properties or .json', many: true }],
   options: outputOption,
   examples: ['tributary dry-run feed.yaml'],
@@ -17,8 +18,12 @@ export const dryRun = command({
       if (options.output === 'json') {
         writeLine(io.stdout, JSON.stringify({ connector, tried: result.ok !== undefined, ...result }));
       } else if (result.ok === undefined) writeLine(io.stdout, `${connector}: not tried: ${result.reason}`);
-      else if (result.ok) writeLine(io.stdout, `${connector}: ok, ${result.detail}\n  ${result.sample}`);
-      else writeLine(io.stdout, `${connector}: FAILED, ${result.reason}`);
+      else if (result.ok) {
+        writeLine(
+          io.stdout,
+          `${connector}: ok, ${result.detail}${result.sample === undefined ? '' : `\n  ${result.sample}`}`,
+        );
+      } else writeLine(io.stdout, `${connector}: FAILED, ${result.reason}`);
     }
     return failed === 0 ? 0 : 1;
   },

@@ -72,6 +72,11 @@ interface ConnectorBase {
   readonly prefixes?: readonly string[];
   /** Configurations of the tasks, at most `max`. The configuration is valid. */
   tasks(config: RawConfig, max: number): readonly RawConfig[];
+  /**
+   * Checks a configuration by connecting (the command `dry-run`), writing nothing: the first message of a source that has one,
+   * or the reason why there is no connection.
+   */
+  probe?(config: RawConfig, context: ConnectorContext): Promise<ProbeResult>;
 }
 
 export interface SourceConnector extends ConnectorBase {
@@ -97,14 +102,13 @@ export interface SourceConnector extends ConnectorBase {
     config: RawConfig,
     changes: readonly { readonly partition: SourceMap; readonly offset: SourceMap | null }[],
   ): boolean;
-  /** Checks a configuration by connecting (the command `dry-run`): the first message, or the reason why there is none. */
-  probe?(config: RawConfig, context: ConnectorContext): Promise<ProbeResult>;
 }
 
 export type ProbeResult =
   | {
-      readonly ok: true /** First message as text, cut at 2 000 characters. */;
-      readonly sample: string;
+      readonly ok: true;
+      /** First message as text, cut at 2 000 characters. */
+      readonly sample?: string;
       readonly detail: string;
     }
   | { readonly ok: false; readonly reason: string };

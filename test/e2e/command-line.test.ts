@@ -1,4 +1,5 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -176,37 +177,47 @@ const sqlText = `
 CREATE STREAM A (x STRING) WITH (type = 'source', extension = 'kafka', format = 'json', kafka.topic = 'a');
 CREATE STREAM B (x STRING) WITH (type = 'sink', extension = 'kafka', format = 'json', kafka.topic = 'b');
 INSERT INTO B SELECT x FROM A;`;
+const sqlFeed = (url: string): string =>
+  sqlText.replace(
+    "extension = 'kafka', format = 'json', kafka.topic = 'a'",
+    `extension = 'websocket', format = 'json', websocket.url = '${url}'`,
+  );
 
-test('dry-run says of a connector that cannot be tried that it was not, which is no failure', async () => {
-  await using folder = await tempFolder('dry-run-not-tried');
+test('dry-run connects sinks and the streams of SQL applications, and makes nothing', async () => {
+  await using folder = await tempFolder('dry-run-sinks');
+  await using taker = await startFeed();
+  const sink = (url: string) => ({ 'connector.class': 'websocket-sink', topics: 't', 'websocket.url': url });
+  const closed = 'ws://127.0.0.1:1';
   const config = {
     app: { 'connector.class': 'sql', 'sql.text': sqlText },
-    out: { 'connector.class': 'websocket-sink', topics: 't', 'websocket.url': 'ws://127.0.0.1:1' },
+    live: { 'connector.class': 'sql', 'sql.text': sqlFeed(taker.url) },
+    dead: { 'connector.class': 'sql', 'sql.text': sqlFeed(closed) },
+    out: sink(taker.url),
+    shut: sink(closed),
   };
-  await writeFile(join(folder.path, 'feed.yaml'), JSON.stringify({ connectors: config }));
+  await writeFile(join(folder.path, 'feed.yaml'), JSON.stringify({ broker: 'embedded:./data', connectors: config }));
   const shown = await tributary(['dry-run', 'feed.yaml'], { cwd: folder.path });
-  deepEqual(
-    [shown.code, shown.stdout, shown.stderr],
-    [
-      0,
-      'app: not tried: connectors of class "sql" cannot be tried without running them\n' +
-        'out: not tried: connectors of class "websocket-sink" cannot be tried without running them\n',
-      '',
-    ],
+  const lines = shown.stdout.trim().split('\n');
+  equal(lines.length, 5, shown.stdout + shown.stderr);
+  match(lines[0]!, /^app: FAILED, A: .*There are no topics yet: .*; B: topic "b" will be made$/);
+  equal(lines[1], 'live: ok, A: connected; B: topic "b" will be made');
+  match(lines[2]!, /^dead: FAILED, A: .*(refused|ECONNREFUSED).*; B: topic "b" will be made$/);
+  equal(lines[3], 'out: ok, connected, nothing was sent');
+  match(lines[4]!, /^shut: FAILED, .*(refused|ECONNREFUSED)/);
+  deepEqual([shown.code, shown.stderr, existsSync(join(folder.path, 'data'))], [1, '', false]);
+});
+
+test('dry-run says of an application that it was not tried where no broker is named, which is no failure', async () => {
+  await using folder = await tempFolder('dry-run-not-tried');
+  await writeFile(
+    join(folder.path, 'app.json'),
+    JSON.stringify({ name: 'app', config: { 'connector.class': 'sql', 'sql.text': sqlText } }),
   );
-  const json = await tributary(['dry-run', 'feed.yaml', '-o', 'json'], { cwd: folder.path });
-  equal(json.code, 0);
-  deepEqual(
-    json.stdout
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line))
-      .map(({ connector, tried, ok }) => [connector, tried, ok]),
-    [
-      ['app', false, undefined],
-      ['out', false, undefined],
-    ],
-  );
+  const reason = 'the file of a connector names no broker to look for topics at';
+  const shown = await tributary(['dry-run', 'app.json'], { cwd: folder.path });
+  deepEqual([shown.code, shown.stdout, shown.stderr], [0, `app: not tried: ${reason}\n`, '']);
+  const json = await tributary(['dry-run', 'app.json', '-o', 'json'], { cwd: folder.path });
+  deepEqual([json.code, JSON.parse(json.stdout)], [0, { connector: 'app', tried: false, reason }]);
 });
 
 test('where nothing runs and no broker is there, tap says how to get one', async () => {

@@ -1,6 +1,6 @@
 /** The WebSocket sink: records of topics become messages to a remote server. Offsets follow once they are delivered. */
 import { isUtf8 } from 'node:buffer';
-import { TributaryError } from '../../base/errors.ts';
+import { describeError, TributaryError } from '../../base/errors.ts';
 import { PartialWriteError } from '../../base/partial-write.ts';
 import { parse } from '../../config/config-def.ts';
 import type { SinkConnector } from '../contract.ts';
@@ -17,6 +17,19 @@ export const webSocketSink: SinkConnector = {
   prefixes: [headerPrefix],
   /** One connection is one task: the order of what is sent is that of the records. */
   tasks: (raw) => [raw],
+  /** Connects once, and sends nothing. */
+  async probe(raw, context) {
+    const once = { ...raw, 'websocket.validate': 'true' };
+    const sender = new Sender(targetOf(parse(config, once), once, context.outbound), context);
+    try {
+      await sender.start();
+    } catch (error) {
+      return { ok: false, reason: describeError(error) };
+    } finally {
+      await sender.close();
+    }
+    return { ok: true, detail: 'connected, nothing was sent' };
+  },
   async open(raw, context) {
     const values = parse(config, raw);
     const isText = values['websocket.message.type'].toLowerCase() === 'text';
