@@ -44,7 +44,7 @@ export async function startCopy(options: CopyOptions, io: Io): Promise<number> {
     rest: undefined,
     connectors: [connector],
     // Tables of its own, so that it neither runs the connectors of others nor leaves one behind for them.
-    worker: { ...loaded.config.worker, tables: copyTables(options.topic), share: undefined },
+    worker: { ...loaded.config.worker, tables: copyTables(options.topic), share: undefined, isFenced: false },
   };
   return run({ ...loaded, config }, false, io);
 }

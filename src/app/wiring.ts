@@ -223,6 +223,7 @@ async function openWorker(
       exactlyOnceSources: settings.exactlyOnceSources,
       groupId: settings.groupId,
       ...(settings.share === undefined ? {} : { share: shareOptions(settings, broker, workerId, config.rest) }),
+      isFenced: settings.isFenced,
       onLoggerLevel: (logger, level) => setLevel(parts, logger, level),
       gracefulStopMs: settings.gracefulTimeoutMs,
       resolve: (raw, missing) => {

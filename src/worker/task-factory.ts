@@ -152,7 +152,7 @@ export class TaskFactory {
       offsetFlushTimeoutMs: options.offsetFlushTimeoutMs ?? 5_000,
       ...(options.exactlyOnceSources === true
         ? { exactlyOnce: { transactionalId: producerId, boundary: transactionBoundaryOf(config, flushMs) } }
-        : options.share !== undefined && broker.kind === 'kafka'
+        : options.isFenced === true && broker.kind === 'kafka'
           ? { fencingId: producerId }
           : {}),
       gracefulStopMs: options.gracefulStopMs ?? defaultGracefulStopMs,

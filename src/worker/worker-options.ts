@@ -76,6 +76,8 @@ export interface WorkerOptions {
   readonly redact?: (text: string) => string;
   /** Absent: the worker shares with nobody. */
   readonly share?: ShareOptions;
+  /** Producers of its tasks fence those that did the same work before, on a broker that others can write to. */
+  readonly isFenced?: boolean;
   /** Told of levels that somebody set for the loggers of all workers. */
   readonly onLoggerLevel?: (logger: string, level: string) => void;
   readonly log: Log;

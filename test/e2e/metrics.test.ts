@@ -48,7 +48,9 @@ test('every series passes promtool, is documented, and every documented one is t
   await using folder = await tempFolder('metrics');
   await using ws = await WsServer.start();
   await using sse = await shortStream();
-  writeFileSync(join(folder.path, 'feed.yaml'), JSON.stringify({ connectors: connectors(ws.url, sse.url) }));
+  // What is told of sharing work is there only where there is a group to share it with.
+  const config = { worker: { 'group.id': 'metrics' }, connectors: connectors(ws.url, sse.url) };
+  writeFileSync(join(folder.path, 'feed.yaml'), JSON.stringify(config));
   await using worker = await startWorker(['start', 'feed.yaml'], { cwd: folder.path });
   const read = async (): Promise<string> => (await fetch(`${worker.url}/metrics`)).text();
   await until('both kinds of source have connected again', async () => {

@@ -101,8 +101,10 @@ export interface OutboundSettings {
 
 export interface WorkerSettings {
   readonly groupId: string;
-  /** How it shares its work with others of its group; undefined: it runs everything itself (Connect's standalone form). */
+  /** How it shares its work with others of its group; undefined: it runs everything itself (no group.id was given). */
   readonly share: { readonly topic: TableTopic; readonly sessionTimeoutMs: number } | undefined;
+  /** Of two workers that do the same work only the later one can write, also where neither knows of the other. */
+  readonly isFenced: boolean;
   readonly offsetFlushIntervalMs: number;
   readonly offsetFlushTimeoutMs: number;
   readonly exactlyOnceSources: boolean;

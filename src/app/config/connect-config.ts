@@ -66,6 +66,7 @@ export function readConnectConfig(
   const worker: AppConfig['worker'] = {
     groupId: reader.text('group.id') ?? standaloneGroup(file, options.hostname),
     share: shareOf(reader, broker),
+    isFenced: reader.text('group.id') !== undefined,
     offsetFlushIntervalMs: reader.number('offset.flush.interval.ms', 1000),
     offsetFlushTimeoutMs: reader.number('offset.flush.timeout.ms', 5000),
     exactlyOnceSources: exactlyOnceOf(reader),

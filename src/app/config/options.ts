@@ -25,8 +25,8 @@ export const appOptions = define({
     doc: 'HOST:PORT of the REST interface, /metrics and /tap; https://HOST:PORT with the certificate of rest.tls.*, and a list for several',
   }),
   'worker.group.id': string({
-    default: 'tributary',
-    doc: 'Workers with the same group share the connectors of a Kafka',
+    default: null,
+    doc: 'Workers with the same group share the connectors of a Kafka. Without it the worker is alone, starts without waiting for a group, and its topics are named tributary-…',
   }),
   'worker.session.timeout.ms': int({
     default: 10_000,

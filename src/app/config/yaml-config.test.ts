@@ -25,6 +25,7 @@ test('a whole file becomes a configuration, scalars of connectors keep their tex
   equal(config?.broker, 'kafka://localhost:9092');
   deepEqual(config?.rest?.listeners, [{ host: '127.0.0.1', port: 9000, tls: undefined, serves: 'all' }]);
   equal(config?.worker.groupId, 'feeds');
+  equal(config?.worker.share?.topic.topic, 'feeds-assignment');
   deepEqual(config?.kafka.sasl, { mechanism: 'scram-sha-512', username: 'me', password: `\${env:KAFKA_PASSWORD}` });
   equal(config?.kafka.tls?.ca, 'ca.pem');
   deepEqual(config?.producer, { compression: 'zstd', deliveryTimeoutMs: 5000, maxBatchBytes: 1_048_576 });
@@ -42,6 +43,13 @@ test('a whole file becomes a configuration, scalars of connectors keep their tex
     },
   ]);
   equal(lineOf('trades', 'kafka.topic'), 12);
+});
+
+test('without a group a worker shares with nobody, and is fenced all the same', () => {
+  const { config } = readYamlConfig('a.yaml', 'broker: kafka://k:9092', {});
+  equal(config?.worker.share, undefined);
+  equal(config?.worker.isFenced, true);
+  equal(config?.worker.tables.config.topic, 'tributary-configs');
 });
 
 test('a list is words with commas between, or JSON where commas would tear it apart', () => {

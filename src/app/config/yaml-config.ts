@@ -209,6 +209,9 @@ function connectorsOf(tree: YamlTree): NamedConnector[] {
   }));
 }
 
+/** Names the topics and producers of a worker that shares with nobody. */
+const aloneGroup = 'tributary';
+
 function appConfig(
   values: AppOptions,
   rest: RestSettings,
@@ -217,6 +220,7 @@ function appConfig(
   folder: string,
 ): AppConfig {
   const deliveryTimeoutMs = values['producer.deliveryTimeoutMs'];
+  const groupId = values['worker.group.id'] ?? aloneGroup;
   return {
     broker: values.broker,
     autoCreate: values['broker.autoCreate'],
@@ -228,18 +232,22 @@ function appConfig(
     },
     rest,
     worker: {
-      groupId: values['worker.group.id'],
-      share: {
-        topic: assignmentTopic(values['worker.group.id'], values.broker),
-        sessionTimeoutMs: values['worker.session.timeout.ms'],
-      },
+      groupId,
+      share:
+        values['worker.group.id'] === null
+          ? undefined
+          : {
+              topic: assignmentTopic(groupId, values.broker),
+              sessionTimeoutMs: values['worker.session.timeout.ms'],
+            },
+      isFenced: true,
       offsetFlushIntervalMs: values['worker.offset.flush.interval.ms'],
       offsetFlushTimeoutMs: values['worker.offset.flush.timeout.ms'],
       exactlyOnceSources: values['worker.exactly.once.source.support'].toLowerCase() === 'enabled',
       maxSourceAgeMs: values['health.source.max.age.ms'] ?? undefined,
       gracefulTimeoutMs: values['worker.task.shutdown.graceful.timeout.ms'],
       defaults: {},
-      tables: tablesOf(values['worker.group.id']),
+      tables: tablesOf(groupId),
     },
     outbound: {
       policy: values['outbound.policy'] as AppConfig['outbound']['policy'],
