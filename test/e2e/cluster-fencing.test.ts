@@ -188,3 +188,29 @@ test('two copies of a task of a stream with ids, exactly once: one of them write
     server.close();
   }
 });
+
+test('two workers that are alone in their files: the later one writes, and the earlier one says that it is fenced', {
+  skip,
+  timeout: 120_000,
+}, async () => {
+  await using folder = await tempFolder('alone');
+  await using feed = await startFeed({ perTick: 1 });
+  const connector = {
+    'connector.class': 'websocket',
+    'websocket.url': feed.url,
+    'websocket.subscription.message': 'go',
+    'kafka.topic': 'alone',
+    'errors.restart.enabled': 'false',
+  };
+  const file = { broker: `kafka://${kafka!.direct}`, connectors: { feed: connector } };
+  await writeFile(join(folder.path, 'alone.yaml'), JSON.stringify(file));
+  const start = (): Promise<StartedWorker> => startWorker(['start', 'alone.yaml'], { cwd: folder.path });
+  await using first = await start();
+  await first.holds('alone', 20);
+  await using second = await start();
+  const fenced = async (): Promise<boolean> => /PRODUCER_FENCED.*"task_failed"/.test(first.stderr());
+  await until('the first one is fenced', fenced, patienceMs);
+  const held = (await second.records('alone')).length;
+  await second.holds('alone', held + 20);
+  ok(!/group_join/.test(first.stderr() + second.stderr()));
+});
