@@ -42,6 +42,23 @@ test('checkpoints follow the interval, and none is taken where nothing happens',
   equal(app.metric('uncommitted_bytes'), 0);
 });
 
+test('rows that are pushed bring on a checkpoint, too, where they are too many to be held until the next', async () => {
+  await using broker = memoryBroker();
+  await makeTopics(broker);
+  const script = `CREATE STREAM In (s STRING);
+    CREATE STREAM Out (s STRING) WITH (type = 'sink', extension = 'kafka', format = 'json', kafka.topic = 'out');
+    INSERT INTO Out SELECT s FROM In;
+    INSERT INTO Counted SELECT COUNT(*) AS n FROM In;`;
+  await using app = startCheckpointed(broker, script, { intervalMs: 600_000 }, undefined, { isFed: true });
+  await app.run.whenOpen;
+  const s = 'x'.repeat(500_000);
+  for (let rows = 0; rows < 36; rows++) await app.run.push('In', [s]);
+  equal(app.metric('checkpoints_total'), 1);
+  ok(broker.values('out').length > 30);
+  await app.stop();
+  equal(broker.values('out').length, 36);
+});
+
 test('delivery at least once: rows are seen at once, the state is as safe', async () => {
   await using broker = await brokerWithRows(25);
   const settings = { delivery: 'at-least-once', intervalMs: 60_000 } as const;

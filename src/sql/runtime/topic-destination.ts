@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { isError } from '../../base/errors.ts';
+import { isError, isRetriable } from '../../base/errors.ts';
 import type { Broker, Producer } from '../../broker/broker.ts';
 import { partitionFor } from '../../record/partitioner.ts';
 import { noHeaders, type ProduceRecord } from '../../record/record.ts';
@@ -20,10 +20,18 @@ export async function topicDestination(broker: Broker, stream: StreamPlan, signa
   const partitions = new Partitions(stream);
   const producer = await broker.producer();
   return {
-    async write(rows, messages) {
+    async write(rows, messages, settled) {
       await waiting(signal, async () => {
-        const shares = partitions.of(rows, messages, await producer.partitionCount(topic));
-        await Promise.all(shares.map(({ partition, records }) => producer.send(topic, partition, records)));
+        const shares = partitions.of(rows, messages, await producer.partitionCount(topic), settled);
+        const sent = await Promise.allSettled(
+          shares.map(({ partition, records }) => producer.send(topic, partition, records)),
+        );
+        const failures = sent.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
+        if (failures.length === 0) return;
+        // What the other partitions have is neither sent again nor lost.
+        for (const [share, { status }] of sent.entries())
+          if (status === 'fulfilled') for (const index of shares[share]!.indexes) settled.add(index);
+        throw failures.find(isRetriable) ?? failures[0];
       });
     },
     close: () => closeProducer(producer),
@@ -73,6 +81,8 @@ interface Share {
   readonly indexes: number[];
 }
 
+const nothing: ReadonlySet<number> = new Set();
+
 class Partitions {
   private readonly key: number;
   private turn = 0;
@@ -81,10 +91,16 @@ class Partitions {
     this.key = columns.findIndex(({ name }) => name === options.values.get('kafka.key'));
   }
 
-  of(rows: readonly Row[], messages: readonly Uint8Array[], count: number): Share[] {
+  of(
+    rows: readonly Row[],
+    messages: readonly Uint8Array[],
+    count: number,
+    settled: ReadonlySet<number> = nothing,
+  ): Share[] {
     const batch = this.turn++;
     const shares = new Map<number, Share>();
     for (const [index, value] of messages.entries()) {
+      if (settled.size > 0 && settled.has(index)) continue;
       const { values, timestamp } = rows[index]!;
       const key = this.key === -1 ? null : keyBytes(values[this.key]!);
       const partition = partitionFor(key, count, batch);
