@@ -59,11 +59,14 @@ interface Batch {
   buffer: ArrayBuffer;
   readonly length: number;
   readonly count: number;
+  /** The how many-th batch of the lane it is. */
+  readonly number: number;
   readonly deadlineMs: number;
   /** The sends whose records it holds, in order. */
   readonly parts: readonly Part[];
 }
 
+/** From the oldest batch without an answer on: the store knows the last five again, whichever of them are answered. */
 const maxInFlight = 5;
 const sequences = 2 ** 31;
 const maxTimerMs = 2 ** 31 - 1;
@@ -77,6 +80,7 @@ export class Lane {
   readonly #parts: LaneParts;
   #epoch: number;
   #sequence = 0;
+  #batches = 0;
   #waiting: Send[] = [];
   /** Sent and not answered, in order. */
   readonly #inFlight = new Set<Batch>();
@@ -144,12 +148,7 @@ export class Lane {
 
   #pump(): void {
     // Behind a failure nothing new is sent: it could only be turned away.
-    while (
-      this.#failed.length === 0 &&
-      !this.#isRetrying &&
-      this.#inFlight.size < maxInFlight &&
-      this.#waiting.length > 0
-    ) {
+    while (this.#failed.length === 0 && !this.#isRetrying && this.#isInWindow() && this.#waiting.length > 0) {
       if (!this.#parts.hasRoom()) {
         this.#parts.onRoom(() => this.#pump());
         break;
@@ -158,6 +157,11 @@ export class Lane {
       if (batch !== undefined) this.#post(batch);
     }
     if (this.isIdle) for (const resolve of this.#onIdle.splice(0)) resolve();
+  }
+
+  #isInWindow(): boolean {
+    const [oldest] = this.#inFlight;
+    return oldest === undefined || this.#batches - oldest.number < maxInFlight;
   }
 
   #nextBatch(): Batch | undefined {
@@ -185,7 +189,7 @@ export class Lane {
     }
     const done = parts.filter(({ send }) => send.encoded === send.records.length).length;
     this.#waiting.splice(0, done);
-    return { buffer, length, count, deadlineMs, parts };
+    return { buffer, length, count, number: this.#batches++, deadlineMs, parts };
   }
 
   /** The first sends that wait, as many as make a good batch, and their records that are still to be encoded. */
