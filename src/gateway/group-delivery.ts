@@ -52,9 +52,13 @@ export class GroupDelivery implements Delivery {
   #seq = 0;
   #timer: NodeJS.Timeout | undefined;
   #committing: Promise<void> = Promise.resolve();
+  /** Of the member there is. */
+  #topics: readonly string[];
+  #rejoining: Promise<void> | undefined;
 
   constructor(options: GroupDeliveryOptions) {
     this.#options = options;
+    this.#topics = options.topics;
   }
 
   get waitingBytes(): number {
@@ -65,7 +69,48 @@ export class GroupDelivery implements Delivery {
 
   /** Joins the group. */
   async open(): Promise<void> {
-    const { broker, group, topics, startAt, onRetry, autoCommitMs } = this.#options;
+    const { autoCommitMs } = this.#options;
+    await this.#join(this.#options.topics);
+    if (autoCommitMs !== undefined) this.#timer = setInterval(() => void this.#commit(), autoCommitMs).unref();
+  }
+
+  get topics(): readonly string[] {
+    return this.#topics;
+  }
+
+  /** Whether it is a member, for these topics. */
+  holds(topics: readonly string[]): boolean {
+    const same = topics.length === this.#topics.length && topics.every((topic) => this.#topics.includes(topic));
+    return this.#member !== undefined && same;
+  }
+
+  /**
+   * Leaves the group and joins it with other topics: what was handed out and is not acknowledged is handed out again. Where
+   * that fails it holds no member until it is called again.
+   */
+  follow(topics: readonly string[]): Promise<void> {
+    this.#rejoining ??= this.#rejoin(topics).finally(() => {
+      this.#rejoining = undefined;
+    });
+    return this.#rejoining;
+  }
+
+  async #rejoin(topics: readonly string[]): Promise<void> {
+    const member = this.#member;
+    if (member !== undefined) {
+      await this.#revoked(member.assignment, 'revoked');
+      this.#member = undefined;
+      this.#wanted?.();
+      await member.close();
+    }
+    if (this.#stop.signal.aborted) return;
+    await this.#join(topics);
+    // Closed meanwhile: nobody would leave for it.
+    if (this.#stop.signal.aborted) await this.#member?.close();
+  }
+
+  async #join(topics: readonly string[]): Promise<void> {
+    const { broker, group, startAt, onRetry } = this.#options;
     this.#member = await broker.group({
       groupId: group,
       topics,
@@ -76,8 +121,8 @@ export class GroupDelivery implements Delivery {
       signal: this.#stop.signal,
       onRevoked: (partitions, how) => this.#revoked(partitions, how),
     });
+    this.#topics = topics;
     void this.#read(this.#member);
-    if (autoCommitMs !== undefined) this.#timer = setInterval(() => void this.#commit(), autoCommitMs).unref();
   }
 
   /** At most one run of records at a time, so that it becomes one frame, whose number is acknowledged. */
@@ -140,6 +185,7 @@ export class GroupDelivery implements Delivery {
     this.#stop.abort();
     this.#wanted?.();
     await this.#commit();
+    await this.#rejoining?.catch(() => {}); // told to whoever asked for it
     await this.#member?.close();
   }
 
@@ -165,7 +211,7 @@ export class GroupDelivery implements Delivery {
   async #read(member: GroupMember): Promise<void> {
     try {
       for await (const fetched of member.records) {
-        if (this.#stop.signal.aborted) return;
+        if (this.#stop.signal.aborted || this.#member !== member) return;
         const { records, damaged, nextOffset } = fetched;
         const from = Math.min(records[0]?.offset ?? nextOffset, damaged?.[0]?.from ?? nextOffset);
         this.#chunks = [...chunksOf(fetched, from, this.#options.clock.monotonicMs())];
@@ -177,7 +223,7 @@ export class GroupDelivery implements Delivery {
         await taken;
       }
     } catch (error) {
-      if (!this.#stop.signal.aborted) this.#options.events.onFailed(asFault(error));
+      if (!this.#stop.signal.aborted && this.#member === member) this.#options.events.onFailed(asFault(error));
     }
   }
 

@@ -157,7 +157,9 @@ async function openGroup(
     onRetry: parts.onRetry,
   });
   let closing: Promise<void> | undefined;
+  let unwatch = (): void => {};
   const leave = async (): Promise<void> => {
+    unwatch();
     groups.open--;
     groups.leaving++;
     try {
@@ -178,15 +180,30 @@ async function openGroup(
     await close();
     throw error;
   }
+  const follow = async (found: ReadonlyMap<string, TopicDescription>): Promise<void> => {
+    const wanted = [...found.keys()];
+    if (closing !== undefined || delivery.holds(wanted)) return;
+    try {
+      await delivery.follow(wanted);
+      if (closing === undefined) events.onPartitions(countsOf([...found.values()]));
+    } catch (error) {
+      parts.onRetry({ what: 'join group', reason: describeError(error) }); // the next look tries again
+    }
+  };
+  if (request.pattern !== null) unwatch = parts.catalog.watch({ wants, changed: (found) => void follow(found) });
   return {
     delivery,
-    partitions: Object.fromEntries(descriptions.map(({ name, partitions }) => [name, partitions.length])),
+    partitions: countsOf(descriptions),
     recheck(next) {
       now = next;
-      return now.group(group) && names.every((topic) => now.subscribe(topic) !== undefined);
+      return now.group(group) && delivery.topics.every((topic) => now.subscribe(topic) !== undefined);
     },
     close,
   };
+}
+
+function countsOf(topics: readonly TopicDescription[]): Readonly<Record<string, number>> {
+  return Object.fromEntries(topics.map(({ name, partitions }) => [name, partitions.length]));
 }
 
 async function describeAll(
