@@ -240,14 +240,14 @@ test('a peer that vanishes while messages wait to be sent is found, though none 
   await using server = await sinkServer();
   await using proxy = await startTcpProxy(Number(new URL(server.url).port));
   await using sink = await open(`ws://127.0.0.1:${proxy.port}/sink`, {
-    'websocket.idle.timeout.ms': '200',
+    'websocket.idle.timeout.ms': '600',
     'websocket.ping.interval.ms': '0',
     'websocket.message.queue.size': '5000',
   });
   proxy.stallReading();
   const value = 'x'.repeat(20_000); // more than the network takes
   const writing = sink.task.write(records(numbers(1_000).map((n) => `${n} ${value}`)));
-  await until(() => sink.statuses.some((status) => status === 'not connected: nothing taken for 200 ms'), 'the loss');
+  await until(() => sink.statuses.some((status) => status === 'not connected: nothing taken for 600 ms'), 'the loss');
   proxy.resume();
   await writing;
   equal(new Set(server.taken.map(({ text }) => text)).size, 1_000);
