@@ -158,7 +158,14 @@ async function publishing(gateway: BenchGateway, { published: count }: Sizes, pr
   );
 }
 
-/** The same subscribers with and without one more that never reads, in turn. */
+/** More than its queue (`limits.queue`, 1 MiB) and the buffers of both kernels take: about 20 MB as JSON. */
+const floodRecords = 60_000;
+const queueBytes = 1_048_576;
+
+/**
+ * The same subscribers with and without one more that never reads, in turn. Its queue is full before they come, which the
+ * gateway's own metric must say, and still when they are done.
+ */
 async function stalled(
   gateway: BenchGateway,
   { subscribers, seconds, settleMs, rounds }: Sizes,
@@ -167,6 +174,8 @@ async function stalled(
   const p99s: Record<'alone' | 'beside', number[]> = { alone: [], beside: [] };
   for (const kind of rounds) {
     const socket = kind === 'beside' ? await stalledClient(gateway.port) : undefined;
+    await publish({ port: gateway.port, count: floodRecords });
+    if (socket !== undefined) await queueIsFull(gateway);
     const records = (seconds / 2) * 200;
     const connections = subscribers / 4;
     const fan = startFan({
@@ -180,6 +189,7 @@ async function stalled(
     await sleep(settleMs);
     await publish({ port: gateway.port, count: records, rate: 200, batch: 2 });
     p99s[kind].push((await fan.result).lat_ms.p99);
+    if (socket !== undefined) await queueIsFull(gateway);
     socket?.destroy();
   }
   const [alone, beside] = [median(p99s.alone), median(p99s.beside)];
@@ -188,6 +198,17 @@ async function stalled(
     { p99AloneMs: alone, p99BesideMs: beside },
     `p99 ${alone.toFixed(1)} ms without, ${beside.toFixed(1)} ms with a client that never reads; wanted at most 20 % more`,
   );
+}
+
+/** Without it the round would show nothing: what the kernels' buffers take costs the gateway no queue. */
+async function queueIsFull(gateway: BenchGateway): Promise<void> {
+  const deadlineMs = performance.now() + 10_000;
+  for (;;) {
+    const waiting = await gateway.metric('queue_bytes');
+    if (waiting >= queueBytes) return;
+    if (performance.now() > deadlineMs) throw new Error(`only ${waiting} bytes wait for the client that never reads`);
+    await sleep(100);
+  }
 }
 
 /** Subscribed, and then it takes nothing any more. */

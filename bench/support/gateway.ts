@@ -17,6 +17,8 @@ export const clientCore = 0;
 export interface BenchGateway extends AsyncDisposable {
   readonly pid: number;
   readonly port: number;
+  /** Value of a series of its metrics; 0 where there is none. */
+  metric(series: string): Promise<number>;
   /** kill -9, and the same again over the same topics. */
   restart(): Promise<void>;
 }
@@ -25,7 +27,8 @@ export async function startBenchGateway(): Promise<BenchGateway> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-bench-'));
   const port = await freePort();
   const limits = { connections: 20_000, perIp: 20_000, perPrincipal: 20_000 };
-  const gateway = { listen: `127.0.0.1:${port}`, admin: `127.0.0.1:${await freePort()}`, limits };
+  const admin = `127.0.0.1:${await freePort()}`;
+  const gateway = { listen: `127.0.0.1:${port}`, admin, limits };
   writeFileSync(join(folder, 'gateway.yaml'), stringify({ broker: 'embedded:./data', gateway }));
   const program = join(import.meta.dirname, '../../bin/tributary.js');
   for (const [name, partitions] of [
@@ -53,6 +56,11 @@ export async function startBenchGateway(): Promise<BenchGateway> {
       return child.pid!;
     },
     port,
+    async metric(series) {
+      const lines = (await (await fetch(`http://${admin}/metrics`)).text()).split('\n');
+      const start = `tributary_gateway_${series} `;
+      return Number(lines.find((line) => line.startsWith(start))?.slice(start.length) ?? 0);
+    },
     async restart() {
       await kill('SIGKILL');
       child = await start();
