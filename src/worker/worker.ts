@@ -123,7 +123,10 @@ export class Worker implements AsyncDisposable {
   }
 
   async start(fromFile: Readonly<Record<string, RawConfig>>): Promise<void> {
-    for (const [name, config] of Object.entries(fromFile)) await this.#takeFromFile(name, { ...config, name });
+    const given = Object.entries(fromFile).map(([name, config]) => [name, { ...config, name }] as const);
+    for (const [name, config] of given) this.#check(name, config);
+    // Side by side: each write waits until the table has read it back.
+    await Promise.all(given.map(([name, config]) => this.#takeFromFile(name, config)));
     const { share, clock, log, metrics, broker } = this.#options;
     if (share !== undefined) {
       this.#ownership = await joinWorkers({
@@ -405,7 +408,6 @@ export class Worker implements AsyncDisposable {
   }
 
   async #takeFromFile(name: string, config: RawConfig): Promise<void> {
-    this.#check(name, config);
     const stored = this.#configs.asGiven(name);
     // As it is already: other workers that run it need not hear of it.
     if (stored !== undefined && isDeepStrictEqual(stored, config)) return;
