@@ -1,9 +1,10 @@
 /** The embedded broker on a filesystem that is really full: nothing acknowledged is lost, and it goes on when there is room. */
-import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
+import { deepEqual, equal, match, ok, rejects, throws } from 'node:assert/strict';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isError } from '../../src/base/errors.ts';
+import { AcknowledgedMark } from '../../src/broker/embedded/acknowledged-mark.ts';
 import { type EmbeddedEvent, openEmbeddedBroker } from '../../src/broker/embedded/embedded.ts';
 import type { Codecs } from '../../src/record/codecs.ts';
 import { crc32c } from '../../src/record/crc32c.ts';
@@ -122,6 +123,29 @@ test('a broker cannot be made on a full filesystem, and says so', { skip }, asyn
   rmSync(ballast);
   await using broker = await openEmbeddedBroker({ directory: join(disk.path, 'data'), codecs });
   deepEqual(await broker.listTopics(), []);
+});
+
+test('what was acknowledged cannot be noted on a full filesystem: told once, and noted when there is room', {
+  skip,
+}, async () => {
+  await using disk = await smallFilesystem(1);
+  const ballast = join(disk.path, 'ballast');
+  const mark = new AcknowledgedMark(join(disk.path, 'mark'));
+  try {
+    deepEqual(mark.missing({ records: 0, changes: 0 }), { records: 0, changes: 0 });
+    fill(ballast);
+    throws(() => mark.write({ records: 3, changes: 2 }), { code: 'BROKER_UNAVAILABLE', message: /ENOSPC/ });
+    mark.write({ records: 4, changes: 2 });
+    deepEqual(mark.missing({ records: 0, changes: 0 }), { records: 0, changes: 0 });
+    rmSync(ballast);
+    mark.write({ records: 5, changes: 2 });
+    deepEqual(mark.missing({ records: 1, changes: 2 }), { records: 4, changes: 0 });
+    fill(ballast);
+    mark.write({ records: 6, changes: 3 }); // in place
+    deepEqual(mark.missing({ records: 1, changes: 2 }), { records: 5, changes: 1 });
+  } finally {
+    mark.close();
+  }
 });
 
 /** Writes until nothing more fits. */
