@@ -45,6 +45,13 @@ export class Connections {
     return bytes;
   }
 
+  /** Bytes of publishes whose clients wait for the answer. */
+  get publishBytes(): number {
+    let bytes = 0;
+    for (const connection of this.#open) bytes += connection.publishBytes;
+    return bytes;
+  }
+
   /** How many subscriptions are in a state. */
   subscriptions(state: SubscriptionState): number {
     let count = 0;
@@ -125,13 +132,17 @@ export class Connections {
     for (const connection of [...this.#open]) connection.drain(Math.round(random() * spreadMs));
   }
 
-  /** Ends the connections for which most waits, until so many bytes are free. */
+  /** Ends the connections that hold most, until so many bytes are free. */
   shed(bytes: number): void {
-    const largest = [...this.#open].sort((a, b) => b.waitingBytes - a.waitingBytes);
-    for (const connection of largest) {
+    const held = [...this.#open].map((connection) => ({
+      connection,
+      bytes: connection.waitingBytes + connection.publishBytes,
+    }));
+    held.sort((a, b) => b.bytes - a.bytes);
+    for (const each of held) {
       if (bytes <= 0) return;
-      bytes -= connection.waitingBytes;
-      connection.shed();
+      bytes -= each.bytes;
+      each.connection.shed();
     }
   }
 

@@ -36,6 +36,8 @@ export interface GatewayConnection {
   readonly principal: string | null;
   /** Bytes that wait for its client. */
   readonly waitingBytes: number;
+  /** Bytes of its publishes that are not answered yet. */
+  readonly publishBytes: number;
   /** States of its subscriptions. */
   subscriptions(): readonly SubscriptionState[];
   /** Once or more a second: heartbeats, deadlines, stalls. */

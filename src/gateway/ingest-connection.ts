@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { type Header, noHeaders } from '../record/record.ts';
+import type { Placement } from '../wire/gateway/server-frames.ts';
 import type { Rights } from './auth/acl.ts';
 import type { Identity } from './auth/identity.ts';
 import { asFault } from './faults.ts';
@@ -10,6 +11,10 @@ import type { GatewayConnection, GatewayParts } from './gateway-parts.ts';
 import { valueAtPointer } from './json-pointer.ts';
 import { Liveness } from './liveness.ts';
 import { checkMayPublish } from './may-publish.ts';
+import type { Traffic } from './metrics.ts';
+import { Outbox } from './outbox.ts';
+import { OwnPublishes } from './own-publishes.ts';
+import { type PublishAnswer, publishBytes } from './pending-publish.ts';
 import { Reading } from './reading.ts';
 import type { IngestRoute } from './settings.ts';
 import { StallWatch } from './stall-watch.ts';
@@ -27,7 +32,15 @@ export interface IngestOptions {
   readonly onClosed: (code: number) => void;
 }
 
-export class IngestConnection implements GatewayConnection {
+/** Of a record that is not acknowledged yet. */
+interface PublishToken {
+  readonly valueBytes: number;
+  readonly bytes: number;
+  /** Its acknowledgement, once it is stored; empty where it could not be, and then the connection closes. */
+  answer: string | undefined;
+}
+
+export class IngestConnection implements GatewayConnection, PublishAnswer<PublishToken> {
   readonly protocol = 'ingest';
   readonly #parts: GatewayParts;
   readonly #options: IngestOptions;
@@ -36,10 +49,12 @@ export class IngestConnection implements GatewayConnection {
   readonly #liveness: Liveness;
   readonly #reading: Reading;
   readonly #stall: StallWatch;
+  readonly #outbox: Outbox;
+  readonly #publishes: OwnPublishes;
   #rights: Rights;
-  #publishing = 0;
+  #traffic: Traffic | undefined;
   /** Acknowledgements go out in the order of the messages. */
-  #answered: Promise<void> = Promise.resolve();
+  #unanswered: PublishToken[] = [];
 
   constructor(parts: GatewayParts, options: IngestOptions) {
     this.#parts = parts;
@@ -50,6 +65,10 @@ export class IngestConnection implements GatewayConnection {
     this.#liveness = new Liveness(options.socket, options.raw, parts.settings.pingMs, parts.clock);
     this.#reading = new Reading(options.socket);
     this.#stall = new StallWatch(parts.clock.monotonicMs());
+    const onDrain = (): void => this.#reading.hold('answers', false);
+    this.#outbox = new Outbox(options.socket, options.raw, { joins: false, onDrain });
+    const { inflight, queue } = parts.settings.limits;
+    this.#publishes = new OwnPublishes(this.#reading, inflight, queue);
     this.#listen();
   }
 
@@ -58,7 +77,11 @@ export class IngestConnection implements GatewayConnection {
   }
 
   get waitingBytes(): number {
-    return this.#options.socket.bufferedAmount;
+    return this.#outbox.waitingBytes;
+  }
+
+  get publishBytes(): number {
+    return this.#publishes.bytes;
   }
 
   subscriptions(): readonly never[] {
@@ -121,26 +144,11 @@ export class IngestConnection implements GatewayConnection {
       this.#close(1007, 'not JSON');
       return;
     }
-    const sent = values.map((value) => this.#publish(value));
-    this.#answered = Promise.all([this.#answered, ...sent]).then(([, ...places]) => {
-      if (!this.#options.route.ack) return;
-      for (const place of places) if (place !== undefined) this.#acknowledge(place);
-    });
+    for (const value of values) this.#publish(value);
   }
 
-  /** Who sends and does not read what it asked for is not heard any further. */
-  #acknowledge(place: string): void {
-    const { socket } = this.#options;
-    const { queue } = this.#parts.settings.limits;
-    socket.send(place, () => {
-      if (socket.bufferedAmount < queue) this.#reading.hold('answers', false);
-    });
-    if (socket.bufferedAmount >= queue) this.#reading.hold('answers', true);
-  }
-
-  /** Resolves with the acknowledgement; undefined where the record was not stored, and then the connection closes. */
-  async #publish(value: Buffer): Promise<string | undefined> {
-    const { publisher, metrics, settings } = this.#parts;
+  #publish(value: Buffer): void {
+    const { publisher, metrics } = this.#parts;
     const { route } = this.#options;
     const record = {
       topic: route.topic,
@@ -151,25 +159,55 @@ export class IngestConnection implements GatewayConnection {
       value,
       headers: noHeaders,
     };
-    if (++this.#publishing >= settings.limits.inflight) this.#reading.hold('session', true);
+    const token: PublishToken = { valueBytes: value.length, bytes: publishBytes(record), answer: undefined };
+    this.#publishes.began(token.bytes);
+    if (route.ack) this.#unanswered.push(token);
     try {
       checkMayPublish(this.#rights, record, metrics);
-      const { partition, offset } = await publisher.publish(record, this.principal, this.#meta);
-      const traffic = metrics.traffic('in', this.protocol, route.topic);
-      traffic.records.value++;
-      traffic.bytes.value += value.length;
-      return `{"partition":${partition},"offset":${offset}}`;
     } catch (error) {
-      const fault = asFault(error);
-      metrics.publishError(fault.code);
-      if (fault.code === 'forbidden') this.#close(1008, 'forbidden');
-      else if (fault.code === 'shutting_down') this.drain();
-      else if (fault.code === 'too_large') this.#close(1009, 'too large');
-      else this.#close(1011, fault.message);
-      return undefined;
-    } finally {
-      if (this.#publishing-- === settings.limits.inflight) this.#reading.hold('session', false);
+      this.failed(error, token);
+      return;
     }
+    publisher.write(record, this.#meta, this, token);
+  }
+
+  /** Of one of its records. */
+  stored({ partition, offset }: Placement, token: PublishToken): void {
+    const { metrics } = this.#parts;
+    const { route } = this.#options;
+    this.#traffic ??= metrics.traffic('in', this.protocol, route.topic);
+    this.#traffic.records.value++;
+    this.#traffic.bytes.value += token.valueBytes;
+    if (route.ack) token.answer = `{"partition":${partition},"offset":${offset}}`;
+    this.#answered(token);
+  }
+
+  /** Of one of its records. */
+  failed(error: unknown, token: PublishToken): void {
+    const { metrics, log } = this.#parts;
+    const fault = asFault(error);
+    metrics.publishError(fault.code);
+    if (fault.code === 'internal')
+      log.error('publish_failed', { session: this.#options.sessionId, reason: (error as Error).message });
+    if (fault.code === 'forbidden') this.#close(1008, 'forbidden');
+    else if (fault.code === 'shutting_down') this.drain();
+    else if (fault.code === 'too_large') this.#close(1009, 'too large');
+    else this.#close(1011, fault.message);
+    token.answer = '';
+    this.#answered(token);
+  }
+
+  /** Who sends and does not read what it asked for is not heard any further. */
+  #answered({ bytes }: PublishToken): void {
+    this.#publishes.answered(bytes);
+    let answered = 0;
+    while (answered < this.#unanswered.length && this.#unanswered[answered]!.answer !== undefined) {
+      const answer = this.#unanswered[answered++]!.answer!;
+      if (answer !== '') this.#outbox.push(answer);
+    }
+    if (answered === 0) return;
+    this.#unanswered.splice(0, answered);
+    if (this.#outbox.room(this.#parts.settings.limits.queue) <= 0) this.#reading.hold('answers', true);
   }
 
   #keyOf(value: Buffer): Buffer | null {
@@ -180,7 +218,7 @@ export class IngestConnection implements GatewayConnection {
   #close(code: number, reason: string): void {
     if (this.#liveness.isClosing) return;
     this.#liveness.closing();
-    this.#options.socket.close(code, reason);
+    this.#outbox.close(code, reason);
   }
 }
 

@@ -28,7 +28,8 @@ import { checkMayPublish } from './may-publish.ts';
 import type { Traffic } from './metrics.ts';
 import { type OpenDelivery, openDelivery } from './open-delivery.ts';
 import { Outbox } from './outbox.ts';
-import type { PublishAnswer } from './pending-publish.ts';
+import { OwnPublishes } from './own-publishes.ts';
+import { type PublishAnswer, publishBytes } from './pending-publish.ts';
 import { Reading } from './reading.ts';
 import { type Effect, Session } from './session.ts';
 
@@ -72,6 +73,7 @@ export class NativeConnection implements GatewayConnection, PublishAnswer<Publis
   readonly #session: Session;
   readonly #outbox: Outbox;
   readonly #reading: Reading;
+  readonly #publishes: OwnPublishes;
   readonly #subscriptions = new Map<number, Subscription>();
   readonly #liveness: Liveness;
   readonly #openedAtMs: number;
@@ -91,6 +93,7 @@ export class NativeConnection implements GatewayConnection, PublishAnswer<Publis
     this.#session = new Session(options.sessionId, settings.limits, settings.pingMs, options.identity);
     this.#outbox = new Outbox(options.socket, options.raw, { joins: true, onDrain: () => this.#drained() });
     this.#reading = new Reading(options.socket);
+    this.#publishes = new OwnPublishes(this.#reading, settings.limits.inflight, settings.limits.queue);
     this.#openedAtMs = clock.monotonicMs();
     this.#liveness = new Liveness(options.socket, options.raw, settings.pingMs, clock);
     this.#sentAtMs = this.#openedAtMs;
@@ -107,6 +110,10 @@ export class NativeConnection implements GatewayConnection, PublishAnswer<Publis
     let bytes = this.#outbox.waitingBytes;
     for (const { open } of this.#subscriptions.values()) bytes += open?.delivery.waitingBytes ?? 0;
     return bytes;
+  }
+
+  get publishBytes(): number {
+    return this.#publishes.bytes;
   }
 
   subscriptions(): readonly SubscriptionState[] {
@@ -297,6 +304,7 @@ export class NativeConnection implements GatewayConnection, PublishAnswer<Publis
   #publish(id: number, publish: PublishRequest): void {
     const { publisher, metrics, clock } = this.#parts;
     const token: PublishToken = { id, publish, startedMs: clock.monotonicMs() };
+    this.#publishes.began(publishBytes(publish));
     try {
       checkMayPublish(this.#rights!, publish, metrics);
     } catch (error) {
@@ -313,26 +321,29 @@ export class NativeConnection implements GatewayConnection, PublishAnswer<Publis
   }
 
   /** Of one of its publishes. */
-  stored(place: Placement, { id, publish: { topic, value }, startedMs }: PublishToken): void {
+  stored(place: Placement, token: PublishToken): void {
+    const { id, publish } = token;
+    const { topic, value } = publish;
     if (this.#published?.topic !== topic) {
       this.#published = { topic, traffic: this.#parts.metrics.traffic('in', this.protocol, topic) };
     }
     const { records, bytes } = this.#published.traffic;
     records.value++;
     bytes.value += value?.length ?? 0;
-    this.#answered(id, this.protocol === 'bin' ? publishedBinary(id, place) : publishedFrame(id, place), startedMs);
+    this.#answered(token, this.protocol === 'bin' ? publishedBinary(id, place) : publishedFrame(id, place));
   }
 
   /** Of one of its publishes. */
-  failed(error: unknown, { id, startedMs }: PublishToken): void {
+  failed(error: unknown, token: PublishToken): void {
     const fault = asFault(error);
     if (fault.code === 'internal') this.#logError('publish', error);
     this.#parts.metrics.publishError(fault.code);
-    this.#answered(id, errorFrame(id, fault), startedMs);
+    this.#answered(token, errorFrame(token.id, fault));
   }
 
-  #answered(id: number, frame: string | Buffer, startedMs: number): void {
+  #answered({ id, publish, startedMs }: PublishToken, frame: string | Buffer): void {
     const { metrics, clock } = this.#parts;
+    this.#publishes.answered(publishBytes(publish));
     this.#push(frame);
     metrics.publishSeconds.observe((clock.monotonicMs() - startedMs) / 1000);
     this.#obey(this.#session.published(id));

@@ -4,6 +4,8 @@ import type { WebSocket } from 'ws';
 export type Reason =
   /** Too many publishes are on their way, or a token is being verified. */
   | 'session'
+  /** Publishes on their way have too many bytes, or are too many where no session counts them. */
+  | 'publishes'
   /** Too many answers wait for the client to take them. */
   | 'answers';
 

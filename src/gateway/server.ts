@@ -178,7 +178,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const ticker = setInterval(() => {
     connections.tick(clock.monotonicMs());
     const over = memory() - settings.limits.memory;
-    if (over > 0) connections.shed(over);
+    // Publishes of those who have left end by themselves, and soon: nobody else has to go for them.
+    if (over > 0) connections.shed(over - Math.max(0, publisher.bytes - connections.publishBytes));
   }, tickMs);
   opened.defer(() => clearInterval(ticker));
 

@@ -194,7 +194,7 @@ export class Upgrades {
           onPartitions: () => {},
           onFailed: () => {
             failed = true;
-            connection?.failed();
+            connection?.subscriptionFailed();
           },
         },
       );
@@ -220,7 +220,7 @@ export class Upgrades {
       },
     });
     place.fill(connection);
-    if (failed) connection.failed();
+    if (failed) connection.subscriptionFailed();
   }
 
   async #openIngest(

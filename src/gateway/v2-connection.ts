@@ -4,6 +4,7 @@ import type { WebSocket } from 'ws';
 import type { ConsumedRecord } from '../record/record.ts';
 import { noHeaders } from '../record/record.ts';
 import { isTopicName } from '../wire/gateway/names.ts';
+import type { Placement } from '../wire/gateway/server-frames.ts';
 import { readV2Binary, readV2Text, type V2Form, type V2Input, v2Binary, v2Text } from '../wire/gateway/v2.ts';
 import type { Rights } from './auth/acl.ts';
 import type { Identity } from './auth/identity.ts';
@@ -13,8 +14,12 @@ import { asFault } from './faults.ts';
 import type { GatewayConnection, GatewayParts, SubscriptionState } from './gateway-parts.ts';
 import { Liveness } from './liveness.ts';
 import { checkMayPublish } from './may-publish.ts';
+import type { Traffic } from './metrics.ts';
 import type { OpenDelivery } from './open-delivery.ts';
 import { Outbox } from './outbox.ts';
+import { OwnPublishes } from './own-publishes.ts';
+import { type PublishAnswer, publishBytes } from './pending-publish.ts';
+import { Reading } from './reading.ts';
 import { StallWatch } from './stall-watch.ts';
 import { applyTransform, type Transform, type TransformSession } from './transforms.ts';
 
@@ -35,7 +40,14 @@ export interface V2Options {
 const maxFrameRecords = 500;
 const maxFrameBytes = 262_144;
 
-export class V2Connection implements GatewayConnection {
+/** Of a publish that is not answered yet. */
+interface PublishToken {
+  readonly topic: string;
+  readonly valueBytes: number;
+  readonly bytes: number;
+}
+
+export class V2Connection implements GatewayConnection, PublishAnswer<PublishToken> {
   readonly protocol: 'v2-text' | 'v2-binary';
   readonly #parts: GatewayParts;
   readonly #options: V2Options;
@@ -43,9 +55,11 @@ export class V2Connection implements GatewayConnection {
   readonly #session: TransformSession;
   readonly #liveness: Liveness;
   readonly #stall: StallWatch;
+  readonly #publishes: OwnPublishes;
   #rights: Rights;
   #pumpScheduled = false;
-  #publishing = 0;
+  /** Counters of the topic that was published to last. */
+  #published: { readonly topic: string; readonly traffic: Traffic } | undefined;
 
   constructor(parts: GatewayParts, options: V2Options) {
     this.#parts = parts;
@@ -61,6 +75,8 @@ export class V2Connection implements GatewayConnection {
     this.#outbox = new Outbox(options.socket, options.raw, { joins: false, onDrain: () => this.ready() });
     this.#liveness = new Liveness(options.socket, options.raw, parts.settings.pingMs, parts.clock);
     this.#stall = new StallWatch(parts.clock.monotonicMs());
+    const { inflight, queue } = parts.settings.limits;
+    this.#publishes = new OwnPublishes(new Reading(options.socket), inflight, queue);
     this.#listen();
     this.ready();
   }
@@ -71,6 +87,10 @@ export class V2Connection implements GatewayConnection {
 
   get waitingBytes(): number {
     return this.#outbox.waitingBytes + (this.#options.open?.delivery.waitingBytes ?? 0);
+  }
+
+  get publishBytes(): number {
+    return this.#publishes.bytes;
   }
 
   subscriptions(): readonly SubscriptionState[] {
@@ -89,7 +109,7 @@ export class V2Connection implements GatewayConnection {
   }
 
   /** The subscription cannot go on. */
-  failed(): void {
+  subscriptionFailed(): void {
     this.close(1011, 'subscription failed');
   }
 
@@ -172,11 +192,11 @@ export class V2Connection implements GatewayConnection {
       this.close(1011, 'illegal topic name');
       return;
     }
-    void this.#publish(result.topic, result.key, result.message);
+    this.#publish(result.topic, result.key, result.message);
   }
 
-  async #publish(topic: string, key: string | null, message: string | Uint8Array | null): Promise<void> {
-    const { publisher, metrics, settings, log } = this.#parts;
+  #publish(topic: string, key: string | null, message: string | Uint8Array | null): void {
+    const { publisher, metrics } = this.#parts;
     const record = {
       topic,
       partition: null,
@@ -186,25 +206,39 @@ export class V2Connection implements GatewayConnection {
       value: typeof message === 'string' ? Buffer.from(message) : message,
       headers: noHeaders,
     };
-    // The socket is not read while too much is on its way: nobody else waits for it.
-    if (++this.#publishing >= settings.limits.inflight) this.#options.socket.pause();
+    const token = { topic, valueBytes: record.value?.length ?? 0, bytes: publishBytes(record) };
+    this.#publishes.began(token.bytes);
     try {
       checkMayPublish(this.#rights, record, metrics);
-      await publisher.publish(record, this.principal, noHeaders);
-      const traffic = metrics.traffic('in', this.protocol, topic);
-      traffic.records.value++;
-      traffic.bytes.value += record.value?.length ?? 0;
     } catch (error) {
-      const fault = asFault(error);
-      metrics.publishError(fault.code);
-      if (fault.code === 'internal')
-        log.error('publish_failed', { session: this.#session.id, reason: (error as Error).message });
-      if (fault.code === 'forbidden') this.close(1008, 'forbidden');
-      else if (fault.code === 'shutting_down') this.drain();
-      else if (settings.v2.onPublishError === 'close') this.close(1011, fault.message);
-    } finally {
-      if (this.#publishing-- === settings.limits.inflight) this.#options.socket.resume();
+      this.failed(error, token);
+      return;
     }
+    publisher.write(record, noHeaders, this, token);
+  }
+
+  /** Of one of its publishes. */
+  stored(_: Placement, { topic, valueBytes, bytes }: PublishToken): void {
+    if (this.#published?.topic !== topic) {
+      this.#published = { topic, traffic: this.#parts.metrics.traffic('in', this.protocol, topic) };
+    }
+    const { traffic } = this.#published;
+    traffic.records.value++;
+    traffic.bytes.value += valueBytes;
+    this.#publishes.answered(bytes);
+  }
+
+  /** Of one of its publishes. */
+  failed(error: unknown, { bytes }: PublishToken): void {
+    const { metrics, settings, log } = this.#parts;
+    const fault = asFault(error);
+    metrics.publishError(fault.code);
+    if (fault.code === 'internal')
+      log.error('publish_failed', { session: this.#session.id, reason: (error as Error).message });
+    if (fault.code === 'forbidden') this.close(1008, 'forbidden');
+    else if (fault.code === 'shutting_down') this.drain();
+    else if (settings.v2.onPublishError === 'close') this.close(1011, fault.message);
+    this.#publishes.answered(bytes);
   }
 
   #pump(): void {

@@ -67,6 +67,7 @@ export async function openStream(
 
 export class StreamConnection implements GatewayConnection {
   readonly protocol: 'sse' | 'ndjson';
+  readonly publishBytes = 0;
   readonly #parts: GatewayParts;
   readonly #context: HttpContext;
   readonly #query: StreamQuery;
