@@ -11,6 +11,8 @@ export interface StoppableBroker {
 
 export function stoppableBroker(broker: Broker): StoppableBroker {
   let stopped = new AbortController();
+  /** Sends that wait go on in the order they were made, as those of a real producer do. */
+  let started = new AbortController();
   let isDown = false;
   const unavailable = (): TributaryError =>
     new TributaryError('BROKER_UNAVAILABLE', 'The broker is stopped', { retriable: true });
@@ -37,8 +39,9 @@ export function stoppableBroker(broker: Broker): StoppableBroker {
         return async (...send: Parameters<Producer['send']>) => {
           const until = performance.now() + (options.deliveryTimeoutMs ?? 30_000);
           while (isDown) {
-            if (performance.now() >= until) throw unavailable();
-            await sleep(20);
+            const leftMs = until - performance.now();
+            if (leftMs <= 0) throw unavailable();
+            await sleep(leftMs, started.signal);
           }
           return target.send(...send);
         };
@@ -64,11 +67,13 @@ export function stoppableBroker(broker: Broker): StoppableBroker {
     broker: wrapped,
     stop() {
       isDown = true;
+      started = new AbortController();
       stopped.abort();
     },
     start() {
       isDown = false;
       stopped = new AbortController();
+      started.abort();
     },
   };
 }
