@@ -4,6 +4,7 @@ import type { GatewayConnection, GatewayParts } from '../gateway-parts.ts';
 
 export class OpenRequest implements GatewayConnection {
   readonly protocol = 'http';
+  readonly publishBytes = 0;
   readonly principal: string | null;
   /** Bytes of its body, or of its answer, until the answer has left. */
   heldBytes = 0;
