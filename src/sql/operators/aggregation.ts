@@ -2,7 +2,7 @@ import type { AggregatePlan } from '../check/context.ts';
 import { type Accumulator, Distinct } from '../functions/accumulators.ts';
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
-import type { Stateful } from '../state/stateful.ts';
+import type { Forgetful } from '../state/stateful.ts';
 import { mapKey, mapKeyOfAll } from '../values/compare.ts';
 import type { Evaluate, Frame, Value } from '../values/value.ts';
 import type { StateBudget } from './operator.ts';
@@ -14,7 +14,7 @@ export type States = readonly Accumulator[];
  * How a query groups and aggregates. States of aggregates that never reset (MIN_FOREVER) belong to the group itself and
  * are shared by all its windows: they are added to, but never merged.
  */
-export class Aggregation implements Stateful {
+export class Aggregation implements Forgetful {
   readonly keys: readonly Evaluate[];
   readonly plans: readonly AggregatePlan[];
   readonly hasForever: boolean;
@@ -102,6 +102,11 @@ export class Aggregation implements Stateful {
   }
 
   /** What belongs to the groups themselves; the states of windows are written by who holds them. */
+  /** Whether no group has a state that never resets. */
+  get isEmpty(): boolean {
+    return this.forever.size === 0;
+  }
+
   snapshot(writer: StateWriter): void {
     writer.list(this.forever, ([key, states]) => {
       writer.key(key);

@@ -1,6 +1,6 @@
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
-import type { Stateful } from '../state/stateful.ts';
+import type { Forgetful } from '../state/stateful.ts';
 import type { Row } from '../values/value.ts';
 import { Fifo } from './fifo.ts';
 import type { Operator, Output, StateBudget, WindowClock } from './operator.ts';
@@ -15,7 +15,7 @@ interface Options {
 }
 
 /** DELAY: each row goes on after so much time on the clock, with its own timestamp. */
-export class Delay implements Operator, Stateful {
+export class Delay implements Operator, Forgetful {
   private readonly options: Options;
   private readonly waiting = new Fifo<{ readonly row: Row; readonly due: number }>();
   /** Of the oldest row. */
@@ -31,6 +31,10 @@ export class Delay implements Operator, Stateful {
     const due = now() + ms;
     this.waiting.push({ row, due });
     if (this.waiting.length === 1) this.setTimer(due);
+  }
+
+  get isEmpty(): boolean {
+    return this.waiting.length === 0;
   }
 
   snapshot(writer: StateWriter): void {

@@ -1,6 +1,6 @@
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
-import type { Stateful } from '../state/stateful.ts';
+import type { Forgetful } from '../state/stateful.ts';
 import type { Evaluate, Frame, Row } from '../values/value.ts';
 import { GridWindow } from './grid-window.ts';
 import type { Operator, StateBudget } from './operator.ts';
@@ -16,7 +16,7 @@ interface Options {
 }
 
 /** TIMEBATCH over a column: a row at or behind a window's end closes it, and nothing else does. */
-export class ExternalTimeBatch implements Operator, Stateful {
+export class ExternalTimeBatch implements Operator, Forgetful {
   private readonly options: Options;
   private readonly scheduler = new Scheduler();
   private readonly grid: GridWindow;
@@ -41,6 +41,10 @@ export class ExternalTimeBatch implements Operator, Stateful {
     this.scheduler.advance(timeMs);
     this.greatest = Math.max(this.greatest, timeMs);
     this.grid.pushAt(row, timeMs);
+  }
+
+  get isEmpty(): boolean {
+    return this.greatest === Number.NEGATIVE_INFINITY;
   }
 
   snapshot(writer: StateWriter): void {

@@ -1,6 +1,6 @@
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
-import type { Stateful } from '../state/stateful.ts';
+import type { Forgetful } from '../state/stateful.ts';
 import type { Row } from '../values/value.ts';
 import type { Operator, StateBudget, WindowClock } from './operator.ts';
 import type { Contents, WindowContent } from './window-content.ts';
@@ -20,7 +20,7 @@ interface OpenWindow {
 }
 
 /** Windows side by side: TUMBLING from the epoch on, TIMEBATCH from the first row on. */
-export class GridWindow implements Operator, Stateful {
+export class GridWindow implements Operator, Forgetful {
   private readonly options: GridOptions;
   private readonly windows = new Map<number, OpenWindow>();
   private originMs: number | undefined;
@@ -64,6 +64,10 @@ export class GridWindow implements Operator, Stateful {
     const window = this.windows.get(start);
     this.windows.delete(start);
     window?.content.close(start, end, end - 1);
+  }
+
+  get isEmpty(): boolean {
+    return this.windows.size === 0 && this.originMs === this.options.originMs && this.options.contents.isEmpty;
   }
 
   snapshot(writer: StateWriter): void {

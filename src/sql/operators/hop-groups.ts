@@ -3,7 +3,7 @@ import { First } from '../functions/accumulators.ts';
 import { ExtremeColumn } from '../functions/state-columns.ts';
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
-import type { Stateful } from '../state/stateful.ts';
+import type { Forgetful } from '../state/stateful.ts';
 import type { Row, Value } from '../values/value.ts';
 import { Aggregation } from './aggregation.ts';
 import { HopEnds } from './hop-window.ts';
@@ -55,7 +55,7 @@ const arrivals: AggregatePlan = {
  * one step for each pane. There may be a million panes of groups: they are slots of tables, chained by numbers, and nothing
  * of them is an object.
  */
-export class HopGroups implements Operator, Stateful {
+export class HopGroups implements Operator, Forgetful {
   private readonly parts: ContentParts;
   private readonly ends: HopEnds;
   private readonly aggregation: Aggregation;
@@ -250,6 +250,10 @@ export class HopGroups implements Operator, Stateful {
     backs.mergeOnly(false, slot, totals, first);
     backs.merge(slot, backs, back);
     return backs.results(slot);
+  }
+
+  get isEmpty(): boolean {
+    return this.groups.size === 0 && this.ends.isEmpty && this.aggregation.isEmpty;
   }
 
   snapshot(writer: StateWriter): void {

@@ -1,12 +1,12 @@
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
-import type { Stateful } from '../state/stateful.ts';
+import type { Forgetful } from '../state/stateful.ts';
 import type { Row } from '../values/value.ts';
 import type { Operator, WindowClock } from './operator.ts';
 import type { ContentParts } from './window-content.ts';
 
 /** HOP without aggregates: the rows of each window at its close, in arrival order. */
-export class HopRows implements Operator, Stateful {
+export class HopRows implements Operator, Forgetful {
   private readonly parts: ContentParts;
   private readonly ends: HopEnds;
   private readonly panes = new Map<number, { readonly row: Row; readonly order: number }[]>();
@@ -53,6 +53,10 @@ export class HopRows implements Operator, Stateful {
     output.finish();
   }
 
+  get isEmpty(): boolean {
+    return this.panes.size === 0 && this.ends.isEmpty;
+  }
+
   snapshot(writer: StateWriter): void {
     this.ends.snapshot(writer);
     writer.count(this.order);
@@ -79,7 +83,7 @@ export class HopRows implements Operator, Stateful {
 }
 
 /** When windows end: only those are closed that hold a pane with rows. */
-export class HopEnds implements Stateful {
+export class HopEnds implements Forgetful {
   readonly sizeMs: number;
   private readonly slideMs: number;
   private readonly clock: WindowClock;
@@ -128,6 +132,11 @@ export class HopEnds implements Stateful {
   private setTimer(end: number, sequence?: number): void {
     this.scheduled = end;
     this.timer = this.clock.at(end, end - this.sizeMs, (due) => this.fire(due), sequence);
+  }
+
+  /** While the timers of a time fire, the clock may still stand just before it. */
+  get isEmpty(): boolean {
+    return this.panes.size === 0 && this.lastClosed <= this.clock.closedUpTo() + 1;
   }
 
   snapshot(writer: StateWriter): void {

@@ -1,7 +1,7 @@
 import type { JoinPlan, JoinSide } from '../check/query-plan.ts';
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
-import type { Stateful } from '../state/stateful.ts';
+import type { Forgetful } from '../state/stateful.ts';
 import type { Evaluate, Frame, Row, Value } from '../values/value.ts';
 import { Fifo } from './fifo.ts';
 import type { Output, StateBudget } from './operator.ts';
@@ -18,7 +18,7 @@ interface Options {
  * Two streams with LENGTH or TIME windows: an arrival meets the rows that are present on the other side, in their arrival
  * order, and then enters its own window. An outer join pads an arrival that meets nothing at once, and for good.
  */
-export class RowJoin implements Stateful {
+export class RowJoin implements Forgetful {
   private readonly options: Options;
   private readonly left: SideRows;
   private readonly right: SideRows;
@@ -59,6 +59,10 @@ export class RowJoin implements Stateful {
     own.add(row, key);
   }
 
+  get isEmpty(): boolean {
+    return this.left.isEmpty && this.right.isEmpty;
+  }
+
   snapshot(writer: StateWriter): void {
     this.left.snapshot(writer);
     this.right.snapshot(writer);
@@ -71,7 +75,7 @@ export class RowJoin implements Stateful {
 }
 
 /** The rows of one side's window, found by key. */
-class SideRows implements Stateful {
+class SideRows implements Forgetful {
   readonly nulls: readonly Value[];
   private readonly keys: readonly Evaluate[];
   private readonly frame: Frame;
@@ -142,6 +146,11 @@ class SideRows implements Stateful {
     const rows = this.byKey.get(oldest.key);
     rows?.shift();
     if (rows?.length === 0) this.byKey.delete(oldest.key);
+  }
+
+  /** Rows leave when others come, so that one is always left. */
+  get isEmpty(): boolean {
+    return this.greatest === Number.NEGATIVE_INFINITY;
   }
 
   snapshot(writer: StateWriter): void {

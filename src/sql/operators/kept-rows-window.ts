@@ -1,7 +1,7 @@
 import type { SortKey } from '../check/window.ts';
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
-import type { Stateful } from '../state/stateful.ts';
+import type { Forgetful } from '../state/stateful.ts';
 import { mapKey } from '../values/compare.ts';
 import type { Evaluate, Row, Value } from '../values/value.ts';
 import { Aggregation } from './aggregation.ts';
@@ -15,7 +15,7 @@ interface Entry {
 }
 
 /** Aggregates over rows that leave in no order: each row's values are summed anew, over the rows kept in its group. */
-abstract class KeptRows implements Operator, Stateful {
+abstract class KeptRows implements Operator, Forgetful {
   protected readonly parts: RowParts;
   private readonly aggregation: Aggregation;
   private readonly forever: Aggregation;
@@ -36,6 +36,10 @@ abstract class KeptRows implements Operator, Stateful {
   protected abstract keep(entry: Entry): boolean;
   protected abstract kept(): Iterable<Entry>;
   protected abstract takeBack(entries: readonly Entry[], reader: StateReader): void;
+
+  get isEmpty(): boolean {
+    return this.order === 0;
+  }
 
   snapshot(writer: StateWriter): void {
     this.forever.snapshot(writer);
@@ -158,7 +162,7 @@ export class SortWindow extends KeptRows {
 }
 
 /** FIRSTUNIQUE: lets the first row of each key through. */
-export class FirstUnique implements Operator, Stateful {
+export class FirstUnique implements Operator, Forgetful {
   private readonly parts: Pick<RowParts, 'frame' | 'budget'>;
   private readonly key: Evaluate;
   private readonly output: Output;
@@ -176,6 +180,10 @@ export class FirstUnique implements Operator, Stateful {
     if (this.seen.has(key) || !this.parts.budget.take()) return;
     this.seen.add(key);
     this.output.push(row);
+  }
+
+  get isEmpty(): boolean {
+    return this.seen.size === 0;
   }
 
   snapshot(writer: StateWriter): void {

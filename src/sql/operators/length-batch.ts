@@ -1,6 +1,6 @@
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
-import type { Stateful } from '../state/stateful.ts';
+import type { Forgetful } from '../state/stateful.ts';
 import type { Evaluate, Frame, Row } from '../values/value.ts';
 import type { Operator } from './operator.ts';
 import type { Contents, WindowContent } from './window-content.ts';
@@ -14,7 +14,7 @@ interface Options {
 }
 
 /** LENGTHBATCH: every so many rows; a batch that is not full is held. */
-export class LengthBatch implements Operator, Stateful {
+export class LengthBatch implements Operator, Forgetful {
   private readonly options: Options;
   private content: WindowContent;
   private count = 0;
@@ -35,6 +35,10 @@ export class LengthBatch implements Operator, Stateful {
     this.content = contents.create();
     this.count = 0;
     full.close(0, 0, row.timestamp);
+  }
+
+  get isEmpty(): boolean {
+    return this.count === 0 && this.options.contents.isEmpty;
   }
 
   snapshot(writer: StateWriter): void {

@@ -1,7 +1,7 @@
 import type { LeafPlan, PatternPlan } from '../check/query-plan.ts';
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
-import type { Stateful } from '../state/stateful.ts';
+import type { Forgetful } from '../state/stateful.ts';
 import type { Evaluate, Frame, Row, Value } from '../values/value.ts';
 import type { Output, StateBudget } from './operator.ts';
 
@@ -25,7 +25,7 @@ interface Options {
 }
 
 /** PATTERN and SEQUENCE. A row first advances the partial matches, oldest first, and then may open one. */
-export class PatternOperator implements Stateful {
+export class PatternOperator implements Forgetful {
   private readonly options: Options;
   private readonly empty: readonly Value[];
   private partials: Partial[] = [];
@@ -61,6 +61,10 @@ export class PatternOperator implements Stateful {
       if (this.emit(match, row)) return;
     }
     if (plan.every || this.partials.length === 0) this.open(stream, row);
+  }
+
+  get isEmpty(): boolean {
+    return this.partials.length === 0 && !this.isDone;
   }
 
   snapshot(writer: StateWriter): void {

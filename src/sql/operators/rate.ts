@@ -1,12 +1,12 @@
 import type { QueryPlan } from '../check/query-plan.ts';
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
-import type { Stateful } from '../state/stateful.ts';
+import type { Forgetful } from '../state/stateful.ts';
 import type { Row } from '../values/value.ts';
 import type { Operator, Output, StateBudget } from './operator.ts';
 
 /** OUTPUT ALL, FIRST or LAST EVERY n EVENTS. */
-export class Rate implements Operator, Stateful {
+export class Rate implements Operator, Forgetful {
   private readonly rate: NonNullable<QueryPlan['rate']>;
   private readonly output: Output;
   private readonly budget: StateBudget;
@@ -35,6 +35,10 @@ export class Rate implements Operator, Stateful {
 
   end(): void {
     this.release();
+  }
+
+  get isEmpty(): boolean {
+    return this.count === 0 && this.held.length === 0 && this.newest === undefined;
   }
 
   snapshot(writer: StateWriter): void {

@@ -2,7 +2,7 @@ import { TributaryError } from '../../base/errors.ts';
 import type { QueryPlan } from '../check/query-plan.ts';
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
-import type { Stateful } from '../state/stateful.ts';
+import type { Forgetful, Stateful } from '../state/stateful.ts';
 import type { Evaluate, Frame, Row } from '../values/value.ts';
 import { Aggregation } from './aggregation.ts';
 import type { Operator, StateBudget } from './operator.ts';
@@ -38,7 +38,7 @@ export class PassRows implements Operator {
 }
 
 /** Aggregates without a window: each row gives the values of its group so far. */
-export class RunningGroups implements Operator, Stateful {
+export class RunningGroups implements Operator, Forgetful {
   private readonly parts: RowParts;
   private readonly aggregation: Aggregation;
   private readonly states: StateTable;
@@ -66,6 +66,10 @@ export class RunningGroups implements Operator, Stateful {
     this.states.add(slot, frame, this.order++);
     frame.aggregates = this.states.results(slot);
     projection.push(frame);
+  }
+
+  get isEmpty(): boolean {
+    return this.groups.size === 0 && this.aggregation.isEmpty;
   }
 
   snapshot(writer: StateWriter): void {
@@ -153,7 +157,7 @@ export class SlidingGroups implements Stateful {
 }
 
 /** LENGTH(n) with aggregates: the last n rows of the stream, each in its group. */
-export class LengthWindow implements Operator, Stateful {
+export class LengthWindow implements Operator, Forgetful {
   private readonly parts: RowParts;
   private readonly count: number;
   private readonly lateFilter?: Evaluate;
@@ -185,6 +189,10 @@ export class LengthWindow implements Operator, Stateful {
     if (group === null) return;
     frame.aggregates = this.groups.results(group);
     projection.push(frame);
+  }
+
+  get isEmpty(): boolean {
+    return this.ring.length === 0 && this.groups.aggregation.isEmpty;
   }
 
   snapshot(writer: StateWriter): void {

@@ -1,6 +1,6 @@
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
-import type { Stateful } from '../state/stateful.ts';
+import type { Forgetful } from '../state/stateful.ts';
 import { mapKeyOfAll } from '../values/compare.ts';
 import type { Evaluate, Frame, Row } from '../values/value.ts';
 import type { Operator, StateBudget, WindowClock } from './operator.ts';
@@ -28,7 +28,7 @@ interface Options {
  * SESSION: rows of a key that are less than a gap apart. A row out of order may reach two sessions, which then are one.
  * A session's timer is not moved with each row: when it fires too early it is set anew.
  */
-export class SessionWindow implements Operator, Stateful {
+export class SessionWindow implements Operator, Forgetful {
   private readonly options: Options;
   private readonly sessions = new Map<string, Session[]>();
   private order = 0;
@@ -84,6 +84,10 @@ export class SessionWindow implements Operator, Stateful {
       sequence,
     );
     return timer;
+  }
+
+  get isEmpty(): boolean {
+    return this.sessions.size === 0 && this.options.contents.isEmpty;
   }
 
   snapshot(writer: StateWriter): void {

@@ -55,6 +55,9 @@ export class Table implements Stateful {
 
   /** Finds rows by what expressions over them give; without any, all rows. */
   indexBy(keys: readonly Evaluate[]): TableIndex {
+    // The instances of a partitioned query share one.
+    const known = this.indexes.find((index) => index.keys === keys);
+    if (known !== undefined) return known;
     const index = new TableIndex(keys);
     for (const values of this.rows) index.add(values);
     this.indexes.push(index);
@@ -63,7 +66,7 @@ export class Table implements Stateful {
 }
 
 export class TableIndex {
-  private readonly keys: readonly Evaluate[];
+  readonly keys: readonly Evaluate[];
   private readonly frame: Frame = newFrame();
   private readonly rows = new Map<unknown, Set<Values>>();
 

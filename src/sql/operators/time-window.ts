@@ -1,6 +1,6 @@
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
-import type { Stateful } from '../state/stateful.ts';
+import type { Forgetful } from '../state/stateful.ts';
 import type { Evaluate, Row } from '../values/value.ts';
 import { Aggregation } from './aggregation.ts';
 import { Fifo } from './fifo.ts';
@@ -24,7 +24,7 @@ interface Options {
  * TIME and EXTERNALTIME with aggregates: rows younger than `ms`. Rows usually come in order, and then each costs O(1). For
  * one out of order the window is put together anew.
  */
-export class TimeWindow implements Operator, Stateful {
+export class TimeWindow implements Operator, Forgetful {
   private readonly parts: RowParts;
   private readonly options: Options;
   private groups: SlidingGroups;
@@ -75,6 +75,11 @@ export class TimeWindow implements Operator, Stateful {
       this.total(row, time, order, isKept);
     }
     projection.push(frame);
+  }
+
+  /** Rows leave when others come, so that one is always left; and the greatest time counts for what comes late. */
+  get isEmpty(): boolean {
+    return this.greatest === Number.NEGATIVE_INFINITY && this.aggregation.isEmpty;
   }
 
   snapshot(writer: StateWriter): void {

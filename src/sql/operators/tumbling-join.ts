@@ -1,7 +1,7 @@
 import type { JoinPlan } from '../check/query-plan.ts';
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
-import type { Stateful } from '../state/stateful.ts';
+import type { Forgetful } from '../state/stateful.ts';
 import type { Frame, Row, Value } from '../values/value.ts';
 import type { Output, StateBudget, WindowClock } from './operator.ts';
 import { joinKey } from './table.ts';
@@ -25,7 +25,7 @@ interface Pair {
 }
 
 /** Two streams with equal tumbling windows: all pairs at the close, by left row and then right row. */
-export class TumblingJoin implements Stateful {
+export class TumblingJoin implements Forgetful {
   private readonly options: Options;
   private readonly windows = new Map<number, Pair>();
   private readonly nulls: { readonly left: readonly Value[]; readonly right: readonly Value[] };
@@ -61,6 +61,10 @@ export class TumblingJoin implements Stateful {
     const pair: Pair = { left: [], right: [], timer };
     this.windows.set(start, pair);
     return pair;
+  }
+
+  get isEmpty(): boolean {
+    return this.windows.size === 0 && this.options.contents.isEmpty;
   }
 
   snapshot(writer: StateWriter): void {

@@ -1,7 +1,7 @@
 import type { QueryPlan } from '../check/query-plan.ts';
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
-import type { Stateful } from '../state/stateful.ts';
+import type { Forgetful, Stateful } from '../state/stateful.ts';
 import type { Frame, Row, Value } from '../values/value.ts';
 import { Aggregation } from './aggregation.ts';
 import type { BatchOutput } from './batch-output.ts';
@@ -26,7 +26,7 @@ export interface ContentParts {
 }
 
 /** Makes the contents of one operator; its own state is what outlives every window. */
-export interface Contents extends Stateful {
+export interface Contents extends Forgetful {
   create(): WindowContent;
 }
 
@@ -35,6 +35,9 @@ export function contents(parts: ContentParts): Contents {
   const isRows = parts.plan.mode === 'rows';
   return {
     create: () => (isRows ? new RowsContent(parts) : new GroupsContent(parts, groups)),
+    get isEmpty() {
+      return groups.aggregation.isEmpty;
+    },
     snapshot: (writer) => groups.aggregation.snapshot(writer),
     restore: (reader) => groups.aggregation.restore(reader),
   };

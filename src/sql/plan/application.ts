@@ -12,7 +12,7 @@ import type { Stateful } from '../state/stateful.ts';
 import { mapKey } from '../values/compare.ts';
 import type { Row, Values } from '../values/value.ts';
 import { EventDomain, EventSource } from './event-time.ts';
-import { eventSourcesOf, ranksOf, streamsRead } from './graph.ts';
+import { eventSourcesOf, isKeyed, ranksOf, streamsRead } from './graph.ts';
 import { QueryRunner } from './query-runner.ts';
 
 export interface ApplicationOptions {
@@ -97,9 +97,11 @@ export class Application implements Stateful {
     const ranks = ranksOf(this.plan.queries);
     const sources = eventSourcesOf(this.plan);
     const currentKeys: unknown[] = this.plan.partitions.map(() => undefined);
-    const processingTime = (rank: number, instance: number): WindowClock => ({
+    const written = new Set(this.plan.queries.map(({ target }) => target));
+    const processingTime = (rank: number, instance: number, isDirect: boolean): WindowClock => ({
       ...this.clock.clockFor(rank, instance),
-      closedUpTo: () => Number.NEGATIVE_INFINITY,
+      // Rows that come from outside are of the present; those of queries may be of any time before.
+      closedUpTo: () => (isDirect ? this.nowMs : Number.NEGATIVE_INFINITY),
     });
     const all = new Map(domains);
     return this.plan.queries.map((plan, index) => {
@@ -108,16 +110,18 @@ export class Application implements Stateful {
       const domain = names.size === 0 ? undefined : all.get(key);
       const target = this.node(plan.target);
       const rank = ranks[index]!;
+      const isDirect = streamsRead(plan).every((name) => !written.has(name));
       const runner = new QueryRunner({
         plan,
         budget: new StateBudget(maxState),
         output: { push: (row) => this.deliver(target, row) },
-        clockFor: (instance) => domain?.clockFor(rank, instance) ?? processingTime(rank, instance),
+        clockFor: (instance) => domain?.clockFor(rank, instance) ?? processingTime(rank, instance, isDirect),
         delaysFor: (instance) => this.clock.clockFor(rank, instance),
         now: () => this.nowMs,
         table: (name) => this.node(name).table!,
         currentKeys,
         mapKey,
+        allKeyed: streamsRead(plan).every((name) => isKeyed(name, plan.partition, this.plan)),
       });
       for (const name of streamsRead(plan)) this.node(name).readers.push(runner);
       return runner;

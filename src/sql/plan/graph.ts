@@ -1,5 +1,5 @@
 import type { ScriptPlan } from '../check/check.ts';
-import type { QueryPlan } from '../check/query-plan.ts';
+import type { PartitionPlan, QueryPlan } from '../check/query-plan.ts';
 
 /** The streams whose rows move a query; a table that it looks up is none. */
 export function streamsRead({ input }: QueryPlan): string[] {
@@ -51,4 +51,17 @@ export function eventSourcesOf({ streams, queries }: ScriptPlan): ReadonlyMap<st
     }
   }
   return sources;
+}
+
+/** Whether each row of a stream is of one key of a partition: it has a column for it, or only queries of the partition write it. */
+export function isKeyed(
+  stream: string,
+  partition: PartitionPlan | undefined,
+  { streams, queries }: ScriptPlan,
+): boolean {
+  if (partition === undefined) return false;
+  if (partition.keys.has(stream)) return true;
+  const writers = queries.filter(({ target }) => target === stream);
+  if (writers.length === 0 || streams.get(stream)!.options.role === 'source') return false;
+  return writers.every((writer) => writer.partition?.index === partition.index);
 }

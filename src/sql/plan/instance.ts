@@ -21,11 +21,11 @@ import type { Table } from '../operators/table.ts';
 import { TimeWindow } from '../operators/time-window.ts';
 import { TumblingJoin } from '../operators/tumbling-join.ts';
 import { contents } from '../operators/window-content.ts';
-import type { Stateful } from '../state/stateful.ts';
+import type { Forgetful } from '../state/stateful.ts';
 import { type Frame, newFrame, type Row } from '../values/value.ts';
 
 /** The operators of one query, or of one key of a partitioned one. */
-export interface Instance extends Stateful {
+export interface Instance extends Forgetful {
   /** False where it forgets each row at once. */
   readonly isStateful: boolean;
   push(stream: string, row: Row): void;
@@ -48,7 +48,7 @@ export interface InstanceParts {
 export function buildInstance(parts: InstanceParts): Instance {
   const { plan, budget } = parts;
   const frame = newFrame();
-  const kept: Stateful[] = [];
+  const kept: Forgetful[] = [];
   const keep: Keep = (operator) => {
     kept.push(operator);
     return operator;
@@ -60,6 +60,9 @@ export function buildInstance(parts: InstanceParts): Instance {
     push,
     end: () => rate?.end(),
     isStateful: kept.length > 0,
+    get isEmpty() {
+      return kept.every((operator) => operator.isEmpty);
+    },
     snapshot(writer) {
       for (const operator of kept) operator.snapshot(writer);
     },
@@ -70,7 +73,7 @@ export function buildInstance(parts: InstanceParts): Instance {
 }
 
 /** Notes an operator that a checkpoint must hold, in the order in which the instance is put together. */
-type Keep = <S extends Stateful>(operator: S) => S;
+type Keep = <S extends Forgetful>(operator: S) => S;
 
 function buildInput(parts: InstanceParts, frame: Frame, projection: Projection, keep: Keep): Instance['push'] {
   const { plan, budget } = parts;
@@ -152,7 +155,7 @@ function buildWindow(parts: InstanceParts, frame: Frame, projection: Projection,
   }
 }
 
-function buildBatch({ plan, budget, clock }: InstanceParts, frame: Frame, projection: Projection): Output & Stateful {
+function buildBatch({ plan, budget, clock }: InstanceParts, frame: Frame, projection: Projection): Output & Forgetful {
   const { window } = plan;
   const parts = { plan, frame, output: new BatchOutput(plan, projection), budget };
   const made = contents(parts);

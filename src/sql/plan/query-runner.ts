@@ -6,6 +6,7 @@ import type { StateWriter } from '../state/state-writer.ts';
 import type { Stateful } from '../state/stateful.ts';
 import type { Row, Value } from '../values/value.ts';
 import { buildInstance, type Instance } from './instance.ts';
+import { KeyNumbers } from './key-numbers.ts';
 
 interface RunnerParts {
   readonly plan: QueryPlan;
@@ -18,13 +19,31 @@ interface RunnerParts {
   /** For each partition of the script the key whose row is being processed; undefined outside of it. */
   readonly currentKeys: unknown[];
   readonly mapKey: (value: Value) => unknown;
+  /** Under PARTITION: no row that the query reads can be without a key. */
+  readonly allKeyed: boolean;
 }
 
-/** A query at work: one instance, or under PARTITION one for each key. */
+interface Keyed {
+  readonly instance: Instance;
+  readonly number: number;
+}
+
+/**
+ * A query at work: one instance, or under PARTITION one for each key that has something to remember. A key whose instance has
+ * become empty gives it back; one of a query without state never has any.
+ */
 export class QueryRunner implements Stateful {
   private readonly parts: RunnerParts;
+  /** Without PARTITION. */
   private readonly single?: Instance;
-  private readonly instances = new Map<unknown, Instance>();
+  /** For all keys of a query without state. */
+  private readonly stateless?: Instance;
+  private readonly keepsState: boolean;
+  private readonly instances = new Map<unknown, Keyed>();
+  private readonly numbers = new KeyNumbers();
+  private depth = 0;
+  /** Keys that were visited while another one was at work. */
+  private readonly visited = new Set<unknown>();
   private rowsIn = 0;
   private rowsOut = 0;
 
@@ -36,7 +55,10 @@ export class QueryRunner implements Stateful {
       },
     };
     this.parts = { ...parts, output };
-    if (parts.plan.partition === undefined) this.single = this.build(0);
+    const first = this.build(0);
+    this.keepsState = first.isStateful;
+    if (parts.plan.partition === undefined) this.single = first;
+    else if (!first.isStateful && parts.allKeyed) this.stateless = first;
   }
 
   push(stream: string, row: Row): void {
@@ -55,14 +77,31 @@ export class QueryRunner implements Stateful {
   }
 
   private pushTo(key: unknown, stream: string, row: Row): void {
-    let instance = this.instances.get(key);
+    let instance = this.stateless ?? this.instances.get(key)?.instance;
     if (instance === undefined) {
       if (!this.parts.budget.take()) return;
-      instance = this.build(this.instances.size, key);
-      this.instances.set(key, instance);
+      instance = this.open(key, this.numbers.take(key));
     }
     const found = instance;
     this.within(key, () => found.push(stream, row));
+  }
+
+  private open(key: unknown, number: number): Instance {
+    const instance = this.build(number, key);
+    this.instances.set(key, { instance, number });
+    return instance;
+  }
+
+  /**
+   * Gives an empty instance back; nothing of it may be at work. A row that belongs to no key is for all that there are, so
+   * that keys are kept where such rows may come.
+   */
+  private leave(key: unknown): void {
+    const keyed = this.instances.get(key);
+    if (keyed === undefined || !this.parts.allKeyed || !keyed.instance.isEmpty) return;
+    this.instances.delete(key);
+    this.numbers.release(key, keyed.number);
+    this.parts.budget.release(1);
   }
 
   /** NULL is a key like others, so that `undefined` alone means none. */
@@ -71,11 +110,21 @@ export class QueryRunner implements Stateful {
     const { index } = plan.partition!;
     const before = currentKeys[index];
     currentKeys[index] = key;
+    this.depth++;
     try {
       run();
     } finally {
       currentKeys[index] = before;
+      this.depth--;
     }
+    if (this.depth > 0) {
+      this.visited.add(key);
+      return;
+    }
+    this.leave(key);
+    if (this.visited.size === 0) return;
+    for (const other of this.visited) this.leave(other);
+    this.visited.clear();
   }
 
   private build(instance: number, key?: unknown): Instance {
@@ -91,13 +140,13 @@ export class QueryRunner implements Stateful {
 
   end(): void {
     this.single?.end();
-    for (const [key, instance] of this.instances) this.within(key, () => instance.end());
+    const inOrder = [...this.instances].sort(([, a], [, b]) => a.number - b.number);
+    for (const [key, { instance }] of inOrder) this.within(key, () => instance.end());
   }
 
   /** Whether it remembers anything of the rows that it has read. */
   get isStateful(): boolean {
-    // Partitioned queries are built with their first row; telling them apart before that would save one small checkpoint.
-    return this.single?.isStateful ?? true;
+    return this.keepsState || (this.single === undefined && this.stateless === undefined);
   }
 
   snapshot(writer: StateWriter): void {
@@ -106,8 +155,10 @@ export class QueryRunner implements Stateful {
     writer.count(this.rowsOut);
     this.parts.budget.snapshot(writer);
     this.single?.snapshot(writer);
-    writer.list(this.instances, ([key, instance]) => {
+    this.numbers.snapshot(writer);
+    writer.list(this.instances, ([key, { instance, number }]) => {
       writer.key(key);
+      writer.count(number);
       instance.snapshot(writer);
     });
   }
@@ -118,11 +169,10 @@ export class QueryRunner implements Stateful {
     this.rowsOut = reader.count();
     this.parts.budget.restore(reader);
     this.single?.restore(reader);
+    this.numbers.restore(reader);
     reader.list(() => {
       const key = reader.key();
-      const instance = this.build(this.instances.size, key);
-      this.instances.set(key, instance);
-      instance.restore(reader);
+      this.open(key, reader.count()).restore(reader);
     });
   }
 

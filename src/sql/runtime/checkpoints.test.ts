@@ -295,7 +295,7 @@ const damages: Readonly<Record<string, readonly [(records: Record_[]) => void, R
     /belongs to another one/,
   ],
   'a changed byte': [
-    (records) => change(records, /state/, (value) => value.fill(0, value.length - 3)),
+    (records) => change(records, /state/, (value) => value.fill(255, value.length - 3)),
     /its checksum does not fit/,
   ],
   'a closing record that is no JSON': [

@@ -7,3 +7,9 @@ export interface Stateful {
   /** Takes over what `snapshot` wrote, into a fresh part of the same plan. */
   restore(reader: StateReader): void;
 }
+
+/** A part that may come to a point where nothing that has come makes a difference any more. */
+export interface Forgetful extends Stateful {
+  /** Whether a fresh part in its place would do the same from now on. */
+  readonly isEmpty: boolean;
+}
