@@ -30,13 +30,18 @@ export interface DataFrame {
   readonly length: number;
 }
 
-/** `pos` stands behind everything taken, so the last data frame has it; one that a gap follows goes without. */
+/**
+ * `pos` stands behind everything taken, so the last data frame has it; one that a gap follows goes without, and where the
+ * gap is the last of all, a frame without records tells it: nothing may follow for long (PROTOCOL.md, 3.3).
+ */
 export function framesOf(taken: Taken, pos: string, form: FrameForm): (string | DataFrame)[] {
   const frames: (string | DataFrame)[] = [];
   let run: Piece[] = [];
   let conflated = taken.conflated;
+  let isUntold = false;
   const flush = (told: string | null): void => {
-    if (run.length === 0) return;
+    if (run.length === 0 && !(told !== null && isUntold)) return;
+    isUntold = told === null;
     let records = 0;
     for (const { start, end } of run) records += end - start;
     const seq = form.nextSeq(records);

@@ -398,11 +398,14 @@ export class NativeConnection implements GatewayConnection, PublishAnswer<Publis
     countDelivered(taken, this.protocol, metrics, now);
   }
 
-  /** A filter may pass over records for long: the position is told all the same. */
+  /**
+   * A filter, or keys that the rules force, may pass over records for long: the position is told all the same. Not in a
+   * group, whose positions the broker keeps: acknowledgements count its frames.
+   */
   #tellProgress(nowMs: number): void {
     for (const [id, subscription] of this.#subscriptions) {
       const { open, request, toldAtMs, toldPos } = subscription;
-      if (open === undefined || request.filter === null || nowMs - toldAtMs < progressMs) continue;
+      if (open === undefined || request.group !== null || nowMs - toldAtMs < progressMs) continue;
       const pos = open.delivery.position();
       subscription.toldAtMs = nowMs;
       if (pos === toldPos) continue;

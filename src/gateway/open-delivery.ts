@@ -106,7 +106,10 @@ export async function openShared(
   }
   const unwatch = parts.catalog.watch({
     wants,
-    changed: (topics) => void follow(delivery, topics, request, parts, events).catch(() => {}), // the next look tries again
+    changed: (topics) =>
+      void follow(delivery, topics, request, parts, events).catch((error: unknown) => {
+        parts.onRetry({ what: 'follow topics', reason: describeError(error) }); // the next look tries again
+      }),
   });
   return {
     delivery,

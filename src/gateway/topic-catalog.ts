@@ -23,6 +23,7 @@ export class TopicCatalog {
   readonly #asked = new Map<string, Promise<TopicDescription>>();
   readonly #watchers = new Set<TopicWatcher>();
   #timer: NodeJS.Timeout | undefined;
+  #isLooking = false;
 
   constructor(options: CatalogOptions) {
     this.#options = options;
@@ -57,7 +58,10 @@ export class TopicCatalog {
     this.#timer = undefined;
   }
 
+  /** One look at a time: a broker that is slow is not asked more often for it, and no older answer comes last. */
   async #refresh(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
     try {
       const names = (await this.list()).filter((name) => [...this.#watchers].some((watcher) => watcher.wants(name)));
       const topics = new Map<string, TopicDescription>();
@@ -72,6 +76,8 @@ export class TopicCatalog {
       }
     } catch (error) {
       this.#options.onRetry(error); // the next refresh asks again
+    } finally {
+      this.#isLooking = false;
     }
   }
 

@@ -1,5 +1,5 @@
 /** Who may come in: key sets behind a URL, forged tokens, tokens in queries, TLS with certificates of clients. */
-import { equal, match, ok, rejects } from 'node:assert/strict';
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { createHmac, createPublicKey } from 'node:crypto';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
@@ -405,4 +405,25 @@ test('a reload to a listener that asks nobody is refused where strangers could c
     acl: everybody,
   });
   await rejects(served.gateway.reload(settingsOf({ listen: '127.0.0.1:0' })), /everybody could read and write/);
+});
+
+test('a subscription that only the keys of the rules filter is told its progress', async () => {
+  await stand.topic('progress');
+  const token = 'token-of-alice-0123456789';
+  await using served = await stand.gateway({
+    auth: { mode: 'token', tokens: [{ name: 'alice', token }] },
+    acl: [{ who: ['alice'], can: ['subscribe'], topics: ['progress'], keys: ['mine'] }],
+    pingMs: 200,
+  });
+  const client = await served.native({ token });
+  const { pos } = await client.subscribe(1, { topics: ['progress'] });
+  await stand.produce('progress', ['of nobody']);
+  await served.until('reader_lag_records{topic="progress"}', (lag) => lag === 0);
+  // Heard of meanwhile, so that it is not taken for half open.
+  client.send({ type: 'ping' });
+  await client.next('pong');
+  served.advance(10_100);
+  const frame = await client.next('data');
+  deepEqual(frame['records'], []);
+  ok(frame['pos'] !== pos);
 });
