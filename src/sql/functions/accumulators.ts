@@ -1,3 +1,4 @@
+/** All aggregates side by side, so that what one does when it is empty or merged can be compared: long for their number only. */
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
 import type { Stateful } from '../state/stateful.ts';

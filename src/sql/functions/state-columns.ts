@@ -1,3 +1,4 @@
+/** One column beside the other, as the accumulators are that they must equal to the last bit: long for their number only. */
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
 import { type Long, longFromBig } from '../values/long.ts';
