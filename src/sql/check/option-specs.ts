@@ -1,4 +1,7 @@
-/** Every option of WITH: where it may stand, what it takes and what it is without. The documentation is made from this. */
+/**
+ * Every option of WITH: where it may stand, what it takes and what it is without. The documentation is made from this.
+ * A table: long for the number of options.
+ */
 
 export type Role = 'source' | 'sink' | 'internal';
 

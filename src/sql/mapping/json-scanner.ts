@@ -1,3 +1,4 @@
+/** Long because one position in one buffer is shared by all of it: split, each step would hand the position to and fro. */
 import { isUtf8 } from 'node:buffer';
 import { addToHash, chainOf, type Member, type Target } from './json-targets.ts';
 
