@@ -67,7 +67,7 @@ export class Cursor implements FeedReader {
 
   /** Whether its next record is, or will be, in the ring. */
   get isLive(): boolean {
-    return this.#feed !== undefined && !this.#replaying && this.#replayed === undefined;
+    return this.#feed !== undefined && !this.#replaying && this.#replayed === undefined && !this.#isBehind();
   }
 
   /** Takes part in the shared reader; resolves once that stands at the partition's end. */
@@ -142,8 +142,8 @@ export class Cursor implements FeedReader {
     const { signal } = this.#stop;
     try {
       while (!signal.aborted && this.#isBehind()) {
-        await this.#replayTurn();
-        await this.#taken; // without a place: others may have it meanwhile
+        // Whose client takes nothing gives way until it asks again.
+        if (await this.#replayTurn()) break;
       }
     } catch (error) {
       if (!signal.aborted && (isError(error, 'UNKNOWN_TOPIC') || isError(error, 'UNKNOWN_PARTITION'))) {
@@ -159,7 +159,8 @@ export class Cursor implements FeedReader {
     return this.#feed !== undefined && this.next < this.#feed.ring.start;
   }
 
-  async #replayTurn(): Promise<void> {
+  /** True where nobody took what was read, and others wait: then it is not kept either, for it stands in no budget. */
+  async #replayTurn(): Promise<boolean> {
     const { hub, places, clock, topic, partition, onRetry } = this.#options;
     const { signal } = this.#stop!;
     const release = await places.take(signal);
@@ -178,13 +179,17 @@ export class Cursor implements FeedReader {
       })) {
         for (const chunk of chunksOf(fetched, position, clock.monotonicMs())) {
           // Moved by a hole that the shared reader met: what was fetched lies on the other side of it.
-          if (this.next !== position) return;
+          if (this.next !== position) return false;
           this.#replayed = chunk;
           position = chunk.nextOffset;
           bytes += chunk.bytes;
-          if (!(await this.#isTaken(signal)) || !this.#isBehind()) return;
+          if (!(await this.#isTaken(signal))) {
+            this.#replayed = undefined;
+            return true;
+          }
+          if (!this.#isBehind()) return false;
         }
-        if (bytes > bytesPerTurn && places.waiting > 0) return;
+        if (bytes > bytesPerTurn && places.waiting > 0) return false;
       }
     } catch (error) {
       if (isError(error, 'OFFSET_OUT_OF_RANGE')) await this.#moveOntoTheLog();
@@ -196,6 +201,7 @@ export class Cursor implements FeedReader {
     } finally {
       release();
     }
+    return false;
   }
 
   /** True when the chunk was taken whole; false where that takes long and others wait for the place. */
