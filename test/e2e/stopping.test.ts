@@ -3,26 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { tempFolder } from '../support/temp-folder.ts';
-import { startFeed } from './support/feed.ts';
+import { feedConfig, numbersOf, startFeed } from './support/feed.ts';
 import { startWorker } from './support/worker.ts';
-
-const config = (url: string): string => `connectors:
-  feed:
-    connector.class: websocket
-    websocket.url: ${url}
-    websocket.subscription.message: go
-    websocket.reconnect.interval.ms: 50
-    kafka.topic: feed
-`;
-
-function numbersOf(records: readonly { readonly value: string | null }[]): number[] {
-  return records.map(({ value }) => JSON.parse(value!).n);
-}
 
 test('SIGTERM under load: ends within 5 s with exit code 0, and the topic has no hole and nothing twice', async () => {
   await using folder = await tempFolder('sigterm');
   await using feed = await startFeed({ perTick: 200 });
-  await writeFile(join(folder.path, 'feed.yaml'), config(feed.url));
+  await writeFile(join(folder.path, 'feed.yaml'), feedConfig(feed.url));
   {
     await using worker = await startWorker(['start', 'feed.yaml'], { cwd: folder.path });
     await worker.holds('feed', 20_000);
@@ -45,7 +32,7 @@ test('SIGTERM under load: ends within 5 s with exit code 0, and the topic has no
 test('kill -9 under load: the next start says so, and neither doubles nor loses what the topic had', async () => {
   await using folder = await tempFolder('kill');
   await using feed = await startFeed({ perTick: 100 });
-  await writeFile(join(folder.path, 'feed.yaml'), config(feed.url));
+  await writeFile(join(folder.path, 'feed.yaml'), feedConfig(feed.url));
   let acknowledged = 0;
   {
     await using worker = await startWorker(['start', 'feed.yaml'], { cwd: folder.path });

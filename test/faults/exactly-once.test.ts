@@ -1,7 +1,5 @@
 /** An exactly-once source whose process is killed at random moments: a reader of committed records sees each event once. */
 import { deepEqual, ok } from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { codecs } from '../../src/app/codecs.ts';
@@ -9,35 +7,12 @@ import type { Broker } from '../../src/broker/broker.ts';
 import { openEmbeddedBroker } from '../../src/broker/embedded/embedded.ts';
 import { openKafkaBroker } from '../../src/broker/kafka/kafka.ts';
 import { kafkaMissing, startKafka } from '../support/kafka.ts';
+import { runAndKill } from '../support/killed-child.ts';
 import { seeded, testSeed } from '../support/random.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const kills = process.env['TEST_LONG'] === '1' ? 50 : 5;
 const child = resolve(import.meta.dirname, '../support/exactly-once-child.ts');
-
-/** Starts the process and kills it after some number of commits and a moment that no commit decides. */
-async function runAndKill(address: string, commits: number, moment: number): Promise<void> {
-  const process_ = spawn(process.execPath, [child, address, String(moment % 5)], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const exited = once(process_, 'exit');
-  let rest = '';
-  try {
-    for await (const chunk of process_.stdout) {
-      const lines = (rest + String(chunk)).split('\n');
-      rest = lines.pop()!;
-      const told = Number(/\d+/.exec(lines.at(-1) ?? '')?.[0] ?? 0);
-      if (told < commits) continue;
-      // Anywhere within a transaction: after as many turns of this loop, not of milliseconds.
-      for (let turn = 0; turn < moment; turn++) await new Promise((wake) => setImmediate(wake));
-      break;
-    }
-    ok(process_.exitCode === null, `the source ended by itself with ${process_.exitCode}`);
-  } finally {
-    process_.kill('SIGKILL');
-    await exited;
-  }
-}
 
 async function everyEventOnce(broker: Broker): Promise<number> {
   let expected = 0;
@@ -55,7 +30,9 @@ async function everyEventOnce(broker: Broker): Promise<number> {
 async function killed(address: string, open: () => Promise<Broker>): Promise<void> {
   const random = seeded(testSeed);
   for (let kill = 0; kill < kills; kill++) {
-    await runAndKill(address, 1 + Math.floor(random() * 30), Math.floor(random() * 200));
+    const commits = 1 + Math.floor(random() * 30);
+    const moment = Math.floor(random() * 200);
+    await runAndKill(child, [address, String(moment % 5)], { commits, moment });
   }
   await using broker = await open();
   const events = await everyEventOnce(broker);

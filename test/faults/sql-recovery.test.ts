@@ -10,6 +10,7 @@ import type { Broker } from '../../src/broker/broker.ts';
 import { openEmbeddedBroker } from '../../src/broker/embedded/embedded.ts';
 import { openKafkaBroker } from '../../src/broker/kafka/kafka.ts';
 import { type KafkaServer, kafkaMissing, startKafka } from '../support/kafka.ts';
+import { runAndKill } from '../support/killed-child.ts';
 import { seeded, testSeed } from '../support/random.ts';
 import { feed, feedWith, makeTopics, outputOf, startCheckpointed, windowScript } from '../support/sql-topics.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -17,30 +18,6 @@ import { tempFolder } from '../support/temp-folder.ts';
 const kills = process.env['TEST_LONG'] === '1' ? 50 : 3;
 const child = resolve(import.meta.dirname, '../support/sql-child.ts');
 const program = resolve(import.meta.dirname, '../../bin/tributary.js');
-
-/** Starts the process and kills it after some number of checkpoints and a moment that no checkpoint decides. */
-async function runAndKill(address: string, checkpoints: number, moment: number): Promise<void> {
-  const process_ = spawn(process.execPath, [child, address, String(1 + (moment % 20))], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const exited = once(process_, 'exit');
-  let rest = '';
-  try {
-    for await (const chunk of process_.stdout) {
-      const lines = (rest + String(chunk)).split('\n');
-      rest = lines.pop()!;
-      const told = Number(/\d+/.exec(lines.at(-1) ?? '')?.[0] ?? 0);
-      if (told < checkpoints) continue;
-      // Anywhere within a transaction: after as many turns of this loop, not of milliseconds.
-      for (let turn = 0; turn < moment; turn++) await new Promise((wake) => setImmediate(wake));
-      break;
-    }
-    ok(process_.exitCode === null, `the application ended by itself with ${process_.exitCode}`);
-  } finally {
-    process_.kill('SIGKILL');
-    await exited;
-  }
-}
 
 async function valuesOf(broker: Broker, topic: string): Promise<string[]> {
   const values: string[] = [];
@@ -56,7 +33,9 @@ async function valuesOf(broker: Broker, topic: string): Promise<string[]> {
 async function killed(address: string, open: () => Promise<Broker>): Promise<void> {
   const random = seeded(testSeed);
   for (let kill = 0; kill < kills; kill++) {
-    await runAndKill(address, 1 + Math.floor(random() * 20), Math.floor(random() * 400));
+    const commits = 1 + Math.floor(random() * 20);
+    const moment = Math.floor(random() * 400);
+    await runAndKill(child, [address, String(1 + (moment % 20))], { commits, moment });
   }
   await using broker = await open();
   const rows = await broker.offset('in', 0, 'latest');

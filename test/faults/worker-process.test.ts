@@ -3,33 +3,18 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { startFeed } from '../e2e/support/feed.ts';
+import { feedConfig, numbersOf, startFeed } from '../e2e/support/feed.ts';
 import { startTributary, until, within } from '../e2e/support/run.ts';
 import { startWorker } from '../e2e/support/worker.ts';
 import { seeded, testSeed } from '../support/random.ts';
 import { tempFolder } from '../support/temp-folder.ts';
-
-const config = (url: string): string => `worker:
-  listen: 127.0.0.1:0
-connectors:
-  feed:
-    connector.class: websocket
-    websocket.url: ${url}
-    websocket.subscription.message: go
-    websocket.reconnect.interval.ms: 50
-    kafka.topic: feed
-`;
-
-function numbersOf(records: readonly { readonly value: string | null }[]): number[] {
-  return records.map(({ value }) => JSON.parse(value!).n);
-}
 
 const rounds = process.env['TEST_LONG'] === '1' ? 50 : 6;
 
 test(`SIGTERM at ${rounds} moments of the start: it ends, and the next start finds all whole (TEST_SEED=${testSeed})`, async () => {
   await using folder = await tempFolder('sigterm-start');
   await using feed = await startFeed({ first: 10 });
-  await writeFile(join(folder.path, 'feed.yaml'), config(feed.url));
+  await writeFile(join(folder.path, 'feed.yaml'), `worker:\n  listen: 127.0.0.1:0\n${feedConfig(feed.url)}`);
   const random = seeded(testSeed);
   for (let round = 0; round < rounds; round++) {
     const running = startTributary(['start', 'feed.yaml'], { cwd: folder.path });
@@ -55,7 +40,7 @@ test(`SIGTERM at ${rounds} moments of the start: it ends, and the next start fin
 test('stopped like a machine that sleeps, and woken: it goes on over the same connection, without a hole', async () => {
   await using folder = await tempFolder('sleep');
   await using feed = await startFeed({ perTick: 5 });
-  await writeFile(join(folder.path, 'feed.yaml'), config(feed.url));
+  await writeFile(join(folder.path, 'feed.yaml'), `worker:\n  listen: 127.0.0.1:0\n${feedConfig(feed.url)}`);
   await using worker = await startWorker(['start', 'feed.yaml'], { cwd: folder.path });
   await worker.holds('feed', 200);
   process.kill(worker.pid, 'SIGSTOP');

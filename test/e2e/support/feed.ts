@@ -54,3 +54,18 @@ export async function startFeed({ perTick = 0, first = 3 }: FeedOptions = {}): P
     },
   };
 }
+
+/** A configuration whose connector `feed` writes the feed to the topic of that name. */
+export const feedConfig = (url: string): string => `connectors:
+  feed:
+    connector.class: websocket
+    websocket.url: ${url}
+    websocket.subscription.message: go
+    websocket.reconnect.interval.ms: 50
+    kafka.topic: feed
+`;
+
+/** The numbers of a feed's messages. */
+export function numbersOf(records: readonly { readonly value: string | null }[]): number[] {
+  return records.map(({ value }) => JSON.parse(value!).n);
+}
