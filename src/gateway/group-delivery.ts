@@ -2,7 +2,9 @@
  * A subscription of a consumer group: a real member, which shares the topics' partitions with the others. It takes from the
  * member only while the client has credit; offsets are committed up to what the client has acknowledged.
  */
+import { sleep } from '../base/abort.ts';
 import type { Clock } from '../base/clock.ts';
+import { isError } from '../base/errors.ts';
 import type { Broker, GroupMember, RetryEvent } from '../broker/broker.ts';
 import { partitionKey, type TopicPartition } from '../record/record.ts';
 import { type Filter, matches } from '../wire/gateway/filter.ts';
@@ -20,7 +22,7 @@ export interface GroupDeliveryOptions {
   readonly filterOf: (topic: string) => Filter | null;
   /** Where a partition starts that nothing is committed for. */
   readonly startAt: 'earliest' | 'latest';
-  /** Without acknowledgements of the client: what was handed out is committed every so often, and at the end. */
+  /** What was acknowledged is committed every so often and at the end, not with each acknowledgement. */
   readonly autoCommitMs?: number;
   readonly events: DeliveryEvents;
   readonly onRetry: (event: RetryEvent) => void;
@@ -35,12 +37,18 @@ interface Handed {
 const nothing = { records: 0, bytes: 0, conflated: 0 };
 /** What a member may hold for one client. */
 const maxBufferedBytes = 1_048_576;
+/** Hand-outs that are told apart while a client that need not acknowledge them confirms none; later ones count as one. */
+const maxHanded = 1000;
+/** How often, and how many times, the last commit is tried while the group shares its partitions out anew. */
+const lastCommit = { everyMs: 100, tries: 50 };
 
 export class GroupDelivery implements Delivery {
   readonly state = 'group';
   readonly #options: GroupDeliveryOptions;
   readonly #stop = new AbortController();
   readonly #handed: Handed[] = [];
+  /** Partitions of which something was handed out since they came. */
+  readonly #begun = new Set<string>();
   readonly #sent = new Map<string, TopicPartition & { readonly offset: number }>();
   #uncommitted = new Map<string, TopicPartition & { readonly offset: number }>();
   #member: GroupMember | undefined;
@@ -52,6 +60,9 @@ export class GroupDelivery implements Delivery {
   #seq = 0;
   #timer: NodeJS.Timeout | undefined;
   #committing: Promise<void> = Promise.resolve();
+  /** Why the last commit failed. */
+  #refusal: unknown;
+  #isClosing = false;
   /** Of the member there is. */
   #topics: readonly string[];
   #rejoining: Promise<void> | undefined;
@@ -128,7 +139,7 @@ export class GroupDelivery implements Delivery {
   /** At most one run of records at a time, so that it becomes one frame, whose number is acknowledged. */
   take(maxRecords: number, maxBytes: number): Taken | undefined {
     const [chunk] = this.#chunks;
-    if (chunk === undefined || maxRecords === 0) return undefined;
+    if (chunk === undefined || maxRecords === 0 || this.#isClosing) return undefined;
     if (chunk.isDamaged) {
       const { topic, partition, from, nextOffset: to } = chunk;
       this.#passed(chunk, to, 0);
@@ -177,25 +188,31 @@ export class GroupDelivery implements Delivery {
     while (this.#handed.length > 0 && this.#handed[0]!.seq <= seq) {
       for (const [key, position] of this.#handed.shift()!.next) this.#uncommitted.set(key, position);
     }
-    void this.#commit();
+    if (this.#options.autoCommitMs === undefined) void this.#commit();
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
     clearInterval(this.#timer);
-    this.#stop.abort();
     this.#wanted?.();
-    await this.#commit();
+    await this.#commitAtLast();
+    this.#stop.abort();
     await this.#rejoining?.catch(() => {}); // told to whoever asked for it
     await this.#member?.close();
   }
 
   /** Everything of a chunk below an offset was handed out, or needs no handing out. */
-  #passed({ topic, partition, nextOffset }: Chunk, offset: number, records: number): void {
+  #passed({ topic, partition, from, nextOffset }: Chunk, offset: number, records: number): void {
     const key = partitionKey(topic, partition);
+    if (!this.#begun.has(key)) {
+      // Where nothing is committed, whoever comes next would begin at "latest", behind what was never acknowledged.
+      this.#begun.add(key);
+      this.#uncommitted.set(key, { topic, partition, offset: from });
+      void this.#commit();
+    }
     const place = { topic, partition, offset };
     this.#sent.set(key, place);
-    if (this.#options.autoCommitMs !== undefined) this.#uncommitted.set(key, place);
-    else if (records > 0) this.#handed.push({ seq: ++this.#seq, next: new Map([[key, place]]) });
+    if (records > 0) this.#handOut(key, place);
     else {
       // What brought no records (a transaction's markers) is done as soon as everything before it is.
       const before = this.#handed.findLast(({ next }) => next.has(key));
@@ -208,10 +225,18 @@ export class GroupDelivery implements Delivery {
     else this.#options.events.onReady();
   }
 
+  #handOut(key: string, place: TopicPartition & { readonly offset: number }): void {
+    const seq = ++this.#seq;
+    const last = this.#handed.at(-1);
+    const isFull = this.#options.autoCommitMs !== undefined && this.#handed.length >= maxHanded;
+    if (last === undefined || !isFull) this.#handed.push({ seq, next: new Map([[key, place]]) });
+    else this.#handed[this.#handed.length - 1] = { seq, next: last.next.set(key, place) };
+  }
+
   async #read(member: GroupMember): Promise<void> {
     try {
       for await (const fetched of member.records) {
-        if (this.#stop.signal.aborted || this.#member !== member) return;
+        if (this.#isClosing || this.#member !== member) return;
         const { records, damaged, nextOffset } = fetched;
         const from = Math.min(records[0]?.offset ?? nextOffset, damaged?.[0]?.from ?? nextOffset);
         this.#chunks = [...chunksOf(fetched, from, this.#options.clock.monotonicMs())];
@@ -223,7 +248,7 @@ export class GroupDelivery implements Delivery {
         await taken;
       }
     } catch (error) {
-      if (!this.#stop.signal.aborted && this.#member === member) this.#options.events.onFailed(asFault(error));
+      if (!this.#isClosing && this.#member === member) this.#options.events.onFailed(asFault(error));
     }
   }
 
@@ -231,14 +256,29 @@ export class GroupDelivery implements Delivery {
   async #revoked(partitions: readonly TopicPartition[], how: 'revoked' | 'lost'): Promise<void> {
     if (how === 'revoked') await this.#commit();
     const keys = new Set(partitions.map(({ topic, partition }) => partitionKey(topic, partition)));
-    for (const key of keys) this.#uncommitted.delete(key);
+    for (const key of keys) {
+      this.#begun.delete(key);
+      this.#uncommitted.delete(key);
+    }
     for (let at = this.#handed.length - 1; at >= 0; at--) {
-      if ([...this.#handed[at]!.next.keys()].some((key) => keys.has(key))) this.#handed.splice(at, 1);
+      const { next } = this.#handed[at]!;
+      for (const key of keys) next.delete(key);
+      if (next.size === 0) this.#handed.splice(at, 1);
     }
     const [chunk] = this.#chunks;
     if (chunk !== undefined && keys.has(partitionKey(chunk.topic, chunk.partition))) {
       this.#chunks = [];
       this.#wanted?.();
+    }
+  }
+
+  /** While the group shares out anew it takes no commit: until our new share is known, or what is left is taken away. */
+  async #commitAtLast(): Promise<void> {
+    await this.#commit();
+    for (let tries = 1; tries < lastCommit.tries; tries++) {
+      if (this.#uncommitted.size === 0 || !isError(this.#refusal, 'GROUP_REBALANCING')) return;
+      await sleep(lastCommit.everyMs);
+      await this.#commit();
     }
   }
 
@@ -251,8 +291,12 @@ export class GroupDelivery implements Delivery {
       this.#uncommitted = new Map();
       try {
         await member.commit([...offsets.values()]);
+        this.#refusal = undefined;
       } catch (error) {
-        for (const [key, position] of offsets) if (!this.#uncommitted.has(key)) this.#uncommitted.set(key, position);
+        this.#refusal = error;
+        for (const [key, position] of offsets) {
+          if (this.#begun.has(key) && !this.#uncommitted.has(key)) this.#uncommitted.set(key, position);
+        }
         this.#options.onRetry({ what: 'commit', reason: (error as Error).message });
       }
     });

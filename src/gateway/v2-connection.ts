@@ -58,6 +58,8 @@ export class V2Connection implements GatewayConnection, PublishAnswer<PublishTok
   readonly #publishes: OwnPublishes;
   #rights: Rights;
   #pumpScheduled = false;
+  /** Hand-outs of the delivery, as it counts them itself (`Delivery.acknowledged`). */
+  #handedOut = 0;
   /** Counters of the topic that was published to last. */
   #published: { readonly topic: string; readonly traffic: Traffic } | undefined;
 
@@ -100,7 +102,7 @@ export class V2Connection implements GatewayConnection, PublishAnswer<PublishTok
 
   /** There may be records to send. */
   ready(): void {
-    if (this.#pumpScheduled || this.#liveness.isClosing || this.#options.open === undefined) return;
+    if (this.#pumpScheduled || this.#isEnding || this.#options.open === undefined) return;
     this.#pumpScheduled = true;
     setImmediate(() => {
       this.#pumpScheduled = false;
@@ -123,6 +125,7 @@ export class V2Connection implements GatewayConnection, PublishAnswer<PublishTok
   tick(nowMs: number): void {
     const { settings, clock, metrics } = this.#parts;
     const { identity } = this.#options;
+    if (this.#isEnding && !this.#liveness.isClosing) this.#peerClosed();
     if (this.#liveness.isOver(nowMs)) return;
     if (identity.expiresMs !== null && clock.nowMs() >= identity.expiresMs) {
       this.close(1008, 'token expired');
@@ -164,7 +167,14 @@ export class V2Connection implements GatewayConnection, PublishAnswer<PublishTok
       const bytes = data as Buffer;
       this.#receive(isBinary ? readV2Binary(bytes) : readV2Text(bytes.toString()), isBinary);
     });
+    socket.on('pong', (bytes) => this.#confirmed(bytes));
     socket.on('close', (code) => this.#options.onClosed(code));
+  }
+
+  /** Whoever has said goodbye takes nothing more: what is handed out now would be counted as delivered, and lost. */
+  get #isEnding(): boolean {
+    const { socket } = this.#options;
+    return this.#liveness.isClosing || socket.readyState !== socket.OPEN;
   }
 
   #receive(input: V2Input, isBinary: boolean): void {
@@ -244,13 +254,39 @@ export class V2Connection implements GatewayConnection, PublishAnswer<PublishTok
   #pump(): void {
     const delivery = this.#options.open?.delivery;
     const queue = this.#parts.queueBytes();
-    while (delivery !== undefined && !this.#liveness.isClosing) {
+    const before = this.#handedOut;
+    while (delivery !== undefined && !this.#isEnding) {
       const room = this.#outbox.room(queue);
-      if (room <= 0) return;
+      if (room <= 0) break;
       const taken = delivery.take(maxFrameRecords, Math.min(maxFrameBytes, room));
-      if (taken === undefined) return;
+      if (taken === undefined) break;
       this.#deliver(taken);
+      if (taken.records > 0) this.#handedOut++;
     }
+    if (delivery?.state === 'group' && this.#handedOut > before) this.#askWhetherItCame();
+  }
+
+  /** A client that has said goodbye and does not hang up keeps no partitions from its group. */
+  #peerClosed(): void {
+    this.#liveness.closing();
+    void this.#options.open?.close();
+  }
+
+  /**
+   * The protocol has no acknowledgement, but whoever answers a ping has received all that stood before it; a client that
+   * has closed, or is cut off, answers none. In the same write as the records, so that the answer is there before its close.
+   */
+  #askWhetherItCame(): void {
+    const { socket, raw } = this.#options;
+    raw.cork();
+    this.#outbox.flush();
+    socket.ping(`${this.#handedOut}`);
+    raw.uncork();
+  }
+
+  #confirmed(pong: Buffer): void {
+    const handedOut = Number(pong.toString('latin1'));
+    if (pong.length > 0 && Number.isSafeInteger(handedOut)) this.#options.open?.delivery.acknowledged(handedOut);
   }
 
   #deliver(taken: Taken): void {
