@@ -1,6 +1,7 @@
 /** The gateway in a process of its own (`tributary gateway`), and beside a worker. */
 import { systemClock } from '../base/clock.ts';
 import type { Broker } from '../broker/broker.ts';
+import type { Places } from '../gateway/places.ts';
 import type { Gateway } from '../gateway/server.ts';
 import type { GatewaySettings } from '../gateway/settings.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -16,10 +17,12 @@ export interface GatewayOpening {
   readonly registry: MetricRegistry;
   /** Health and metrics on a listener of their own; beside a worker its REST interface has them. */
   readonly isAlone: boolean;
+  /** Of several processes at one address, which count connections together. */
+  readonly places?: Places;
 }
 
 export async function openGateway(opening: GatewayOpening): Promise<Gateway> {
-  const { settings, broker, producer, log, registry, isAlone } = opening;
+  const { settings, broker, producer, log, registry, isAlone, places } = opening;
   const { startGateway } = await import('../gateway/server.ts');
   return startGateway({
     settings,
@@ -30,6 +33,7 @@ export async function openGateway(opening: GatewayOpening): Promise<Gateway> {
     random: Math.random,
     log,
     hasAdmin: isAlone,
+    ...(places === undefined ? {} : { places, sharesPort: true }),
     demo: demoFile,
   });
 }

@@ -3,14 +3,12 @@ import { isatty } from 'node:tty';
 import { systemClock } from '../base/clock.ts';
 import { TributaryError } from '../base/errors.ts';
 import type { Io } from '../cli/io.ts';
-import { readGatewaySettings } from '../gateway/read-settings.ts';
 import { type GatewaySettings, gatewayDefaults } from '../gateway/settings.ts';
 import { Loggers, type LogThreshold } from '../telemetry/loggers.ts';
 import { MetricRegistry } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/pino-log.ts';
 import type { AppConfig } from './config/app-config.ts';
 import { environmentLogLevel } from './config/connect-environment.ts';
-import { type KafkaWebsocketFiles, readKafkaWebsocketFiles } from './config/kafka-websocket-files.ts';
 import { accepted, type ConnectFiles, type Loaded, loadConnect, loadYaml } from './config/load-config.ts';
 import type { ConfigProblem } from './config/problem.ts';
 import { watchCrashes } from './crashes.ts';
@@ -22,7 +20,7 @@ import { loadPlugins, type Plugins } from './plugins.ts';
 import { openTerminal } from './terminal.ts';
 import { packageVersion } from './version.ts';
 import { welcome } from './welcome.ts';
-import { type App, type AppParts, openApp, openGatewayApp } from './wiring.ts';
+import { type AppParts, openApp, type RunningApp } from './wiring.ts';
 
 export interface StartOptions {
   readonly file: string | undefined;
@@ -84,45 +82,6 @@ export async function startFromConnect(
   return run({ ...loaded, config: loaded.config && { ...loaded.config, logLevel } }, false, io, secrets, plugins);
 }
 
-export interface GatewayStartOptions {
-  readonly file: string | undefined;
-  /** Folder with kafka-websocket's files. */
-  readonly from: string | undefined;
-  readonly listen: string | undefined;
-  readonly broker: string | undefined;
-  readonly logLevel: string | undefined;
-}
-
-/** `tributary gateway`: without a section `gateway` all of its defaults. */
-export async function startGatewayAlone(options: GatewayStartOptions, io: Io): Promise<number> {
-  const { file, from, listen, broker, logLevel } = options;
-  if (file !== undefined && from !== undefined)
-    throw new TributaryError('USAGE', 'Give either FILE.yaml or --from, not both.');
-  const readOld = (): KafkaWebsocketFiles | undefined =>
-    from === undefined ? undefined : readKafkaWebsocketFiles(from);
-  const old = readOld();
-  const plugins = await pluginsOfYaml(file);
-  const address = broker ?? old?.broker;
-  const secrets = new KnownSecrets();
-  const onResolved = (key: string, value: string): void => secrets.resolved(key, value);
-  const overrides = {
-    ...(address === undefined ? {} : { broker: address }),
-    ...(logLevel === undefined ? {} : { 'log.level': logLevel }),
-  };
-  const load = (): Loaded<AppConfig> => loadYaml(file, overrides, { env: io.env, ...plugins, onResolved });
-  const settingsOf = (config: AppConfig, files: KafkaWebsocketFiles | undefined): GatewaySettings => {
-    const settings = files === undefined ? (config.gateway ?? gatewayDefaults) : readGatewaySettings(files.gateway);
-    return listen === undefined ? settings : { ...settings, listen };
-  };
-  const loaded = load();
-  if (loaded.config === undefined) return run(loaded, false, io, secrets, plugins);
-  const gateway = settingsOf(loaded.config, old);
-  const warnings = [...loaded.warnings, ...(old?.warnings ?? []).map((message) => ({ file: from!, message }))];
-  const open = (parts: AppParts): Promise<App> => openGatewayApp(parts, gateway);
-  const reread = (): GatewaySettings => settingsOf(accepted(load()), readOld());
-  return run({ ...loaded, warnings }, false, io, secrets, plugins, open, reread);
-}
-
 /** How long the end may take beyond the time that tasks were given. */
 const closeMs = 1000;
 
@@ -132,7 +91,7 @@ export async function run(
   io: Io,
   secrets: KnownSecrets = new KnownSecrets(),
   plugins?: Plugins,
-  open: (parts: AppParts) => Promise<App> = openApp,
+  open: (parts: AppParts) => Promise<RunningApp> = openApp,
   /** The section `gateway` as its files have it now; undefined where it cannot be read anew. */
   rereadGateway?: () => GatewaySettings,
 ): Promise<number> {
@@ -194,7 +153,7 @@ export async function run(
 }
 
 /** False where the time was over; the process ends all the same, what hangs ends with it. */
-async function stopInTime(app: App, ms: number): Promise<boolean> {
+async function stopInTime(app: RunningApp, ms: number): Promise<boolean> {
   const late = Promise.withResolvers<false>();
   const timer = setTimeout(() => late.resolve(false), ms);
   const stopped = await Promise.race([app.stop().then(() => true), late.promise]);

@@ -1,11 +1,12 @@
 /** The one place that knows everybody: a configuration becomes a broker, a worker and a REST interface. */
 import { hostname } from 'node:os';
 import { systemClock } from '../base/clock.ts';
-import { describeError, isError } from '../base/errors.ts';
+import { describeError, isError, TributaryError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Connector } from '../connectors/contract.ts';
 import type { ConverterClass } from '../convert/converters.ts';
 import { splitAddress } from '../gateway/address.ts';
+import type { Places } from '../gateway/places.ts';
 import type { Gateway } from '../gateway/server.ts';
 import { type GatewaySettings, gatewayDefaults } from '../gateway/settings.ts';
 import { isLoopback } from '../rest/listen.ts';
@@ -30,17 +31,22 @@ import { freeAddress } from './port.ts';
 import { withoutTables } from './topics/without-tables.ts';
 import { packageVersion } from './version.ts';
 
-export interface App {
+/** What runs, as its process sees it. */
+export interface RunningApp {
   /** Of the REST interface. */
   readonly url: string | undefined;
   readonly gateway: string | undefined;
   /** Gives the keys that differ and take a restart. CONFIG_INVALID changes nothing. Undefined where there is no gateway. */
   readonly reloadGateway?: (settings: GatewaySettings) => Promise<readonly string[]>;
-  readonly broker: Broker;
+  readonly broker: { readonly address: string };
   readonly exchange: string | undefined;
   readonly connectors: readonly NamedConnector[];
   /** Writes what was received, and closes everything. */
   stop(): Promise<void>;
+}
+
+export interface App extends RunningApp {
+  readonly broker: Broker;
 }
 
 export interface AppParts {
@@ -68,7 +74,10 @@ export async function openApp(parts: AppParts): Promise<App> {
   for (const listener of rest?.listeners ?? []) {
     listeners.push({ ...listener, ...(await freeAddress(listener, rest!.portOption)) });
   }
-  if (config.gateway !== undefined) await askGatewayAddresses(config.gateway, false);
+  if (config.gateway !== undefined) {
+    checkOneProcess(config.gateway);
+    await askGatewayAddresses(config.gateway, false);
+  }
   const stopping = new AbortController();
   await using opened = new AsyncDisposableStack();
 
@@ -146,10 +155,36 @@ async function askGatewayAddresses({ listen, admin }: GatewaySettings, isAlone: 
   if (isAlone) await freeAddress(splitAddress(admin, 'gateway.admin'), 'gateway.admin');
 }
 
+function checkOneProcess({ processes }: GatewaySettings): void {
+  if (processes === 1) return;
+  throw new TributaryError(
+    'CONFIG_INVALID',
+    `gateway.processes "${processes}" wants a gateway that runs alone: beside a worker there is one process. ` +
+      'Start it with tributary gateway, or set gateway.processes: 1',
+  );
+}
+
 /** The gateway alone: no worker, no REST interface. */
 export async function openGatewayApp(parts: AppParts, settings: GatewaySettings): Promise<App> {
-  const { config, log, metrics } = parts;
   await askGatewayAddresses(settings, true);
+  const { gateway, broker, stop } = await openServingGateway(parts, settings);
+  const reloadGateway = (next: GatewaySettings): Promise<readonly string[]> => gateway.reload(next);
+  return { url: undefined, gateway: gateway.url, reloadGateway, broker, exchange: undefined, connectors: [], stop };
+}
+
+export interface ServingGateway {
+  readonly gateway: Gateway;
+  readonly broker: Broker;
+  stop(): Promise<void>;
+}
+
+/** A gateway and its broker. With `places` it is one of several at its address, and another process has health and metrics. */
+export async function openServingGateway(
+  parts: AppParts,
+  settings: GatewaySettings,
+  places?: Places,
+): Promise<ServingGateway> {
+  const { config, log, metrics } = parts;
   const settingsOfBroker = {
     address: config.broker,
     kafka: config.kafka,
@@ -162,11 +197,9 @@ export async function openGatewayApp(parts: AppParts, settings: GatewaySettings)
     // Clients may come before Kafka does: they are told to come again, and /readyz says why.
     await openBrokerNowOrLater(() => openBroker(settingsOfBroker), config.broker, settingsOfBroker.log),
   );
-  const gateway = opened.use(await openGatewayOf(parts, settings, broker, true));
+  const gateway = opened.use(await openGatewayOf(parts, settings, broker, places === undefined, places));
   const running = opened.move();
-  const stop = (): Promise<void> => running.disposeAsync();
-  const reloadGateway = (next: GatewaySettings): Promise<readonly string[]> => gateway.reload(next);
-  return { url: undefined, gateway: gateway.url, reloadGateway, broker, exchange: undefined, connectors: [], stop };
+  return { gateway, broker, stop: () => running.disposeAsync() };
 }
 
 async function openGatewayOf(
@@ -174,6 +207,7 @@ async function openGatewayOf(
   settings: GatewaySettings,
   broker: Broker,
   isAlone: boolean,
+  places?: Places,
 ): Promise<Gateway> {
   const { openGateway } = await import('./gateway.ts');
   const { producer } = config;
@@ -184,6 +218,7 @@ async function openGatewayOf(
     log: log.child({}, 'tributary.gateway'),
     registry: metrics,
     isAlone,
+    ...(places === undefined ? {} : { places }),
   });
 }
 

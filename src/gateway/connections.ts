@@ -1,14 +1,8 @@
 /** All open connections: how many there may be, and what concerns them all. */
 import type { Random } from '../base/clock.ts';
-import type { GatewayFault } from '../wire/gateway/codes.ts';
 import type { GatewayConnection, SubscriptionState } from './gateway-parts.ts';
 import type { GatewayMetrics } from './metrics.ts';
-import type { GatewaySettings } from './settings.ts';
-
-export interface Refusal {
-  readonly status: number;
-  readonly fault: GatewayFault;
-}
+import type { Places, Refusal } from './places.ts';
 
 /** A place among the connections, taken before the handshake is answered. */
 export interface Place {
@@ -16,26 +10,25 @@ export interface Place {
   /** As `fill`, by one request: it is none of the connections that metrics count. */
   lend(request: GatewayConnection): void;
   /** Who it is has come out only now; false where that principal has too many already. */
-  claim(principal: string): boolean;
+  claim(principal: string): Promise<boolean>;
   /** `code` of the close; for one that was never filled none. */
   leave(code?: number): void;
 }
 
 export class Connections {
-  readonly #limits: GatewaySettings['limits'];
+  readonly #places: Places;
   readonly #metrics: GatewayMetrics;
   readonly #open = new Set<GatewayConnection>();
-  readonly #byIp = new Map<string, number>();
-  readonly #byPrincipal = new Map<string, number>();
-  #places = 0;
+  #size = 0;
 
-  constructor(limits: GatewaySettings['limits'], metrics: GatewayMetrics) {
-    this.#limits = limits;
+  constructor(places: Places, metrics: GatewayMetrics) {
+    this.#places = places;
     this.#metrics = metrics;
   }
 
+  /** Of this process. */
   get size(): number {
-    return this.#places;
+    return this.#size;
   }
 
   /** Bytes that wait for all clients. */
@@ -62,39 +55,20 @@ export class Connections {
   }
 
   /** A place, or the reason why there is none. */
-  take(ip: string, principal: string | null): Place | Refusal {
-    const { connections, perIp, perPrincipal } = this.#limits;
-    if (this.#places >= connections) {
-      return {
-        status: 503,
-        fault: { code: 'limit', message: 'the gateway has no place for another connection', retryAfterMs: 5000 },
-      };
-    }
-    if ((this.#byIp.get(ip) ?? 0) >= perIp) {
-      return {
-        status: 429,
-        fault: { code: 'limit', message: 'too many connections from this address', retryAfterMs: 5000 },
-      };
-    }
-    if (principal !== null && (this.#byPrincipal.get(principal) ?? 0) >= perPrincipal) {
-      return {
-        status: 429,
-        fault: { code: 'limit', message: 'too many connections of this principal', retryAfterMs: 5000 },
-      };
-    }
-    this.#places++;
-    count(this.#byIp, ip, 1);
-    if (principal !== null) count(this.#byPrincipal, principal, 1);
+  async take(ip: string, principal: string | null): Promise<Place | Refusal> {
+    const refusal = await this.#places.take(ip, principal);
+    if (refusal !== undefined) return refusal;
+    this.#size++;
     let owner = principal;
     let filled: GatewayConnection | undefined;
     let isCounted = false;
     let isLeft = false;
     return {
-      claim: (claimed) => {
-        if ((this.#byPrincipal.get(claimed) ?? 0) >= perPrincipal) return false;
-        owner = claimed;
-        count(this.#byPrincipal, claimed, 1);
-        return true;
+      claim: async (claimed) => {
+        if (isLeft || !(await this.#places.claim(claimed))) return false;
+        if (isLeft) this.#places.leave(null, claimed);
+        else owner = claimed;
+        return !isLeft;
       },
       fill: (connection) => {
         filled = connection;
@@ -109,9 +83,8 @@ export class Connections {
       leave: (code = 1006) => {
         if (isLeft) return;
         isLeft = true;
-        this.#places--;
-        count(this.#byIp, ip, -1);
-        if (owner !== null) count(this.#byPrincipal, owner, -1);
+        this.#size--;
+        this.#places.leave(ip, owner);
         if (filled === undefined) return;
         this.#open.delete(filled);
         if (isCounted) this.#metrics.closed(filled.protocol, code);
@@ -149,10 +122,4 @@ export class Connections {
   destroy(): void {
     for (const connection of [...this.#open]) connection.destroy();
   }
-}
-
-function count(counts: Map<string, number>, key: string, change: number): void {
-  const now = (counts.get(key) ?? 0) + change;
-  if (now === 0) counts.delete(key);
-  else counts.set(key, now);
 }

@@ -1,12 +1,12 @@
 /** The gateway's listeners: the HTTP server with its limits, its addresses, and the health and metrics beside it. */
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
 import { TributaryError } from '../base/errors.ts';
 import { listenError } from '../base/listen-error.ts';
-import { exposition } from '../telemetry/exposition.ts';
-import type { MetricRegistry } from '../telemetry/metrics.ts';
+import { exposition, expositionContentType } from '../telemetry/exposition.ts';
+import type { Family } from '../telemetry/metrics.ts';
 import { splitAddress } from './address.ts';
 import { sendJson } from './http/respond.ts';
 import { splitUrl } from './routes.ts';
@@ -63,18 +63,27 @@ export function makeServer(settings: GatewaySettings, handler: RequestListener):
   return server;
 }
 
-/** `/healthz`, `/readyz` and `/metrics`. */
-export function adminRoutes(readiness: () => { readonly ready: boolean }, registry: MetricRegistry): RequestListener {
+/** What `/healthz`, `/readyz` and `/metrics` tell. */
+export interface AdminLook {
+  /** Numbers of the processes whose event loop does not turn. */
+  readonly stuck: readonly number[];
+  readonly readiness: { readonly ready: boolean; readonly checks: Readonly<Record<string, string>> };
+  readonly families: Iterable<Family>;
+}
+
+export function adminRoutes(look: () => AdminLook | Promise<AdminLook>): RequestListener {
+  const answer = async (path: string, response: ServerResponse): Promise<void> => {
+    const { stuck, readiness, families } = await look();
+    if (path === '/readyz') sendJson(response, readiness.ready ? 200 : 503, JSON.stringify(readiness));
+    else if (path === '/metrics') {
+      response.writeHead(200, { 'content-type': expositionContentType }).end(exposition(families));
+    } else if (stuck.length === 0) sendJson(response, 200, '{"status":"ok"}');
+    else sendJson(response, 503, JSON.stringify({ status: 'stuck', processes: stuck }));
+  };
   return (request, response) => {
     const [path] = splitUrl(request.url ?? '/');
-    if (path === '/healthz') sendJson(response, 200, '{"status":"ok"}');
-    else if (path === '/readyz') {
-      const state = readiness();
-      sendJson(response, state.ready ? 200 : 503, JSON.stringify(state));
-    } else if (path === '/metrics') {
-      response
-        .writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
-        .end(exposition(registry.families.values()));
+    if (path === '/healthz' || path === '/readyz' || path === '/metrics') {
+      answer(path, response).catch((error: Error) => response.destroy(error));
     } else
       sendJson(
         response,
@@ -85,12 +94,12 @@ export function adminRoutes(readiness: () => { readonly ready: boolean }, regist
 }
 
 /** host:port that it has now. ADDRESS_IN_USE and what else a listener can fail with. */
-export async function listen(server: Server, address: string, key: string): Promise<string> {
+export async function listen(server: Server, address: string, key: string, sharesPort = false): Promise<string> {
   const { host, port } = splitAddress(address, key);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(listenError(error, host, port, key)));
     // Ten thousand may come back at once: who finds no place in the backlog tries again after seconds.
-    server.listen({ port, host, backlog: maxBacklog }, resolve);
+    server.listen({ port, host, backlog: maxBacklog, reusePort: sharesPort }, resolve);
   });
   const { port: actual } = server.address() as AddressInfo;
   return `${host.includes(':') ? `[${host}]` : host}:${actual}`;

@@ -41,7 +41,7 @@ export interface NativeOptions {
   /** Undefined: a token must come first. */
   readonly identity: Identity | undefined;
   /** A principal that shows its token only now takes its place; false where it has too many. */
-  readonly claim: (principal: string) => boolean;
+  readonly claim: (principal: string) => Promise<boolean>;
   readonly onClosed: (code: number) => void;
 }
 
@@ -241,7 +241,8 @@ export class NativeConnection implements GatewayConnection, PublishAnswer<Publis
       this.#parts.metrics.authFailure(error instanceof AuthError ? error.reason : 'unknown');
     }
     const before = this.#session.identity;
-    if (before === undefined && typeof identity?.principal === 'string' && !this.#options.claim(identity.principal)) {
+    const newcomer = before === undefined ? identity?.principal : undefined;
+    if (typeof newcomer === 'string' && !(await this.#options.claim(newcomer))) {
       this.#obey(this.#session.tooMany());
       return;
     }

@@ -28,11 +28,15 @@ const words: Readonly<Record<string, readonly string[]>> = {
   'ingest.validate': ['none', 'json'],
 };
 
+/** More than a machine has processors for. */
+const maxProcesses = 256;
+
 /** Throws CONFIG_INVALID that names the key, the value and what is wanted. `raw` is the section `gateway`, values parsed. */
 export function readGatewaySettings(raw: unknown): GatewaySettings {
   const written = objectAt('gateway', raw ?? {});
   const { tls, acl, ingest, auth, ...rest } = written;
   const settings = merge('', gatewayDefaults, rest) as GatewaySettings;
+  checkProcesses(settings.processes);
   for (const [at, address] of settings.trustProxies.entries()) checkSubnet(`trustProxies[${at}]`, address);
   return {
     ...settings,
@@ -41,6 +45,12 @@ export function readGatewaySettings(raw: unknown): GatewaySettings {
     acl: acl === undefined || acl === null ? undefined : list('acl', acl).map(readRule),
     ingest: ingest === undefined || ingest === null ? [] : list('ingest', ingest).map(readRoute),
   };
+}
+
+/** Gives what it was given. CONFIG_INVALID. */
+export function checkProcesses(processes: number): number {
+  if (Number.isSafeInteger(processes) && processes >= 1 && processes <= maxProcesses) return processes;
+  throw invalid('processes', processes, `a whole number from 1 to ${maxProcesses}`);
 }
 
 /** Values over their defaults: the same keys, the same types. */

@@ -111,7 +111,7 @@ export async function handleRequest(
       return refuse({ code: 'bad_request', message: 'that is no name of a topic' });
     }
     const context: HttpContext = { parts, request, response, query, identity, rights, topic: route.topic ?? '' };
-    const place = options.connections.take(options.clientAddress(request), identity.principal);
+    const place = await options.connections.take(options.clientAddress(request), identity.principal);
     if ('fault' in place) {
       return refuse(place.fault, { status: place.status, headers: retryHeaders(place.fault.retryAfterMs) });
     }

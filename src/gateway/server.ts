@@ -18,8 +18,9 @@ import type { GatewayParts } from './gateway-parts.ts';
 import type { DemoFiles } from './http/demo.ts';
 import { Hub } from './hub/hub.ts';
 import { ReplayPlaces } from './hub/replay.ts';
-import { adminRoutes, checkListener, closeServer, listen, makeServer } from './listener.ts';
+import { type AdminLook, adminRoutes, checkListener, closeServer, listen, makeServer } from './listener.ts';
 import { GatewayMetrics } from './metrics.ts';
+import { CountedPlaces, type Places } from './places.ts';
 import { Publisher } from './publisher.ts';
 import { handleRequest } from './routes.ts';
 import type { GatewaySettings } from './settings.ts';
@@ -43,6 +44,10 @@ export interface GatewayOptions {
   readonly hasAdmin: boolean;
   /** How often new and deleted topics are looked for, default 5000. */
   readonly topicRefreshMs?: number;
+  /** Where connections are counted; by default here. */
+  readonly places?: Places;
+  /** Several processes listen at the address: the kernel gives each its share of the connections. */
+  readonly sharesPort?: boolean;
   /** The example page, served where the settings say so. */
   readonly demo?: DemoFiles;
 }
@@ -106,7 +111,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const lastMoment = new AbortController();
   opened.defer(() => publisher.close(lastMoment.signal));
   const probe = opened.use(new BrokerProbe(broker, clock));
-  const connections = new Connections(settings.limits, metrics);
+  const connections = new Connections(options.places ?? new CountedPlaces(settings.limits), metrics);
   const acl = (): AclOptions => ({
     rules: settings.acl,
     internalTopics: settings.internalTopics,
@@ -161,13 +166,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     return { ready: probe.isUp && authenticator.ready && !draining, checks };
   };
   await probe.start();
-  const address = await listen(server, settings.listen, 'gateway.listen');
+  const address = await listen(server, settings.listen, 'gateway.listen', options.sharesPort);
   // One that could not be accepted, for want of descriptors: the others go on.
   server.on('error', (error) => log.error('accept_failed', { reason: error.message }));
   opened.defer(() => closeServer(server));
   let adminUrl: string | undefined;
   if (options.hasAdmin) {
-    const admin = createServer(adminRoutes(readiness, options.registry));
+    const look = (): AdminLook => ({
+      stuck: [],
+      readiness: readiness(),
+      families: options.registry.families.values(),
+    });
+    const admin = createServer(adminRoutes(look));
     adminUrl = `http://${await listen(admin, settings.admin, 'gateway.admin')}`;
     opened.defer(() => closeServer(admin));
   }

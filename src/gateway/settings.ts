@@ -49,6 +49,8 @@ export interface TlsSettings {
 export interface GatewaySettings {
   readonly listen: string;
   readonly admin: string;
+  /** How many processes serve the address, each with readers, limits of memory and groups of its own. */
+  readonly processes: number;
   readonly tls: TlsSettings | undefined;
   readonly origins: readonly string[];
   readonly hosts: readonly string[];
@@ -140,6 +142,7 @@ export const routeDefaults: IngestRoute = {
 export const gatewayDefaults: GatewaySettings = {
   listen: '127.0.0.1:7080',
   admin: '127.0.0.1:7081',
+  processes: 1,
   tls: undefined,
   origins: [],
   hosts: [],

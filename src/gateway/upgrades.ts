@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { gatewayCodes } from '../wire/gateway/codes.ts';
+import { type GatewayFault, gatewayCodes } from '../wire/gateway/codes.ts';
 import { chooseV2Form, type V2Query } from '../wire/gateway/v2.ts';
 import type { Doorkeeper } from './admission.ts';
 import type { Identity } from './auth/identity.ts';
@@ -41,6 +41,7 @@ interface Handshake {
   readonly ip: string;
 }
 
+const goingDown: GatewayFault = { code: 'shutting_down', message: 'the gateway is going down' };
 /** Positions of v2 sessions in a group are committed that often. */
 const autoCommitMs = 5000;
 
@@ -105,15 +106,16 @@ export class Upgrades {
     const { request, ip, query } = handshake;
     const page = doorkeeper.refusePage(request);
     if (page !== undefined) throw new Refused(gatewayCodes[page.code].http, page);
-    if (this.#options.isDraining())
-      throw new Refused(503, { code: 'shutting_down', message: 'the gateway is going down' });
+    if (this.#options.isDraining()) throw new Refused(503, goingDown);
     const parameters = new URLSearchParams(query);
     const admission = await doorkeeper.admit(request, parameters, target.kind === 'native');
     if (!admission.ok) throw new Refused(admission.status, admission.fault, admission.headers);
     if (this.#options.isShort()) throw new Refused(503, shortOfMemory, { 'Retry-After': '5' });
-    const place = connections.take(ip, admission.identity?.principal ?? null);
+    const place = await connections.take(ip, admission.identity?.principal ?? null);
     if ('fault' in place) throw new Refused(place.status, place.fault, { 'Retry-After': '5' });
     try {
+      // It may have begun while the token was looked at, or the places were asked for.
+      if (this.#options.isDraining()) throw new Refused(503, goingDown);
       switch (target.kind) {
         case 'native':
           this.#echo.set(request, target.echo);
