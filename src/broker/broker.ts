@@ -11,6 +11,7 @@
  * left out: `close` with an aborted signal closes as well, only nobody waits for it.
  */
 import type { ConsumedRecord, TopicPartition } from '../record/record.ts';
+import type { RecordColumn } from '../record/record-column.ts';
 import type { Records } from '../record/value-column.ts';
 
 export interface CallOptions {
@@ -234,6 +235,12 @@ export interface ReadOptions {
 export interface FetchedRecords {
   readonly topic: string;
   readonly partition: number;
+  /**
+   * The records batch by batch, as they lie there: nothing is made of a record but what is asked for. None is empty. A column
+   * can be sent (Producer.send) as it is; it keeps the memory of its answer, which is never used again.
+   */
+  readonly columns: readonly RecordColumn[];
+  /** The same as objects, which are made when somebody looks here for the first time. */
   readonly records: readonly ConsumedRecord[];
   /** Where the next turn starts. Compaction and control batches leave holes, so it may be more than the last record's + 1. */
   readonly nextOffset: number;

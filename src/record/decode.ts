@@ -2,8 +2,8 @@ import { TributaryError } from '../base/errors.ts';
 import type { BatchHeader } from './batch-header.ts';
 import type { Codecs } from './codecs.ts';
 import { layout, minRecordBytes } from './layout.ts';
-import { type ConsumedRecord, type Header, noHeaders } from './record.ts';
-import { readVarlong, varlongLength } from './varint.ts';
+import type { ConsumedRecord } from './record.ts';
+import { RecordColumn, recordSpan } from './record-column.ts';
 
 export interface DecodeOptions {
   readonly codecs: Codecs;
@@ -18,25 +18,31 @@ export interface DecodeOptions {
 export const defaultMaxDecompressedBytes: number = 64 * 1024 * 1024;
 
 /**
- * Appends the records of a batch to `into` and gives it back. Keys, values and header values are views into `bytes` (of
- * a compressed batch: into what it was decompressed to), so a record that is kept keeps its batch in memory. Control
- * batches hold records too, which are no one's data: look at `header.isControl` first.
+ * The records of a batch, as they lie in `bytes` (of a compressed batch: in what it was decompressed to): a column that is kept
+ * keeps its batch in memory. All of it is checked here, so that looking into the column gives no errors. Control batches hold
+ * records too, which are no one's data: look at `header.isControl` first.
  *
  * BATCH_CORRUPT, also where the batch decompresses to more than the bound.
  */
+export function decodeColumn(bytes: Buffer, header: BatchHeader, options: DecodeOptions): RecordColumn {
+  if (options.checkCrc !== false) checkCrc(bytes, header, options.codecs);
+  const recordsAt = header.start + layout.records;
+  const { fromOffset = 0 } = options;
+  if (header.compression === 'none') return new RecordReader(bytes, recordsAt, header.end, header).readAll(fromOffset);
+  const payload = decompress(bytes.subarray(recordsAt, header.end), header, options);
+  return new RecordReader(payload, 0, payload.length, header).readAll(fromOffset);
+}
+
+/** The same one by one, appended to `into`, which is given back. */
 export function decodeRecords(
   bytes: Buffer,
   header: BatchHeader,
   options: DecodeOptions,
   into: ConsumedRecord[] = [],
 ): ConsumedRecord[] {
-  if (options.checkCrc !== false) checkCrc(bytes, header, options.codecs);
-  const recordsAt = header.start + layout.records;
-  if (header.compression === 'none') {
-    return new RecordReader(bytes, recordsAt, header.end, header).readAll(options.fromOffset ?? 0, into);
-  }
-  const payload = decompress(bytes.subarray(recordsAt, header.end), header, options);
-  return new RecordReader(payload, 0, payload.length, header).readAll(options.fromOffset ?? 0, into);
+  const column = decodeColumn(bytes, header, options);
+  for (let index = 0; index < column.length; index++) into.push(column.record(index));
+  return into;
 }
 
 /** BATCH_CORRUPT where the checksum is not that of the bytes. */
@@ -63,62 +69,65 @@ class RecordReader {
     this.#header = header;
   }
 
-  readAll(fromOffset: number, into: ConsumedRecord[]): ConsumedRecord[] {
+  readAll(fromOffset: number): RecordColumn {
     const { recordCount } = this.#header;
     if (recordCount * minRecordBytes > this.#end - this.#at)
       throw this.#corrupt(`it cannot hold ${recordCount} records`);
+    const spans = new Int32Array(recordCount * recordSpan.size);
+    let count = 0;
+    let longest = 0;
     for (let index = 0; index < recordCount; index++) {
       const length = this.#varint();
       const recordEnd = this.#at + length;
       if (length < minRecordBytes - 1 || recordEnd > this.#end)
         throw this.#corrupt(`record ${index} has a length of ${length}`);
-      const record = this.#record(recordEnd, fromOffset);
+      const isWanted = this.#record(recordEnd, fromOffset, spans, count * recordSpan.size);
       if (this.#at !== recordEnd) throw this.#corrupt(`record ${index} does not end where its length says`);
-      if (record !== undefined) into.push(record);
+      if (!isWanted) continue;
+      count++;
+      if (length > longest) longest = length;
     }
     if (this.#at !== this.#end) throw this.#corrupt(`${this.#end - this.#at} bytes follow its last record`);
-    return into;
+    return new RecordColumn(this.#bytes, spans, count, longest, this.#header);
   }
 
-  /** Undefined, and the rest of the record passed over, where it stands below `fromOffset`. */
-  #record(recordEnd: number, fromOffset: number): ConsumedRecord | undefined {
-    const header = this.#header;
-    this.#at++; // attributes, unused
-    const timestampDelta = this.#varlong();
-    const offset = header.baseOffset + this.#varint();
+  /** False, and the rest of the record passed over, where it stands below `fromOffset`. */
+  #record(recordEnd: number, fromOffset: number, spans: Int32Array, span: number): boolean {
+    const begin = this.#at++; // attributes, unused
+    this.#varlong();
+    const offset = this.#header.baseOffset + this.#varint();
     if (offset < fromOffset) {
       this.#at = recordEnd;
-      return undefined;
+      return false;
     }
-    return {
-      offset,
-      timestampMs: header.timestampType === 'append' ? header.maxTimestampMs : header.baseTimestampMs + timestampDelta,
-      key: this.#nullableBytes(recordEnd),
-      value: this.#nullableBytes(recordEnd),
-      headers: this.#headers(recordEnd),
-    };
+    spans[span + recordSpan.begin] = begin;
+    spans[span + recordSpan.key] = this.#at;
+    this.#field(recordEnd);
+    const length = this.#field(recordEnd);
+    spans[span + recordSpan.value] = length < 0 ? this.#at : this.#at - length;
+    spans[span + recordSpan.valueEnd] = length < 0 ? this.#at - 1 : this.#at;
+    this.#headers(recordEnd);
+    spans[span + recordSpan.end] = recordEnd;
+    return true;
   }
 
-  #headers(recordEnd: number): readonly Header[] {
+  #headers(recordEnd: number): void {
     const count = this.#varint();
-    if (count === 0) return noHeaders;
+    if (count === 0) return;
     if (count < 0 || count * 2 > recordEnd - this.#at) throw this.#corrupt(`a record cannot hold ${count} headers`);
-    const headers = new Array<Header>(count);
     for (let index = 0; index < count; index++) {
-      const key = this.#nullableBytes(recordEnd);
-      if (key === null) throw this.#corrupt('a header has no key');
-      headers[index] = { key: key.toString(), value: this.#nullableBytes(recordEnd) };
+      if (this.#field(recordEnd) < 0) throw this.#corrupt('a header has no key');
+      this.#field(recordEnd);
     }
-    return headers;
   }
 
-  #nullableBytes(recordEnd: number): Buffer | null {
+  /** Passes over a length and so many bytes; gives the length, which is negative for null. */
+  #field(recordEnd: number): number {
     const length = this.#varint();
-    if (length < 0) return null;
-    const start = this.#at;
-    if (length > recordEnd - start) throw this.#corrupt(`a field of ${length} bytes passes the end of its record`);
-    this.#at = start + length;
-    return this.#bytes.subarray(start, start + length);
+    if (length < 0) return -1;
+    if (length > recordEnd - this.#at) throw this.#corrupt(`a field of ${length} bytes passes the end of its record`);
+    this.#at += length;
+    return length;
   }
 
   /** An int32. The first two bytes, which hold all up to 8191, are read without the loop. */
@@ -141,16 +150,11 @@ class RecordReader {
     throw this.#corrupt('a number has more than five bytes');
   }
 
-  #varlong(): number {
-    const byte = this.#bytes[this.#at]!;
-    if (byte < 0x80) {
-      this.#at++;
-      return (byte >>> 1) ^ -(byte & 1);
-    }
-    const value = readVarlong(this.#bytes, this.#at);
-    if (value === undefined) throw this.#corrupt('a timestamp has more than ten bytes');
-    this.#at += varlongLength(this.#bytes, this.#at);
-    return value;
+  /** Passes over a number of up to 64 bits. */
+  #varlong(): void {
+    const bytes = this.#bytes;
+    for (let left = 10; left > 0; left--) if (bytes[this.#at++]! < 0x80) return;
+    throw this.#corrupt('a timestamp has more than ten bytes');
   }
 
   #corrupt(problem: string): TributaryError {

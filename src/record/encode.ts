@@ -2,8 +2,10 @@ import { TributaryError } from '../base/errors.ts';
 import type { BatchBuffer } from './batch-buffer.ts';
 import { type Codecs, type CompressionName, compressionNames } from './codecs.ts';
 import { writeColumn } from './encode-column.ts';
+import { writeRecordColumn } from './encode-record-column.ts';
 import { attributeBits, batchHeaderBytes, layout, lengthFieldEnd, writeInt64 } from './layout.ts';
 import type { Header, ProduceRecord } from './record.ts';
+import { RecordColumn } from './record-column.ts';
 import { asList, type Records, ValueColumn } from './value-column.ts';
 import { varintSize, varlongSize, writeVarint, writeVarlong } from './varint.ts';
 
@@ -45,14 +47,17 @@ export function encodeBatch(records: Records, from: number, into: BatchBuffer, o
   const first = start + batchHeaderBytes;
   const limit = start + maxBytes;
   into.reserve(first);
-  const { count, at, baseTimestampMs, maxTimestampMs } =
-    records instanceof ValueColumn
-      ? { ...writeColumn(records, from, into, first, limit), baseTimestampMs: nowMs, maxTimestampMs: nowMs }
-      : writeRecords(records, from, into, first, limit, nowMs);
+  const { count, at, baseTimestampMs, maxTimestampMs } = writeAny(records, from, into, first, limit, nowMs);
   if (count === 0) throw nothingFits(records, from, maxBytes, nowMs);
   const compression = compressRecords(into, first, at, limit, options);
   writeHeader(into, start, count, compression, baseTimestampMs, maxTimestampMs, options);
   return { start, end: into.length, count };
+}
+
+function writeAny(records: Records, from: number, into: BatchBuffer, at: number, limit: number, nowMs: number) {
+  if (records instanceof RecordColumn) return writeRecordColumn(records, from, into, at, limit);
+  if (!(records instanceof ValueColumn)) return writeRecords(records, from, into, at, limit, nowMs);
+  return { ...writeColumn(records, from, into, at, limit), baseTimestampMs: nowMs, maxTimestampMs: nowMs };
 }
 
 function writeRecords(

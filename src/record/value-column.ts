@@ -4,6 +4,7 @@
  * acknowledgement, which made most of the memory of a process at full speed, and a third of its work.
  */
 import { noHeaders, type ProduceRecord } from './record.ts';
+import { RecordColumn } from './record-column.ts';
 
 export class ValueColumn implements Iterable<ProduceRecord> {
   /** Holds other bytes between the values, too. */
@@ -53,8 +54,13 @@ export class ValueColumn implements Iterable<ProduceRecord> {
 }
 
 /** What can be sent. */
-export type Records = readonly ProduceRecord[] | ValueColumn;
+export type Records = readonly ProduceRecord[] | ValueColumn | RecordColumn;
 
 export function asList(records: Records): readonly ProduceRecord[] {
-  return records instanceof ValueColumn ? [...records] : records;
+  return isColumn(records) ? [...records] : records;
+}
+
+/** Records that are no objects yet. */
+export function isColumn(records: Records): records is ValueColumn | RecordColumn {
+  return records instanceof ValueColumn || records instanceof RecordColumn;
 }

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { Broker } from '../../src/broker/broker.ts';
 import { abortTests } from './broker/aborting.ts';
 import { abortedProducerTests } from './broker/aborting-producers.ts';
+import { columnTests } from './broker/columns.ts';
 import { type BrokerFixture, record, topicName } from './broker/fixture.ts';
 import { groupTests } from './broker/groups.ts';
 import { limitTests } from './broker/limits.ts';
@@ -16,6 +17,7 @@ import { transactionTests } from './broker/transactions.ts';
 export function brokerContract(fixture: BrokerFixture, openAnother: () => Promise<Broker>): void {
   topicTests(fixture);
   produceReadTests(fixture);
+  columnTests(fixture);
   transactionTests(fixture);
   groupTests(fixture);
   membershipTests(fixture);

@@ -113,7 +113,7 @@ function breachesOf(file: SourceFile): Breach[] {
 function placeOf(path: string): string {
   const [, first = '', second = ''] = path.split('/');
   if (path === 'src/main.ts') return 'main';
-  if (path === 'src/broker/broker.ts') return 'broker(port)';
+  if (/^src\/broker\/[^/]+$/.test(path)) return 'broker(port)';
   if (path === 'src/connectors/contract.ts') return 'connectors(contract)';
   if (path === 'src/rest/client.ts') return 'rest(client)';
   if (first === 'broker') return `broker/${second}`;

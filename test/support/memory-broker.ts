@@ -18,7 +18,14 @@ import type {
   ReadOptions,
   TopicDescription,
 } from '../../src/broker/broker.ts';
+import { FetchedColumns } from '../../src/broker/fetched-columns.ts';
+import { BatchBuffer } from '../../src/record/batch-buffer.ts';
+import { readBatchHeader } from '../../src/record/batch-header.ts';
+import type { Codecs } from '../../src/record/codecs.ts';
+import { decodeColumn } from '../../src/record/decode.ts';
+import { encodeBatch } from '../../src/record/encode.ts';
 import type { ConsumedRecord, ProduceRecord, TopicPartition } from '../../src/record/record.ts';
+import type { RecordColumn } from '../../src/record/record-column.ts';
 import { asList } from '../../src/record/value-column.ts';
 
 export interface MemoryBroker extends Broker {
@@ -201,9 +208,9 @@ export function memoryBroker(): MemoryBroker {
         await changed(signal);
         continue;
       }
-      const records = stored.slice(at);
+      const columns = [columnOf(stored.slice(at))];
       at = stored.length;
-      yield { topic, partition, records, nextOffset: at, endOffset: at };
+      yield new FetchedColumns({ topic, partition, columns, nextOffset: at, endOffset: at });
     }
     if (closed && !signal?.aborted) open();
   }
@@ -237,7 +244,9 @@ export function memoryBroker(): MemoryBroker {
           if (paused.has(keyOf(owned)) || at >= stored.length) continue;
           found = true;
           positions.set(keyOf(owned), stored.length);
-          yield { topic, partition, records: stored.slice(at), nextOffset: stored.length, endOffset: stored.length };
+          const columns = [columnOf(stored.slice(at))];
+          const { length } = stored;
+          yield new FetchedColumns({ topic, partition, columns, nextOffset: length, endOffset: length });
         }
         if (!found) await changed(leaving.signal);
       }
@@ -341,3 +350,13 @@ export function memoryBroker(): MemoryBroker {
 function unsupported(what: string): TributaryError {
   return new TributaryError('INTERNAL', `The broker in memory has no ${what}`);
 }
+
+/** Records whose offsets follow one another, as a batch holds them. */
+function columnOf(records: readonly ConsumedRecord[]): RecordColumn {
+  const into = new BatchBuffer();
+  const options = { codecs: noCodecs, maxBytes: Number.POSITIVE_INFINITY, nowMs: 0, baseOffset: records[0]!.offset };
+  encodeBatch(records, 0, into, options);
+  return decodeColumn(into.bytes, readBatchHeader(into.bytes), { codecs: noCodecs });
+}
+
+const noCodecs: Codecs = { crc32c: () => 0, compress: (_, bytes) => bytes, decompress: (_, bytes) => bytes };

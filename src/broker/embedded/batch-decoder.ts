@@ -1,8 +1,8 @@
 import { isError } from '../../base/errors.ts';
 import { readBatchHeader } from '../../record/batch-header.ts';
 import type { Codecs } from '../../record/codecs.ts';
-import { decodeRecords } from '../../record/decode.ts';
-import type { ConsumedRecord } from '../../record/record.ts';
+import { decodeColumn } from '../../record/decode.ts';
+import type { RecordColumn } from '../../record/record-column.ts';
 import type { StoredBatch } from './protocol.ts';
 
 /** A batch that cannot be used: it was passed over, and somebody must be told. */
@@ -18,17 +18,16 @@ export function readStoredBatch(
   fromOffset: number,
   committedOnly: boolean,
   codecs: Codecs,
-  into: ConsumedRecord[],
+  into: RecordColumn[],
   onDamaged: (damaged: DamagedBatch) => void,
 ): void {
   if (isControl || (isAborted && committedOnly)) return;
-  const count = into.length;
   try {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    decodeRecords(buffer, readBatchHeader(buffer), { codecs, fromOffset }, into);
+    const column = decodeColumn(buffer, readBatchHeader(buffer), { codecs, fromOffset });
+    if (column.length > 0) into.push(column);
   } catch (error) {
     if (!isError(error)) throw error;
-    into.length = count;
     onDamaged({ baseOffset: base, lastOffset: last, reason: error.message });
   }
 }

@@ -8,7 +8,7 @@ import type { Codecs } from '../../record/codecs.ts';
 import { batchBytesOf, encodeBatch } from '../../record/encode.ts';
 import { setLogAppendTime, setProducer } from '../../record/patch.ts';
 import type { ProduceRecord, TopicPartition } from '../../record/record.ts';
-import { asList, type Records, ValueColumn } from '../../record/value-column.ts';
+import { asList, isColumn, type Records, ValueColumn } from '../../record/value-column.ts';
 import {
   type CallOptions,
   defaultMaxBatchBytes,
@@ -160,8 +160,10 @@ export class EmbeddedProducer implements Producer {
   #check(topic: TopicState, records: Records): number {
     const maxBytes = this.#maxBytes(topic);
     const needsKeys = isCompacted(topic.config);
-    if (records instanceof ValueColumn && !needsKeys && records.longest + recordOverhead <= maxBytes)
-      return records.valueBytes + records.length * recordOverhead;
+    if (isColumn(records) && !needsKeys && records.longest + recordOverhead <= maxBytes) {
+      const bytes = records instanceof ValueColumn ? records.valueBytes : records.dataBytes;
+      return bytes + records.length * recordOverhead;
+    }
     let sum = 0;
     for (const record of records) {
       const { key, value, headers } = record;

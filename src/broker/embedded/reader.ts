@@ -2,8 +2,9 @@
 import { abortable } from '../../base/abort.ts';
 import { TributaryError } from '../../base/errors.ts';
 import type { Codecs } from '../../record/codecs.ts';
-import type { ConsumedRecord } from '../../record/record.ts';
+import type { RecordColumn } from '../../record/record-column.ts';
 import type { DamagedRange, FetchedRecords, Isolation, OffsetSpec, ReadOptions } from '../broker.ts';
+import { FetchedColumns } from '../fetched-columns.ts';
 import { type DamagedBatch, readStoredBatch } from './batch-decoder.ts';
 import type { Fetched, PartitionState } from './protocol.ts';
 import type { StoreClient } from './store-client.ts';
@@ -46,7 +47,7 @@ export async function* readPartition(parts: ReaderParts, options: ReadOptions): 
     const fetched = await abortable(asked, signal, 'Reading');
     // Batches may have gone while they were read: then the position is out of range, which the next turn finds.
     if (fetched.batches.length === 0 && position < current(parts, topic, partition, id).first) continue;
-    const records: ConsumedRecord[] = [];
+    const columns: RecordColumn[] = [];
     const from = position;
     const ranges: DamagedRange[] = [];
     const onDamaged = (damaged: DamagedBatch): void => {
@@ -56,11 +57,11 @@ export async function* readPartition(parts: ReaderParts, options: ReadOptions): 
     };
     for (const { base, last, reason } of fetched.damaged) onDamaged({ baseOffset: base, lastOffset: last, reason });
     for (const batch of fetched.batches) {
-      readStoredBatch(batch, position, isolation === 'read-committed', parts.codecs, records, onDamaged);
+      readStoredBatch(batch, position, isolation === 'read-committed', parts.codecs, columns, onDamaged);
     }
     position = fetched.nextOffset;
     const damaged = ranges.length === 0 ? {} : { damaged: ranges.sort((a, b) => a.from - b.from) };
-    yield { topic, partition, records, nextOffset: position, endOffset: end, ...damaged };
+    yield new FetchedColumns({ topic, partition, columns, nextOffset: position, endOffset: end, ...damaged });
   }
 }
 
@@ -92,13 +93,17 @@ export async function offsetAt(
     limit: end,
     maxBytes: 1,
   });
-  const records: ConsumedRecord[] = [];
+  const columns: RecordColumn[] = [];
   for (const batch of fetched.batches.slice(0, 1)) {
-    readStoredBatch(batch, first, isolation === 'read-committed', parts.codecs, records, (damaged) =>
+    readStoredBatch(batch, first, isolation === 'read-committed', parts.codecs, columns, (damaged) =>
       parts.onDamaged(topic, partition, damaged),
     );
   }
-  return records.find((record) => record.timestampMs >= timestampMs)?.offset ?? fetched.nextOffset;
+  for (const column of columns) {
+    for (let index = 0; index < column.length; index++)
+      if (column.timestampMs(index) >= timestampMs) return column.offset(index);
+  }
+  return fetched.nextOffset;
 }
 
 function endOf({ next, stable }: PartitionState, isolation: Isolation): number {

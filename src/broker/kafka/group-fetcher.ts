@@ -2,6 +2,7 @@ import { backoffMs } from '../../base/backoff.ts';
 import { describeError, isError, isRetriable, TributaryError } from '../../base/errors.ts';
 import { partitionKey, type TopicPartition } from '../../record/record.ts';
 import type { DamagedRange, FetchedRecords, Isolation, RetryEvent } from '../broker.ts';
+import { FetchedColumns } from '../fetched-columns.ts';
 import { type FetchAnswer, type FetchedPartition, fetch } from './api/fetch.ts';
 import type { KafkaClient } from './client.ts';
 import type { Address } from './connections.ts';
@@ -9,7 +10,7 @@ import { checkFetched, type FetchTarget } from './fetch-errors.ts';
 import { findOffset } from './offsets.ts';
 import { namedDamage, nothingFetched } from './reader.ts';
 import { retryPolicy } from './retry.ts';
-import { nextOffsetOf, visibleRecords } from './visible-records.ts';
+import { nextOffsetOf, visibleColumns } from './visible-columns.ts';
 
 export interface GroupFetcherSettings {
   readonly client: KafkaClient;
@@ -152,11 +153,11 @@ export class GroupFetcher {
       this.#assigned.set(assigned.key, assigned);
       const { isolation, client, passesDamaged } = this.#settings;
       const damaged: DamagedRange[] | undefined = passesDamaged ? [] : undefined;
-      const records = visibleRecords(fetched, from, isolation, client.settings.codecs, damaged);
+      const columns = visibleColumns(fetched, from, isolation, client.settings.codecs, damaged);
       const { topic, partition } = assigned;
       this.#fill();
       const endOffset = endOf(fetched, isolation);
-      return { topic, partition, records, nextOffset: next, endOffset, ...namedDamage(damaged) };
+      return new FetchedColumns({ topic, partition, columns, nextOffset: next, endOffset, ...namedDamage(damaged) });
     }
     return undefined;
   }

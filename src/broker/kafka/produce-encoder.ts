@@ -2,7 +2,7 @@ import { TributaryError } from '../../base/errors.ts';
 import { BatchBuffer } from '../../record/batch-buffer.ts';
 import type { Codecs, CompressionName } from '../../record/codecs.ts';
 import { batchBytesOf, encodeBatch } from '../../record/encode.ts';
-import { asList, type Records, ValueColumn } from '../../record/value-column.ts';
+import { asList, isColumn, type Records } from '../../record/value-column.ts';
 import type { Batch, Identity } from './produce-batch.ts';
 import type { FitRequest } from './produce-state.ts';
 
@@ -96,7 +96,7 @@ export class ProduceEncoder {
 
 /** Size of the first record, from `from` on, that fits into no batch. */
 function misfitOf(records: Records, from: number, maxBytes: number): number | undefined {
-  if (records instanceof ValueColumn && records.longest + recordOverhead <= maxBytes) return undefined;
+  if (isColumn(records) && records.longest + recordOverhead <= maxBytes) return undefined;
   for (const record of asList(from === 0 ? records : records.slice(from))) {
     const size = batchBytesOf(record);
     if (size > maxBytes) return size;

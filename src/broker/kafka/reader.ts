@@ -1,10 +1,11 @@
 import { isRetriable } from '../../base/errors.ts';
 import type { DamagedRange, FetchedRecords, Isolation, ReadOptions } from '../broker.ts';
+import { FetchedColumns } from '../fetched-columns.ts';
 import { type FetchAnswer, type FetchedPartition, fetch } from './api/fetch.ts';
 import { closedError, type KafkaClient } from './client.ts';
 import { checkFetched, type FetchTarget } from './fetch-errors.ts';
 import { findOffset } from './offsets.ts';
-import { nextOffsetOf, visibleRecords } from './visible-records.ts';
+import { nextOffsetOf, visibleColumns } from './visible-columns.ts';
 
 /** How long the broker holds a fetch that finds nothing. It ends at once when the signal aborts. */
 const longPollMs = 5000;
@@ -84,8 +85,8 @@ class PartitionReader {
       if (next === from) continue;
       const damaged: DamagedRange[] | undefined = this.#options.passesDamaged === true ? [] : undefined;
       const { codecs } = this.#client.settings;
-      const records = visibleRecords(fetched.partition, from, this.#isolation, codecs, damaged);
-      yield { topic, partition, records, nextOffset: next, endOffset, ...namedDamage(damaged) };
+      const columns = visibleColumns(fetched.partition, from, this.#isolation, codecs, damaged);
+      yield new FetchedColumns({ topic, partition, columns, nextOffset: next, endOffset, ...namedDamage(damaged) });
     }
   }
 

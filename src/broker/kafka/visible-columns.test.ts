@@ -5,8 +5,10 @@ import { BatchBuffer } from '../../record/batch-buffer.ts';
 import type { Codecs } from '../../record/codecs.ts';
 import { encodeControlBatch } from '../../record/control.ts';
 import { encodeBatch } from '../../record/encode.ts';
+import type { ConsumedRecord } from '../../record/record.ts';
+import type { RecordColumn } from '../../record/record-column.ts';
 import type { DamagedRange } from '../broker.ts';
-import { nextOffsetOf, visibleRecords } from './visible-records.ts';
+import { nextOffsetOf, visibleColumns } from './visible-columns.ts';
 
 const codecs: Codecs = {
   crc32c: (bytes) => crc32c(bytes) >>> 0,
@@ -32,6 +34,8 @@ function log(words: string, baseOffset = 0): Buffer {
   return into.view();
 }
 
+const recordsOf = (columns: readonly RecordColumn[]): ConsumedRecord[] => columns.flatMap((column) => [...column]);
+
 /** The aborted list as `producer:first offset`, in any order. */
 const cases: readonly (readonly [name: string, log: string, aborted: string, visible: string])[] = [
   ['without transactions everything is there', 'x y z', '', 'x y z'],
@@ -49,23 +53,28 @@ for (const [name, words, aborted, visible] of cases) {
   test(`read-committed: ${name}`, () => {
     const list = aborted === '' ? [] : aborted.split(' ').map((entry) => entry.split(':').map(Number));
     const transactions = list.map(([producerId = 0, firstOffset = 0]) => ({ producerId, firstOffset }));
-    const records = visibleRecords({ records: log(words), aborted: transactions }, 0, 'read-committed', codecs);
-    equal(records.map((record) => record.value?.toString()).join(' '), visible);
+    const columns = visibleColumns({ records: log(words), aborted: transactions }, 0, 'read-committed', codecs);
+    equal(
+      recordsOf(columns)
+        .map((record) => record.value?.toString())
+        .join(' '),
+      visible,
+    );
   });
 }
 
 test('read-uncommitted sees what was aborted, and no markers', () => {
-  const records = visibleRecords({ records: log('1a 1! x'), aborted: [] }, 0, 'read-uncommitted', codecs);
+  const columns = visibleColumns({ records: log('1a 1! x'), aborted: [] }, 0, 'read-uncommitted', codecs);
   deepEqual(
-    records.map((record) => record.offset),
+    recordsOf(columns).map((record) => record.offset),
     [0, 2],
   );
 });
 
 test('what lies below the offset asked for is skipped', () => {
-  const records = visibleRecords({ records: log('a b c', 10), aborted: [] }, 11, 'read-committed', codecs);
+  const columns = visibleColumns({ records: log('a b c', 10), aborted: [] }, 11, 'read-committed', codecs);
   deepEqual(
-    records.map((record) => record.offset),
+    recordsOf(columns).map((record) => record.offset),
     [11, 12],
   );
 });
@@ -74,7 +83,7 @@ test('a batch that cannot be read is an error, or passed over and named where th
   const bytes = log('a b c', 10);
   bytes[bytes.length / 3 + 65]! ^= 1; // within the second of three batches of one length
   const read = (damaged?: DamagedRange[]) =>
-    visibleRecords({ records: bytes, aborted: [] }, 10, 'read-committed', codecs, damaged);
+    recordsOf(visibleColumns({ records: bytes, aborted: [] }, 10, 'read-committed', codecs, damaged));
   throws(() => read(), { code: 'BATCH_CORRUPT' });
   const damaged: DamagedRange[] = [];
   equal(

@@ -3,8 +3,8 @@ import type { BatchHeader } from '../../record/batch-header.ts';
 import { readBatchHeaders } from '../../record/batch-header.ts';
 import type { Codecs } from '../../record/codecs.ts';
 import { readControlType } from '../../record/control.ts';
-import { decodeRecords } from '../../record/decode.ts';
-import type { ConsumedRecord } from '../../record/record.ts';
+import { decodeColumn } from '../../record/decode.ts';
+import type { RecordColumn } from '../../record/record-column.ts';
 import type { DamagedRange, Isolation } from '../broker.ts';
 import type { AbortedTransaction } from './api/fetch.ts';
 
@@ -23,32 +23,31 @@ export function nextOffsetOf(records: Buffer, from: number): number {
 }
 
 /**
- * The records a reader may have, from an offset on: without control batches, and to a read-committed one without those of
+ * The records a reader may have, from an offset on, batch by batch: without control batches, and to a read-committed one without those of
  * aborted transactions. BATCH_CORRUPT, BATCH_UNSUPPORTED; with `damaged` such a batch gives nothing and is added there.
  *
  * The broker names the aborted transactions that reach into its answer by producer and first offset. A producer's records
  * are skipped from there to its next abort marker; it may abort several times within one answer, and the marker may come
  * in a later one.
  */
-export function visibleRecords(
+export function visibleColumns(
   { records, aborted }: FetchedBatches,
   fromOffset: number,
   isolation: Isolation,
   codecs: Codecs,
   damaged?: DamagedRange[],
-): ConsumedRecord[] {
-  const visible: ConsumedRecord[] = [];
+): RecordColumn[] {
+  const visible: RecordColumn[] = [];
   const isAborted = isolation === 'read-committed' ? abortedBatches(records, aborted, codecs) : undefined;
   for (const header of readBatchHeaders(records)) {
-    const count = visible.length;
     try {
       // Every batch is shown to it: the markers among them close transactions.
       const isSkipped = isAborted?.(header) === true;
       if (header.isControl || isSkipped || header.lastOffset < fromOffset) continue;
-      decodeRecords(records, header, { codecs, fromOffset }, visible);
+      const column = decodeColumn(records, header, { codecs, fromOffset });
+      if (column.length > 0) visible.push(column);
     } catch (error) {
       if (damaged === undefined || !isError(error)) throw error;
-      visible.length = count;
       const { baseOffset, lastOffset } = header;
       if (lastOffset < fromOffset) continue;
       damaged.push({ from: Math.max(fromOffset, baseOffset), to: lastOffset + 1, reason: error.message });
