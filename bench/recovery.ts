@@ -2,13 +2,15 @@
  * kill -9 under load. The feed goes on as a public one would: what it says while nobody listens is gone. Told are the time
  * from the restart to the next acknowledged message; how many messages are missing from the topic between the last one
  * stored before the kill and the first one after it, which is what the feed said meanwhile and what was received and not
- * yet acknowledged; and holes or doubled messages anywhere else, of which there must be none.
+ * yet acknowledged; and holes or doubled messages anywhere else, of which there must be none. Then several workers
+ * (recovery-workers.ts).
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { recoverWorkers, type WorkersFigures } from './recovery-workers.ts';
 import { machineLine } from './support/machine.ts';
-import { showSpread, spread } from './support/stats.ts';
+import { type Spread, showSpread, spread } from './support/stats.ts';
 import { startSteadyFeed } from './support/steady-feed.ts';
 import { benchTopic, openTarget } from './support/targets.ts';
 import { startTributary } from './support/tributary.ts';
@@ -24,7 +26,14 @@ export async function run(options: {
 }): Promise<void> {
   const runs = options.runs ?? (options.smoke ? 1 : 3);
   if (!options.json) console.log(`recovery: kill -9 at ${perSecond} messages/s, ${runs} runs each\n${machineLine()}\n`);
-  for (const kind of options.broker === undefined ? ['embedded', 'kafka'] : [options.broker]) {
+  for (const kind of options.broker === undefined ? ['embedded', 'kafka', 'workers'] : [options.broker]) {
+    if (kind === 'workers') {
+      const figures = await recoverWorkers(options.smoke, runs);
+      if (options.json) console.log(JSON.stringify(figures));
+      else showWorkers(figures);
+      if (figures.interrupted > 0) process.exitCode = 1;
+      continue;
+    }
     const results = [];
     for (let i = 0; i < runs; i++) results.push(await once(kind, options.smoke ? 5_000 : 60_000));
     const figures = {
@@ -45,6 +54,15 @@ export async function run(options: {
     }
     if (figures.acknowledgedLost + figures.otherHoles + figures.doubled > 0) process.exitCode = 1;
   }
+}
+
+function showWorkers({ workers, connectors, sessionTimeoutMs, interrupted, ...spreads }: WorkersFigures): void {
+  const ms = (value: Spread): string => `${showSpread(value, (v) => v.toFixed(0))} ms`;
+  console.log(`workers   ${workers} share ${connectors} connectors, session timeout ${sessionTimeoutMs} ms`);
+  console.log(`          furthest from the mean ${showSpread(spreads.unevenPercent, (v) => v.toFixed(1))} %`);
+  console.log(`          one leaves: all moved after ${ms(spreads.leaveMs)}; a connector's gap ${ms(spreads.leaveGapMs)}`);
+  console.log(`          one is killed: all moved after ${ms(spreads.killMs)}`);
+  console.log(`          connections interrupted of those that stay: ${interrupted}\n`);
 }
 
 async function once(kind: string, count: number) {

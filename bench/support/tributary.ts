@@ -13,6 +13,8 @@ export interface TributaryOptions {
   /** `embedded:DIR` or `kafka://…`. */
   readonly broker: string;
   readonly connectors: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Beside the address of its REST interface. */
+  readonly worker?: Readonly<Record<string, string | number>>;
   readonly core?: number;
   /** Another checkout to run, for comparisons. */
   readonly root?: string;
@@ -43,7 +45,7 @@ export async function startTributary(options: TributaryOptions): Promise<Tributa
   const file = join(folder, 'bench.yaml');
   writeFileSync(
     file,
-    stringify({ broker: options.broker, worker: { listen: `127.0.0.1:${port}` }, connectors: options.connectors }),
+    stringify({ broker: options.broker, worker: { ...options.worker, listen: `127.0.0.1:${port}` }, connectors: options.connectors }),
   );
   const root = options.root ?? join(import.meta.dirname, '../..');
   const command = [process.execPath, join(root, 'bin/tributary.js'), 'start', file];
