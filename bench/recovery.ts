@@ -60,7 +60,9 @@ function showWorkers({ workers, connectors, sessionTimeoutMs, interrupted, ...sp
   const ms = (value: Spread): string => `${showSpread(value, (v) => v.toFixed(0))} ms`;
   console.log(`workers   ${workers} share ${connectors} connectors, session timeout ${sessionTimeoutMs} ms`);
   console.log(`          furthest from the mean ${showSpread(spreads.unevenPercent, (v) => v.toFixed(1))} %`);
-  console.log(`          one leaves: all moved after ${ms(spreads.leaveMs)}; a connector's gap ${ms(spreads.leaveGapMs)}`);
+  console.log(
+    `          one leaves: all moved after ${ms(spreads.leaveMs)}; a connector's gap ${ms(spreads.leaveGapMs)}`,
+  );
   console.log(`          one is killed: all moved after ${ms(spreads.killMs)}`);
   console.log(`          connections interrupted of those that stay: ${interrupted}\n`);
 }

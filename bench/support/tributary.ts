@@ -45,7 +45,11 @@ export async function startTributary(options: TributaryOptions): Promise<Tributa
   const file = join(folder, 'bench.yaml');
   writeFileSync(
     file,
-    stringify({ broker: options.broker, worker: { ...options.worker, listen: `127.0.0.1:${port}` }, connectors: options.connectors }),
+    stringify({
+      broker: options.broker,
+      worker: { ...options.worker, listen: `127.0.0.1:${port}` },
+      connectors: options.connectors,
+    }),
   );
   const root = options.root ?? join(import.meta.dirname, '../..');
   const command = [process.execPath, join(root, 'bin/tributary.js'), 'start', file];

@@ -1,6 +1,7 @@
 /**
  * Statuses on their way into their table: written in order, in the background, so that nothing waits for them; the last
- * one of a thing counts, so what has not been written yet is replaced. A status that cannot be written is logged.
+ * one of a thing counts, so what has not been written yet is replaced. What waits is written together: a worker that
+ * leaves with hundreds of tasks must not take a round trip for each. A status that cannot be written is logged.
  */
 import { describeError } from '../base/errors.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -20,23 +21,35 @@ export interface StatusWriter {
   settled(): Promise<void>;
 }
 
+interface Write {
+  readonly key: string;
+  readonly begin: () => Promise<void>;
+  /** It looks at what the table holds, and must find what was written before it. */
+  readonly isAlone: boolean;
+}
+
 export function statusWriter(table: StatusTable, log: Log): StatusWriter {
-  const waiting = new Map<string, () => Promise<void>>();
+  const waiting = new Map<string, Write>();
   let writing: Promise<void> | undefined;
 
   const writeAll = async (): Promise<void> => {
-    for (let [key, write] = next(); key !== undefined && write !== undefined; [key, write] = next()) {
-      waiting.delete(key);
-      await write().catch((error: unknown) =>
-        log.warn('status_not_written', { status: key, reason: describeError(error) }),
+    while (waiting.size > 0) {
+      // Begun in this order; what comes meanwhile waits for them all.
+      const together = nextOf([...waiting.values()]);
+      for (const { key } of together) waiting.delete(key);
+      await Promise.all(
+        together.map(({ key, begin }) =>
+          begin().catch((error: unknown) =>
+            log.warn('status_not_written', { status: key, reason: describeError(error) }),
+          ),
+        ),
       );
     }
     writing = undefined;
   };
-  const next = (): [string?, (() => Promise<void>)?] => waiting.entries().next().value ?? [];
-  const put = (key: string, write: () => Promise<void>): void => {
+  const put = (key: string, begin: () => Promise<void>, isAlone = false): void => {
     waiting.delete(key);
-    waiting.set(key, write);
+    waiting.set(key, { key, begin, isAlone });
     writing ??= writeAll();
   };
 
@@ -47,7 +60,13 @@ export function statusWriter(table: StatusTable, log: Log): StatusWriter {
     putConnector: (name, status) => put(`connector ${name}`, () => table.putConnector(name, status)),
     putTask: (name, task, status) => put(`task ${name}-${task}`, () => table.putTask(name, task, status)),
     removeTask: (name, task) => put(`task ${name}-${task}`, () => table.removeTask(name, task)),
-    remove: (name) => put(`connector ${name}`, () => table.remove(name)),
+    remove: (name) => put(`connector ${name}`, () => table.remove(name), true),
     settled: () => writing ?? Promise.resolve(),
   };
+}
+
+/** All up to one that is written alone; that one where it is the first. */
+function nextOf(writes: readonly Write[]): readonly Write[] {
+  const end = writes.findIndex(({ isAlone }) => isAlone);
+  return end === -1 ? writes : writes.slice(0, Math.max(end, 1));
 }
