@@ -24,7 +24,9 @@ export interface WorkersFigures {
   /** Of each connector that moved by a clean leave: from the end of its connection to the next one. */
   readonly leaveGapMs: Spread;
   readonly killMs: Spread;
-  /** Connections of connectors that did not move. */
+  /** Connectors that went from one of the others to another, for the balance. */
+  readonly movedBeside: number;
+  /** Connectors that stayed where they were and lost their connection all the same. */
   readonly interrupted: number;
 }
 
@@ -53,10 +55,11 @@ export async function recoverWorkers(smoke: boolean, runs: number): Promise<Work
   const took = { leave: [] as number[], kill: [] as number[] };
   const uneven: number[] = [];
   const gaps: number[] = [];
+  let movedBeside = 0;
   let interrupted = 0;
   for (let round = 0; round < runs; round++) {
     for (const how of ['leave', 'kill'] as const) {
-      const shares = await shared(running, connectors, evenEnough);
+      const shares = await shared(running, feed, connectors, evenEnough);
       uneven.push(unevenness(shares) * 100);
       const gone = running.shift()!;
       const moves = shares.get(gone)!;
@@ -66,8 +69,14 @@ export async function recoverWorkers(smoke: boolean, runs: number): Promise<Work
       await ended;
       took[how].push(Math.max(...moves.map((name) => feed.openedAtMs(name))) - sinceMs);
       if (how === 'leave') gaps.push(...moves.map((name) => feed.openedAtMs(name) - feed.closedAtMs(name)));
-      const stayed = running.flatMap((worker) => shares.get(worker)!);
-      interrupted += stayed.filter((name) => feed.closedAtMs(name) > sinceMs || feed.openedAtMs(name) > sinceMs).length;
+      const after = await sharesOf(running);
+      for (const worker of running) {
+        const still = new Set(after.get(worker));
+        for (const name of shares.get(worker)!) {
+          if (!still.has(name)) movedBeside++;
+          else if (feed.closedAtMs(name) > sinceMs || feed.openedAtMs(name) > sinceMs) interrupted++;
+        }
+      }
       running.push(await start());
     }
   }
@@ -81,6 +90,7 @@ export async function recoverWorkers(smoke: boolean, runs: number): Promise<Work
     leaveMs: spread(took.leave),
     leaveGapMs: spread(gaps),
     killMs: spread(took.kill),
+    movedBeside,
     interrupted,
   };
 }
@@ -98,13 +108,18 @@ async function create(worker: Tributary, name: string, url: string): Promise<voi
 
 type Shares = ReadonlyMap<Tributary, readonly string[]>;
 
-/** Waits until all run on these workers, evenly; the caller sees it where that did not come to be. */
-async function shared(among: readonly Tributary[], connectors: number, evenEnough: number): Promise<Shares> {
+/** Waits until all run on these workers, evenly, and are connected; the caller sees it where that did not come to be. */
+async function shared(
+  among: readonly Tributary[],
+  feed: FeedPerPath,
+  connectors: number,
+  evenEnough: number,
+): Promise<Shares> {
   const deadlineMs = performance.now() + patienceMs;
   for (;;) {
     const shares = await sharesOf(among);
     const running = [...shares.values()].reduce((sum, names) => sum + names.length, 0);
-    if (running === connectors && unevenness(shares) <= evenEnough) return shares;
+    if (running === connectors && feed.heard === connectors && unevenness(shares) <= evenEnough) return shares;
     if (performance.now() > deadlineMs) {
       const counts = [...shares.values()].map(({ length }) => length);
       throw new Error(`Of ${connectors} connectors the workers run ${counts.join(', ')}`);

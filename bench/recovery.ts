@@ -56,7 +56,14 @@ export async function run(options: {
   }
 }
 
-function showWorkers({ workers, connectors, sessionTimeoutMs, interrupted, ...spreads }: WorkersFigures): void {
+function showWorkers({
+  workers,
+  connectors,
+  sessionTimeoutMs,
+  movedBeside,
+  interrupted,
+  ...spreads
+}: WorkersFigures): void {
   const ms = (value: Spread): string => `${showSpread(value, (v) => v.toFixed(0))} ms`;
   console.log(`workers   ${workers} share ${connectors} connectors, session timeout ${sessionTimeoutMs} ms`);
   console.log(`          furthest from the mean ${showSpread(spreads.unevenPercent, (v) => v.toFixed(1))} %`);
@@ -64,7 +71,9 @@ function showWorkers({ workers, connectors, sessionTimeoutMs, interrupted, ...sp
     `          one leaves: all moved after ${ms(spreads.leaveMs)}; a connector's gap ${ms(spreads.leaveGapMs)}`,
   );
   console.log(`          one is killed: all moved after ${ms(spreads.killMs)}`);
-  console.log(`          connections interrupted of those that stay: ${interrupted}\n`);
+  console.log(
+    `          connections interrupted of connectors that stay: ${interrupted}; moved beside, for the balance: ${movedBeside}\n`,
+  );
 }
 
 async function once(kind: string, count: number) {

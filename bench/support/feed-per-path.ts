@@ -47,6 +47,11 @@ export class FeedPerPath implements AsyncDisposable {
     }
   }
 
+  /** Feeds that somebody listens to. */
+  get heard(): number {
+    return [...this.#feeds.values()].filter(({ open }) => open.size > 0).length;
+  }
+
   openedAtMs(name: string): number {
     return this.#feeds.get(name)?.openedAtMs ?? Number.NaN;
   }
