@@ -126,6 +126,91 @@ test('tests begin in the order they are given in, and one that fails fails the r
   match(bad.stdout, /pass 1\n[\s\S]*fail 1\n/);
 });
 
+/** Passes from its second run on. */
+const flaky = `import { existsSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+test('steady', () => {});
+test('flaky', () => {
+  const mark = import.meta.filename + '.mark';
+  if (existsSync(mark)) return;
+  writeFileSync(mark, '');
+  throw new Error('the first time');
+});`;
+const failing = `import { test } from 'node:test'; test('failing', () => { throw new Error('each time'); });`;
+const passing = `import { test } from 'node:test'; test('passing', () => {});`;
+
+for (const { says, programs, env, code, shows, hides } of [
+  {
+    says: 'a file that failed runs once more at the end, and what passes then is named and counted',
+    programs: { flaky, passing },
+    env: {},
+    code: 0,
+    shows: [
+      /fail 1\n[\s\S]*Tried once more, alone: \S*flaky.test.mjs\n[\s\S]*✔ flaky/,
+      /\nfailed at the first try, passed at the second: \S*flaky.test.mjs: flaky\n/,
+      /tests 3\n.*suites 0\n.*pass 3\n.*fail 0\n.*cancelled 0\n.*skipped 0\n.*todo 0\n$/,
+    ],
+    hides: /passing.test.mjs/,
+  },
+  {
+    says: 'a file that fails twice fails the run, whatever else has passed',
+    programs: { failing, flaky },
+    env: {},
+    code: 1,
+    shows: [
+      /\nfailed at the first try, its file failed at the second: \S*failing.test.mjs: failing\n/,
+      /\nfailed at the first try, passed at the second: \S*flaky.test.mjs: flaky\n/,
+      /pass 2\n.*fail 1\n.*cancelled 0\n.*skipped 0\n.*todo 0\n$/,
+    ],
+    hides: /they are not tried again/,
+  },
+  {
+    says: 'a file that breaks down is tried once more, too',
+    programs: { broken: 'process.exit(3)' },
+    env: {},
+    code: 1,
+    shows: [
+      /its file failed at the second: \S*broken.test.mjs: the file itself\n/,
+      /tests 1\n.*\n.*pass 0\n.*fail 1\n/,
+    ],
+    hides: /passed at the second/,
+  },
+  {
+    says: 'with TEST_NO_RETRY=1 the first result is the last',
+    programs: { flaky },
+    env: { TEST_NO_RETRY: '1' },
+    code: 1,
+    shows: [/pass 1\n.*fail 1\n/],
+    hides: /Tried once more|at the second/,
+  },
+  {
+    says: 'more failed files than chance would make are not tried again',
+    programs: { a: failing, b: failing, c: failing, d: flaky },
+    env: {},
+    code: 1,
+    shows: [/4 files failed: they are not tried again\n$/],
+    hides: /Tried once more/,
+  },
+]) {
+  test(says, async () => {
+    await using folder = await tempFolder('second-try');
+    const files = Object.keys(programs).map((name) => join(folder.path, `${name}.test.mjs`));
+    for (const [at, program] of Object.values(programs).entries()) await writeFile(files[at]!, program);
+    const args = [join(root, 'scripts/test-all.mjs'), '60000', ...files];
+    const { TEST_NO_RETRY: _, ...rest } = process.env;
+    await using running = watch(
+      spawn(process.execPath, args, {
+        env: { ...rest, NODE_TEST_CONTEXT: undefined, ...env },
+        stdio: ['pipe', 'pipe', 'pipe'],
+      }),
+    );
+    const ended = await running.ended;
+    for (const shown of shows) match(ended.stdout, shown);
+    doesNotMatch(ended.stdout, hides);
+    equal(ended.code, code);
+  });
+}
+
 test('the tests that begin first are there', async () => {
   for (const path of longest) match(await readFile(join(root, path), 'utf8'), /\btest\b/, path);
 });
