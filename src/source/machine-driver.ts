@@ -1,3 +1,5 @@
+import { type Pulled, pull, Waiters } from './pull.ts';
+
 /** Milliseconds beyond which a timer would fire at once. */
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -15,16 +17,6 @@ export interface Machine<State, Event, Effect> {
   nowMs(): number;
 }
 
-/** Where batches come from, for `pull`. */
-export interface Pulled<Batch> {
-  readonly length: number;
-  take(): Batch;
-  /** Reads on, where reading was held back. */
-  resume(): void;
-  /** True: nothing will come any more. Throws what it ended with. */
-  isOver(): boolean;
-}
-
 /**
  * Drives the state machine of a source's connection: keeps its state, obeys its effects, tells it the time when it wants to
  * know, and lets one who waits for records, or for its end, be woken.
@@ -34,7 +26,7 @@ export class MachineDriver<State extends { readonly kind: string }, Event, Effec
   #state: State;
   #timer: NodeJS.Timeout | undefined;
   /** One who pulls, and one who waits for the end meanwhile. */
-  #waiting: (() => void)[] = [];
+  readonly #waiters = new Waiters();
 
   constructor(initial: State, machine: Machine<State, Event, Effect>) {
     this.#state = initial;
@@ -57,32 +49,18 @@ export class MachineDriver<State extends { readonly kind: string }, Event, Effec
 
   /** There is something to take, or it has ended. */
   notify(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const wake of waiting) wake();
+    this.#waiters.notify();
   }
 
   /** Everything that arrived since the last call, as soon as there is something. undefined: over, nothing is left. */
-  async pull<Batch>(source: Pulled<Batch>): Promise<Batch | undefined> {
-    for (;;) {
-      if (source.length > 0) return source.take();
-      source.resume();
-      if (source.length > 0) continue;
-      if (source.isOver()) return undefined;
-      await this.#notified();
-    }
+  pull<Batch>(source: Pulled<Batch>): Promise<Batch | undefined> {
+    return pull(source, this.#waiters);
   }
 
   /** Resolves when the state is of one of these kinds, which end in `notify`. No timer is left then. */
   async until(...kinds: readonly State['kind'][]): Promise<void> {
-    while (!kinds.includes(this.#state.kind)) await this.#notified();
+    while (!kinds.includes(this.#state.kind)) await this.#waiters.notified();
     clearTimeout(this.#timer);
-  }
-
-  #notified(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-    });
   }
 
   #arm(): void {

@@ -45,6 +45,7 @@ export function reportOf(rows: readonly FaultRow[], results: readonly TestResult
     '| B | at least once from receipt, while the process lives: what was received and not yet acknowledged is lost by `kill -9`, and the next start says so |',
     '| C | exactly once: offset and records in one transaction; read-committed readers see each once |',
     '| D | a source that resumes: what the server still holds arrives |',
+    '| E | two connections to one feed: either may fail, the union has no gap and nothing twice |',
     '| G | gateway, from a position: every offset from there on, over reconnects |',
     '| H | gateway, newest value: bounded memory, the newest value of each key arrives |',
     '',

@@ -176,19 +176,36 @@ export const faultRows: readonly FaultRow[] = [
   {
     number: 10,
     fault: 'The server leaves messages out',
-    promise: 'Event streams: missing numbers in their ids are counted',
-    modes: 'D',
-    tests: [integration('sse-connection', 'numbers that are missing after a reconnect are counted')],
-    missing: 'WebSocket messages have no number that the source knows: no gap record, no backfill.',
+    promise:
+      'Missing numbers are counted, logged and shown in the status: of event streams in their ids, of WebSocket messages where `websocket.sequence.pointer` says. There a gap record comes before the message that showed the hole, with `websocket.gap.topic`',
+    modes: 'A B D',
+    tests: [
+      faults(
+        'feed-order',
+        'a message that is left out: a gap record before the next one, counted, logged, and in the status',
+      ),
+      src('connectors/websocket-source/sequence', 'one connection'),
+      integration('sse-connection', 'numbers that are missing after a reconnect are counted'),
+    ],
+    missing:
+      'What was missed is not asked for anywhere else (no backfill). Numbers are followed while a task runs, not from one run to the next. Event streams have no gap record.',
   },
   {
     number: 11,
     fault: 'The server repeats messages after a reconnect',
     promise:
-      'Event streams are resumed behind the last event, so that a server which keeps to the standard repeats none',
-    modes: 'D',
-    tests: [integration('sse-connection', 'a reconnect goes on behind the last event')],
-    missing: 'There is no window in which repeated WebSocket messages are dropped.',
+      'With `websocket.dedupe.window` they are dropped and counted, known by number, id, or all their bytes. Event streams are resumed behind the last event, so that a server which keeps to the standard repeats none',
+    modes: 'A B D',
+    tests: [
+      faults(
+        'feed-order',
+        'messages that are repeated after a reconnect are dropped and counted; those that were missed are a gap',
+      ),
+      faults('feed-order', 'messages without numbers are known again by their ${by}'),
+      src('connectors/websocket-source/id-window', 'an id is known until as many others have come as the window holds'),
+      integration('sse-connection', 'a reconnect goes on behind the last event'),
+    ],
+    missing: 'The window is empty at the start of a task.',
   },
   {
     number: 12,
@@ -487,9 +504,15 @@ export const faultRows: readonly FaultRow[] = [
     number: 30,
     fault: 'Two instances of the same connector',
     promise:
-      'Exactly once: the older one is fenced, says so, and nothing of it is seen. A worker that is cut off closes its sockets by itself and writes nothing late',
-    modes: 'C',
+      'Exactly once: the older one is fenced, says so, and nothing of it is seen. A worker that is cut off closes its sockets by itself and writes nothing late. Two connections on purpose (`websocket.redundant.url`) make one stream without a gap, nothing twice',
+    modes: 'C E',
     tests: [
+      faults(
+        'feed-order',
+        'two servers of one feed: each may fail, or leave out messages, and the union has each message once',
+      ),
+      faults('feed-order', 'one of two servers refuses for good: the feed goes on, and the status says so'),
+      src('connectors/websocket-source/sequence', 'two connections to one feed'),
       integration('exactly-once', 'a task that was replaced is fenced and says so, and what it had is not seen'),
       e2e(
         'cluster-fencing',
@@ -505,10 +528,15 @@ export const faultRows: readonly FaultRow[] = [
   {
     number: 31,
     fault: 'The server ends each connection at a known age',
-    promise: 'The close is answered at once, and a new connection follows',
-    modes: 'A B',
-    tests: [integration('websocket-refusals', '${code} is answered at once, and a new connection follows'), ...soaks],
-    missing: 'No new connection is made before the old one ends.',
+    promise:
+      'With `websocket.connection.max.age.ms` the next connection is made, subscribed and read before the older one is closed: no gap, and with a window nothing twice. Without it the close is answered at once, and a new connection follows',
+    modes: 'A B E',
+    tests: [
+      faults('feed-order', 'a server that ends each connection at a known age: the next one is made before, ${way}'),
+      faults('feed-order', 'a successor that carries nothing is given up, and the connection there is goes on'),
+      integration('websocket-refusals', '${code} is answered at once, and a new connection follows'),
+      ...soaks,
+    ],
   },
   {
     number: 32,

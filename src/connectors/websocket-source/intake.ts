@@ -17,7 +17,9 @@ import type { Log } from '../../telemetry/log.ts';
 import type { TextHandler } from './frame-reader.ts';
 import { readPointer } from './json-pointer.ts';
 import { type DropReason, dropReasons, type Meters } from './meters.ts';
+import { Numbering } from './numbering.ts';
 import { unpack } from './payload.ts';
+import type { Gap } from './sequence.ts';
 import type { MessageSettings } from './settings.ts';
 
 /** Longer messages are no heartbeat replies: looking at each message would cost its decoding. */
@@ -32,6 +34,8 @@ export interface IntakeOptions {
   readonly log: Log;
   /** Called when there is something to take. */
   readonly onRecords: () => void;
+  /** The text of a record about a gap. Called for each, before the message that showed it. */
+  readonly onGap: (gap: Gap) => string;
 }
 
 /** What was taken: a column, or records one by one. */
@@ -52,12 +56,18 @@ export class Intake {
   readonly #queue: BoundedQueue;
   /** Takes the text messages of a chunk together. */
   readonly texts: TextHandler;
+  /** null: nobody asks for numbers or ids of messages. */
+  readonly #numbering: Numbering | null;
   readonly #drops: Drops<DropReason>;
   readonly #alarm: QueueAlarm;
   #received = 0;
   #receivedBytes = 0;
   #binary = 0;
   #replies = 0;
+  #connection = 0;
+  #gaps = 0;
+  #missing = 0;
+  #gapRecords = 0;
   #chunkAtMs = 0;
   /** When the last message came that was not a heartbeat reply; undefined before the first. */
   messageAtMs: number | undefined;
@@ -70,6 +80,9 @@ export class Intake {
     this.#maxBytes = queue.maxBytes;
     this.#blocks = queue.overflow === 'block';
     this.#plainText = messages.key === null && messages.heartbeatReply === null;
+    const { numbering } = messages;
+    const isAsked = numbering.sequence !== null || numbering.dedupe !== null;
+    this.#numbering = isAsked ? new Numbering(numbering, (gap) => this.#noteGap(gap)) : null;
     this.#drops = new Drops(dropReasons, log, 'message_dropped');
     this.#queue = new BoundedQueue(queue, this.#drops, ({ value }) => (value as Uint8Array).length);
     this.#alarm = new QueueAlarm(log, queue);
@@ -98,9 +111,27 @@ export class Intake {
     return this.#plainText && this.#blocks && this.#queue.length === 0;
   }
 
-  /** What follows arrives now. */
-  begin(nowMs: number): void {
+  /** Channels whose numbers are followed. */
+  get channels(): number {
+    return this.#numbering?.channels ?? 0;
+  }
+
+  opened(connection: number): void {
+    this.#numbering?.opened(connection);
+    this.#alarm.rearm();
+  }
+
+  closed(connection: number, nowMs: number): void {
+    if (this.#numbering === null) return;
     this.#chunkAtMs = nowMs;
+    this.#numbering.closed(connection, nowMs);
+    this.settle();
+  }
+
+  /** What follows arrives now, over this connection. */
+  begin(nowMs: number, connection = 0): void {
+    this.#chunkAtMs = nowMs;
+    this.#connection = connection;
   }
 
   /** A message. False: full, give no more until something was taken. */
@@ -108,26 +139,29 @@ export class Intake {
     this.#received++;
     this.#receivedBytes += payload.length;
     if (binary) return this.#onBinary(payload);
-    if (this.#asColumn) {
-      this.#columns.push(payload, this.#chunkAtMs);
-      return !this.isFull;
-    }
-    return this.#plainText ? this.#enqueue(payload, STRING, null) : this.#onText(payload);
+    if (!this.#plainText) return this.#onText(payload);
+    if (!this.#admits(payload)) return true;
+    if (!this.#asColumn) return this.#enqueue(payload, STRING, null);
+    this.#columns.push(payload, this.#chunkAtMs);
+    return !this.isFull;
   }
 
-  /** Looks after everything that one chunk brought. */
-  settle(): void {
+  /** Looks after everything that one chunk brought. True: messages that were no heartbeat replies were in it. */
+  settle(): boolean {
     const meters = this.#options.meters();
-    if (this.#received > this.#replies) this.messageAtMs = this.#chunkAtMs;
+    const hasBrought = this.#received > this.#replies;
+    if (hasBrought) this.messageAtMs = this.#chunkAtMs;
     meters.received.value += this.#received;
     this.#tellMilestone(meters.received.value);
     meters.bytes.value += this.#receivedBytes;
     meters.binary.value += this.#binary;
     meters.heartbeatReplies.value += this.#replies;
     this.#received = this.#receivedBytes = this.#binary = this.#replies = 0;
+    if (this.#numbering !== null) this.#settleNumbers(meters, this.#numbering);
     this.#drops.settle(meters.dropped, this.#chunkAtMs);
     this.#alarm.look(this, this.#chunkAtMs);
     if (this.length > 0) this.#options.onRecords();
+    return hasBrought;
   }
 
   /** One line for a chunk, however many hundreds it brought. */
@@ -154,11 +188,6 @@ export class Intake {
     this.#columns.giveBack(values);
   }
 
-  /** A new connection: the warning may come again. */
-  rearm(): void {
-    this.#alarm.rearm();
-  }
-
   /** Messages that have come and that nobody will read. */
   abandon(count: number): void {
     this.#received += count;
@@ -168,6 +197,7 @@ export class Intake {
   /** Nobody will take what is left; says what has not been said. */
   end(nowMs: number): void {
     this.#drops.add('abandoned', this.length);
+    this.#numbering?.end();
     while (this.#columns.take() !== undefined);
     this.#queue.takeAll();
     this.#chunkAtMs = nowMs;
@@ -183,6 +213,7 @@ export class Intake {
         return true;
       }
     }
+    if (!this.#admits(payload)) return true;
     return this.#enqueue(payload, STRING, key === null ? null : readPointer(payload, key));
   }
 
@@ -193,7 +224,36 @@ export class Intake {
     const data = encoding === 'none' ? payload : unpack(payload, encoding, maxBytes);
     if (data === null) return this.#drop('undecodable');
     if (binary === 'text') return isUtf8(data) ? this.#onText(data) : this.#drop('not_utf8');
+    if (!this.#admits(data)) return true;
     return this.#enqueue(data, BYTES, key === null ? null : readPointer(data, key));
+  }
+
+  #admits(data: Uint8Array): boolean {
+    return this.#numbering === null || this.#numbering.admits(data, this.#connection, this.#chunkAtMs);
+  }
+
+  #noteGap(gap: Gap): void {
+    this.#gaps++;
+    this.#missing += gap.missing;
+    const text = this.#options.onGap(gap);
+    const { gapTopic } = this.#options.messages.numbering;
+    if (gapTopic === null) return;
+    this.#gapRecords++;
+    this.#enqueue(Buffer.from(text), STRING, Buffer.from(gap.channel), gapTopic);
+  }
+
+  #settleNumbers(meters: Meters, numbering: Numbering): void {
+    const { dropped, late, repeated, restarted, unnumbered, forgotten } = numbering.takeCounts();
+    meters.deduplicated.value += dropped;
+    meters.sequence.gaps.value += this.#gaps;
+    meters.sequence.missing.value += this.#missing;
+    meters.sequence.gapRecords.value += this.#gapRecords;
+    meters.sequence.late.value += late;
+    meters.sequence.repeated.value += repeated;
+    meters.sequence.restarts.value += restarted;
+    meters.sequence.unnumbered.value += unnumbered;
+    meters.sequence.forgotten.value += forgotten;
+    this.#gaps = this.#missing = this.#gapRecords = 0;
   }
 
   #drop(reason: DropReason): true {
@@ -201,12 +261,12 @@ export class Intake {
     return true;
   }
 
-  #enqueue(value: Uint8Array, valueSchema: Schema, key: Uint8Array | null): boolean {
+  #enqueue(value: Uint8Array, valueSchema: Schema, key: Uint8Array | null, topic = this.#topic): boolean {
     const bytes = value.length;
     if (!this.#queue.admits(bytes)) return true;
     this.#queue.push(
       {
-        topic: this.#topic,
+        topic,
         partition: null,
         key,
         keySchema: key === null ? null : STRING,
@@ -225,7 +285,7 @@ export class Intake {
     const intake = this;
     return {
       get records() {
-        return intake.#asColumn ? Math.max(intake.#maxRecords - intake.length, 0) : 0;
+        return intake.#asColumn && intake.#numbering === null ? Math.max(intake.#maxRecords - intake.length, 0) : 0;
       },
       get bytes() {
         return Math.max(intake.#maxBytes - intake.bytes, 0);

@@ -18,6 +18,8 @@ function linkOver(socket: Duplex) {
     queueCapacity: 2,
     queueCapacityBytes: 100,
     isConnected: () => true,
+    openConnections: () => 1,
+    sequenceChannels: () => 0,
     secondsSinceLastMessage: () => 0,
     uptimeSeconds: () => 0,
     isPaused: () => false,
@@ -26,10 +28,14 @@ function linkOver(socket: Duplex) {
   const intake = new Intake({
     topic: 't',
     queue: { maxRecords: 2, maxBytes: 100, overflow: 'block' },
-    messages: { binary: 'bytes', encoding: 'none', maxBytes: 100, key: null, heartbeatReply: null },
+    messages: {
+      ...{ binary: 'bytes', encoding: 'none', maxBytes: 100, key: null, heartbeatReply: null },
+      numbering: { sequence: null, dedupe: null, gapTopic: null },
+    },
     meters: () => meters,
     log: silentLog,
     onRecords: () => {},
+    onGap: () => '',
   });
   const link = new Link({
     socket: Object.assign(socket, { setNoDelay() {}, setKeepAlive() {} }) as unknown as Socket,

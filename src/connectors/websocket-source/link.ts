@@ -28,6 +28,8 @@ export interface LinkOptions {
   readonly deflate: InflaterOptions | null;
   readonly maxMessageBytes: number;
   readonly intake: Intake;
+  /** Which of its connections this is. */
+  readonly number?: number;
   readonly monotonicMs: () => number;
   readonly events: LinkEvents;
 }
@@ -35,12 +37,15 @@ export interface LinkOptions {
 export class Link {
   readonly #socket: Socket;
   readonly #intake: Intake;
+  readonly #number: number;
   readonly #reader: FrameReader;
   readonly #inflater: Inflater | null;
   readonly #monotonicMs: () => number;
   readonly #events: LinkEvents;
   /** When bytes last came. */
   heardAtMs: number;
+  /** When a message last came that was no heartbeat reply; undefined before the first. */
+  messageAtMs: number | undefined;
   #paused = false;
   /** We said goodbye: what still comes is not read. */
   #leaving = false;
@@ -50,9 +55,11 @@ export class Link {
   #reportedEnd = false;
   #error: Error | undefined;
 
-  constructor({ socket, read, head, deflate, maxMessageBytes, intake, monotonicMs, events }: LinkOptions) {
+  constructor({ socket, read, head, deflate, maxMessageBytes, intake, number = 0, monotonicMs, events }: LinkOptions) {
     this.#socket = socket;
     this.#intake = intake;
+    this.#number = number;
+    intake.opened(number);
     this.#monotonicMs = monotonicMs;
     this.#events = events;
     this.heardAtMs = monotonicMs();
@@ -162,7 +169,7 @@ export class Link {
   }
 
   #read(chunk: Uint8Array | null): void {
-    this.#intake.begin(this.heardAtMs);
+    this.#intake.begin(this.heardAtMs, this.#number);
     try {
       if (chunk === null) this.#reader.resume();
       else this.#reader.push(chunk);
@@ -170,7 +177,7 @@ export class Link {
       if (!(error instanceof FrameFault)) throw error;
       this.#events.malformed(error);
     } finally {
-      this.#intake.settle();
+      if (this.#intake.settle()) this.messageAtMs = this.heardAtMs;
     }
   }
 
@@ -187,6 +194,7 @@ export class Link {
     const withinMessage = this.#reader.isWithinMessage && !this.#leaving;
     this.#reader.end();
     this.#inflater?.close();
+    this.#intake.closed(this.#number, this.#monotonicMs());
     this.#events.ended(this.#gone!, withinMessage);
   }
 

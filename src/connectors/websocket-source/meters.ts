@@ -12,12 +12,27 @@ export interface Meters {
   readonly binary: Counter;
   readonly heartbeatReplies: Counter;
   readonly dropped: Readonly<Record<DropReason, Counter>>;
+  readonly deduplicated: Counter;
+  readonly sequence: SequenceMeters;
   readonly produced: Counter;
   readonly opens: Counter;
+  readonly renewals: { readonly made: Counter; readonly failed: Counter };
   readonly pauses: Counter;
   readonly partial: Counter;
   readonly malformed: Readonly<Record<FaultLabel, Counter>>;
   reconnects(reason: string): Counter;
+}
+
+/** Of messages that carry numbers. */
+export interface SequenceMeters {
+  readonly gaps: Counter;
+  readonly missing: Counter;
+  readonly gapRecords: Counter;
+  readonly late: Counter;
+  readonly repeated: Counter;
+  readonly restarts: Counter;
+  readonly unnumbered: Counter;
+  readonly forgotten: Counter;
 }
 
 /** What gauges show, read when somebody asks. */
@@ -27,7 +42,9 @@ export interface Readings extends QueueReadings {
   secondsSinceLastMessage(): number;
   /** 0 while not connected. */
   uptimeSeconds(): number;
+  openConnections(): number;
   isPaused(): boolean;
+  sequenceChannels(): number;
   readonly tlsInsecure: boolean;
 }
 
@@ -52,6 +69,7 @@ export function declareMeters(metrics: Metrics, readings: Readings): Meters {
     received.value === 0 ? 0 : drops() / received.value,
   );
   gauge('connected', '1 while the connection is open', () => Number(readings.isConnected()));
+  gauge('connections_open', 'Connections that are open', readings.openConnections);
   gauge('paused', '1 while the full queue holds the socket back', () => Number(readings.isPaused()));
   gauge(
     'seconds_since_last_message',
@@ -59,6 +77,7 @@ export function declareMeters(metrics: Metrics, readings: Readings): Meters {
     readings.secondsSinceLastMessage,
   );
   gauge('uptime_seconds', 'Seconds since the connection was opened, 0 while there is none', readings.uptimeSeconds);
+  gauge('sequence_channels', 'Channels whose sequence numbers are followed', readings.sequenceChannels);
   gauge('tls_insecure', '1 where any certificate is accepted', () => Number(readings.tlsInsecure));
 
   return {
@@ -67,8 +86,23 @@ export function declareMeters(metrics: Metrics, readings: Readings): Meters {
     binary: counter('binary_messages', 'Binary messages received'),
     heartbeatReplies: counter('heartbeat_replies', 'Messages that were heartbeat replies and no records'),
     dropped,
+    deduplicated: counter('messages_deduplicated', 'Messages that had come before, and are no records for that'),
+    sequence: {
+      gaps: counter('sequence_gaps', 'Holes in the sequence numbers'),
+      missing: counter('sequence_missing', 'Sequence numbers that never came'),
+      gapRecords: counter('sequence_gap_records', 'Records about gaps'),
+      late: counter('sequence_late', 'Messages behind one with a higher sequence number, not seen before'),
+      repeated: counter('sequence_repeated', 'Messages whose sequence number had come before'),
+      restarts: counter('sequence_restarts', 'Times a channel began to count anew'),
+      unnumbered: counter('messages_unnumbered', 'Messages without the sequence number or id that was asked for'),
+      forgotten: counter('sequence_channels_forgotten', 'Channels given up as there were too many'),
+    },
     produced,
     opens: counter('connections_opened', 'Connections opened'),
+    renewals: {
+      made: counter('connections_renewed', 'Connections that took the place of one that still worked'),
+      failed: counter('renewals_failed', 'Connections that could not take the place of one that still works'),
+    },
     pauses: counter('pauses', 'Times the full queue stopped the reading of the socket'),
     partial: counter('partial_messages', 'Messages of which only a part had come when the connection ended'),
     malformed,

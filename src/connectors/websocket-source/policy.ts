@@ -3,6 +3,16 @@ import type { BackoffPolicy } from '../../base/backoff.ts';
 import type { Cause } from '../../net/cause.ts';
 import { maxRetryAfterMs } from '../../net/retry-after.ts';
 
+/** When a connection that works is given up for another one. */
+export interface Renewal {
+  /** 0: never. */
+  readonly maxAgeMs: number;
+  /** Share of the age that is taken off at random. */
+  readonly jitter: number;
+  /** Both are read for so long at least. */
+  readonly overlapMs: number;
+}
+
 export interface Policy {
   readonly reconnect: boolean;
   /** Failed attempts in a row that are allowed; 0 or less: any number. */
@@ -24,6 +34,7 @@ export interface Policy {
   readonly maxRedirects: number;
   readonly fatalCloseCodes: ReadonlySet<number>;
   readonly fatalStatuses: ReadonlySet<number>;
+  readonly renewal: Renewal;
 }
 
 /** What to do once the socket is gone. */

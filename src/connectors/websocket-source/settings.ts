@@ -7,6 +7,8 @@ import type { QueueSettings } from '../../source/bounded-queue.ts';
 import { parseHeaders } from './headers.ts';
 import { type Pointer, parsePointer } from './json-pointer.ts';
 import { splitJsonArray } from './json-scan.ts';
+import type { NumberingSettings } from './numbering.ts';
+import { numberingOf } from './numbering-settings.ts';
 import type { Policy } from './policy.ts';
 import { config, headerPrefix, type WebSocketConfig } from './spec.ts';
 import { type Target, targetOf } from './url.ts';
@@ -30,6 +32,8 @@ export interface Settings {
   readonly messages: MessageSettings;
   readonly maxMessageBytes: number;
   readonly tls: TlsSettings;
+  /** The same for the second server, where there is one. */
+  readonly redundant: Settings | null;
   /** Texts that must not show up anywhere. */
   readonly secrets: readonly string[];
 }
@@ -40,10 +44,12 @@ export interface MessageSettings {
   readonly maxBytes: number;
   readonly key: Pointer | null;
   readonly heartbeatReply: RegExp | null;
+  readonly numbering: NumberingSettings;
 }
 
 export function settingsOf(raw: RawConfig): Settings {
   const values = parse(config, raw);
+  const redundant = redundantOf(raw, values);
   const maxRecords = atLeast(values, 'websocket.message.queue.size', 1);
   atLeast(values, 'websocket.connection.timeout.ms', 0);
   const url = values['websocket.url'];
@@ -82,6 +88,7 @@ export function settingsOf(raw: RawConfig): Settings {
       maxBytes,
       key: pointer === null ? null : parsePointer(pointer),
       heartbeatReply: pattern === null ? null : new RegExp(pattern, 'u'),
+      numbering: numberingOf(values),
     },
     maxMessageBytes: maxBytes,
     tls: {
@@ -93,8 +100,19 @@ export function settingsOf(raw: RawConfig): Settings {
       servername: textOf(values['websocket.tls.servername']),
       insecure: values['websocket.tls.insecure'],
     },
-    secrets: secretsOf(values, headers),
+    redundant,
+    secrets: [...secretsOf(values, headers), ...(redundant?.secrets ?? [])],
   };
+}
+
+function redundantOf(raw: RawConfig, values: WebSocketConfig): Settings | null {
+  const url = textOf(values['websocket.redundant.url']);
+  if (url === null) return null;
+  if (values['websocket.dedupe.window'] === 0) {
+    const problem = 'websocket.dedupe.window must be at least 1, else each message is written twice';
+    throw new TributaryError('CONFIG_INVALID', `Cannot start with websocket.redundant.url: ${problem}`);
+  }
+  return settingsOf({ ...raw, 'websocket.url': url, 'websocket.redundant.url': '' });
 }
 
 function atLeast(
@@ -163,6 +181,11 @@ function policyOf(values: WebSocketConfig, heartbeat: boolean): Policy {
     maxRedirects: values['websocket.redirects.max'],
     fatalCloseCodes: new Set(values['websocket.fatal.close.codes'].map(Number)),
     fatalStatuses: new Set(values['websocket.fatal.http.statuses'].map(Number)),
+    renewal: {
+      maxAgeMs: values['websocket.connection.max.age.ms'],
+      jitter: values['websocket.connection.max.age.jitter'],
+      overlapMs: values['websocket.connection.overlap.ms'],
+    },
   };
 }
 

@@ -105,6 +105,10 @@ describe('values that cannot be', () => {
     ['websocket.overflow', 'spill', 'String must be one of: block, drop-oldest, drop-newest'],
     ['websocket.ping.interval.ms', '-1', 'Value must be at least 0'],
     ['websocket.key.pointer', 'data/s', 'A JSON pointer begins with "/"'],
+    ['websocket.sequence.pointer', 'seq', 'A JSON pointer begins with "/"'],
+    ['websocket.sequence.scope', 'session', 'String must be one of: feed, connection'],
+    ['websocket.sequence.step', '0', 'Value must be at least 1'],
+    ['websocket.dedupe.window', '-1', 'Value must be at least 0'],
   ] as const) {
     test(`${key}=${value}`, () => {
       deepEqual(errorsOf({ [key]: value }), [`Invalid value ${value} for configuration ${key}: ${problem}`]);
@@ -130,6 +134,38 @@ describe('what passes validation and cannot run fails the start', () => {
     [
       { 'websocket.connection.timeout.ms': '-5' },
       'Cannot start with websocket.connection.timeout.ms "-5": must be at least 0',
+    ],
+    [
+      { 'websocket.gap.topic': 'gaps' },
+      'Cannot start with websocket.gap.topic "gaps": websocket.sequence.pointer must say where the numbers stand',
+    ],
+    [
+      { 'websocket.sequence.channel.pointer': '/c' },
+      'Cannot start with websocket.sequence.channel.pointer "/c": websocket.sequence.pointer is missing',
+    ],
+    [
+      { 'websocket.dedupe.pointer': '/id' },
+      'Cannot start with websocket.dedupe.pointer "/id": websocket.dedupe.window must be at least 1',
+    ],
+    [
+      {
+        'websocket.sequence.pointer': '/s',
+        'websocket.sequence.scope': 'connection',
+        'websocket.dedupe.window': '10',
+      },
+      'Cannot start with websocket.dedupe.window "10": numbers of websocket.sequence.scope "connection" are no ids: websocket.dedupe.pointer must name some',
+    ],
+    [
+      {
+        'websocket.sequence.pointer': '/s',
+        'websocket.sequence.channels.max': '10000',
+        'websocket.dedupe.window': '1000000',
+      },
+      'Cannot start with websocket.dedupe.window "1000000": times websocket.sequence.channels.max 10000 must be at most 1073741824',
+    ],
+    [
+      { 'websocket.redundant.url': 'ws://u:pw@h/' },
+      'Cannot start with websocket.redundant.url: websocket.dedupe.window must be at least 1, else each message is written twice',
     ],
     [
       { 'websocket.url': 'wss://a.b:99999/?token=abc' },

@@ -132,6 +132,34 @@ const connection = {
   }),
 };
 
+const succession = {
+  'websocket.connection.max.age.ms': long({
+    default: 0,
+    min: 0,
+    max: maxTimerMs,
+    doc: 'Make a new connection when this one is so old, for servers that end each at a known age. Both are read for a while, then the older one is closed: nothing is missed. What comes over both is written twice, unless websocket.dedupe.window drops it. 0: never.',
+  }),
+  'websocket.connection.max.age.jitter': double({
+    default: 0.1,
+    min: 0,
+    max: 1,
+    importance: 'low',
+    doc: 'Share of websocket.connection.max.age.ms that is taken off at random, so that many connections do not change together.',
+  }),
+  'websocket.connection.overlap.ms': long({
+    default: 1000,
+    min: 1,
+    max: maxTimerMs,
+    importance: 'low',
+    doc: 'Least time for which the older connection goes on beside the newer one, from when that is open; and behind the first message over it.',
+  }),
+  'websocket.redundant.url': string({
+    default: null,
+    validate: (value) => (value === null || value === '' ? undefined : urlProblem(value)),
+    doc: 'A second server with the same messages, connected to all the time: one of the two may fail without a gap. All other options count for both; headers and the token go to both. Needs websocket.dedupe.window.',
+  }),
+};
+
 const liveness = {
   'websocket.ping.interval.ms': long({
     default: 15_000,
@@ -192,7 +220,7 @@ const messages = {
   }),
   'websocket.key.pointer': string({
     default: null,
-    validate: (value) => (value === null ? undefined : parsePointer(value).problem),
+    validate: pointerProblem,
     doc: 'JSON pointer (RFC 6901) to the record key within the message, such as /data/symbol. Strings are the key as they are, other values as their JSON; where there is none the key is null.',
   }),
   'websocket.overflow': string({
@@ -206,6 +234,52 @@ const messages = {
     max: 2 ** 40,
     importance: 'low',
     doc: 'Bytes of messages the queue holds at most, besides their number. One message larger than this is still taken when the queue is empty.',
+  }),
+};
+
+const order = {
+  'websocket.sequence.pointer': string({
+    default: null,
+    validate: pointerProblem,
+    doc: 'JSON pointer to a sequence number within the message, such as /data/seq: a whole number, or a string of digits. Holes between numbers are counted, logged, shown in the status and, with websocket.gap.topic, written. Messages without one pass, and are counted.',
+  }),
+  'websocket.sequence.channel.pointer': string({
+    default: null,
+    validate: pointerProblem,
+    doc: 'JSON pointer to what the server counts for: a symbol, a channel. Each has numbers of its own. Without it there is one count for all messages.',
+  }),
+  'websocket.sequence.step': int({
+    default: 1,
+    min: 1,
+    importance: 'low',
+    doc: 'From one sequence number to the next.',
+  }),
+  'websocket.sequence.scope': string({
+    default: 'feed',
+    validate: oneOf(['feed', 'connection']),
+    doc: 'feed: numbers go on over reconnects, and what came between two connections is a gap. connection: the server counts anew for each.',
+  }),
+  'websocket.sequence.channels.max': int({
+    default: 1000,
+    min: 1,
+    max: 1_000_000,
+    importance: 'low',
+    doc: 'Channels whose numbers are followed. Beyond, the one known longest is forgotten, and counted.',
+  }),
+  'websocket.gap.topic': string({
+    default: null,
+    doc: 'Topic that gets a record about each hole in the sequence numbers, before the message that showed it: connector, task, channel, from, to, missing, at. Its key is the channel. It passes transforms and converters as any other record.',
+  }),
+  'websocket.dedupe.window': int({
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    doc: 'A message that repeats one of so many before it is dropped and counted. What makes two the same is websocket.dedupe.pointer, else the sequence number (of its channel), else all bytes of the message. 0: off.',
+  }),
+  'websocket.dedupe.pointer': string({
+    default: null,
+    validate: pointerProblem,
+    doc: 'JSON pointer to an id that two messages share only if one repeats the other. Messages without it pass, and are counted.',
   }),
 };
 
@@ -228,12 +302,16 @@ const tls = {
   }),
 };
 
-export const config = define({ ...original, ...connection, ...liveness, ...messages, ...tls });
+export const config = define({ ...original, ...connection, ...succession, ...liveness, ...messages, ...order, ...tls });
 export type WebSocketConfig = Config<typeof config>;
 
 function notToken(value: readonly string[] | null): ((problem: string) => string) | undefined {
   const wrong = value?.find((name) => !token.test(name));
   return wrong === undefined ? undefined : (problem) => `"${wrong}"${problem}`;
+}
+
+function pointerProblem(value: string | null): string | undefined {
+  return value === null ? undefined : parsePointer(value).problem;
 }
 
 function patternProblem(value: string | null): string | undefined {

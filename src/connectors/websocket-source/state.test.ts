@@ -21,6 +21,7 @@ const policy: Policy = {
   maxRedirects: 1,
   fatalCloseCodes: new Set([1008, 4401]),
   fatalStatuses: new Set([401]),
+  renewal: { maxAgeMs: 0, jitter: 0, overlapMs: 1000 },
 };
 const now = 10_000;
 const moment = { nowMs: now, random: () => 0 };

@@ -1,26 +1,19 @@
-/**
- * Runs one connection: tells the state machine what happens, does what it says, and hands out what the intake holds.
- * Long because every event and every effect of state.ts has its few lines here, and nothing else has.
- */
+/** Runs one task: its connections, one or a redundant pair, over which messages come into one queue, and what is taken from it. */
 import { randomUUID } from 'node:crypto';
-import { unreachable } from '../../base/assert.ts';
 import { TributaryError } from '../../base/errors.ts';
-import type { Cause } from '../../net/cause.ts';
-import { maskUrl, sameEndpoint } from '../../net/endpoint.ts';
+import { maskUrl } from '../../net/endpoint.ts';
 import { TlsTrust } from '../../net/tls-trust.ts';
 import { ColumnBatch } from '../../record/column-batch.ts';
-import { type Machine, MachineDriver, type Pulled } from '../../source/machine-driver.ts';
-import { masker, preview } from '../../telemetry/mask.ts';
+import { type Pulled, pull, Waiters } from '../../source/pull.ts';
+import { masker } from '../../telemetry/mask.ts';
 import type { ConnectorContext, SourceBatch, SourceMap } from '../contract.ts';
-import { type Dial, dial } from './dial.ts';
-import type { FrameFault } from './frame-fault.ts';
+import { Connection, type ConnectionEvents } from './connection.ts';
+import { Feed } from './feed.ts';
+import { GapReport } from './gap-report.ts';
 import { Intake } from './intake.ts';
-import { Link } from './link.ts';
 import { declareMeters, type Meters } from './meters.ts';
 import type { Settings } from './settings.ts';
-import { type Effect, type Event, next, type State, wakeAtMs } from './state.ts';
 import { taskMetrics } from './task-metrics.ts';
-import { targetOf } from './url.ts';
 
 const metricsLogMs = 30_000;
 
@@ -30,27 +23,26 @@ export class WebSocketTask {
   readonly #partition: SourceMap;
   readonly #sessionId = randomUUID();
   readonly #mask: (text: string) => string;
-  readonly #tls: TlsTrust;
   readonly #meters: Meters;
   readonly #intake: Intake;
-  #sequence: number;
-  readonly #driver: MachineDriver<State, Event, Effect>;
+  readonly #gaps: GapReport;
+  readonly #waiters = new Waiters();
   readonly #pulled: Pulled<SourceBatch>;
-  #dial: Dial | undefined;
-  #link: Link | undefined;
-  #openedAtMs: number | undefined;
+  /** The server's, and that of the second one where there is one. */
+  readonly #feeds: readonly Feed[];
+  #sequence: number;
+  #connections = 0;
   #metricsTimer: NodeJS.Timeout | undefined;
   #draining = false;
+  #status: string | undefined = 'connecting';
 
   constructor(settings: Settings, context: ConnectorContext, resumeOffset: SourceMap | undefined) {
     this.#settings = settings;
     this.#context = context;
     this.#partition = { websocket_url: settings.url };
     this.#mask = masker(settings.secrets);
-    this.#tls = new TlsTrust(settings.tls);
-    if (settings.target.secure) this.#tls.optionsFor(settings.target.host);
     this.#sequence = sequenceOf(resumeOffset);
-    this.#driver = new MachineDriver<State, Event, Effect>({ kind: 'idle' }, this.#machine());
+    this.#gaps = new GapReport(context);
     this.#pulled = this.#pulledFrom();
     this.#intake = new Intake({
       topic: settings.topic,
@@ -58,9 +50,16 @@ export class WebSocketTask {
       messages: settings.messages,
       meters: () => this.#meters,
       log: context.log,
-      onRecords: () => this.#driver.notify(),
+      onRecords: () => this.#waiters.notify(),
+      onGap: (gap) => {
+        const text = this.#gaps.note(gap);
+        this.#tellStatus();
+        return text;
+      },
     });
     this.#meters = declareMeters(context.metrics, this.#readings());
+    const both = settings.redundant === null ? [settings] : [settings, settings.redundant];
+    this.#feeds = both.map((own, index) => this.#feed(own, index));
     this.#logStart(resumeOffset);
   }
 
@@ -72,31 +71,30 @@ export class WebSocketTask {
     if (signal.aborted) this.#stop();
     else {
       signal.addEventListener('abort', this.#stop, { once: true });
-      this.#driver.raise({ kind: 'start' });
+      for (const feed of this.#feeds) feed.start();
       log.info('websocket_client_started');
     }
   }
 
   /** Everything that arrived since the last call, as soon as there is something. undefined: stopped, nothing is left. */
   nextBatch(): Promise<SourceBatch | undefined> {
-    return this.#driver.pull(this.#pulled);
+    return pull(this.#pulled, this.#waiters);
   }
 
-  /** Nobody takes any more. Resolves when the socket is gone, which takes closeTimeoutMs at most. */
+  /** Nobody takes any more. Resolves when the sockets are gone, which takes closeTimeoutMs at most. */
   async close(): Promise<void> {
     this.#context.signal.removeEventListener('abort', this.#stop);
-    // Where the worker has asked to stop before, its patience is over by now: no more manners.
-    this.#link?.abandon(this.#draining);
-    this.#driver.raise({ kind: 'stop' });
-    await this.#driver.until('stopped', 'failed');
+    for (const feed of this.#feeds) {
+      // Where the worker has asked to stop before, its patience is over by now: no more manners.
+      feed.abandon(this.#draining);
+      feed.stop();
+    }
+    await Promise.all(this.#feeds.map((feed) => feed.ended()));
     clearInterval(this.#metricsTimer);
     this.#intake.end(this.#nowMs());
+    this.#gaps.flush();
     this.#logMetrics();
     this.#context.log.info('task_stopped', { sequence: this.#sequence });
-  }
-
-  get #state(): State {
-    return this.#driver.state;
   }
 
   #take(): SourceBatch {
@@ -104,7 +102,7 @@ export class WebSocketTask {
     const { receivedAtMs } = taken;
     this.#sequence += 'column' in taken ? taken.column.values.length : taken.records.length;
     const offset = { session_id: this.#sessionId, sequence: this.#sequence };
-    this.#link?.resume();
+    for (const feed of this.#feeds) feed.resume();
     const partition = this.#partition;
     if ('records' in taken) return { records: taken.records, partition, offset, receivedAtMs };
     const { column } = taken;
@@ -115,29 +113,9 @@ export class WebSocketTask {
   readonly #stop = (): void => {
     this.#draining = true;
     this.#context.log.info('message_draining_started', { queue_size: this.#intake.length });
-    this.#driver.raise({ kind: 'stop' });
+    for (const feed of this.#feeds) feed.stop();
+    if (this.#isOver) this.#waiters.notify();
   };
-
-  #machine(): Machine<State, Event, Effect> {
-    const { random } = this.#context;
-    const { policy } = this.#settings;
-    const nowMs = (): number => this.#nowMs();
-    return {
-      next: (state, event) => next(state, event, { nowMs: nowMs(), random }, policy),
-      wakeAtMs: (state) => wakeAtMs(state, policy),
-      tick: () => ({
-        kind: 'tick',
-        seen: {
-          heardAtMs: this.#link?.heardAtMs ?? 0,
-          messageAtMs: Math.max(this.#intake.messageAtMs ?? 0, this.#openedAtMs ?? 0),
-          paused: this.#link?.isPaused ?? false,
-        },
-      }),
-      obey: (effect) => this.#obey(effect),
-      changed: (before, state) => this.#onChange(before, state),
-      nowMs,
-    };
-  }
 
   #pulledFrom(): Pulled<SourceBatch> {
     const task = this;
@@ -147,174 +125,75 @@ export class WebSocketTask {
       },
       take: () => this.#take(),
       resume: () => {
-        if (this.#link?.isPaused) this.#link.resume();
+        for (const feed of this.#feeds) feed.resume();
       },
       isOver: () => {
-        if (this.#state.kind === 'failed') throw this.#failure(this.#state.reason);
-        return this.#state.kind === 'stopped';
+        if (!this.#isOver) return false;
+        const failed = this.#feeds.find(({ state }) => state.kind === 'failed');
+        if (failed?.state.kind === 'failed' && !this.#draining) throw this.#failure(failed, failed.state.reason);
+        return true;
       },
     };
   }
 
-  #onChange(before: State, state: State): void {
-    if (before.kind === 'open') this.#openedAtMs = undefined;
-    if (before.kind === 'waiting' && state.kind === 'stopped') this.#skipReconnect('the task is stopping');
-    if (state.kind === 'failed') {
-      if (!this.#settings.policy.reconnect) this.#skipReconnect('websocket.reconnect.enabled is false');
-      this.#context.log.error('reconnect_failed', { reason: this.#mask(state.reason) });
-      this.#context.setStatus(undefined);
-    }
-    if (state.kind === 'stopped') {
-      if (this.#draining) this.#context.log.info('message_draining_completed', { queue_size: this.#intake.length });
-      this.#context.log.info('websocket_client_stopped');
-    }
-    if (state.kind === 'failed' || state.kind === 'stopped') this.#driver.notify();
+  get #isOver(): boolean {
+    return this.#feeds.every(({ isOver }) => isOver);
   }
 
-  #skipReconnect(reason: string): void {
-    this.#context.log.info('reconnect_skipped', { reason });
-  }
-
-  #obey(effect: Effect): void {
-    switch (effect.kind) {
-      case 'connect':
-        this.#connect(effect.attempt, effect.url);
-        break;
-      case 'greet':
-        this.#greet();
-        break;
-      case 'ping':
-        this.#link?.ping();
-        if (effect.paused) this.#link?.pong();
-        break;
-      case 'heartbeat':
-        this.#link?.sendText(this.#settings.heartbeat ?? '');
-        break;
-      case 'close':
-        this.#context.log.info('websocket_closing', { code: effect.code, reason: this.#mask(effect.reason) });
-        this.#link?.close(effect.code, effect.reason);
-        break;
-      case 'destroy':
-        this.#dial?.destroy();
-        this.#link?.destroy();
-        break;
-      case 'scheduled': {
-        const { attempt, delayMs, cause } = effect;
-        const reason = this.#mask(cause.text);
-        this.#meters.reconnects(cause.label).value++;
-        const backoffMs = Math.round(delayMs);
-        this.#context.log.warn('reconnect_scheduled', { attempt, backoff_ms: backoffMs, reason });
-        this.#context.onConnection?.(reason);
-        this.#context.setStatus(`reconnecting: ${reason} (attempt ${attempt} in ${(delayMs / 1000).toFixed(1)} s)`);
-        break;
-      }
-      case 'redirected':
-        this.#context.log.info('websocket_redirected', { url: maskUrl(effect.url) });
-        break;
-      default:
-        unreachable(effect);
-    }
-  }
-
-  #connect(attempt: number, redirect: string | undefined): void {
-    const settings = this.#settings;
-    const context = this.#context;
-    if (attempt > 0) context.log.info('reconnect_executing', { attempt });
-    const url = redirect ?? settings.url;
-    const target = redirect === undefined ? settings.target : targetOf(redirect);
-    this.#dial = dial({
-      url,
-      target,
-      headers: sameEndpoint(settings.target, target) ? settings.headers : [],
-      subprotocols: settings.subprotocols,
-      subprotocolRequired: settings.subprotocolRequired,
-      compression: settings.compression,
-      route: {
-        proxy: settings.proxy,
-        tls: this.#tls,
-        outbound: context.outbound,
-      },
-      nowMs: () => context.clock.nowMs(),
+  #feed(settings: Settings, index: number): Feed {
+    const { context, tls } = this.#ownOf(settings, index);
+    return new Feed({
+      settings,
+      connect: (wanted, events) => this.#connection(wanted, context, tls, events),
       events: {
-        connected: () => this.#driver.raise({ kind: 'connected' }),
-        refused: (refusal) => {
-          this.#logFailure(`server answered with ${refusal.status} ${refusal.statusText}`, refusal.status);
-          this.#driver.raise({ kind: 'refused', refusal });
-        },
-        invalid: (problem) => {
-          this.#logFailure(problem, 101);
-          this.#driver.raise({ kind: 'malformed', code: 1002, cause: { label: 'handshake_invalid', text: problem } });
-        },
-        ended: (cause) => {
-          this.#dial = undefined;
-          if (this.#state.kind !== 'closing') this.#logFailure(cause.text, undefined);
-          this.#driver.raise({ kind: 'ended', cause });
-        },
-        upgraded: ({ socket, read, head, deflate, subprotocol }) => {
-          this.#dial = undefined;
-          this.#link = new Link({
-            socket,
-            read,
-            head,
-            deflate,
-            maxMessageBytes: settings.maxMessageBytes,
-            intake: this.#intake,
-            monotonicMs: () => this.#nowMs(),
-            events: this.#linkEvents(),
-          });
-          this.#openedAtMs = this.#nowMs();
-          this.#meters.opens.value++;
-          this.#intake.rearm();
-          context.log.info('websocket_opened', { response_code: 101, compressed: deflate !== null, subprotocol });
-          context.setStatus(undefined);
-          context.onConnection?.(undefined);
-          this.#driver.raise({ kind: 'opened' });
-        },
+        changed: () => this.#onChange(),
+        tried: (problem) => context.onConnection?.(problem),
+        told: () => this.#tellStatus(),
       },
+      renewals: this.#meters.renewals,
+      random: context.random,
+      log: context.log,
     });
   }
 
-  #linkEvents(): ConstructorParameters<typeof Link>[0]['events'] {
-    return {
-      closeReceived: (code, reason) => {
-        this.#context.log.info('websocket_closed', { code, reason: this.#mask(reason) });
-        this.#driver.raise({ kind: 'close-received', code, reason });
-      },
-      malformed: (fault: FrameFault) => {
-        this.#meters.malformed[fault.label].value++;
-        this.#logFailure(fault.message, undefined);
-        const cause = { label: 'malformed', text: fault.message };
-        this.#driver.raise({ kind: 'malformed', code: fault.closeCode, cause });
-      },
-      ended: (cause: Cause, withinMessage: boolean) => {
-        if (withinMessage) this.#meters.partial.value++;
-        this.#link = undefined;
-        if (this.#state.kind === 'open') this.#logFailure(cause.text, undefined);
-        this.#driver.raise({ kind: 'ended', cause });
-      },
-      paused: () => {
-        this.#meters.pauses.value++;
-      },
-    };
+  /** What only this one of the two has. */
+  #ownOf(settings: Settings, index: number): { readonly context: ConnectorContext; readonly tls: TlsTrust } {
+    const tls = new TlsTrust(settings.tls);
+    if (settings.target.secure) tls.optionsFor(settings.target.host);
+    const context = this.#context;
+    return { tls, context: index === 0 ? context : { ...context, log: context.log.child({ feed: 'redundant' }) } };
   }
 
-  #greet(): void {
-    const { subscriptions } = this.#settings;
-    subscriptions.forEach((message, index) => {
-      this.#link?.sendText(message);
-      const fields = { number: index + 1, of: subscriptions.length };
-      this.#context.log.info('subscription_sent', { ...fields, message_preview: this.#mask(preview(message)) });
-    });
+  #connection(settings: Settings, context: ConnectorContext, tls: TlsTrust, events: ConnectionEvents): Connection {
+    const number = this.#connections++;
+    const [intake, meters, mask] = [this.#intake, this.#meters, this.#mask];
+    return new Connection({ number, settings, context, tls, intake, meters, mask, events });
   }
 
-  #failure(reason: string): TributaryError {
-    const text = `Cannot stay connected to "${maskUrl(this.#settings.url)}": ${this.#mask(reason)}`;
+  #onChange(): void {
+    this.#tellStatus();
+    if (!this.#isOver) return;
+    const { log } = this.#context;
+    if (this.#draining) log.info('message_draining_completed', { queue_size: this.#intake.length });
+    if (this.#feeds.every(({ state }) => state.kind === 'stopped')) log.info('websocket_client_stopped');
+    this.#waiters.notify();
+  }
+
+  /** What is wrong with a connection comes first, then what was missing. */
+  #tellStatus(): void {
+    const details = this.#feeds.map(({ detail }, index) =>
+      detail === undefined || index === 0 ? detail : `redundant connection: ${detail}`,
+    );
+    const told = [...details, this.#gaps.summary].filter((detail) => detail !== undefined);
+    const status = told.length === 0 || this.#isOver ? undefined : told.join('; ');
+    if (status === this.#status) return;
+    this.#status = status;
+    this.#context.setStatus(status);
+  }
+
+  #failure({ settings }: Feed, reason: string): TributaryError {
+    const text = `Cannot stay connected to "${maskUrl(settings.url)}": ${this.#mask(reason)}`;
     return new TributaryError('CONNECTION_REFUSED_FOR_GOOD', text);
-  }
-
-  #logFailure(message: string, status: number | undefined): void {
-    const fields = { error_message: this.#mask(message), response_code: status ?? 'N/A' };
-    this.#context.log.warn('websocket_failure', fields);
   }
 
   #nowMs(): number {
@@ -322,21 +201,27 @@ export class WebSocketTask {
   }
 
   #readings(): Parameters<typeof declareMeters>[1] {
-    const { queue, tls } = this.#settings;
+    const { queue, tls, redundant } = this.#settings;
     const secondsSince = (atMs: number): number => Math.max(this.#nowMs() - atMs, 0) / 1000;
+    const openConnections = (): number => this.#feeds.reduce((sum, feed) => sum + feed.openConnections, 0);
     return {
       queueRecords: () => this.#intake.length,
       queueBytes: () => this.#intake.bytes,
       queueCapacity: queue.maxRecords,
       queueCapacityBytes: queue.maxBytes,
-      isConnected: () => this.#state.kind === 'open',
-      isPaused: () => this.#link?.isPaused ?? false,
+      isConnected: () => openConnections() > 0,
+      openConnections,
+      isPaused: () => this.#feeds.some(({ isPaused }) => isPaused),
+      sequenceChannels: () => this.#intake.channels,
       secondsSinceLastMessage: () => {
         const atMs = this.#intake.messageAtMs;
         return atMs === undefined ? -1 : secondsSince(atMs);
       },
-      uptimeSeconds: () => (this.#openedAtMs === undefined ? 0 : secondsSince(this.#openedAtMs)),
-      tlsInsecure: tls.insecure,
+      uptimeSeconds: () => {
+        const opened = this.#feeds.flatMap(({ openedAtMs }) => openedAtMs ?? []);
+        return opened.length === 0 ? 0 : secondsSince(Math.min(...opened));
+      },
+      tlsInsecure: tls.insecure || redundant?.tls.insecure === true,
     };
   }
 
@@ -354,12 +239,13 @@ export class WebSocketTask {
   }
 
   #logMetrics(): void {
+    const attempts = this.#feeds.map(({ state }) => ('attempt' in state ? state.attempt : 0));
     taskMetrics(this.#context.log, {
       meters: this.#meters,
       readings: this.#readings(),
       sessionId: this.#sessionId,
-      attempts: 'attempt' in this.#state ? this.#state.attempt : 0,
-      isStopped: this.#state.kind === 'stopped',
+      attempts: Math.max(...attempts),
+      isStopped: this.#feeds.every(({ state }) => state.kind === 'stopped'),
     });
   }
 }
