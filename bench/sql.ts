@@ -2,12 +2,13 @@
 import { codecs } from '../src/app/codecs.ts';
 import { BatchBuffer } from '../src/record/batch-buffer.ts';
 import { readBatchHeader } from '../src/record/batch-header.ts';
-import { decodeRecords } from '../src/record/decode.ts';
+import { decodeColumn } from '../src/record/decode.ts';
 import { encodeBatch } from '../src/record/encode.ts';
 import { noHeaders } from '../src/record/record.ts';
 import { type RowEncoder, rowEncoder } from '../src/sql/mapping/row-encoder.ts';
 import { sourceMapper } from '../src/sql/mapping/source-mapper.ts';
 import { Application } from '../src/sql/plan/application.ts';
+import { Entrance } from '../src/sql/runtime/entrance.ts';
 import type { Row } from '../src/sql/values/value.ts';
 import { usedBytes } from './support/heap.ts';
 import { machineLine } from './support/machine.ts';
@@ -116,7 +117,10 @@ function play(one: Case, scale: number): Run {
   const fill = Math.round(one.fill / scale / perBatch) * perBatch;
   const application = new Application(script, { random: () => 0, maxState: 10_000_000 });
   const { plan } = application;
-  const mappers = streams.map((name) => sourceMapper(plan.streams.get(name)!));
+  const entrances = streams.map((name) => {
+    const mapper = sourceMapper(plan.streams.get(name)!, application.columnsRead(name));
+    return new Entrance(mapper, application.entrance(name), () => false);
+  });
   const out = outputTopic(rowEncoder(plan.streams.get('Out')!));
   application.subscribe('Out', (row) => out.rows.push(row));
   let counted = 0;
@@ -127,11 +131,10 @@ function play(one: Case, scale: number): Run {
     const batches = streams.map((_, turn) => tradeBatch(from + turn, from + perBatch, streams.length));
     const startedAt = performance.now();
     const before = process.cpuUsage();
-    for (const [turn, name] of streams.entries()) {
+    for (const [turn, entrance] of entrances.entries()) {
       const bytes = batches[turn]!;
-      const map = mappers[turn]!;
-      for (const { value } of decodeRecords(bytes, readBatchHeader(bytes), { codecs }))
-        for (const values of map(value!).rows) application.push(name, values);
+      const columns = [decodeColumn(bytes, readBatchHeader(bytes), { codecs })];
+      if (!entrance.take({ messages: [], columns })) throw new Error(`${one.name}: a message was refused`);
     }
     const written = out.flush();
     if (from >= fill) {

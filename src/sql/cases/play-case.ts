@@ -129,7 +129,7 @@ class Run {
     }
     // Text, too, comes as bytes: from a topic, and from a socket.
     const frame = 'message' in step ? Buffer.from(step.message) : Buffer.from(step.message_b64, 'base64');
-    const { rows, dropped } = sourceMapper(stream, read)(frame);
+    const { rows, dropped } = sourceMapper(stream, read).map(frame);
     application.countDropped(stream.name, dropped);
     for (const row of rows) application.push(stream.name, row);
   }

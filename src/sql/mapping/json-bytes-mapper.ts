@@ -16,6 +16,9 @@ interface Wanted extends ColumnSlots {
   readonly isUsed: boolean;
 }
 
+/** The row of the message that lies there; undefined where it is not of the usual form. */
+export type RowScanner = (bytes: Buffer, begin: number, end: number) => Values | undefined;
+
 /**
  * The row of a message of JSON, straight from its bytes: a scanner finds the columns' values, short texts are looked up, short
  * numbers are read where they lie, and what nobody reads is not made. Undefined for whatever is not of the usual forms (a
@@ -26,7 +29,7 @@ export function jsonBytesMapper(
   columns: readonly Column[],
   finds: readonly Find[],
   used: ReadonlySet<number> | undefined,
-): ((bytes: Buffer) => Values | undefined) | undefined {
+): RowScanner | undefined {
   const targets = targetsOf(finds);
   if (targets === undefined) return undefined;
   const scanner = new JsonScanner(targets.root, targets.slots);
@@ -38,8 +41,8 @@ export function jsonBytesMapper(
       isUsed: used === undefined || used.has(index) || notNull === true,
     }),
   );
-  return (bytes) => {
-    if (!scanner.scan(bytes)) return undefined;
+  return (bytes, begin, end) => {
+    if (!scanner.scan(bytes, begin, end)) return undefined;
     const values: Value[] = new Array(wanted.length);
     for (let i = 0; i < wanted.length; i++) {
       const column = wanted[i]!;

@@ -82,10 +82,10 @@ export class JsonScanner {
     return this.#hasWideKey;
   }
 
-  /** Goes through a message that is an object. False: the full parser has to look at it. */
-  scan(bytes: Uint8Array): boolean {
+  /** Goes through a message that is an object, and lies there. False: the full parser has to look at it. */
+  scan(bytes: Uint8Array, begin: number, end: number): boolean {
     this.#bytes = bytes;
-    this.#end = bytes.length;
+    this.#end = end;
     this.#isAscii = true;
     this.#hasWideKey = false;
     this.#depth = 0;
@@ -97,13 +97,13 @@ export class JsonScanner {
     this.#offset = bytes.byteOffset;
     const { kinds } = this;
     for (let slot = 0; slot < kinds.length; slot++) kinds[slot] = found.nothing;
-    const start = this.#skipBlanks(0);
+    const start = this.#skipBlanks(begin);
     if (start >= this.#end || bytes[start] !== 0x7b) return false;
     if (this.#root.slot !== -1) this.#fill(this.#root.slot, found.nested, start);
     this.#at = this.#object(start, this.#root);
     if (this.#at === odd) return false;
     if (this.#root.slot !== -1) this.ends[this.#root.slot] = this.#at;
-    return this.#skipBlanks(this.#at) === this.#end && (this.#isAscii || isUtf8(bytes));
+    return this.#skipBlanks(this.#at) === this.#end && (this.#isAscii || isUtf8(bytes.subarray(begin, end)));
   }
 
   #fill(slot: number, kind: number, start: number): void {

@@ -22,7 +22,7 @@ const cases: readonly (readonly [map: typeof json, frame: string | Uint8Array, d
   ];
 test('a message that is not of its format is told from one whose values do not fit', () => {
   for (const [map, frame, dropped, malformed] of cases) {
-    const mapped = map(frame);
+    const mapped = map.map(frame);
     deepEqual([mapped.dropped, mapped.isMalformed === true], [dropped, malformed], String(frame));
   }
 });

@@ -9,11 +9,12 @@ import type { ConnectorContext, SinkConnector, SourceConnector } from '../../con
 import type { Log } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
-import { type SourceMapper, sourceMapper } from '../mapping/source-mapper.ts';
+import { sourceMapper } from '../mapping/source-mapper.ts';
 import { Application } from '../plan/application.ts';
 import type { Values } from '../values/value.ts';
 import { type CheckpointSettings, Checkpoints } from './checkpoints.ts';
 import { connectorConfig } from './connector-config.ts';
+import { Entrance } from './entrance.ts';
 import { Failures, type LostRows } from './failures.ts';
 import { declareMetrics } from './metrics.ts';
 import { Positions } from './positions.ts';
@@ -65,7 +66,7 @@ export class SqlRun {
   private readonly givingUp = new AbortController();
   private readonly failures: Failures;
   private readonly sinks = new Map<string, Sink>();
-  private readonly mappers = new Map<string, SourceMapper>();
+  private readonly entrances = new Map<string, Entrance>();
   private timer: NodeJS.Timeout | undefined;
   private patience: NodeJS.Timeout | undefined;
   private checkpoints: Checkpoints | undefined;
@@ -218,7 +219,7 @@ export class SqlRun {
     for (const stream of this.streamsOf('source')) {
       const { signal } = this.stopping;
       const { extension = '' } = stream.options;
-      this.mappers.set(stream.name, sourceMapper(stream, this.application.columnsRead(stream.name)));
+      this.entrances.set(stream.name, this.entranceOf(stream));
       if (extension === 'kafka') {
         const { positions } = this;
         const { log, metrics } = this.world;
@@ -239,6 +240,15 @@ export class SqlRun {
     if (readers.length === 0 && this.world.isFed !== true)
       throw new TributaryError('CONFIG_INVALID', "Nothing to run: the script has no stream of type 'source'");
     return readers;
+  }
+
+  private entranceOf(stream: StreamPlan): Entrance {
+    const { application, failures } = this;
+    const mapper = sourceMapper(stream, application.columnsRead(stream.name));
+    return new Entrance(mapper, application.entrance(stream.name), (message, mapped) => {
+      failures.ofSource(stream, message, mapped);
+      return this.failure === undefined;
+    });
   }
 
   private async readAdded(stream: StreamPlan, added: TopicReaders['added']): Promise<void> {
@@ -265,19 +275,14 @@ export class SqlRun {
   }
 
   /** False where the application has failed by it. */
-  private takeAll(stream: StreamPlan, { messages, partition, offset }: Frames): boolean {
+  private takeAll(stream: StreamPlan, frames: Frames): boolean {
     this.hasMoved = true;
     // What fails in the midst of a batch leaves the state between two positions.
     const wasWhole = this.isWhole;
     this.isWhole = false;
     this.application.advance(this.world.clock.nowMs());
-    const map = this.mappers.get(stream.name)!;
-    const push = this.application.entrance(stream.name);
-    for (const message of messages) {
-      const mapped = map(message);
-      for (const row of mapped.rows) push(row);
-      if (mapped.dropped > 0) this.failures.ofSource(stream, message, mapped);
-      if (this.failure === undefined) continue;
+    const { partition, offset } = frames;
+    if (!this.entrances.get(stream.name)!.take(frames)) {
       // Where nothing can be read again, the message that failed it has been dealt with.
       this.isWhole = wasWhole && offset === undefined;
       return false;

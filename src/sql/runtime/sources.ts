@@ -1,4 +1,5 @@
 import type { ConnectorContext, SourceBatch, SourceConnector, SourceMap } from '../../connectors/contract.ts';
+import type { RecordColumn } from '../../record/record-column.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import { connectionError, sourceError } from './connection-problem.ts';
 import { connectorConfig } from './connector-config.ts';
@@ -7,6 +8,8 @@ import type { Positions } from './positions.ts';
 /** Messages that have come together, and where to go on behind them; without a position nothing can be read again. */
 export interface Frames {
   readonly messages: readonly (Uint8Array | string)[];
+  /** The values of these records come before them; tombstones are no messages. */
+  readonly columns?: readonly RecordColumn[];
   readonly partition?: SourceMap;
   readonly offset?: SourceMap;
 }

@@ -109,11 +109,9 @@ async function* readerOf(parts: TopicSourceParts, { topic, id, partition, from }
   for (;;) {
     try {
       const at = next === undefined ? from : { offset: next };
-      for await (const { records, nextOffset } of broker.read({ topic, partition, from: at, signal, onStart })) {
+      for await (const { columns, nextOffset } of broker.read({ topic, partition, from: at, signal, onStart })) {
         next = nextOffset;
-        const messages: Uint8Array[] = [];
-        for (const { value } of records) if (value !== null) messages.push(value);
-        yield { messages, partition: name, offset: { kafka_offset: nextOffset, topic_id: id } };
+        yield { messages: [], columns, partition: name, offset: { kafka_offset: nextOffset, topic_id: id } };
       }
       return;
     } catch (error) {
