@@ -28,6 +28,7 @@ import { listenerTls } from './listener-tls.ts';
 import { outboundPolicies } from './outbound.ts';
 import { sendToPeer } from './peers.ts';
 import { freeAddress } from './port.ts';
+import { spoolSource } from './spool-source.ts';
 import { withoutTables } from './topics/without-tables.ts';
 import { packageVersion } from './version.ts';
 
@@ -259,6 +260,7 @@ async function openWorker(
       groupId: settings.groupId,
       ...(settings.share === undefined ? {} : { share: shareOptions(settings, broker, workerId, config.rest) }),
       isFenced: settings.isFenced,
+      ...(broker.kind === 'embedded' ? {} : { spool: spoolSource(parts, opened) }),
       onLoggerLevel: (logger, level) => setLevel(parts, logger, level),
       gracefulStopMs: settings.gracefulTimeoutMs,
       resolve: (raw, missing) => {

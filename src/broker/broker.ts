@@ -88,6 +88,39 @@ export interface Broker extends AsyncDisposable {
   close(options?: CallOptions): Promise<void>;
 }
 
+/**
+ * A broker inside the process, whose logs can be read as they lie: in columns, without an object for each record, and asked
+ * for their size without waiting.
+ */
+export interface LocalBroker extends Broker {
+  readonly kind: 'embedded';
+  /** As of the last write that was answered. UNKNOWN_TOPIC, UNKNOWN_PARTITION. */
+  extent(topic: string, partition: number): Extent;
+  /**
+   * Committed records from `offset` on, about `maxBytes` of them, as they are stored; none at the end. Damaged batches are
+   * passed over and named. UNKNOWN_TOPIC, UNKNOWN_PARTITION, OFFSET_OUT_OF_RANGE.
+   */
+  fetchColumns(topic: string, partition: number, offset: number, maxBytes: number): Promise<FetchedColumns>;
+}
+
+export interface Extent {
+  readonly first: number;
+  /** Of the next record. */
+  readonly next: number;
+  /** Where readers of what is committed stop. */
+  readonly stable: number;
+  readonly bytes: number;
+}
+
+export interface FetchedColumns {
+  /** In order: columns of values alone, and lists where there is more to a record. */
+  readonly runs: readonly Records[];
+  readonly nextOffset: number;
+  readonly damaged: readonly DamagedRange[];
+  /** To be called once nobody looks at the runs any more. */
+  readonly release: () => void;
+}
+
 export interface NewTopic {
   readonly name: string;
   /** Default 1. */

@@ -57,7 +57,7 @@ export function encodeBatch(records: Records, from: number, into: BatchBuffer, o
 function writeAny(records: Records, from: number, into: BatchBuffer, at: number, limit: number, nowMs: number) {
   if (records instanceof RecordColumn) return writeRecordColumn(records, from, into, at, limit);
   if (!(records instanceof ValueColumn)) return writeRecords(records, from, into, at, limit, nowMs);
-  return { ...writeColumn(records, from, into, at, limit), baseTimestampMs: nowMs, maxTimestampMs: nowMs };
+  return writeColumn(records, from, into, at, limit, nowMs);
 }
 
 function writeRecords(

@@ -3,12 +3,17 @@ export function partitionForKey(key: Uint8Array, partitions: number): number {
   return (murmur2(key) & 0x7fffffff) % partitions;
 }
 
+/** Stands for a partition that is decided on when it is known how many there are. */
+export const laterPartition = -1;
+
 /**
  * Where a record goes: its key decides as in Java's producers, those without one go to `turn` modulo the count. One turn for
- * the records of a batch keeps them together (Java's sticky partitioner); batches take the next one each.
+ * the records of a batch keeps them together (Java's sticky partitioner); batches take the next one each. Of 0 partitions,
+ * whose count nobody knows yet, it is `laterPartition`.
  */
 export function partitionFor(key: Uint8Array | null, partitions: number, turn: number): number {
   if (partitions === 1) return 0;
+  if (partitions === 0) return laterPartition;
   return key === null ? turn % partitions : partitionForKey(key, partitions);
 }
 

@@ -1,5 +1,6 @@
 /**
- * Records that are values alone, as they lie side by side in one piece of memory: no key, no headers, the time of the send.
+ * Records that are values alone, as they lie side by side in one piece of memory: no key, no headers, the time of the send
+ * unless they have times of their own.
  * That is what nearly every feed gives. An object and a view for each record would be 230 bytes of heap that live until the
  * acknowledgement, which made most of the memory of a process at full speed, and a third of its work.
  */
@@ -15,12 +16,15 @@ export class ValueColumn implements Iterable<ProduceRecord> {
   readonly length: number;
   /** No value is longer. */
   readonly longest: number;
+  /** Milliseconds since 1970 of each record; undefined: the time of the send. */
+  readonly times: Float64Array | undefined;
 
-  constructor(bytes: Buffer, spans: Int32Array, length: number, longest: number) {
+  constructor(bytes: Buffer, spans: Int32Array, length: number, longest: number, times?: Float64Array) {
     this.bytes = bytes;
     this.spans = spans;
     this.length = length;
     this.longest = longest;
+    this.times = times;
   }
 
   /** Sum of the lengths of the values. */
@@ -43,13 +47,14 @@ export class ValueColumn implements Iterable<ProduceRecord> {
   /** A part of it over the same memory. */
   slice(from: number, to: number = this.length): ValueColumn {
     const end = Math.min(to, this.length);
-    return new ValueColumn(this.bytes, this.spans.subarray(from * 2, end * 2), Math.max(end - from, 0), this.longest);
+    const spans = this.spans.subarray(from * 2, end * 2);
+    return new ValueColumn(this.bytes, spans, Math.max(end - from, 0), this.longest, this.times?.subarray(from, end));
   }
 
   /** The records one by one, made as they are asked for. */
   *[Symbol.iterator](): Generator<ProduceRecord> {
     for (let index = 0; index < this.length; index++)
-      yield { key: null, value: this.value(index), headers: noHeaders, timestampMs: null };
+      yield { key: null, value: this.value(index), headers: noHeaders, timestampMs: this.times?.[index] ?? null };
   }
 }
 

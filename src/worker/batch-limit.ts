@@ -5,7 +5,11 @@ import { batchBytesOf } from '../record/encode.ts';
 import type { ProduceRecord } from '../record/record.ts';
 
 /** The topic's own bound of a batch, where it has one and we may see it. */
-export async function batchLimitOf(broker: Broker, topic: string, signal: AbortSignal): Promise<number | undefined> {
+export async function batchLimitOf(
+  broker: Pick<Broker, 'describeTopic'>,
+  topic: string,
+  signal: AbortSignal,
+): Promise<number | undefined> {
   try {
     const { config } = await broker.describeTopic(topic, { signal });
     const limit = Number(config['max.message.bytes'] ?? Number.NaN);

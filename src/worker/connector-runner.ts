@@ -14,6 +14,7 @@ import { type ConnectorOffsets, openConnectorOffsets } from './connector-offsets
 import type { OffsetTable } from './offset-table.ts';
 import { findConnector } from './plugins.ts';
 import { RestartSchedule, restartPolicyOf, restartText } from './restart-schedule.ts';
+import type { WorkerSpool } from './spool/worker-spool.ts';
 import { type Startups, startups } from './startups.ts';
 import type { State } from './status-table.ts';
 import type { StatusWriter } from './status-writer.ts';
@@ -38,6 +39,8 @@ export interface RunnerContext {
   readonly onTopic?: (connector: string, task: number, topic: string) => void;
   /** Has the connector started again, in its turn among other changes to it. */
   readonly startAgain?: (connector: string) => void;
+  /** Where the worker's broker is not on this machine. */
+  readonly spool?: WorkerSpool;
 }
 
 const restartsName = 'tributary_connector_restarts_total';
@@ -74,6 +77,7 @@ export class ConnectorRunner {
       offsets: () => this.offsets,
       mayCommit: (task) => ownership.owns(name, task) && ownership.isSure(),
       onTopic: (task, topic) => onTopic?.(name, task, topic),
+      spool: context.spool,
       log: this.#log,
     });
   }

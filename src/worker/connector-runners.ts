@@ -46,7 +46,7 @@ export class ConnectorRunners {
 
   /** The configuration is gone: so is what ran here by it, and what was told of it. */
   remove(name: string): void {
-    const { configs, statuses, ownership } = this.#context;
+    const { configs, statuses, ownership, spool } = this.#context;
     const remove = async (): Promise<void> => {
       if (configs.connector(name) !== undefined) return; // it was made again meanwhile
       const runner = this.#runners.get(name);
@@ -54,6 +54,7 @@ export class ConnectorRunners {
       await runner?.stopTasks('UNASSIGNED');
       await runner?.closeOffsets();
       this.#runners.delete(name);
+      spool?.forget(name);
       if (!ownership.owns(name)) {
         for (const task of tasks) statuses.removeTask(name, task);
         return;

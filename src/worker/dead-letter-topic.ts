@@ -17,7 +17,7 @@ import type { DeadLetterTopic } from './error-policy.ts';
 import type { RecordFailure } from './record-failures.ts';
 
 export interface DeadLettersOptions {
-  readonly broker: Broker;
+  readonly broker: Pick<Broker, 'describeTopic'>;
   readonly target: DeadLetterTopic;
   readonly connector: string;
   readonly task: number;

@@ -3,6 +3,7 @@ import { type ConfigDef, define } from '../config/config-def.ts';
 import { checkJavaPattern } from '../config/java-pattern/java-pattern.ts';
 import { boolean, className, int, list, long, oneOf, range, short, string } from '../config/option.ts';
 import { aliasOptions } from '../transform/chain-config.ts';
+import { spoolOptions } from './spool/spool-options.ts';
 
 const common = 'Common';
 const errors = 'Error Handling';
@@ -252,6 +253,7 @@ export const sinkOptions = define({
 export const frameworkConfig = define({
   ...connectorCommon.options,
   ...restartOptions.options,
+  ...spoolOptions.options,
   ...sourceOptions.options,
   ...deadLetterOptions.options,
 });

@@ -7,6 +7,7 @@ import { connectVersion } from '../transform/transform.ts';
 import { offeredConverters, offeredHeaderConverters, simpleHeaderConverterClass } from './converter-options.ts';
 import { isConverter, isHeaderConverter } from './converter-selection.ts';
 import { connectorCommon, deadLetterOptions, restartOptions, sinkOptions, sourceOptions } from './framework-config.ts';
+import { spoolOptions } from './spool/spool-options.ts';
 
 export interface FrameworkContext {
   /** The worker's own converters, with their options. */
@@ -58,6 +59,7 @@ export function frameworkDefinition(
     return define({
       ...common.options,
       ...restartOptions.options,
+      ...spoolOptions.options,
       ...sourceOptions.options,
       ...deadLetterOptions.options,
     });

@@ -1,6 +1,7 @@
 /** Opens the way of a source task's batches to the broker: what prepares them, and what delivers them and their offsets. */
 import { describeError, isError } from '../base/errors.ts';
 import { defaultMaxBatchBytes, type Producer, type ProducerOptions, type RetryEvent } from '../broker/broker.ts';
+import type { SourceMap } from '../connectors/contract.ts';
 import { AtLeastOnce } from './at-least-once.ts';
 import { BatchDispatch } from './batch-dispatch.ts';
 import { BatchPreparation } from './batch-preparation.ts';
@@ -13,11 +14,14 @@ import type { RecordFailures } from './record-failures.ts';
 import type { SourceMetrics } from './source-metrics.ts';
 import type { SourceTaskOptions } from './source-task.ts';
 import { SourceTopics } from './source-topics.ts';
+import { openSpooledWay } from './spool/receipt.ts';
 
 /** What a run has once its producer is there. */
 export interface Way {
   readonly preparation: BatchPreparation;
   readonly delivery: Delivery;
+  /** Where the source goes on; absent: at the stored offset. */
+  readonly resume?: (partition: SourceMap) => SourceMap | undefined;
 }
 
 export interface WayParts {
@@ -29,11 +33,14 @@ export interface WayParts {
   readonly cancel: AbortSignal;
   readonly onDelivered: (item: Delivered) => void;
   readonly onRetry: (event: RetryEvent) => void;
+  /** What stands in the way of records that are received already; undefined once nothing does. */
+  readonly onTrouble: (trouble: string | undefined) => void;
 }
 
 const defaultTransactionTimeoutMs = 60_000;
 
 export async function openWay(options: SourceTaskOptions, parts: WayParts): Promise<Way> {
+  if (options.spool !== undefined) return openSpooledWay(options, parts, options.spool);
   const { transforms: chain, converters, converterNames, clock, broker, ensureTopic } = options;
   const { cancel: signal, failures } = parts;
   const maxBatchBytes = options.producer.maxBatchBytes ?? defaultMaxBatchBytes;

@@ -8,6 +8,7 @@ import { connectVersion } from '../transform/transform.ts';
 import { converterOptionsOf, simpleHeaderConverterClass } from './converter-options.ts';
 import { connectorCommon, deadLetterOptions, restartOptions, sinkOptions, sourceOptions } from './framework-config.ts';
 import { namesOf } from './plugins.ts';
+import { spoolOptions } from './spool/spool-options.ts';
 import type { ValidationContext } from './validation.ts';
 
 export interface Plugin {
@@ -51,7 +52,9 @@ function optionsOf({ kind, version, config }: Connector): Options {
     ...connectorCommon.options,
     'connector.plugin.version': { ...connectorCommon.options['connector.plugin.version'], default: version },
     ...restartOptions.options,
-    ...(kind === 'source' ? { ...sourceOptions.options, ...deadLetterOptions.options } : sinkOptions.options),
+    ...(kind === 'source'
+      ? { ...spoolOptions.options, ...sourceOptions.options, ...deadLetterOptions.options }
+      : sinkOptions.options),
   };
   return { ...config.options, ...framework };
 }

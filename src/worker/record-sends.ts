@@ -134,7 +134,7 @@ export function convertedColumn(
   }
   const values = writer.take();
   if (isWhole && values.longest <= maxBytes - overheadBytes)
-    return { topic, partition: sticky % partitions, records: values, bytes: values.valueBytes };
+    return { topic, partition: partitionFor(null, partitions, sticky), records: values, bytes: values.valueBytes };
   writer.giveBack(values);
   return undefined;
 }

@@ -22,6 +22,7 @@ import { RecordFailures } from './record-failures.ts';
 import type { Converters } from './record-sends.ts';
 import type { RunningTask } from './running-task.ts';
 import { type SourceMetrics, sourceMetrics } from './source-metrics.ts';
+import type { SpoolWay } from './spool/receipt.ts';
 import type { TransactionBoundary } from './transaction-boundary.ts';
 
 export interface SourceTaskOptions {
@@ -51,6 +52,8 @@ export interface SourceTaskOptions {
   readonly fencingId?: string;
   /** Records and offsets in transactions; absent: at least once. */
   readonly exactlyOnce?: { readonly transactionalId: string; readonly boundary: TransactionBoundary };
+  /** Records are received into the spool, and go to Kafka from there. */
+  readonly spool?: SpoolWay;
   readonly gracefulStopMs: number;
   /** False where another worker may do this work already: no offset may be stored then. Default: always. */
   readonly mayCommit?: () => boolean;
@@ -120,6 +123,7 @@ class Run {
       cancel: this.#cancel.signal,
       onDelivered: (item) => this.#delivered(item),
       onRetry: (event) => this.#retried(event),
+      onTrouble: (trouble) => this.#setTrouble(trouble),
     }).catch((error: unknown) => {
       if (this.#stop.aborted && isError(error, 'ABORTED')) return undefined; // nothing was received yet
       throw error;
@@ -128,7 +132,7 @@ class Run {
     const { delivery } = way;
     let clean = false;
     try {
-      const batches = connector.open(config, this.#context())[Symbol.asyncIterator]();
+      const batches = connector.open(config, this.#context(way))[Symbol.asyncIterator]();
       clean = await this.#untilStopped(batches, way);
       return clean;
     } finally {
@@ -158,7 +162,7 @@ class Run {
     this.#options.log.warn('records_left', { left, detail: 'received, and not acknowledged when the task ended' });
   }
 
-  #context(): SourceContext {
+  #context(way: Way): SourceContext {
     const { name, task, clock, random, log, metrics, offsets, outbound } = this.#options;
     return {
       connector: name,
@@ -173,7 +177,7 @@ class Run {
         this.#setTrouble(this.#trouble);
       },
       signal: this.#stop,
-      resumeOffset: (partition) => offsets.get(name, partition),
+      resumeOffset: way.resume ?? ((partition) => offsets.get(name, partition)),
     };
   }
 
@@ -249,7 +253,8 @@ class Run {
     const { records, bytes, sends } = prepared;
     this.#metrics.written.value += records;
     this.#metrics.bytes.value += bytes;
-    if (this.#trouble !== undefined) this.#setTrouble(undefined);
+    // What is spooled says nothing of Kafka.
+    if (this.#trouble !== undefined && this.#options.spool === undefined) this.#setTrouble(undefined);
     this.#metrics.receiveToAck.observe((this.#options.clock.monotonicMs() - batch.receivedAtMs) / 1000, records);
     if (records > 0) for (const { topic } of sends) this.#options.onTopic?.(topic);
     releaseMemory({ batch, prepared });

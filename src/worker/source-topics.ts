@@ -4,7 +4,7 @@ import { batchLimitOf } from './batch-limit.ts';
 import type { TopicBounds } from './record-sends.ts';
 
 export interface SourceTopicsOptions {
-  readonly broker: Broker;
+  readonly broker: Pick<Broker, 'describeTopic'>;
   readonly producer: () => Producer;
   readonly maxBatchBytes: number;
   /** Makes a topic that is missing; throws UNKNOWN_TOPIC where it may not. */

@@ -15,6 +15,9 @@ import { restartPolicyOf } from './restart-schedule.ts';
 import type { RunningTask } from './running-task.ts';
 import { startSinkTask } from './sink-task.ts';
 import { type SourceTaskOptions, startSourceTask } from './source-task.ts';
+import type { SpoolWay } from './spool/receipt.ts';
+import { spoolSettingsOf } from './spool/spool-options.ts';
+import type { WorkerSpool } from './spool/worker-spool.ts';
 import { type Startups, startups } from './startups.ts';
 import type { StatusWriter } from './status-writer.ts';
 import { TaskClock } from './task-clock.ts';
@@ -43,6 +46,8 @@ export interface TaskFactoryOptions {
   /** False where another worker may do the task already. */
   readonly mayCommit: (task: number) => boolean;
   readonly onTopic: (task: number, topic: string) => void;
+  /** Undefined: what is received goes to the broker at once. */
+  readonly spool: WorkerSpool | undefined;
   readonly log: Log;
 }
 
@@ -155,9 +160,24 @@ export class TaskFactory {
         : options.isFenced === true && broker.kind === 'kafka'
           ? { fencingId: producerId }
           : {}),
+      ...this.#spoolOf(config, task, log),
       gracefulStopMs: options.gracefulStopMs ?? defaultGracefulStopMs,
     };
     return () => startSourceTask(sourceOptions);
+  }
+
+  /** Where the connector wants a spool and the worker has one. */
+  #spoolOf(config: RawConfig, task: number, log: Log): { readonly spool?: SpoolWay } {
+    const settings = spoolSettingsOf(config);
+    if (settings === undefined) return {};
+    const { name, spool } = this.#parts;
+    if (spool === undefined) {
+      const reason = 'the broker of this worker is on this machine already: what it acknowledges is synced here';
+      log.warn('spool_unused', { mode: settings.mode, reason });
+      return {};
+    }
+    const offsets = this.#parts.offsets();
+    return { spool: { settings, open: () => spool.task(name, task, config, offsets) } };
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Clock, Random } from '../base/clock.ts';
-import type { Broker, ProducerOptions } from '../broker/broker.ts';
+import type { Broker, LocalBroker, ProducerOptions } from '../broker/broker.ts';
 import type { RawConfig } from '../config/raw.ts';
 import type { Connector } from '../connectors/contract.ts';
 import type { ConverterClass } from '../convert/converters.ts';
@@ -32,6 +32,13 @@ export interface ShareOptions {
   readonly url: string | undefined;
   /** Name of this machine: a loopback address is good for workers of the same one. */
   readonly host: string;
+}
+
+/** Where the spool lies. Whoever opens the broker closes it, behind the worker. */
+export interface SpoolSource {
+  readonly open: () => Promise<LocalBroker>;
+  /** There is one already: what lies in it goes on as soon as the worker starts. */
+  readonly isThere: boolean;
 }
 
 export interface WorkerOptions {
@@ -78,6 +85,8 @@ export interface WorkerOptions {
   readonly share?: ShareOptions;
   /** Producers of its tasks fence those that did the same work before, on a broker that others can write to. */
   readonly isFenced?: boolean;
+  /** For connectors that want what they receive synced on this machine before it goes on (docs/spool.md). */
+  readonly spool?: SpoolSource;
   /** Told of levels that somebody set for the loggers of all workers. */
   readonly onLoggerLevel?: (logger: string, level: string) => void;
   readonly log: Log;

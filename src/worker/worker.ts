@@ -23,6 +23,7 @@ import { changeOffsets, type OffsetChange, type OffsetChangeTarget, resetOffsets
 import { offsetTable, type SourceOffset } from './offset-table.ts';
 import { type Plugin, pluginOptions, pluginsOf } from './plugin-catalogue.ts';
 import { asRestarting, type RestartPlan, restartPlan } from './restart-plan.ts';
+import { WorkerSpool } from './spool/worker-spool.ts';
 import { statusTable } from './status-table.ts';
 import { statusWriter } from './status-writer.ts';
 import { openTable, type Table, type TableOptions } from './table.ts';
@@ -88,6 +89,7 @@ export class Worker implements AsyncDisposable {
   #ownership: Ownership = everything;
   #state: 'starting' | 'healthy' | 'stopping' = 'starting';
   #closed: Promise<void> | undefined;
+  readonly #spool: WorkerSpool | undefined;
 
   constructor(options: WorkerOptions, tables: Tables) {
     this.#options = options;
@@ -103,6 +105,8 @@ export class Worker implements AsyncDisposable {
     });
     this.#configs = configTable(tables.config);
     this.#topics = activeTopics(tables.status, options.clock, options.log);
+    const offsets = offsetTable(tables.offset);
+    this.#spool = options.spool && new WorkerSpool(options.spool, options, offsets, this.#configs);
     this.#context = {
       options,
       ownership: {
@@ -110,9 +114,10 @@ export class Worker implements AsyncDisposable {
         isSure: () => this.#ownership.isSure,
       },
       configs: this.#configs,
-      offsets: offsetTable(tables.offset),
+      offsets,
       statuses: statusWriter(statusTable(tables.status), options.log),
       onTopic: this.#topics.note,
+      ...(this.#spool === undefined ? {} : { spool: this.#spool }),
     };
     this.#runners = new ConnectorRunners(this.#context, this.#topics);
     this.#offsetAccess = {
@@ -127,6 +132,7 @@ export class Worker implements AsyncDisposable {
     for (const [name, config] of given) this.#check(name, config);
     // Side by side: each write waits until the table has read it back.
     await Promise.all(given.map(([name, config]) => this.#takeFromFile(name, config)));
+    await this.#spool?.goOn();
     const { share, clock, log, metrics, broker } = this.#options;
     if (share !== undefined) {
       this.#ownership = await joinWorkers({
@@ -396,6 +402,7 @@ export class Worker implements AsyncDisposable {
     this.#state = 'stopping';
     await this.#runners.stop();
     // A broker that is away must not hold up the end: a status that is not written shows as an unclean end later.
+    await this.#spool?.close();
     const own = this.#runners.closeOffsets();
     const tablesClosed = this.#context.statuses
       .settled()

@@ -111,6 +111,8 @@ export interface WorkerSettings {
   readonly gracefulTimeoutMs: number;
   /** A running source that gives nothing for so long makes the worker unhealthy; undefined: however long. */
   readonly maxSourceAgeMs: number | undefined;
+  /** Folder of the spool (docs/spool.md). */
+  readonly spoolFolder: string;
   /** Worker-level defaults of connectors: converters with their options. */
   readonly defaults: RawConfig;
   /** Topics for configurations, offsets and statuses. */

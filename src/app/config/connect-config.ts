@@ -14,6 +14,7 @@ import { idleKeys, knownPrefixes, usedKeys } from './connect-keys.ts';
 import { listenerTlsOf } from './connect-listener-tls.ts';
 import { connectNotices, keysWithoutEffect } from './connect-notices.ts';
 import { kafkaSecurityOf } from './connect-security.ts';
+import { defaultSpoolFolder } from './options.ts';
 import type { ConfigProblem } from './problem.ts';
 import { type ConfigProviders, type ProviderOptions, resolveValue } from './providers.ts';
 import { accountPrefixes } from './rest-accounts.ts';
@@ -71,6 +72,7 @@ export function readConnectConfig(
     offsetFlushTimeoutMs: reader.number('offset.flush.timeout.ms', 5000),
     exactlyOnceSources: exactlyOnceOf(reader),
     maxSourceAgeMs: reader.has('health.source.max.age.ms') ? reader.number('health.source.max.age.ms', 0) : undefined,
+    spoolFolder: reader.text('spool.dir') ?? defaultSpoolFolder,
     gracefulTimeoutMs: reader.number('task.shutdown.graceful.timeout.ms', 4000),
     defaults: converterDefaults(reader.values),
     tables: tablesOfFile(reader, file, options.hostname),

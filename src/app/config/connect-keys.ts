@@ -8,6 +8,7 @@ export const usedKeys: readonly string[] = [
   'listeners',
   'rest.anonymous',
   'health.source.max.age.ms',
+  'spool.dir',
   'rest.mask.secrets',
   'outbound.policy',
   'outbound.allow',

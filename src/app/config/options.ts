@@ -4,6 +4,8 @@ import { type Config, define } from '../../config/config-def.ts';
 import { boolean, int, list, long, oneOf, password, range, string } from '../../config/option.ts';
 import { hostEntriesProblem } from '../../net/address.ts';
 
+export const defaultSpoolFolder = './spool';
+
 export const appOptions = define({
   broker: string({
     default: 'embedded:./data',
@@ -53,6 +55,10 @@ export const appOptions = define({
     default: null,
     validate: range(1000, undefined, true),
     doc: 'Age of the last record of a running source from which on /health fails; without it, silence is no fault',
+  }),
+  'spool.dir': string({
+    default: defaultSpoolFolder,
+    doc: 'Folder of the spool, where records of connectors with spool.mode are synced before they go to Kafka (docs/spool.md). One process at a time can have it',
   }),
   'rest.anonymous': boolean({
     default: false,

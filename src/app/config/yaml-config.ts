@@ -245,6 +245,7 @@ function appConfig(
       offsetFlushTimeoutMs: values['worker.offset.flush.timeout.ms'],
       exactlyOnceSources: values['worker.exactly.once.source.support'].toLowerCase() === 'enabled',
       maxSourceAgeMs: values['health.source.max.age.ms'] ?? undefined,
+      spoolFolder: values['spool.dir'],
       gracefulTimeoutMs: values['worker.task.shutdown.graceful.timeout.ms'],
       defaults: {},
       tables: tablesOf(groupId),

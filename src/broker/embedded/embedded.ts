@@ -8,13 +8,15 @@ import { TributaryError } from '../../base/errors.ts';
 import type { Codecs } from '../../record/codecs.ts';
 import type { TopicPartition } from '../../record/record.ts';
 import type {
-  Broker,
   CallOptions,
   CommittedOffset,
+  Extent,
+  FetchedColumns,
   FetchedRecords,
   GroupMember,
   GroupOptions,
   Isolation,
+  LocalBroker,
   NewTopic,
   OffsetSpec,
   Producer,
@@ -23,6 +25,7 @@ import type {
   TopicDescription,
 } from '../broker.ts';
 import type { DamagedBatch } from './batch-decoder.ts';
+import { fetchColumns } from './fetch-columns.ts';
 import { Groups } from './group.ts';
 import { Maintenance } from './maintenance.ts';
 import { lockedBy, writeOwner } from './owner.ts';
@@ -95,7 +98,7 @@ export async function openEmbeddedBroker(options: EmbeddedBrokerOptions): Promis
   return new EmbeddedBroker(options, client, new TopicTable(client, state.topics), state.clusterId);
 }
 
-export class EmbeddedBroker implements Broker {
+export class EmbeddedBroker implements LocalBroker {
   readonly kind = 'embedded';
   readonly address: string;
   readonly #options: EmbeddedBrokerOptions;
@@ -267,6 +270,15 @@ export class EmbeddedBroker implements Broker {
     );
     this.#producers.add(producer);
     return producer;
+  }
+
+  extent(topic: string, partition: number): Extent {
+    return this.#topics.partition(topic, partition);
+  }
+
+  async fetchColumns(topic: string, partition: number, offset: number, maxBytes: number): Promise<FetchedColumns> {
+    this.#check(undefined, 'Reading');
+    return fetchColumns(this.#reader, { topic, partition, offset, maxBytes });
   }
 
   async *read(options: ReadOptions): AsyncGenerator<FetchedRecords, void> {

@@ -10,6 +10,8 @@ export interface PartitionState {
   readonly next: number;
   /** Last stable offset: read-committed readers stop here. */
   readonly stable: number;
+  /** Of the batches that hold a record at or above `first`. */
+  readonly bytes: number;
 }
 
 export interface TopicState {

@@ -168,6 +168,6 @@ export function stableOffset({ next, open }: Partition): number {
 }
 
 export function partitionState(partition: Partition): PartitionState {
-  const { no, first, next } = partition;
-  return { no, first, next, stable: stableOffset(partition) };
+  const { no, first, next, bytes } = partition;
+  return { no, first, next, stable: stableOffset(partition), bytes };
 }

@@ -4,7 +4,7 @@
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { isError, TributaryError } from '../../base/errors.ts';
-import type { Failure, StoreRead, StoreWrite } from './protocol.ts';
+import type { Failure, Fetched, StoreRead, StoreWrite } from './protocol.ts';
 import { logBytes, pageBytes } from './schema.ts';
 import { asFailure, storeError } from './sqlite-errors.ts';
 import { Store } from './store.ts';
@@ -113,10 +113,16 @@ function upkeep(work: () => void): boolean {
 
 function read(store: Store, id: number, request: StoreRead): void {
   try {
-    answer({ kind: 'read', id, result: readFrom(store, request) });
+    const result = readFrom(store, request);
+    answer({ kind: 'read', id, result }, request.kind === 'fetch' ? memoryOf(result as Fetched) : []);
   } catch (error) {
     answer({ kind: 'read-failed', id, failure: failureOf(error) });
   }
+}
+
+/** Bytes of batches are SQLite's copy for us, each in memory of its own: they travel without another one. */
+function memoryOf({ batches }: Fetched): ArrayBuffer[] {
+  return [...new Set(batches.map(({ bytes }) => bytes.buffer))];
 }
 
 function readFrom(store: Store, request: StoreRead): unknown {

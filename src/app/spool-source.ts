@@ -1,0 +1,26 @@
+/** The broker that a spool lies in: opened when it is wanted, closed behind the worker. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { LocalBroker } from '../broker/broker.ts';
+import type { SpoolSource } from '../worker/worker-options.ts';
+import type { AppParts } from './wiring.ts';
+
+export function spoolSource({ config, log, metrics }: AppParts, opened: AsyncDisposableStack): SpoolSource {
+  const directory = config.worker.spoolFolder;
+  let broker: LocalBroker | undefined;
+  // Registered before the worker, and so closed behind it.
+  opened.defer(async () => broker?.close());
+  return {
+    isThere: existsSync(join(directory, 'tributary.db')),
+    async open() {
+      const [{ codecs }, { openEmbeddedBroker }, { embeddedEvents }] = await Promise.all([
+        import('./codecs.ts'),
+        import('../broker/embedded/embedded.ts'),
+        import('./embedded-events.ts'),
+      ]);
+      const own = log.child({ spool: directory }, 'tributary.spool');
+      broker = await openEmbeddedBroker({ directory, codecs, onEvent: embeddedEvents(own, metrics.root()) });
+      return broker;
+    },
+  };
+}

@@ -1,0 +1,165 @@
+/**
+ * Stored batches back into columns: what column-writer.ts and encode-column.ts do, the other way round. Batches whose records
+ * are values alone become one column with the times of its records; a batch with a key, a header or a null in it becomes a
+ * list. So a log can be read at the speed at which it was written, without an object for each record.
+ */
+import { type BatchHeader, readBatchHeader } from './batch-header.ts';
+import type { Codecs } from './codecs.ts';
+import { checkCrc, decodeRecords } from './decode.ts';
+import { layout } from './layout.ts';
+import type { ConsumedRecord } from './record.ts';
+import { type Records, ValueColumn } from './value-column.ts';
+import { readVarlong, varlongLength } from './varint.ts';
+
+/** Memory of columns that were given back is kept up to here. */
+const keptBytes = 8 * 1024 * 1024;
+
+interface Memory {
+  readonly bytes: Buffer;
+  readonly spans: Int32Array;
+  readonly times: Float64Array;
+}
+
+export class ColumnReader {
+  readonly #codecs: Codecs;
+  readonly #spare: Memory[] = [];
+  #memory: Memory = noMemory;
+  #used = 0;
+  #length = 0;
+  #longest = 0;
+  /** Where the column under way began. */
+  #beginsAt = 0;
+  #runs: Records[] = [];
+
+  constructor(codecs: Codecs) {
+    this.#codecs = codecs;
+  }
+
+  /** Begins a turn whose batches have so many bytes together. */
+  begin(bytes: number): void {
+    const fitting = this.#spare.findIndex((memory) => memory.bytes.length >= bytes);
+    this.#memory = fitting === -1 ? newMemory(bytes) : this.#spare.splice(fitting, 1)[0]!;
+    this.#used = this.#length = this.#longest = this.#beginsAt = 0;
+    this.#runs = [];
+  }
+
+  /** Adds the records of a whole batch from `fromOffset` on. Throws what decode.ts throws; nothing of the batch is added then. */
+  add(bytes: Buffer, fromOffset: number): void {
+    const header = readBatchHeader(bytes);
+    checkCrc(bytes, header, this.#codecs);
+    if (header.compression === 'none' && this.#addColumn(bytes, header, fromOffset)) return;
+    const records: ConsumedRecord[] = [];
+    decodeRecords(bytes, header, { codecs: this.#codecs, fromOffset, checkCrc: false }, records);
+    if (records.length === 0) return;
+    this.#endColumn();
+    this.#runs.push(records);
+  }
+
+  /** What was added since `begin`, in order, and what gives its memory back once nobody looks at it any more. */
+  take(): { readonly runs: readonly Records[]; readonly release: () => void } {
+    this.#endColumn();
+    const memory = this.#memory;
+    this.#memory = noMemory;
+    return { runs: this.#runs, release: () => this.#giveBack(memory) };
+  }
+
+  /** False, and nothing is added, where a record is not a value alone. */
+  #addColumn(source: Buffer, header: BatchHeader, fromOffset: number): boolean {
+    const begin = header.start + layout.records;
+    const { bytes } = this.#memory;
+    const shift = this.#used - begin;
+    const end = header.end + shift;
+    if (end > bytes.length) return false;
+    this.#reserve(header.recordCount);
+    const { spans, times } = this.#memory;
+    source.copy(bytes, this.#used, begin, header.end);
+    const isAppendTime = header.timestampType === 'append';
+    let at = this.#used;
+    let length = this.#length;
+    let longest = this.#longest;
+    for (let index = 0; index < header.recordCount; index++) {
+      const size = varint(bytes, at);
+      at += varintLength(bytes, at);
+      const recordEnd = at + size;
+      if (size < 6 || recordEnd > end) return false;
+      at++; // attributes, unused
+      const delta = bytes[at]! < 0x80 ? unzigzag(bytes[at]!) : (readVarlong(bytes, at) ?? 0);
+      at += bytes[at]! < 0x80 ? 1 : varlongLength(bytes, at);
+      const offset = header.baseOffset + varint(bytes, at);
+      at += varintLength(bytes, at);
+      if (bytes[at++] !== 1) return false; // zigzag of -1: no key
+      const valueBytes = varint(bytes, at);
+      at += varintLength(bytes, at);
+      if (valueBytes < 0 || at + valueBytes + 1 !== recordEnd || bytes[recordEnd - 1] !== 0) return false;
+      if (offset >= fromOffset) {
+        spans[length * 2] = at;
+        spans[length * 2 + 1] = at + valueBytes;
+        times[length++] = isAppendTime ? header.maxTimestampMs : header.baseTimestampMs + delta;
+        if (valueBytes > longest) longest = valueBytes;
+      }
+      at = recordEnd;
+    }
+    if (at !== end) return false;
+    this.#used = end;
+    this.#length = length;
+    this.#longest = longest;
+    return true;
+  }
+
+  #endColumn(): void {
+    const from = this.#beginsAt;
+    const length = this.#length - from;
+    if (length === 0) return;
+    const { bytes, spans, times } = this.#memory;
+    const column = spans.subarray(from * 2, this.#length * 2);
+    this.#runs.push(new ValueColumn(bytes, column, length, this.#longest, times.subarray(from, this.#length)));
+    this.#beginsAt = this.#length;
+    this.#longest = 0;
+  }
+
+  #reserve(count: number): void {
+    const { bytes, spans, times } = this.#memory;
+    const wanted = this.#length + count;
+    if (wanted <= times.length) return;
+    const grown = Math.max(wanted, times.length * 2, 64);
+    const moreSpans = new Int32Array(grown * 2);
+    moreSpans.set(spans.subarray(0, this.#length * 2));
+    const moreTimes = new Float64Array(grown);
+    moreTimes.set(times.subarray(0, this.#length));
+    this.#memory = { bytes, spans: moreSpans, times: moreTimes };
+  }
+
+  #giveBack(memory: Memory): void {
+    const kept = this.#spare.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    if (kept + memory.bytes.length <= keptBytes) this.#spare.push(memory);
+  }
+}
+
+const noMemory: Memory = { bytes: Buffer.alloc(0), spans: new Int32Array(0), times: new Float64Array(0) };
+
+function newMemory(bytes: number): Memory {
+  return { ...noMemory, bytes: Buffer.allocUnsafeSlow(Math.max(bytes, 64 * 1024)) };
+}
+
+function unzigzag(value: number): number {
+  return (value >>> 1) ^ -(value & 1);
+}
+
+/** Lengths that are too long to be right come out wrong and are found by the checks behind them. */
+function varint(bytes: Buffer, at: number): number {
+  let byte = bytes[at++]!;
+  if (byte < 0x80) return unzigzag(byte);
+  let zigzag = byte & 0x7f;
+  for (let shift = 7; shift < 35; shift += 7) {
+    byte = bytes[at++]!;
+    zigzag |= (byte & 0x7f) << shift;
+    if (byte < 0x80) break;
+  }
+  return (zigzag >>> 1) ^ -(zigzag & 1);
+}
+
+function varintLength(bytes: Buffer, at: number): number {
+  let length = 1;
+  while (bytes[at + length - 1]! >= 0x80 && length < 5) length++;
+  return length;
+}

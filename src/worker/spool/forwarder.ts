@@ -1,0 +1,354 @@
+/**
+ * Takes what lies in the log of one task to Kafka, in order, for as long as something lies there: also while the connector is
+ * paused, stopped or has failed, and while another worker runs the task.
+ */
+import { abortable, sleep } from '../../base/abort.ts';
+import { backoffMs } from '../../base/backoff.ts';
+import { describeError, isRetriable } from '../../base/errors.ts';
+import { defaultMaxBatchBytes, type Producer, type RetryEvent } from '../../broker/broker.ts';
+import type { Counter, Metrics } from '../../telemetry/metrics.ts';
+import { BatchDispatch } from '../batch-dispatch.ts';
+import { connectorProducer } from '../client-overrides.ts';
+import { DeadLetters } from '../dead-letter-topic.ts';
+import { cutLettersHelp, cutLettersName, errorMetrics } from '../error-metrics.ts';
+import { errorPolicyOf } from '../error-policy.ts';
+import { RecordFailures } from '../record-failures.ts';
+import { SourceTopics } from '../source-topics.ts';
+import { ensureDeadLetterTopic, ensureTopic, topicGroups } from '../topic-creation.ts';
+import { firstTimeMs, forwardSends } from './forward-sends.ts';
+import {
+  AcknowledgedForwarding,
+  type Chunk,
+  type Forwarding,
+  positionEntry,
+  TransactionalForwarding,
+} from './forwarding.ts';
+import type { CatalogEntry } from './spool-catalog.ts';
+import type { SpoolMetrics } from './spool-metrics.ts';
+import { spoolSettingsOf } from './spool-options.ts';
+import type { SpoolParts } from './spool-parts.ts';
+import type { LogRead, TaskLog } from './task-log.ts';
+
+export interface ForwarderOptions {
+  readonly parts: SpoolParts;
+  readonly log: TaskLog;
+  readonly metrics: SpoolMetrics;
+  /** Of the task: for what else is counted. */
+  readonly series: Metrics;
+  /** As it is now: topics are added, and the configuration changes with each start of the task. */
+  readonly entry: () => CatalogEntry;
+  /** Told each time something is forwarded. */
+  readonly onForwarded: () => void;
+}
+
+/** One turn of the reader, and so what is sent together at most. */
+const chunkBytes = 1024 * 1024;
+const trimBytes = 8 * 1024 * 1024;
+const trimMs = 1_000;
+const retry = { baseMs: 200, maxMs: 10_000, jitter: 0.25 };
+const defaultTransactionTimeoutMs = 60_000;
+
+/** What a run of the forwarder has once Kafka has answered. */
+interface Way {
+  readonly forwarding: Forwarding;
+  readonly topics: SourceTopics;
+  readonly maxBatchBytes: number;
+}
+
+export class Forwarder {
+  readonly #options: ForwarderOptions;
+  readonly #stop = new AbortController();
+  #running: Promise<void> | undefined;
+  #wake: (() => void) | undefined;
+  #failure: unknown;
+  #trouble: string | undefined;
+  #sticky = 0;
+  /** Read and not forwarded, in order; the first is the oldest record there is. */
+  readonly #open = new Set<Chunk>();
+  #untrimmedBytes = 0;
+  #trimmedAtMs = Number.NEGATIVE_INFINITY;
+  #trimTimer: NodeJS.Timeout | undefined;
+  #isRoomWanted = false;
+  #onIdle: (() => void)[] = [];
+
+  constructor(options: ForwarderOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Something was received. */
+  wake(): void {
+    this.#wake?.();
+  }
+
+  /** Why nothing can be forwarded until somebody changes something; the task fails with it. */
+  takeFailure(): unknown {
+    const failure = this.#failure;
+    this.#failure = undefined;
+    return failure;
+  }
+
+  /** Why nothing is forwarded at the moment. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  /** When the oldest record that waits was received. */
+  get oldestMs(): number {
+    for (const { oldestMs } of this.#open) if (oldestMs !== Number.POSITIVE_INFINITY) return oldestMs;
+    return Number.POSITIVE_INFINITY;
+  }
+
+  get isIdle(): boolean {
+    return this.#open.size === 0 && this.#options.log.isRead;
+  }
+
+  /** Space is wanted: what is forwarded is taken away at once. */
+  async makeRoom(): Promise<void> {
+    this.#isRoomWanted = true;
+    await this.#trim();
+  }
+
+  /** Resolves when everything that was received is forwarded, or the signal aborts. */
+  async forwarded(signal: AbortSignal): Promise<boolean> {
+    while (!this.isIdle && !signal.aborted) {
+      const idle = new Promise<void>((resolve) => this.#onIdle.push(resolve));
+      await abortable(idle, signal, 'Waiting for the spool').catch(() => {});
+    }
+    return this.isIdle;
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    this.#wake?.();
+    clearTimeout(this.#trimTimer);
+    await this.#running;
+  }
+
+  get #stopped(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  async #run(): Promise<void> {
+    const { log, metrics, parts } = this.#options;
+    for (let attempt = 1; !this.#stopped; attempt++) {
+      try {
+        metrics.droppedFull.value += await log.start();
+        await this.#forward(() => {
+          attempt = 0;
+        });
+      } catch (error) {
+        if (this.#stopped) return;
+        this.#giveBack();
+        metrics.failures.value++;
+        const reason = describeError(error);
+        this.#trouble = `nothing is forwarded: ${reason}`;
+        if (!isRetriable(error)) this.#failure = error;
+        parts.log.warn('spool_forward_failed', { log: log.name, attempt, reason });
+        await sleep(backoffMs(attempt, retry, parts.random), this.#stop.signal);
+      }
+    }
+  }
+
+  /** What was on its way is read again, unless a full spool has dropped it meanwhile. */
+  #giveBack(): void {
+    const { log, metrics } = this.#options;
+    for (const { slot, nextOffset, prepared } of this.#open) {
+      if (nextOffset > log.broker.extent(log.name, slot).first) continue;
+      metrics.droppedFull.value += prepared.records;
+      metrics.droppedFullBytes.value += prepared.bytes;
+    }
+    this.#open.clear();
+  }
+
+  async #forward(onProgress: () => void): Promise<void> {
+    let way: Way | undefined;
+    const ended = new AbortController();
+    const signal = AbortSignal.any([this.#stop.signal, ended.signal]);
+    try {
+      while (!this.#stopped) {
+        const read = await this.#options.log.read(chunkBytes);
+        if (read === undefined) {
+          await way?.forwarding.settle();
+          this.#idle();
+          await this.#woken();
+          continue;
+        }
+        const waiting = this.#waitingFor(read);
+        this.#open.add(waiting);
+        if (way === undefined) {
+          way = await this.#openWay(signal);
+          // Kafka may know of more that is forwarded than this machine does.
+          this.#open.delete(waiting);
+          read.release();
+          this.#options.log.rewind();
+          continue;
+        }
+        const chunk = await this.#prepared(read, way);
+        this.#open.delete(waiting);
+        this.#open.add(chunk);
+        await way.forwarding.submit(chunk);
+        onProgress();
+      }
+    } finally {
+      if (this.#stopped) way?.forwarding.abandon();
+      await way?.forwarding.close().catch((error: unknown) => {
+        this.#options.parts.log.warn('producer_not_closed', { reason: describeError(error) });
+      });
+      ended.abort();
+    }
+  }
+
+  /** Stands for what was read while Kafka is asked for its topics: it has an age already. */
+  #waitingFor({ slot, nextOffset, runs, release }: LogRead): Chunk {
+    const records = runs.reduce((sum, run) => sum + run.length, 0);
+    const prepared = { sends: [], letters: [], records, bytes: 0, ...nothingElse };
+    return { slot, nextOffset, prepared, oldestMs: firstTimeMs(runs), isLast: false, release };
+  }
+
+  async #prepared(read: LogRead, { topics, maxBatchBytes }: Way): Promise<Chunk> {
+    const { slot, runs, nextOffset, damaged, release } = read;
+    this.#countDamaged(damaged);
+    const topic = this.#options.entry().topics[slot]!;
+    let forward = { sends: [], records: 0, bytes: 0 } as ReturnType<typeof forwardSends>;
+    if (runs.length > 0) {
+      await topics.learn([topic]);
+      forward = forwardSends(topic, runs, topics.boundsOf(topic), maxBatchBytes, this.#sticky++);
+    }
+    const prepared = { ...forward, letters: [], ...nothingElse };
+    return { slot, nextOffset, prepared, oldestMs: firstTimeMs(runs), isLast: this.#options.log.isRead, release };
+  }
+
+  #countDamaged(damaged: LogRead['damaged']): void {
+    for (const { from, to, reason } of damaged) {
+      this.#options.metrics.corrupted.value += to - from;
+      this.#options.parts.log.error('spool_block_damaged', { log: this.#options.log.name, from, to, reason });
+    }
+  }
+
+  async #openWay(signal: AbortSignal): Promise<Way> {
+    const { parts, entry, log } = this.#options;
+    const { connector, task, config } = entry();
+    const { kafka: broker, clock, random, redact } = parts;
+    const logger = parts.log.child({ connector, task });
+    const { options: own } = connectorProducer(config);
+    const producerOptions = {
+      ...parts.producer,
+      ...own,
+      deliveryTimeoutMs: Number.POSITIVE_INFINITY,
+      onRetry: (event: RetryEvent) => this.#retried(event),
+      signal,
+    };
+    const maxBatchBytes = producerOptions.maxBatchBytes ?? defaultMaxBatchBytes;
+    const policy = errorPolicyOf(config);
+    const { series: metrics } = this.#options;
+    const errors = errorMetrics(metrics);
+    const failures = new RecordFailures({ policy, metrics: errors, log: logger, clock, random });
+    const deadLetters =
+      policy.deadLetters === undefined || policy.tolerance === 'none'
+        ? undefined
+        : await DeadLetters.open({
+            ...{ broker, target: policy.deadLetters, connector, task, maxBatchBytes, metrics: errors, redact, signal },
+            cutLetters: metrics.counter(cutLettersName, cutLettersHelp),
+            ensure: (target) => ensureDeadLetterTopic(broker, target, logger),
+          });
+    const isTransactional = spoolSettingsOf(config)?.mode === 'exactly-once';
+    const dispatch = new BatchDispatch(failures, deadLetters, isTransactional);
+    const onForwarded = (chunks: readonly Chunk[]): Promise<void> => this.#forwarded(chunks);
+    const transactionTimeoutMs = producerOptions.transactionTimeoutMs ?? defaultTransactionTimeoutMs;
+    const transactionalId = `${parts.groupId}-spool-${parts.id}-${log.name}`;
+    const open = (): Promise<Producer> =>
+      broker.producer({ ...producerOptions, transactionalId, transactionTimeoutMs, signal });
+    const forwarding = isTransactional
+      ? await TransactionalForwarding.start({
+          ...{ connector, transactionalId, open, dispatch, log: log.name, transactionTimeoutMs },
+          ...{ logger, clock, random, signal, onForwarded, offsets: parts.offsets, positionsOf: parts.positionsOf },
+          metrics: transactionCounters(metrics),
+        })
+      : new AcknowledgedForwarding({ producer: await broker.producer(producerOptions), dispatch, onForwarded });
+    for (let slot = 0; slot < log.slots; slot++) {
+      // Also where the mode is another one now: it was written by transactions before.
+      const { partition } = positionEntry(log.name, slot, 0);
+      const position = parts.offsets.get(parts.positionsOf, partition)?.['position'];
+      if (typeof position === 'number') log.forwardedTo(slot, position);
+    }
+    const groups = topicGroups(config);
+    const topics = new SourceTopics({
+      ...{ broker, maxBatchBytes, signal, producer: () => forwarding.producer },
+      ensure: (topic) => ensureTopic(broker, topic, parts.topicCreation, groups, logger),
+    });
+    return { forwarding, topics, maxBatchBytes };
+  }
+
+  async #forwarded(chunks: readonly Chunk[]): Promise<void> {
+    const { log, metrics, parts, onForwarded } = this.#options;
+    const positions = new Map(chunks.map(({ slot, nextOffset }) => [slot, nextOffset] as const));
+    await log.storeForwarded([...positions]);
+    for (const chunk of chunks) {
+      const { records, bytes } = chunk.prepared;
+      metrics.forwarded.value += records;
+      metrics.forwardedBytes.value += bytes;
+      this.#untrimmedBytes += bytes;
+      this.#open.delete(chunk);
+      chunk.release();
+    }
+    this.#trouble = undefined;
+    const isDue = this.#isRoomWanted || parts.clock.monotonicMs() - this.#trimmedAtMs >= trimMs;
+    if (isDue || this.#untrimmedBytes >= trimBytes) await this.#trim();
+    onForwarded();
+    this.#idle();
+  }
+
+  async #trim(): Promise<void> {
+    clearTimeout(this.#trimTimer);
+    this.#trimTimer = undefined;
+    this.#isRoomWanted = false;
+    this.#untrimmedBytes = 0;
+    this.#trimmedAtMs = this.#options.parts.clock.monotonicMs();
+    await this.#options.log.trim();
+  }
+
+  /** What is forwarded last is taken away a little later, for all of it at once. */
+  #idle(): void {
+    if (!this.isIdle) return;
+    for (const resolve of this.#onIdle.splice(0)) resolve();
+    if (this.#untrimmedBytes === 0 || this.#trimTimer !== undefined || this.#stopped) return;
+    this.#trimTimer = setTimeout(() => {
+      this.#trim().catch((error: unknown) => {
+        this.#options.parts.log.warn('spool_not_trimmed', { reason: describeError(error) });
+      });
+    }, trimMs);
+    this.#trimTimer.unref();
+  }
+
+  #woken(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      if (this.#stopped || !this.#options.log.isRead) resolve();
+    });
+  }
+
+  #retried({ what, reason }: RetryEvent): void {
+    this.#trouble = `Kafka does not answer (${what}): ${reason}`;
+  }
+}
+
+const nothingElse = { filtered: 0, failure: undefined, left: 0, inputs: new Map() } as const;
+
+function transactionCounters(metrics: SpoolParts['metrics']) {
+  const counter = (name: string, help: string): Counter => metrics.counter(name, help);
+  return {
+    committed: counter('tributary_spool_transactions_total', 'Transactions of forwarded records that were committed'),
+    aborted: counter(
+      'tributary_spool_transactions_aborted_total',
+      'Transactions of forwarded records that were aborted',
+    ),
+    abortedRecords: counter(
+      'tributary_spool_records_aborted_total',
+      'Records of transactions that were ended by a stop; they are sent again',
+    ),
+  };
+}

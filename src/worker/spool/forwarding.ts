@@ -1,0 +1,209 @@
+/** What was read of the spool on its way into Kafka: with acknowledgements, or in transactions that hold the position. */
+import type { Clock, Random } from '../../base/clock.ts';
+import type { Producer } from '../../broker/broker.ts';
+import type { Log } from '../../telemetry/log.ts';
+import type { BatchDispatch } from '../batch-dispatch.ts';
+import type { PreparedBatch } from '../batch-preparation.ts';
+import type { Delivered } from '../delivery.ts';
+import { ExactlyOnce, type ExactlyOnceMetrics } from '../exactly-once.ts';
+import type { OffsetTable } from '../offset-table.ts';
+import { Pipeline } from '../pipeline.ts';
+
+/** Part of the log that goes out together. */
+export interface Chunk {
+  readonly slot: number;
+  readonly nextOffset: number;
+  readonly prepared: PreparedBatch;
+  readonly oldestMs: number;
+  /** Nothing is behind it for now. */
+  readonly isLast: boolean;
+  readonly release: () => void;
+}
+
+export interface Forwarding {
+  readonly producer: Producer;
+  /** Waits for room. Throws what an earlier chunk failed with. */
+  submit(chunk: Chunk): Promise<void>;
+  /** Resolves when all that was handed in is stored, and its position with it. */
+  settle(): Promise<void>;
+  abandon(): void;
+  close(): Promise<void>;
+}
+
+/** Chunks whose position is not stored: what comes twice after a kill. */
+const maxOpen = 5;
+const maxInFlight = 3;
+
+export interface AcknowledgedOptions {
+  readonly producer: Producer;
+  readonly dispatch: BatchDispatch;
+  /** Stores the position behind a chunk; calls come in order, and one after the other. */
+  readonly onForwarded: (chunks: readonly Chunk[]) => Promise<void>;
+}
+
+/** At least once: the position follows the acknowledgement. */
+export class AcknowledgedForwarding implements Forwarding {
+  readonly #options: AcknowledgedOptions;
+  readonly #pipeline = new Pipeline<Chunk>((chunk) => this.#acknowledged(chunk), { maxInFlight });
+  #open = 0;
+  #waiting: Chunk[] = [];
+  #storing: Promise<void> | undefined;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(options: AcknowledgedOptions) {
+    this.#options = options;
+  }
+
+  get producer(): Producer {
+    return this.#options.producer;
+  }
+
+  async submit(chunk: Chunk): Promise<void> {
+    while (this.#open >= maxOpen && this.#storing !== undefined) await this.#storing;
+    if (this.#failure !== undefined) throw this.#failure.error;
+    this.#open++;
+    const { prepared } = chunk;
+    const isEmpty = prepared.sends.length === 0;
+    const sent = isEmpty ? Promise.resolve() : this.#options.dispatch.send(this.producer, prepared);
+    await this.#pipeline.submit(chunk, sent);
+  }
+
+  async settle(): Promise<void> {
+    await this.#pipeline.drain();
+    while (this.#storing !== undefined) await this.#storing;
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  abandon(): void {
+    this.producer.abandon();
+  }
+
+  close(): Promise<void> {
+    return this.producer.close();
+  }
+
+  #acknowledged(chunk: Chunk): void {
+    this.#waiting.push(chunk);
+    this.#storing ??= this.#store();
+  }
+
+  async #store(): Promise<void> {
+    try {
+      while (this.#waiting.length > 0) {
+        const chunks = this.#waiting.splice(0);
+        await this.#options.onForwarded(chunks);
+        this.#open -= chunks.length;
+      }
+    } catch (error) {
+      this.#failure ??= { error };
+    } finally {
+      this.#storing = undefined;
+    }
+  }
+}
+
+export interface TransactionalOptions {
+  readonly connector: string;
+  readonly transactionalId: string;
+  readonly open: () => Promise<Producer>;
+  readonly dispatch: BatchDispatch;
+  /** Of the workers: the position stands in it, written with the records. */
+  readonly offsets: OffsetTable;
+  /** Under which name of a connector, which is none. */
+  readonly positionsOf: string;
+  readonly log: string;
+  readonly transactionTimeoutMs: number;
+  readonly metrics: ExactlyOnceMetrics;
+  readonly logger: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly signal: AbortSignal;
+  readonly onForwarded: (chunks: readonly Chunk[]) => Promise<void>;
+}
+
+/** A transaction is ended at so many bytes, and where nothing is left to read. */
+const transactionBytes = 4 * 1024 * 1024;
+
+/** Exactly once: records and position in one transaction, which is sent again as a whole where it breaks. */
+export class TransactionalForwarding implements Forwarding {
+  readonly #delivery: ExactlyOnce;
+  readonly #log: string;
+  readonly #chunks = new Map<PreparedBatch, Chunk>();
+  readonly #onForwarded: TransactionalOptions['onForwarded'];
+  #stored: Promise<void> = Promise.resolve();
+  #bytes = 0;
+  #committed: Chunk[] = [];
+  /** Nothing to send was in them; they are done with the transaction around them. */
+  #empty: Chunk[] = [];
+
+  static async start(options: TransactionalOptions): Promise<TransactionalForwarding> {
+    const { connector, offsets, positionsOf, logger, signal } = options;
+    let made: TransactionalForwarding | undefined;
+    const delivery = await ExactlyOnce.start({
+      ...options,
+      connector: positionsOf,
+      offsets,
+      boundary: { kind: 'connector' },
+      mayCommit: () => true, // these records are nowhere else: nobody can have taken this over
+      log: logger.child({ connector }),
+      startSignal: signal,
+      onDelivered: ({ prepared }) => made?.delivered(prepared),
+    });
+    made = new TransactionalForwarding(delivery, options);
+    return made;
+  }
+
+  private constructor(delivery: ExactlyOnce, { log, onForwarded }: TransactionalOptions) {
+    this.#delivery = delivery;
+    this.#log = log;
+    this.#onForwarded = onForwarded;
+  }
+
+  get producer(): Producer {
+    return this.#delivery.producer;
+  }
+
+  async submit(chunk: Chunk): Promise<void> {
+    const { prepared, slot, nextOffset, isLast } = chunk;
+    this.#bytes += prepared.bytes;
+    const isEnd = isLast || this.#bytes >= transactionBytes;
+    if (isEnd) this.#bytes = 0;
+    const batch: Delivered['batch'] = {
+      ...positionEntry(this.#log, slot, nextOffset),
+      receivedAtMs: 0,
+      ...(isEnd ? { transactionEnd: 'commit' as const } : {}),
+    };
+    if (prepared.sends.length === 0) this.#empty.push(chunk);
+    else this.#chunks.set(prepared, chunk);
+    await this.#delivery.submit({ batch, prepared });
+    if (isEnd) this.#committed.push(...this.#empty.splice(0));
+    const committed = this.#committed.splice(0);
+    if (committed.length === 0) return;
+    await this.#stored;
+    this.#stored = this.#onForwarded(committed);
+    this.#stored.catch(() => {}); // told by the next submit, or by settle
+  }
+
+  delivered(prepared: PreparedBatch): void {
+    const chunk = this.#chunks.get(prepared);
+    this.#chunks.delete(prepared);
+    if (chunk !== undefined) this.#committed.push(chunk);
+  }
+
+  settle(): Promise<void> {
+    return this.#stored;
+  }
+
+  abandon(): void {
+    this.#delivery.abandon();
+  }
+
+  close(): Promise<void> {
+    return this.#delivery.closeProducer();
+  }
+}
+
+/** As it stands in the workers' table of offsets. */
+export function positionEntry(log: string, slot: number, position: number) {
+  return { partition: { log, slot }, offset: { position } };
+}

@@ -1,0 +1,216 @@
+/**
+ * The way of a task's batches into its spool: a batch is received once it is synced there. Where the source has positions they
+ * are written in one transaction with the records, so that a restart goes on exactly behind what is spooled.
+ */
+import type { Producer } from '../../broker/broker.ts';
+import { AtLeastOnce } from '../at-least-once.ts';
+import { BatchDispatch } from '../batch-dispatch.ts';
+import { BatchPreparation } from '../batch-preparation.ts';
+import { DeadLetters } from '../dead-letter-topic.ts';
+import type { Delivered, Delivery } from '../delivery.ts';
+import { ExactlyOnce } from '../exactly-once.ts';
+import { OffsetCommits } from '../offset-commits.ts';
+import type { Way, WayParts } from '../open-delivery.ts';
+import type { SourceTaskOptions } from '../source-task.ts';
+import type { SpoolSettings } from './spool-options.ts';
+import { SpoolProducer } from './spool-producer.ts';
+import type { SpooledTask } from './spooled-task.ts';
+
+/** How a task reaches its spool. */
+export interface SpoolWay {
+  readonly settings: SpoolSettings;
+  readonly open: () => Promise<SpooledTask>;
+}
+
+/** The spool takes any batch up to the producer's bound; what Kafka's topic takes is seen when it is forwarded. */
+const defaultBatchBytes = 1_048_576;
+const transactionTimeoutMs = 60_000;
+/** For what was received to reach Kafka at a stop, where Kafka answers. */
+const forwardAtStopMs = 1_500;
+const syncTimeoutMs = 1_000;
+
+export async function openSpooledWay(options: SourceTaskOptions, parts: WayParts, way: SpoolWay): Promise<Way> {
+  const { transforms: chain, converters, converterNames, clock, errors, name, task, redact } = options;
+  const { cancel: signal, failures, metrics } = parts;
+  const spooled = await way.open();
+  const maxBatchBytes = options.producer.maxBatchBytes ?? defaultBatchBytes;
+  // Kafka may be away: that a topic is there, and what it takes, is found out by the forwarder.
+  const bounds = { partitions: 0, maxBytes: maxBatchBytes };
+  const broker = {
+    describeTopic: async (topic: string) => ({ name: topic, id: '', partitions: [], config: {} }),
+  };
+  const deadLetters =
+    errors.deadLetters === undefined || errors.tolerance === 'none'
+      ? undefined
+      : await DeadLetters.open({
+          ...{ broker, target: errors.deadLetters, connector: name, task, maxBatchBytes, metrics: metrics.errors },
+          ...{ cutLetters: metrics.cutLetters, redact, signal: parts.stop },
+          ensure: ({ topic }) => spooled.learn([topic]),
+        });
+  const preparation = new BatchPreparation({
+    ...{ chain, converters, converterNames, failures, deadLetters, maxBatchBytes, clock, signal },
+    learn: (topics) =>
+      topics.every((topic) => spooled.slotOf(topic) !== undefined) ? undefined : spooled.learn(topics),
+    boundsOf: () => bounds,
+  });
+  const delivery = await Receipt.open(options, parts, way.settings, spooled, deadLetters);
+  return { preparation, delivery, resume: (partition) => spooled.offsets.resume(partition) };
+}
+
+class Receipt implements Delivery {
+  readonly #options: SourceTaskOptions;
+  readonly #parts: WayParts;
+  readonly #settings: SpoolSettings;
+  readonly #spooled: SpooledTask;
+  readonly #deadLetters: DeadLetters | undefined;
+  #inner: Delivery;
+  #isTransactional = false;
+  readonly #flushing: NodeJS.Timeout;
+  #shown: string | undefined;
+
+  static async open(
+    options: SourceTaskOptions,
+    parts: WayParts,
+    settings: SpoolSettings,
+    spooled: SpooledTask,
+    deadLetters: DeadLetters | undefined,
+  ): Promise<Receipt> {
+    const producer = await openProducer(options, parts, settings, spooled);
+    return new Receipt(options, parts, settings, spooled, deadLetters, producer);
+  }
+
+  private constructor(
+    options: SourceTaskOptions,
+    parts: WayParts,
+    settings: SpoolSettings,
+    spooled: SpooledTask,
+    deadLetters: DeadLetters | undefined,
+    producer: Producer,
+  ) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#settings = settings;
+    this.#spooled = spooled;
+    this.#deadLetters = deadLetters;
+    this.#inner = this.#acknowledged(producer);
+    spooled.watch(() => this.unstored());
+    this.#flushing = setInterval(() => void this.#regularly(), Math.min(options.offsetFlushIntervalMs, 1_000));
+    this.#flushing.unref();
+  }
+
+  get producer(): Producer {
+    return this.#inner.producer;
+  }
+
+  async submit(item: Delivered): Promise<void> {
+    const { prepared, batch } = item;
+    await this.#spooled.room(this.#settings, prepared.bytes, this.#parts.cancel, () => this.#show());
+    if (batch.offset !== undefined && !this.#isTransactional) await this.#toTransactions();
+    await this.#inner.submit(item);
+  }
+
+  dueInMs(): number | undefined {
+    return this.#inner.dueInMs();
+  }
+
+  onDue(): Promise<void> {
+    return this.#inner.onDue();
+  }
+
+  drain(): Promise<void> {
+    return this.#inner.drain();
+  }
+
+  unstored(): number {
+    return this.#inner.unstored();
+  }
+
+  abandon(): void {
+    this.#inner.abandon();
+  }
+
+  async closeProducer(): Promise<void> {
+    clearInterval(this.#flushing);
+    await this.#inner.closeProducer();
+  }
+
+  /** Where Kafka answers, whoever goes on with this task finds all of it there, and the position behind it. */
+  async storeOffsets(): Promise<void> {
+    await this.#inner.storeOffsets();
+    this.#spooled.watch(() => 0);
+    if (this.#spooled.trouble === undefined) await this.#spooled.forwarded(AbortSignal.timeout(forwardAtStopMs));
+    await this.#spooled.storeOffsets();
+  }
+
+  #delivered(item: Delivered): void {
+    const { partition, offset } = item.batch;
+    this.#spooled.received(partition, offset);
+    this.#parts.onDelivered(item);
+  }
+
+  async #regularly(): Promise<void> {
+    this.#show();
+    await this.#spooled.storeOffsets();
+  }
+
+  /** What stands in the way of forwarding is the task's to say. */
+  #show(): void {
+    const { trouble } = this.#spooled;
+    if (trouble === this.#shown) return;
+    this.#shown = trouble;
+    this.#parts.onTrouble(trouble === undefined ? undefined : `${trouble}; what is received waits in the spool`);
+  }
+
+  #acknowledged(producer: Producer): Delivery {
+    const { name: connector, log, offsetFlushTimeoutMs: timeoutMs, offsetFlushIntervalMs } = this.#options;
+    const { offsetCommits: commits, offsetCommitFailures } = this.#parts.metrics;
+    const { offsets } = this.#spooled;
+    const counters = { commits, failures: offsetCommitFailures };
+    return new AtLeastOnce({
+      producer,
+      dispatch: new BatchDispatch(this.#parts.failures, this.#deadLetters, false),
+      commits: new OffsetCommits({ connector, offsets, ...counters, log, timeoutMs, mayCommit: () => true }),
+      flushIntervalMs: offsetFlushIntervalMs,
+      onDelivered: (item) => this.#delivered(item),
+    });
+  }
+
+  async #toTransactions(): Promise<void> {
+    const { name: connector, log, clock, random } = this.#options;
+    const { stop, cancel, metrics, failures } = this.#parts;
+    await this.#inner.drain();
+    await this.#inner.closeProducer();
+    const transactionalId = this.#spooled.log.name;
+    this.#inner = await ExactlyOnce.start({
+      ...{ connector, transactionalId, transactionTimeoutMs, log, clock, random },
+      open: () => openProducer(this.#options, this.#parts, this.#settings, this.#spooled, transactionalId),
+      dispatch: new BatchDispatch(failures, this.#deadLetters, true),
+      offsets: this.#spooled.offsets,
+      boundary: { kind: 'poll' },
+      mayCommit: () => true,
+      metrics: metrics.transactions,
+      startSignal: stop.aborted ? cancel : stop,
+      signal: cancel,
+      onDelivered: (item) => this.#delivered(item),
+    });
+    this.#isTransactional = true;
+  }
+}
+
+async function openProducer(
+  { producer }: SourceTaskOptions,
+  { onRetry }: WayParts,
+  { whenFull }: SpoolSettings,
+  spooled: SpooledTask,
+  transactionalId?: string,
+): Promise<Producer> {
+  const { maxBatchBytes } = producer;
+  const inner = await spooled.log.broker.producer({
+    ...(maxBatchBytes === undefined ? {} : { maxBatchBytes }),
+    ...(transactionalId === undefined ? {} : { transactionalId }),
+    // A full disk is waited for, unless a full spool shall fail the task.
+    deliveryTimeoutMs: whenFull === 'fail' ? syncTimeoutMs : Number.POSITIVE_INFINITY,
+    onRetry,
+  });
+  return new SpoolProducer(inner, spooled.log.name, (topic) => spooled.slotOf(topic));
+}

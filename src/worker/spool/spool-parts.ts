@@ -1,0 +1,27 @@
+import type { Clock, Random } from '../../base/clock.ts';
+import type { Broker, LocalBroker, ProducerOptions } from '../../broker/broker.ts';
+import type { Log } from '../../telemetry/log.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import type { OffsetTable } from '../offset-table.ts';
+import type { TopicCreation } from '../topic-creation.ts';
+
+/** What all that belongs to a spool shares. */
+export interface SpoolParts {
+  /** On this machine. */
+  readonly broker: LocalBroker;
+  readonly kafka: Broker;
+  /** The workers' offsets, in Kafka. */
+  readonly offsets: OffsetTable;
+  /** Name in that table under which this spool's positions stand. */
+  readonly positionsOf: string;
+  /** Of this spool: no other one has it. */
+  readonly id: string;
+  readonly groupId: string;
+  readonly producer: ProducerOptions;
+  readonly topicCreation: TopicCreation;
+  readonly redact: (text: string) => string;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly random: Random;
+}

@@ -1,0 +1,117 @@
+/** All spools of a worker: a broker inside the process, with a log for each task that wants one. docs/spool.md says what it is for. */
+import { describeError } from '../../base/errors.ts';
+import type { RawConfig } from '../../config/raw.ts';
+import type { OffsetTable } from '../offset-table.ts';
+import { offsetTable } from '../offset-table.ts';
+import { openTable, type Table } from '../table.ts';
+import { type CatalogEntry, logName, SpoolCatalog } from './spool-catalog.ts';
+import { SpoolOffsets } from './spool-offsets.ts';
+import type { SpoolParts } from './spool-parts.ts';
+import { SpooledTask } from './spooled-task.ts';
+
+export type SpoolOptions = Omit<SpoolParts, 'id' | 'positionsOf'>;
+
+const catalogTopic = '__spool-catalog';
+const offsetsTopic = '__spool-offsets';
+const knownTopic = '__spool-known-offsets';
+
+export class Spool implements AsyncDisposable {
+  readonly #parts: SpoolParts;
+  readonly #catalog: SpoolCatalog;
+  readonly #local: OffsetTable;
+  readonly #known: Table;
+  readonly #tables: readonly Table[];
+  readonly #tasks = new Map<string, Promise<SpooledTask>>();
+
+  /** Begins to forward what lies there, whoever it belongs to. */
+  static async open(options: SpoolOptions): Promise<Spool> {
+    const { broker, log } = options;
+    const id = await broker.clusterId();
+    const table = (topic: string): Promise<Table> => openTable({ broker, topic, partitions: 1, log });
+    const tables = await Promise.all([table(catalogTopic), table(offsetsTopic), table(knownTopic)]);
+    const spool = new Spool({ ...options, id, positionsOf: `tributary-spool-${id}` }, tables);
+    await spool.#goOn();
+    return spool;
+  }
+
+  private constructor(parts: SpoolParts, tables: readonly [Table, Table, Table]) {
+    const [catalog, offsets, known] = tables;
+    this.#parts = parts;
+    this.#catalog = new SpoolCatalog(parts.broker, catalog);
+    this.#local = offsetTable(offsets);
+    this.#known = known;
+    this.#tables = tables;
+  }
+
+  /** The spool of a task that starts now, with the table that its connector's offsets stand in. */
+  async task(connector: string, task: number, config: RawConfig, offsets: OffsetTable): Promise<SpooledTask> {
+    const entry = await this.#catalog.open(connector, task, config);
+    const spooled = await this.#spooled(entry, offsets);
+    spooled.configure(entry, this.#offsetsOf(connector, offsets));
+    return spooled;
+  }
+
+  /** The connector is gone: what it has received still goes out, then its log is taken away. */
+  forget(connector: string): void {
+    for (const entry of this.#catalog.all()) if (entry.connector === connector) void this.#forgetTask(entry);
+  }
+
+  /** Connectors that something lies here for. */
+  connectors(): readonly string[] {
+    return [...new Set(this.#catalog.all().map(({ connector }) => connector))];
+  }
+
+  async close(): Promise<void> {
+    const tasks = await Promise.allSettled([...this.#tasks.values()]);
+    await Promise.all(tasks.map((task) => (task.status === 'fulfilled' ? task.value.close() : undefined)));
+    await Promise.all(this.#tables.map((table) => table.close()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #goOn(): Promise<void> {
+    for (const entry of this.#catalog.all()) {
+      const { connector, task } = entry;
+      const spooled = await this.#spooled(entry, this.#parts.offsets);
+      const { unforwarded, bytes } = spooled.log;
+      if (unforwarded > 0) this.#parts.log.info('spool_found', { connector, task, records: unforwarded, bytes });
+    }
+  }
+
+  #spooled(entry: CatalogEntry, kafka: OffsetTable): Promise<SpooledTask> {
+    const { connector, task } = entry;
+    const name = logName(connector, task);
+    let spooled = this.#tasks.get(name);
+    if (spooled === undefined) {
+      const offsets = this.#offsetsOf(connector, kafka);
+      spooled = SpooledTask.open({ parts: this.#parts, catalog: this.#catalog, offsets }, entry);
+      this.#tasks.set(name, spooled);
+      spooled.catch(() => this.#tasks.delete(name));
+    }
+    return spooled;
+  }
+
+  #offsetsOf(connector: string, kafka: OffsetTable): SpoolOffsets {
+    const log = this.#parts.log.child({ connector });
+    return new SpoolOffsets({ connector, local: this.#local, kafka, known: this.#known, log });
+  }
+
+  async #forgetTask(entry: CatalogEntry): Promise<void> {
+    const { connector, task, log: name } = entry;
+    const { log } = this.#parts;
+    try {
+      await this.#catalog.orphan(entry);
+      const spooled = await this.#spooled(entry, this.#parts.offsets);
+      if (!(await spooled.forwarded(new AbortController().signal))) return;
+      if (this.#catalog.get(connector, task)?.isOrphan !== true) return; // it was made again meanwhile
+      this.#tasks.delete(name);
+      await spooled.close();
+      await this.#catalog.remove(entry);
+      log.info('spool_removed', { connector, task });
+    } catch (error) {
+      log.warn('spool_not_removed', { connector, task, reason: describeError(error) });
+    }
+  }
+}

@@ -1,0 +1,209 @@
+/** The spool of one task: its log, what is received into it, and what takes it on to Kafka. It outlives the task. */
+import { sleep } from '../../base/abort.ts';
+import { TributaryError } from '../../base/errors.ts';
+import type { SourceMap } from '../../connectors/contract.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import { bytesOf, firstTimeMs } from './forward-sends.ts';
+import { Forwarder } from './forwarder.ts';
+import type { CatalogEntry, SpoolCatalog } from './spool-catalog.ts';
+import { type SpoolMetrics, spoolMetrics } from './spool-metrics.ts';
+import { OffsetRelay, type SpoolOffsets } from './spool-offsets.ts';
+import type { SpoolSettings } from './spool-options.ts';
+import type { SpoolParts } from './spool-parts.ts';
+import { TaskLog } from './task-log.ts';
+
+export interface SpooledTaskOptions {
+  readonly parts: SpoolParts;
+  readonly catalog: SpoolCatalog;
+  readonly offsets: SpoolOffsets;
+}
+
+const dropBytes = 1024 * 1024;
+
+export class SpooledTask {
+  #offsets: SpoolOffsets;
+  readonly log: TaskLog;
+  readonly metrics: SpoolMetrics;
+  readonly #options: SpooledTaskOptions;
+  readonly #series: Metrics;
+  readonly #forwarder: Forwarder;
+  readonly #relay: OffsetRelay;
+  readonly #slots = new Map<string, number>();
+  #entry: CatalogEntry;
+  #atRisk: () => number = () => 0;
+  #forRoom: (() => void)[] = [];
+
+  static async open(options: SpooledTaskOptions, entry: CatalogEntry): Promise<SpooledTask> {
+    const log = new TaskLog(options.parts.broker, entry.log);
+    await log.start();
+    return new SpooledTask(options, entry, log);
+  }
+
+  private constructor(options: SpooledTaskOptions, entry: CatalogEntry, log: TaskLog) {
+    const { parts, offsets } = options;
+    const { connector, task } = entry;
+    this.#options = options;
+    this.#entry = entry;
+    this.#offsets = offsets;
+    this.log = log;
+    for (const [slot, topic] of entry.topics.entries()) this.#slots.set(topic, slot);
+    this.#series = parts.metrics.child({ connector, task: String(task) });
+    this.metrics = spoolMetrics(this.#series, {
+      records: () => log.unforwarded,
+      bytes: () => log.bytes,
+      oldestAgeSeconds: () => this.#ageMs() / 1000,
+      atRisk: () => this.#atRisk(),
+    });
+    this.#relay = new OffsetRelay(() => this.#offsets, parts.log.child({ connector, task }));
+    this.#forwarder = new Forwarder({
+      ...{ parts, log, metrics: this.metrics, series: this.#series },
+      entry: () => this.#entry,
+      onForwarded: () => {
+        this.#relay.forwarded(log.forwarded);
+        for (const resolve of this.#forRoom.splice(0)) resolve();
+      },
+    });
+    this.#forwarder.start();
+  }
+
+  get entry(): CatalogEntry {
+    return this.#entry;
+  }
+
+  get isEmpty(): boolean {
+    return this.#forwarder.isIdle && this.log.unforwarded === 0;
+  }
+
+  /** Why nothing is forwarded at the moment. */
+  get trouble(): string | undefined {
+    return this.#forwarder.trouble;
+  }
+
+  /** Of the source, as the connector's configuration has it now. */
+  get offsets(): SpoolOffsets {
+    return this.#offsets;
+  }
+
+  /** The task is started with this configuration. */
+  configure(entry: CatalogEntry, offsets: SpoolOffsets): void {
+    this.#entry = entry;
+    this.#offsets = offsets;
+  }
+
+  /** What was received and is not synced, from now on. */
+  watch(atRisk: () => number): void {
+    this.#atRisk = atRisk;
+  }
+
+  slotOf(topic: string): number | undefined {
+    return this.#slots.get(topic);
+  }
+
+  /** Gives topics their places. Kafka is not asked. */
+  async learn(topics: readonly string[]): Promise<void> {
+    for (const topic of topics) {
+      if (this.#slots.has(topic)) continue;
+      const { catalog } = this.#options;
+      const slot = await catalog.slot(this.#entry, topic);
+      this.#entry = catalog.get(this.#entry.connector, this.#entry.task)!;
+      this.log.grow(slot + 1);
+      this.#slots.set(topic, slot);
+    }
+  }
+
+  /** Waits, makes room or throws, as the connector's configuration says. Throws what forwarding has failed with for good. */
+  async room(settings: SpoolSettings, bytes: number, signal: AbortSignal, onWait: () => void): Promise<void> {
+    const failure = this.#forwarder.takeFailure();
+    if (failure !== undefined) throw failure;
+    const fullness = (): 'full' | 'age' | undefined => {
+      if (this.log.bytes + bytes > settings.maxBytes && this.log.bytes > 0) return 'full';
+      return this.#ageMs() > settings.maxAgeMs ? 'age' : undefined;
+    };
+    for (let isFirst = true; !signal.aborted; isFirst = false) {
+      if (fullness() === undefined) return;
+      await this.#forwarder.makeRoom();
+      const reason = fullness();
+      if (reason === undefined) return;
+      switch (settings.whenFull) {
+        case 'fail':
+          throw fullError(this.#entry, settings, reason);
+        case 'drop-oldest':
+          if (await this.#drop(reason)) continue;
+          break;
+        case 'block':
+          break;
+      }
+      if (isFirst) {
+        this.metrics.waits.value++;
+        onWait();
+      }
+      await this.#roomMade(signal);
+      const failed = this.#forwarder.takeFailure();
+      if (failed !== undefined) throw failed;
+    }
+  }
+
+  /** A batch is synced: it goes on, and with it the position of the source behind it. */
+  received(partition: SourceMap, offset: SourceMap | undefined): void {
+    if (offset !== undefined) {
+      this.#relay.received(partition, offset, this.log.ends(), this.#options.parts.clock.monotonicMs());
+    }
+    this.#forwarder.wake();
+  }
+
+  /** Positions of the source, behind what Kafka has. */
+  storeOffsets(): Promise<void> {
+    this.#relay.forwarded(this.log.forwarded);
+    return this.#relay.store();
+  }
+
+  /** True once all that was received is in Kafka. */
+  forwarded(signal: AbortSignal): Promise<boolean> {
+    return this.#forwarder.forwarded(signal);
+  }
+
+  async close(): Promise<void> {
+    await this.#forwarder.close();
+    await this.storeOffsets();
+    this.#series.remove();
+  }
+
+  #ageMs(): number {
+    const { oldestMs } = this.#forwarder;
+    return oldestMs === Number.POSITIVE_INFINITY ? 0 : Math.max(0, this.#options.parts.clock.nowMs() - oldestMs);
+  }
+
+  /** False where nothing is left that could be dropped: all of it is on its way. */
+  async #drop(reason: 'full' | 'age'): Promise<boolean> {
+    const dropped = await this.log.drop(dropBytes);
+    if (dropped === undefined) return false;
+    const { runs, release, damaged } = dropped;
+    const records = runs.reduce((sum, run) => sum + run.length, 0);
+    const bytes = runs.reduce((sum, run) => sum + bytesOf(run), 0);
+    const { metrics } = this;
+    metrics[reason === 'full' ? 'droppedFull' : 'droppedAge'].value += records;
+    metrics[reason === 'full' ? 'droppedFullBytes' : 'droppedAgeBytes'].value += bytes;
+    for (const { from, to } of damaged) metrics.corrupted.value += to - from;
+    const { connector, task } = this.#entry;
+    const oldestMs = firstTimeMs(runs);
+    this.#options.parts.log.warn('spool_dropped', { connector, task, reason, records, bytes, oldestMs });
+    release();
+    return true;
+  }
+
+  /** Resolves when something was forwarded, or after a while: age and disk change by themselves. */
+  async #roomMade(signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const made = new Promise<void>((resolve) => this.#forRoom.push(resolve));
+    await Promise.race([made, sleep(500, AbortSignal.any([signal, over.signal]))]).finally(() => over.abort());
+  }
+}
+
+function fullError({ connector, task }: CatalogEntry, settings: SpoolSettings, reason: 'full' | 'age'): TributaryError {
+  const bound = reason === 'full' ? `spool.max.bytes=${settings.maxBytes}` : `spool.max.age.ms=${settings.maxAgeMs}`;
+  return new TributaryError(
+    'BROKER_FULL',
+    `The spool of "${connector}-${task}" is full (${bound}), and spool.when.full is "fail"`,
+    { retriable: true },
+  );
+}

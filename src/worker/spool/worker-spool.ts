@@ -1,0 +1,69 @@
+/** The spool of a worker: opened when the first connector wants it, or at once where something may lie in it. */
+import type { RawConfig } from '../../config/raw.ts';
+import type { ConfigTable } from '../config-table.ts';
+import type { OffsetTable } from '../offset-table.ts';
+import type { SpoolSource, WorkerOptions } from '../worker-options.ts';
+import { Spool } from './spool.ts';
+import type { SpooledTask } from './spooled-task.ts';
+
+export class WorkerSpool {
+  readonly #source: SpoolSource;
+  readonly #options: WorkerOptions;
+  readonly #offsets: OffsetTable;
+  readonly #configs: ConfigTable;
+  #spool: Promise<Spool> | undefined;
+
+  constructor(source: SpoolSource, options: WorkerOptions, offsets: OffsetTable, configs: ConfigTable) {
+    this.#source = source;
+    this.#options = options;
+    this.#offsets = offsets;
+    this.#configs = configs;
+  }
+
+  /** What was left here goes on; that of connectors which were deleted meanwhile goes away behind it. */
+  async goOn(): Promise<void> {
+    if (!this.#source.isThere) return;
+    const spool = await this.#opened();
+    for (const connector of spool.connectors()) {
+      if (this.#configs.connector(connector) === undefined) spool.forget(connector);
+    }
+  }
+
+  /** The spool of a task that starts now. `offsets` are its connector's. */
+  async task(connector: string, task: number, config: RawConfig, offsets: OffsetTable): Promise<SpooledTask> {
+    return (await this.#opened()).task(connector, task, config, offsets);
+  }
+
+  /** The connector is gone. */
+  forget(connector: string): void {
+    this.#spool?.then(
+      (spool) => spool.forget(connector),
+      () => {}, // whoever opened it was told
+    );
+  }
+
+  async close(): Promise<void> {
+    const spool = await this.#spool?.catch(() => undefined);
+    await spool?.close();
+  }
+
+  #opened(): Promise<Spool> {
+    this.#spool ??= this.#open().catch((error: unknown) => {
+      this.#spool = undefined; // the next task tries again
+      throw error;
+    });
+    return this.#spool;
+  }
+
+  async #open(): Promise<Spool> {
+    const { broker: kafka, log, metrics, clock, random, groupId, producer, topicCreation, redact } = this.#options;
+    return Spool.open({
+      ...{ kafka, offsets: this.#offsets, log, metrics, clock, random },
+      broker: await this.#source.open(),
+      groupId: groupId ?? 'tributary',
+      producer: producer ?? {},
+      topicCreation: topicCreation ?? { autoCreate: true, partitions: 1 },
+      redact: redact ?? ((text) => text),
+    });
+  }
+}
