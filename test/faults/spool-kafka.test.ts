@@ -1,6 +1,6 @@
 /**
- * The spool between a feed and a real Kafka, under load: Kafka is killed and comes back, the program is killed and started
- * again. The feed keeps a ledger, and kcat reads what is committed.
+ * The spool between feeds and a real Kafka, under load: Kafka is killed and comes back, the program is killed while it is
+ * away. The feeds keep a ledger, and kcat reads what is committed. Both modes run side by side, each with a feed of its own.
  */
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -21,22 +21,38 @@ const skip = (await kafkaMissing()) || toolsMissing(['kcat'], 'KAFKA_REQUIRED');
 const kafka = skip === false ? await startKafka() : undefined;
 after(() => kafka?.[Symbol.asyncDispose]());
 
+const modes = ['at-least-once', 'exactly-once'] as const;
+type Feeds = Readonly<Record<(typeof modes)[number], LedgerServer>>;
+
 const patienceMs = 120_000;
 const received = 'kafka_connect_source_task_source_record_write_total';
 const forwarded = 'tributary_spool_records_forwarded_total';
+const waiting = 'tributary_spool_records';
 
-async function start(cwd: string, feed: LedgerServer, topic: string, mode: string): Promise<StartedWorker> {
-  const config = `broker: kafka://${kafka!.bootstrap}
-connectors:
-  ${topic}:
+async function start(cwd: string, feeds: Feeds): Promise<StartedWorker> {
+  const connectors = modes.map(
+    (mode) => `  ${mode}:
     connector.class: websocket
-    websocket.url: ${feed.url}
+    websocket.url: ${feeds[mode].url}
     websocket.reconnect.interval.ms: 50
-    kafka.topic: ${topic}
+    kafka.topic: ${mode}
     spool.mode: ${mode}
-`;
-  await writeFile(join(cwd, 'feed.yaml'), config);
+`,
+  );
+  await writeFile(join(cwd, 'feed.yaml'), `broker: kafka://${kafka!.bootstrap}\nconnectors:\n${connectors.join('')}`);
   return startWorker(['start', 'feed.yaml'], { cwd });
+}
+
+function metricOf(worker: StartedWorker, name: string, connector: string): Promise<number> {
+  return worker.metric(`${name}\\{[^}]*connector="${connector}"[^}]*\\}`);
+}
+
+async function reach(worker: StartedWorker, name: string, more: number): Promise<void> {
+  for (const mode of modes) {
+    const from = await metricOf(worker, name, mode);
+    const what = `${more} more of ${name} of ${mode}`;
+    await until(what, async () => (await metricOf(worker, name, mode)) >= from + more, patienceMs);
+  }
 }
 
 async function ledgerOf(topic: string): Promise<Ledger> {
@@ -47,63 +63,43 @@ async function ledgerOf(topic: string): Promise<Ledger> {
   return ledger;
 }
 
-function reach(worker: StartedWorker, metric: string, count: number): Promise<void> {
-  return until(`${metric} ${count}`, async () => (await worker.metric(metric)) >= count, patienceMs);
-}
-
-for (const mode of ['at-least-once', 'exactly-once']) {
-  test(`${mode}: Kafka is killed under load and comes back: all that was received is there, once and in order`, {
-    skip,
-    timeout: 300_000,
-  }, async () => {
-    await using folder = await tempFolder('spool-kafka');
-    await using feed = await startLedgerServer({ perTick: 20 });
-    const topic = `away-${mode}`;
-    await using worker = await start(folder.path, feed, topic, mode);
-    await reach(worker, forwarded, 2_000);
+test('Kafka is killed and comes back, then both are: all that was received is there, in order, and once', {
+  skip,
+  timeout: 600_000,
+}, async () => {
+  await using folder = await tempFolder('spool-kafka');
+  await using first = await startLedgerServer({ perTick: 10 });
+  await using second = await startLedgerServer({ perTick: 10 });
+  const feeds = { 'at-least-once': first, 'exactly-once': second };
+  const atKill = new Map<string, number>();
+  {
+    await using worker = await start(folder.path, feeds);
+    await reach(worker, forwarded, 1_000);
     await kafka!.kill9();
-    const before = await worker.metric(received);
-    await reach(worker, received, before + 4_000);
-    ok((await worker.metric('tributary_spool_records')) > 0, 'what waits is counted');
+    await reach(worker, received, 2_000);
+    for (const mode of modes) ok((await metricOf(worker, waiting, mode)) > 0, `what waits is counted: ${mode}`);
     await kafka!.restart();
-    await reach(worker, forwarded, before + 6_000);
-    await feed.quiesce();
-    const sent = feed.connections[0]!.sent;
-    await reach(worker, forwarded, sent);
-    const { code, stderr } = await worker.stop('SIGTERM');
-    equal(code, 0, stderr);
-    equal(feed.connections.length, 1, 'the feed saw nothing of it');
-    deepEqual((await ledgerOf(topic)).audit(feed.connections), flawless(sent));
-  });
-
-  test(`${mode}: killed while Kafka does not take anything: the next start brings what was received`, {
-    skip,
-    timeout: 300_000,
-  }, async () => {
-    await using folder = await tempFolder('spool-kafka');
-    await using feed = await startLedgerServer({ perTick: 20 });
-    const topic = `killed-${mode}`;
-    let atLeast = 0;
-    {
-      await using worker = await start(folder.path, feed, topic, mode);
-      await reach(worker, forwarded, 2_000);
-      await kafka!.kill9();
-      await reach(worker, received, (await worker.metric(received)) + 4_000);
-      atLeast = await worker.metric(received);
-      await worker.stop('SIGKILL');
-    }
-    await kafka!.restart();
-    await using worker = await start(folder.path, feed, topic, mode);
-    await reach(worker, received, 1_000);
-    await feed.quiesce();
-    const afterwards = await worker.metric(received);
-    await until('nothing waits', async () => (await worker.metric('tributary_spool_records')) === 0, patienceMs);
-    equal((await worker.stop('SIGTERM')).code, 0);
-    const ledger = await ledgerOf(topic);
-    const audit = ledger.audit(feed.connections);
-    ok(ledger.countOf(0) >= atLeast, `${ledger.countOf(0)} of ${atLeast} that were received before the kill`);
-    ok(ledger.countOf(1) >= afterwards, `${ledger.countOf(1)} of ${afterwards} behind it`);
-    deepEqual([audit.holes, audit.disordered, audit.damaged, audit.unknown], [0, 0, 0, 0]);
-    if (mode === 'exactly-once') equal(audit.doubled, 0);
-  });
-}
+    await reach(worker, forwarded, 3_000);
+    await kafka!.kill9();
+    await reach(worker, received, 2_000);
+    for (const mode of modes) atKill.set(mode, await metricOf(worker, received, mode));
+    await worker.stop('SIGKILL');
+  }
+  for (const mode of modes) equal(feeds[mode].connections.length, 1, `the feed saw nothing of it: ${mode}`);
+  await kafka!.restart();
+  await using worker = await start(folder.path, feeds);
+  await reach(worker, received, 500);
+  await Promise.all([first.quiesce(), second.quiesce()]);
+  const restarted = Object.fromEntries(modes.map((mode) => [mode, feeds[mode].connections[1]!.sent]));
+  await until('nothing waits', async () => (await worker.metric(waiting)) === 0, patienceMs);
+  const { code, stderr } = await worker.stop('SIGTERM');
+  equal(code, 0, stderr);
+  for (const mode of modes) {
+    const ledger = await ledgerOf(mode);
+    const { holes, disordered, damaged, unknown, doubled } = ledger.audit(feeds[mode].connections);
+    deepEqual({ holes, disordered, damaged, unknown }, { holes: 0, disordered: 0, damaged: 0, unknown: 0 }, mode);
+    if (mode === 'exactly-once') equal(doubled, flawless(0).doubled);
+    ok(ledger.countOf(0) >= atKill.get(mode)!, `${ledger.countOf(0)} of ${atKill.get(mode)} before the kill: ${mode}`);
+    equal(ledger.countOf(1), restarted[mode], `behind it: ${mode}`);
+  }
+});

@@ -26,7 +26,7 @@ export interface SpoolWay {
 const defaultBatchBytes = 1_048_576;
 const transactionTimeoutMs = 60_000;
 /** For what was received to reach Kafka at a stop, where Kafka answers. */
-const forwardAtStopMs = 1_500;
+const forwardAtStopMs = 700;
 const syncTimeoutMs = 1_000;
 
 export async function openSpooledWay(options: SourceTaskOptions, parts: WayParts, way: SpoolWay): Promise<Way> {
