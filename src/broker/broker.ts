@@ -100,7 +100,7 @@ export interface LocalBroker extends Broker {
    * Committed records from `offset` on, about `maxBytes` of them, as they are stored; none at the end. Damaged batches are
    * passed over and named. UNKNOWN_TOPIC, UNKNOWN_PARTITION, OFFSET_OUT_OF_RANGE.
    */
-  fetchColumns(topic: string, partition: number, offset: number, maxBytes: number): Promise<FetchedColumns>;
+  fetchRuns(topic: string, partition: number, offset: number, maxBytes: number): Promise<FetchedRuns>;
 }
 
 export interface Extent {
@@ -112,7 +112,7 @@ export interface Extent {
   readonly bytes: number;
 }
 
-export interface FetchedColumns {
+export interface FetchedRuns {
   /** In order: columns of values alone, and lists where there is more to a record. */
   readonly runs: readonly Records[];
   readonly nextOffset: number;

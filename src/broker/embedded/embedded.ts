@@ -11,8 +11,8 @@ import type {
   CallOptions,
   CommittedOffset,
   Extent,
-  FetchedColumns,
   FetchedRecords,
+  FetchedRuns,
   GroupMember,
   GroupOptions,
   Isolation,
@@ -25,7 +25,7 @@ import type {
   TopicDescription,
 } from '../broker.ts';
 import type { DamagedBatch } from './batch-decoder.ts';
-import { fetchColumns } from './fetch-columns.ts';
+import { fetchRuns } from './fetch-runs.ts';
 import { Groups } from './group.ts';
 import { Maintenance } from './maintenance.ts';
 import { lockedBy, writeOwner } from './owner.ts';
@@ -276,9 +276,9 @@ export class EmbeddedBroker implements LocalBroker {
     return this.#topics.partition(topic, partition);
   }
 
-  async fetchColumns(topic: string, partition: number, offset: number, maxBytes: number): Promise<FetchedColumns> {
+  async fetchRuns(topic: string, partition: number, offset: number, maxBytes: number): Promise<FetchedRuns> {
     this.#check(undefined, 'Reading');
-    return fetchColumns(this.#reader, { topic, partition, offset, maxBytes });
+    return fetchRuns(this.#reader, { topic, partition, offset, maxBytes });
   }
 
   async *read(options: ReadOptions): AsyncGenerator<FetchedRecords, void> {

@@ -32,7 +32,7 @@ export function forwardSends(
     records += run.length;
     bytes += bytesOf(run);
     if (run instanceof ValueColumn) add(partitionFor(null, partitions, sticky), run);
-    else for (const [partition, list] of byPartition(run, partitions, sticky)) add(partition, list);
+    else for (const [partition, list] of byPartition(asList(run), partitions, sticky)) add(partition, list);
   }
   return { sends, records, bytes };
 }
@@ -56,13 +56,13 @@ function byPartition(
 
 export function bytesOf(records: Records): number {
   if (records instanceof ValueColumn) return records.valueBytes;
-  return records.reduce((sum, { key, value }) => sum + (key?.length ?? 0) + (value?.length ?? 0), 0);
+  return asList(records).reduce((sum, { key, value }) => sum + (key?.length ?? 0) + (value?.length ?? 0), 0);
 }
 
 /** Milliseconds since 1970 of the first record; Infinity where there is none. */
 export function firstTimeMs(runs: readonly Records[]): number {
   const [first] = runs;
   if (first === undefined) return Number.POSITIVE_INFINITY;
-  const time = first instanceof ValueColumn ? first.times?.[0] : first[0]?.timestampMs;
-  return time ?? Number.POSITIVE_INFINITY;
+  const [record] = asList(first.slice(0, 1));
+  return record?.timestampMs ?? Number.POSITIVE_INFINITY;
 }

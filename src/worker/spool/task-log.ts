@@ -1,11 +1,11 @@
 /** The log of one task: what lies in it, how far it is forwarded, and what takes forwarded records away. */
 import { isError } from '../../base/errors.ts';
-import type { FetchedColumns, LocalBroker } from '../../broker/broker.ts';
+import type { FetchedRuns, LocalBroker } from '../../broker/broker.ts';
 
 /** Of all logs of a spool: the group whose offsets say how far they are forwarded. */
 const group = 'tributary-spool';
 
-export interface LogRead extends FetchedColumns {
+export interface LogRead extends FetchedRuns {
   readonly slot: number;
 }
 
@@ -138,7 +138,7 @@ export class TaskLog {
       const { stable, first } = this.broker.extent(this.name, slot);
       if (from >= stable) return undefined;
       try {
-        const read = await this.broker.fetchColumns(this.name, slot, Math.max(from, first), maxBytes);
+        const read = await this.broker.fetchRuns(this.name, slot, Math.max(from, first), maxBytes);
         this.#next[slot] = read.nextOffset;
         return { ...read, slot };
       } catch (error) {

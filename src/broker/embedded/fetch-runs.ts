@@ -1,11 +1,11 @@
 /** One turn of a reader that takes batches as they lie, without an object for each record. */
 import { isError, TributaryError } from '../../base/errors.ts';
 import { ColumnReader } from '../../record/column-reader.ts';
-import type { DamagedRange, FetchedColumns } from '../broker.ts';
+import type { DamagedRange, FetchedRuns } from '../broker.ts';
 import type { Fetched } from './protocol.ts';
 import type { ReaderParts } from './reader.ts';
 
-export interface ColumnRequest {
+export interface RunsRequest {
   readonly topic: string;
   readonly partition: number;
   readonly offset: number;
@@ -15,7 +15,7 @@ export interface ColumnRequest {
 /** Each broker has its own, because of the memory it keeps. */
 const readers = new WeakMap<ReaderParts, ColumnReader>();
 
-export async function fetchColumns(parts: ReaderParts, request: ColumnRequest): Promise<FetchedColumns> {
+export async function fetchRuns(parts: ReaderParts, request: RunsRequest): Promise<FetchedRuns> {
   const { topic, partition, offset, maxBytes } = request;
   const { no, first, stable } = parts.topics.partition(topic, partition);
   if (offset < first || offset > stable) {
