@@ -1,5 +1,6 @@
 import { deepEqual, equal, rejects } from 'node:assert/strict';
-import { mock, test } from 'node:test';
+import { test } from 'node:test';
+import { ManualClock } from '../../test/support/manual-clock.ts';
 import { MachineDriver } from './machine-driver.ts';
 
 type State = { readonly kind: 'idle' | 'open' | 'over'; readonly ticks: number };
@@ -8,49 +9,41 @@ type Event = 'open' | 'tick' | 'end';
 /** Opens, wants the time every 100 ms, and ends itself with the third tick. */
 function setUp() {
   const seen: string[] = [];
-  let nowMs = 0;
+  const clock = new ManualClock();
   const driver = new MachineDriver<State, Event, string>(
     { kind: 'idle', ticks: 0 },
     {
       next(state, event) {
         if (event === 'end') return [{ ...state, kind: 'over' }, []];
         if (event === 'open') return [{ kind: 'open', ticks: 0 }, ['connect']];
-        if (nowMs < (state.ticks + 1) * 100) return [state, []];
+        if (clock.monotonicMs() < (state.ticks + 1) * 100) return [state, []];
         const ticks = state.ticks + 1;
         return [{ kind: 'open', ticks }, ticks === 3 ? ['end'] : ['ping']];
       },
       wakeAtMs: (state) => (state.kind === 'open' ? (state.ticks + 1) * 100 : Number.POSITIVE_INFINITY),
       tick: () => 'tick',
       obey(effect) {
-        seen.push(`${effect} at ${nowMs}`);
+        seen.push(`${effect} at ${clock.monotonicMs()}`);
         if (effect === 'end') driver.raise('end');
       },
       changed(before, state) {
         seen.push(`${before.kind} > ${state.kind}`);
         if (state.kind === 'over') driver.notify();
       },
-      nowMs: () => nowMs,
+      clock,
     },
   );
-  const advance = (ms: number): void => {
-    nowMs += ms;
-    mock.timers.tick(ms);
-  };
-  return { driver, seen, advance };
+  return { driver, seen, clock };
 }
 
 test('effects are obeyed in their order, and the machine is told the time when it wants to know', async () => {
-  mock.timers.enable({ apis: ['setTimeout'] });
-  try {
-    const { driver, seen, advance } = setUp();
-    driver.raise('open');
-    const ended = driver.until('over');
-    for (let i = 0; i < 10; i++) advance(50);
-    await ended;
-    deepEqual(seen, ['connect at 0', 'idle > open', 'ping at 100', 'ping at 200', 'end at 300', 'open > over']);
-  } finally {
-    mock.timers.reset();
-  }
+  const { driver, seen, clock } = setUp();
+  driver.raise('open');
+  const ended = driver.until('over');
+  clock.advance(1000);
+  await ended;
+  deepEqual(seen, ['connect at 0', 'idle > open', 'ping at 100', 'ping at 200', 'end at 300', 'open > over']);
+  equal(clock.timers, 0);
 });
 
 test('one who pulls is woken though another waits for the end', async () => {

@@ -1,7 +1,5 @@
+import { after, type Clock } from '../base/clock.ts';
 import { type Pulled, pull, Waiters } from './pull.ts';
-
-/** Milliseconds beyond which a timer would fire at once. */
-const longestTimerMs = 2 ** 31 - 1;
 
 /** A connection as states and pure transitions, and those who do what it says. */
 export interface Machine<State, Event, Effect> {
@@ -14,7 +12,8 @@ export interface Machine<State, Event, Effect> {
   obey(effect: Effect): void;
   /** A state of another kind was reached, and all is done that the transition wanted. */
   changed(before: State, state: State): void;
-  nowMs(): number;
+  /** Its timers tell the time. */
+  readonly clock: Clock;
 }
 
 /**
@@ -24,7 +23,7 @@ export interface Machine<State, Event, Effect> {
 export class MachineDriver<State extends { readonly kind: string }, Event, Effect> {
   readonly #machine: Machine<State, Event, Effect>;
   #state: State;
-  #timer: NodeJS.Timeout | undefined;
+  #callOff: (() => void) | undefined;
   /** One who pulls, and one who waits for the end meanwhile. */
   readonly #waiters = new Waiters();
 
@@ -60,16 +59,16 @@ export class MachineDriver<State extends { readonly kind: string }, Event, Effec
   /** Resolves when the state is of one of these kinds, which end in `notify`. No timer is left then. */
   async until(...kinds: readonly State['kind'][]): Promise<void> {
     while (!kinds.includes(this.#state.kind)) await this.#waiters.notified();
-    clearTimeout(this.#timer);
+    this.#callOff?.();
   }
 
   #arm(): void {
-    clearTimeout(this.#timer);
-    const machine = this.#machine;
-    const atMs = machine.wakeAtMs(this.#state);
+    this.#callOff?.();
+    this.#callOff = undefined;
+    const { clock } = this.#machine;
+    const atMs = this.#machine.wakeAtMs(this.#state);
     if (atMs === Number.POSITIVE_INFINITY) return;
-    const delayMs = Math.min(Math.max(atMs - machine.nowMs(), 0), longestTimerMs);
-    this.#timer = setTimeout(() => this.#tick(), Math.ceil(delayMs));
+    this.#callOff = after(clock, atMs - clock.monotonicMs(), () => this.#tick());
   }
 
   #tick(): void {

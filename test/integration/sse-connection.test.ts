@@ -7,6 +7,7 @@ import type { TlsOptions } from 'node:tls';
 import { sseSource } from '../../src/connectors/sse-source/connector.ts';
 import { publicOnly } from '../../src/net/outbound-policy.ts';
 import { makeCertificates } from '../support/certificates.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 import { startHttpProxy, startSocksProxy } from '../support/proxies.ts';
 import { eventsOf, runSse } from '../support/sse-run.ts';
 import { type SseExchange, startSseServer } from '../support/sse-server.ts';
@@ -311,13 +312,30 @@ describe('redirects', () => {
 });
 
 describe('silence', () => {
+  /** A run whose time stands still until it is moved. */
+  const timed = (origin: string, config: Readonly<Record<string, string>>) => {
+    const clock = new ManualClock(1_000_000);
+    const run = runSse(origin, config, { clock });
+    const reconnects = async (reason: string): Promise<void> => {
+      await run.until(() => run.events('reconnect_scheduled').length === 1, 'the next attempt');
+      equal(run.metric('reconnects_total', { reason }), 1);
+      clock.advance(1000);
+    };
+    return { clock, run, reconnects, [Symbol.asyncDispose]: () => run[Symbol.asyncDispose]() };
+  };
   test('no answer in time', async () => {
     await using server = await startSseServer((x) => {
       if (x.number > 0) x.open().write(one);
     });
-    await using run = runSse(server.origin, { 'sse.response.timeout.ms': '50' });
-    await run.take(1);
-    equal(run.metric('reconnects_total', { reason: 'response_timeout' }), 1);
+    await using given = timed(server.origin, { 'sse.response.timeout.ms': '50000' });
+    const { run, clock } = given;
+    const taken = run.take(1);
+    await server.exchange(0);
+    clock.advance(49_999);
+    equal(run.events('reconnect_scheduled').length, 0);
+    clock.advance(1);
+    await given.reconnects('response_timeout');
+    await taken;
   });
   test('no connection in time: the other side says nothing while TLS is made', async () => {
     await using silent = await startSilentServer();
@@ -328,22 +346,31 @@ describe('silence', () => {
   });
   test('nothing at all comes: the stream is opened again, behind the last event', async () => {
     await using server = await startSseServer((x) => x.open().write(`id: ${x.number + 1}\ndata: x\n\n`));
-    await using run = runSse(server.origin, { 'sse.heartbeat.timeout.ms': '100' });
-    await run.take(2);
+    await using given = timed(server.origin, { 'sse.heartbeat.timeout.ms': '100000' });
+    const { run, clock } = given;
+    await run.take(1);
+    const taken = run.take(2);
+    clock.advance(100_000);
+    await given.reconnects('heartbeat_timeout');
+    await taken;
     equal(server.exchanges[1]!.headers['last-event-id'], '1');
-    equal(run.metric('reconnects_total', { reason: 'heartbeat_timeout' }), 1);
   });
   test('comments are heartbeats, but no events', async () => {
-    const timers: NodeJS.Timeout[] = [];
-    await using server = await startSseServer((x) => {
-      x.open().write(`id: ${x.number + 1}\ndata: x\n\n`);
-      timers.push(setInterval(() => x.write(':\n\n'), 20));
-    });
-    await using run = runSse(server.origin, { 'sse.heartbeat.timeout.ms': '5000', 'sse.idle.timeout.ms': '200' });
-    await run.take(2);
-    for (const timer of timers) clearInterval(timer);
-    equal(run.metric('reconnects_total', { reason: 'idle_timeout' }), 1);
-    equal(run.metric('reconnects_total'), 1);
+    await using server = await startSseServer((x) => x.open().write(`id: ${x.number + 1}\ndata: x\n\n`));
+    const config = { 'sse.heartbeat.timeout.ms': '50000', 'sse.idle.timeout.ms': '200000' };
+    await using given = timed(server.origin, config);
+    const { run, clock } = given;
+    await run.take(1);
+    const taken = run.take(2);
+    for (let i = 0; i < 5; i++) {
+      equal(run.events('reconnect_scheduled').length, 0);
+      const bytes = run.metric('bytes_received_total');
+      server.exchanges[0]!.write(':\n\n');
+      await run.until(() => run.metric('bytes_received_total') > bytes, 'the comment');
+      clock.advance(40_000);
+    }
+    await given.reconnects('idle_timeout');
+    await taken;
   });
 });
 

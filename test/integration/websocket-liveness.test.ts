@@ -5,10 +5,30 @@ import { describe, test } from 'node:test';
 import { validate } from '../../src/config/config-def.ts';
 import { config } from '../../src/connectors/websocket-source/spec.ts';
 import { textsOf } from '../support/connector-context.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 import { runSource } from '../support/websocket-run.ts';
 import { WsServer } from '../support/ws-server.ts';
 
-const quick = { 'websocket.ping.interval.ms': '30', 'websocket.pong.timeout.ms': '40' };
+const pinging = { 'websocket.ping.interval.ms': '30000', 'websocket.pong.timeout.ms': '40000' };
+const isPing = ({ opcode }: { readonly opcode: number }): boolean => opcode === 0x9;
+
+/** A run whose time stands still until it is moved. */
+function timed(server: WsServer, config: Readonly<Record<string, string>> = {}) {
+  const clock = new ManualClock(1_000_000);
+  const run = runSource(server.url, config, { clock });
+  return {
+    clock,
+    run,
+    isOpen: () => run.until(() => run.metric('connected') === 1, 'the connection'),
+    /** The connection was given up, for this reason; time goes on to the next one. */
+    async reconnects(reason: string): Promise<void> {
+      await run.until(() => run.metric('reconnects_total', { reason }) === 1, reason);
+      await run.until(() => run.events('reconnect_scheduled').length === 1, 'the next attempt');
+      clock.advance(1000);
+    },
+    [Symbol.asyncDispose]: () => run[Symbol.asyncDispose](),
+  };
+}
 
 test('a half-open connection is found in at most 25 s by default', () => {
   const values = Object.fromEntries(validate(config, {}).map(({ name, value }) => [name, value]));
@@ -22,19 +42,41 @@ test('a peer that says nothing after a ping is given up, and the next connection
       if (peer.request.number === 1) peer.text('alive');
     },
   });
-  await using run = runSource(server.url, quick);
-  deepEqual(textsOf(await run.take(1)), ['alive']);
-  ok((await server.peer(0)).frames.some(({ opcode }) => opcode === 0x9));
-  equal(run.metric('reconnects_total', { reason: 'pong_timeout' }), 1);
+  await using timedRun = timed(server, pinging);
+  const { run, clock } = timedRun;
+  const taken = run.take(1);
+  await timedRun.isOpen();
+  clock.advance(30_000);
+  const silent = await server.peer(0);
+  await silent.until(() => silent.frames.some(isPing), 'the ping');
+  clock.advance(39_999);
+  equal(run.events('reconnect_scheduled').length, 0);
+  clock.advance(1);
+  await timedRun.reconnects('pong_timeout');
+  deepEqual(textsOf(await taken), ['alive']);
   equal(server.mostOpenSockets, 1);
 });
 
 test('a peer that answers pings is kept, however quiet', async () => {
-  await using server = await WsServer.start();
-  await using run = runSource(server.url, quick);
+  await using server = await WsServer.start({ pongs: false });
+  await using timedRun = timed(server, pinging);
+  const { run, clock } = timedRun;
   const taken = run.take(1);
   const peer = await server.peer(0);
-  await peer.until(() => peer.frames.filter(({ opcode }) => opcode === 0x9).length >= 4, 'four pings');
+  await timedRun.isOpen();
+  for (let pings = 1; pings <= 4; pings++) {
+    clock.advance(30_000);
+    await peer.until(() => peer.frames.filter(isPing).length >= pings, 'the ping');
+    const pong = { opcode: 0xa, payload: peer.frames.findLast(isPing)!.payload };
+    peer.send(pong);
+    // What is answered stands behind the pong: whoever answers has heard it.
+    const marker = Buffer.from(`${pings}`);
+    peer.send({ opcode: 0x9, payload: marker });
+    await peer.until(
+      () => peer.frames.some(({ opcode, payload }) => opcode === 0xa && payload.equals(marker)),
+      'a pong',
+    );
+  }
   peer.text('still there');
   await taken;
   equal(server.peers.length, 1);
@@ -60,7 +102,11 @@ test('a paused socket does not count as a silent peer', async () => {
       for (let number = 0; number < count; number++) peer.text(`${number}`.padStart(1000, '.'));
     },
   });
-  await using run = runSource(server.url, { ...quick, 'websocket.message.queue.size': '10' });
+  await using run = runSource(server.url, {
+    'websocket.ping.interval.ms': '30',
+    'websocket.pong.timeout.ms': '40',
+    'websocket.message.queue.size': '10',
+  });
   await run.begin();
   const peer = await server.peer(0);
   const pings = () => peer.frames.filter(({ opcode }) => opcode === 0x9).length;
@@ -82,9 +128,18 @@ test('no message for the idle timeout subscribes anew over a new connection', as
   await using server = await WsServer.start({
     onOpen: (peer) => peer.text(peer.request.number === 0 ? 'first' : 'again'),
   });
-  await using run = runSource(server.url, { 'websocket.idle.timeout.ms': '40', 'websocket.ping.interval.ms': '5' });
-  deepEqual(textsOf(await run.take(2)), ['first', 'again']);
-  equal(run.metric('reconnects_total', { reason: 'idle_timeout' }), 1);
+  const config = {
+    'websocket.idle.timeout.ms': '40000',
+    'websocket.ping.interval.ms': '5000',
+    'websocket.pong.timeout.ms': '60000',
+  };
+  await using timedRun = timed(server, config);
+  const { run, clock } = timedRun;
+  deepEqual(textsOf(await run.take(1)), ['first']);
+  const taken = run.take(2);
+  clock.advance(40_000);
+  await timedRun.reconnects('idle_timeout');
+  deepEqual(textsOf(await taken), ['first', 'again']);
   deepEqual((await server.peer(0)).closeFrame, { code: 1000, reason: 'No messages' });
 });
 
@@ -94,9 +149,13 @@ describe('what never answers', () => {
       answer: ({ number }) => (number === 0 ? { kind: 'hang' } : { kind: 'upgrade' }),
       onOpen: (peer) => peer.text('x'),
     });
-    await using run = runSource(server.url, { 'websocket.handshake.timeout.ms': '40' });
-    await run.take(1);
-    equal(run.metric('reconnects_total', { reason: 'handshake_timeout' }), 1);
+    await using timedRun = timed(server, { 'websocket.handshake.timeout.ms': '40000' });
+    const { run, clock } = timedRun;
+    const taken = run.take(1);
+    await server.request(0);
+    clock.advance(40_000);
+    await timedRun.reconnects('handshake_timeout');
+    await taken;
     equal(server.mostOpenSockets, 1);
   });
 

@@ -174,12 +174,11 @@ export class SseTask {
   };
 
   #machine(): Machine<State, Event, Effect> {
-    const { random, log } = this.#context;
+    const { random, log, clock } = this.#context;
     const { policy } = this.#settings;
-    const nowMs = (): number => this.#nowMs();
     return {
       next: (before, event) => {
-        const result = next(before, event, { nowMs: nowMs(), random, retryMs: this.#retryMs }, policy);
+        const result = next(before, event, { nowMs: clock.monotonicMs(), random, retryMs: this.#retryMs }, policy);
         const [state] = result;
         if (state.kind !== before.kind) log.debug('state_changed', { from: before.kind, to: state.kind });
         return result;
@@ -195,7 +194,7 @@ export class SseTask {
       }),
       obey: (effect) => this.#obey(effect),
       changed: (before, state) => this.#onChange(before, state),
-      nowMs,
+      clock,
     };
   }
 

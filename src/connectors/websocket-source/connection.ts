@@ -98,9 +98,9 @@ export class Connection {
   #machine(): Machine<State, Event, Effect> {
     const { context, settings } = this.#options;
     const { policy } = settings;
-    const nowMs = (): number => context.clock.monotonicMs();
+    const { clock, random } = context;
     return {
-      next: (state, event) => next(state, event, { nowMs: nowMs(), random: context.random }, policy),
+      next: (state, event) => next(state, event, { nowMs: clock.monotonicMs(), random }, policy),
       wakeAtMs: (state) => wakeAtMs(state, policy),
       tick: () => ({
         kind: 'tick',
@@ -112,7 +112,7 @@ export class Connection {
       }),
       obey: (effect) => this.#obey(effect),
       changed: (before, state) => this.#onChange(before, state),
-      nowMs,
+      clock,
     };
   }
 
