@@ -3,7 +3,6 @@ import { define, parse } from '../../config/config-def.ts';
 import { long, oneOf, range, string } from '../../config/option.ts';
 import type { RawConfig } from '../../config/raw.ts';
 
-const group = 'Spool';
 const modes = ['off', 'best-effort', 'at-least-once', 'exactly-once'] as const;
 const answers = ['block', 'drop-oldest', 'fail'] as const;
 
@@ -18,47 +17,31 @@ export interface SpoolSettings {
   readonly whenFull: WhenFull;
 }
 
-/** Our own, beside those of Kafka Connect. */
+/** Our own, beside those of Kafka Connect: without a group, so that its forms show the groups that it has. */
 export const spoolOptions = define({
   'spool.mode': string({
     default: 'off',
     doc: 'Whether records are synced to this machine before they go to Kafka, and what is promised from then on: off, best-effort, at-least-once or exactly-once (docs/spool.md)',
     validate: oneOf(modes),
     importance: 'medium',
-    group,
-    order: 1,
-    width: 'short',
-    displayName: 'Spool mode',
   }),
   'spool.max.bytes': long({
     default: 10 * 1024 ** 3,
     doc: 'Bytes that wait in the spool at most, for each task',
     validate: range(1024 * 1024, undefined),
     importance: 'medium',
-    group,
-    order: 2,
-    width: 'medium',
-    displayName: 'Spool size',
   }),
   'spool.max.age.ms': long({
     default: null,
     doc: 'Milliseconds that a record waits in the spool at most; without it, however long Kafka is away',
     validate: range(1000, undefined, true),
     importance: 'low',
-    group,
-    order: 3,
-    width: 'medium',
-    displayName: 'Spool age',
   }),
   'spool.when.full': string({
     default: null,
     doc: 'What a full spool does: block (nothing more is taken from the source), drop-oldest or fail. Without it block, with spool.mode=best-effort drop-oldest',
     validate: (value) => (value === null ? undefined : oneOf(answers)(value, 'spool.when.full')),
     importance: 'medium',
-    group,
-    order: 4,
-    width: 'short',
-    displayName: 'Answer of a full spool',
   }),
 });
 
