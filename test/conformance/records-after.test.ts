@@ -108,7 +108,7 @@ for (const end of ends) {
         timestamps_ascending: times.every((time, n) => n === 0 || time >= times[n - 1]!),
       };
     };
-    const deadline = performance.now() + 30_000;
+    const deadline = performance.now() + 60_000;
     let last = await seen();
     while (!same(last, wanted) && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, 50));

@@ -27,7 +27,7 @@ before(async () => {
 });
 after(() => browser?.[Symbol.asyncDispose]());
 
-test("the demonstration's page shows live trades, and README's five lines do", { skip, timeout: 120_000 }, async () => {
+test("the demonstration's page shows live trades, and README's five lines do", { skip, timeout: 300_000 }, async () => {
   await using folder = await tempFolder('browser');
   await using worker = await startWorker(['start', '--demo'], {
     cwd: folder.path,
@@ -64,7 +64,7 @@ test("the demonstration's page shows live trades, and README's five lines do", {
   deepEqual([code, stderr], [0, '']);
 });
 
-test('an EventSource goes on by itself over a restart of the gateway', { skip, timeout: 60_000 }, async () => {
+test('an EventSource goes on by itself over a restart of the gateway', { skip, timeout: 300_000 }, async () => {
   await using stand = await restartable();
   const page = await browser.page(stand.url, empty);
   await page.evaluate(`
@@ -84,7 +84,7 @@ test('an EventSource goes on by itself over a restart of the gateway', { skip, t
 
 test('the client library publishes and subscribes over a restart, in both forms', {
   skip,
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   await using stand = await restartable();
   const page = await browser.page(stand.url, empty);

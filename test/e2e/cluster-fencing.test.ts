@@ -124,7 +124,7 @@ test('a worker that is cut off from Kafka closes its sockets by itself, and what
 
 test('two copies of a task of a stream with ids, exactly once: one of them writes, and each event is there once', {
   skip,
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using folder = await tempFolder('copies');
   // The stream goes on until the first copy is fenced: one that has nothing to write would not notice.
@@ -196,7 +196,7 @@ test('two copies of a task of a stream with ids, exactly once: one of them write
 
 test('two workers that are alone in their files: the later one writes, and the earlier one says that it is fenced', {
   skip,
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using folder = await tempFolder('alone');
   await using feed = await startFeed({ perTick: 1 });

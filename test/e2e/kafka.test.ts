@@ -16,7 +16,7 @@ const run = promisify(execFile);
 
 test('with a real Kafka: the same commands, and kcat reads what was written', {
   skip: (await kafkaMissing()) || toolsMissing(['kcat'], 'KAFKA_REQUIRED'),
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using kafka = await startKafka();
   await using folder = await tempFolder('kafka');

@@ -43,7 +43,7 @@ const connectors = (ws: string, sse: string): object => ({
 });
 
 test('every series passes promtool, is documented, and every documented one is there', {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async (t) => {
   await using folder = await tempFolder('metrics');
   await using ws = await WsServer.start();
@@ -79,7 +79,7 @@ test('every series passes promtool, is documented, and every documented one is t
   match(text, /^kafka_connect_source_task_source_record_poll_total\{connector="sse",task="0"\} [1-9]/m);
 });
 
-test('a silent source makes the worker unhealthy where an age is set', { timeout: 60_000 }, async () => {
+test('a silent source makes the worker unhealthy where an age is set', { timeout: 300_000 }, async () => {
   await using folder = await tempFolder('stale');
   await using ws = await WsServer.start();
   const config = { 'health.source.max.age.ms': 1000, connectors: { ws: { ...websocket(ws.url) } } };

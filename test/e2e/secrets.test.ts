@@ -163,7 +163,7 @@ async function recordsOf(directory: string, topic: string): Promise<string> {
   return texts.join('\n');
 }
 
-test('a secret in every place where one can stand is seen nowhere', { timeout: 120_000 }, async () => {
+test('a secret in every place where one can stand is seen nowhere', { timeout: 300_000 }, async () => {
   await using folder = await tempFolder('secrets');
   await using server = await parrot();
   writeFileSync(join(folder.path, 'secrets.properties'), `key=${canary('file')}\n`);

@@ -15,7 +15,7 @@ const numbers = (from: number, to: number): string[] =>
 
 test('nchan is killed and comes back, we are killed and come back: each event is there once', {
   skip: nchanMissing(),
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   await using folder = await tempFolder('nchan');
   await using nchan = await startNchan(folder.path);
@@ -57,7 +57,7 @@ test('nchan is killed and comes back, we are killed and come back: each event is
   }
 });
 
-test('tributary copy writes the data of a stream, and goes on where it was', { timeout: 60_000 }, async () => {
+test('tributary copy writes the data of a stream, and goes on where it was', { timeout: 300_000 }, async () => {
   await using server = await startSseServer((x: SseExchange) => {
     const from = Number(x.headers['last-event-id'] ?? 0);
     x.open();
@@ -127,7 +127,7 @@ test('killed again and again under load, exactly-once: the topic holds each even
 });
 
 test('what comes over a listener that others reach is held to public addresses, the own file is not', {
-  timeout: 60_000,
+  timeout: 300_000,
 }, async () => {
   await using server = await startSseServer((x: SseExchange) => {
     const scheme = x.headers.upgrade === undefined ? 'http' : 'ws';

@@ -15,7 +15,7 @@ const missing = await kafkaMissing();
 for (const kind of ['embedded', 'kafka'] as const) {
   test(`${kind}: nothing is lost when the server is killed, nor when the worker is; offsets follow what is acknowledged`, {
     skip: kind === 'kafka' && missing,
-    timeout: 120_000,
+    timeout: 300_000,
   }, async () => {
     await using folder = await tempFolder('ws-sink');
     await using kafka = kind === 'kafka' ? await startKafka() : undefined;

@@ -33,7 +33,7 @@ const closeCode = (client: {
   closes: { until: (ms: number, what: () => string, pick: (codes: number[]) => number | undefined) => Promise<number> };
 }): Promise<number> =>
   client.closes.until(
-    20_000,
+    60_000,
     () => 'the close',
     ([code]) => code,
   );
@@ -179,7 +179,7 @@ test('ping flood: pongs are coalesced: at most one pending', async () => {
   client.socket.resume();
   await client.next('pong');
   await client.socket.pongs.until(
-    20_000,
+    60_000,
     () => 'the last pong',
     (pongs) => pongs.find((pong) => pong.toString().startsWith('29999')),
   );
@@ -366,7 +366,7 @@ test('topic deleted: gap deleted; with no topic left error not_found; v2 stays o
   await stand.topic('gone');
   await stand.produce('gone', ['again']);
   await v2.client.units.until(
-    20_000,
+    60_000,
     () => 'the record of the new topic',
     (units) => units[1],
   );

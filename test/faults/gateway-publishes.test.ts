@@ -61,7 +61,7 @@ test('SIGTERM: groups commit what was handed out (v2) or acknowledged (native), 
   const v2 = await served.open('/v2/broker/?topics=of-v2&group.id=drained-v2');
   await stand.produce('of-v2', ['a', 'b']);
   await v2.client.units.until(
-    20_000,
+    60_000,
     () => 'two records',
     (units) => units[1],
   );

@@ -54,6 +54,6 @@ test('stopped like a machine that sleeps, and woken: it goes on over the same co
     numbers.map((_, i) => i),
   );
   equal(feed.subscriptions.length, 1, 'it never had a second connection');
-  const { code, stderr } = await within(worker.stop('SIGTERM'), 15_000, () => 'it did not end');
+  const { code, stderr } = await within(worker.stop('SIGTERM'), 60_000, () => 'it did not end');
   equal(code, 0, stderr);
 });

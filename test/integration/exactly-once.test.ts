@@ -59,7 +59,7 @@ function withProducers(broker: Broker, change: (producer: Producer) => Partial<P
 for (const [name, opening] of Object.entries(brokers)) {
   const skip = opening === undefined ? missing || 'no Kafka' : false;
   const it = (what: string, run: () => Promise<void>): void =>
-    void test(`${name}: ${what}`, { skip, timeout: 120_000 }, run);
+    void test(`${name}: ${what}`, { skip, timeout: 300_000 }, run);
 
   const setup = async (
     boundary: TransactionBoundary,

@@ -76,7 +76,7 @@ async function messages(client: RawWebSocket, count: number): Promise<unknown[]>
   const found: unknown[] = [];
   while (found.length < count) {
     const unit = await client.units.until(
-      20_000,
+      60_000,
       () => 'a message',
       (units) => units.shift(),
     );

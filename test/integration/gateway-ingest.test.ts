@@ -28,7 +28,7 @@ async function send(
   equal(status, 101);
   for (const message of messages) client.send(typeof message === 'string' ? 1 : 2, Buffer.from(message as string));
   const units = await client.units.until(
-    20_000,
+    60_000,
     () => `${answers} answers`,
     (items) => (items.length >= answers ? items : undefined),
   );
@@ -45,7 +45,7 @@ test('messages are records as they are: text, binary, empty, joined out of fragm
   client.send(1, Buffer.from('two '), false);
   client.send(0, Buffer.from('parts'));
   await client.units.until(
-    20_000,
+    60_000,
     () => 'the fourth',
     (units) => units[3],
   );
@@ -141,7 +141,7 @@ test('validate: json closes 1007 and writes nothing of the message; accept close
     client.send(opcode, typeof text === 'string' ? Buffer.from(text) : text);
     equal(
       await client.closes.until(
-        20_000,
+        60_000,
         () => 'the close',
         ([first]) => first,
       ),
@@ -186,7 +186,7 @@ test('a record that finally fails closes 1011, one that its topic does not take 
     const { client } = await served.open(path);
     client.send(2, message);
     return client.closes.until(
-      20_000,
+      60_000,
       () => 'the close',
       ([code]) => code,
     );
@@ -200,7 +200,7 @@ test('a record that finally fails closes 1011, one that its topic does not take 
   client.send(1, Buffer.from('lost'));
   equal(
     await client.closes.until(
-      20_000,
+      60_000,
       () => 'the close',
       ([code]) => code,
     ),

@@ -97,7 +97,7 @@ test('limits.perPrincipal: one more of a principal is 429, or 4429 where the tok
   late.client.send(1, Buffer.from(JSON.stringify(auth)));
   equal(
     await late.client.closes.until(
-      20_000,
+      60_000,
       () => 'the close',
       ([code]) => code,
     ),
@@ -109,7 +109,7 @@ test('limits.perPrincipal: one more of a principal is 429, or 4429 where the tok
   const again = await served.open('/v1/ws', ['tributary.v1.json']);
   again.client.send(1, Buffer.from(JSON.stringify(auth)));
   await again.client.units.until(
-    20_000,
+    60_000,
     () => 'a welcome',
     ([unit]) => unit,
   );
@@ -144,7 +144,7 @@ test('limits.authMs 10 000: no token in time is bye unauthorized and 4401', asyn
   served.advance(11_000);
   equal(
     await client.closes.until(
-      20_000,
+      60_000,
       () => 'the close',
       ([code]) => code,
     ),
@@ -165,7 +165,7 @@ for (const { path, protocols, limits } of [
     announced.client.raw(Buffer.from('81fe03e900000000', 'hex')); // 1001 bytes, of which none follows
     equal(
       await announced.client.closes.until(
-        20_000,
+        60_000,
         () => 'the close',
         ([code]) => code,
       ),
@@ -176,7 +176,7 @@ for (const { path, protocols, limits } of [
     summed.client.send(0, Buffer.alloc(401, ' '));
     equal(
       await summed.client.closes.until(
-        20_000,
+        60_000,
         () => 'the close',
         ([code]) => code,
       ),
@@ -186,7 +186,7 @@ for (const { path, protocols, limits } of [
     huge.client.raw(Buffer.from('82ffffffffffffffffff00000000', 'hex'));
     equal(
       await huge.client.closes.until(
-        20_000,
+        60_000,
         () => 'the close',
         ([code]) => code,
       ),
@@ -430,7 +430,7 @@ test('limits.queue: who asks and reads no answers is not heard any further, on t
   for (let sent = 0; sent < 1000; sent++) client.send(1, Buffer.from(`${sent}`));
   client.resume();
   const acknowledged = await client.units.until(
-    20_000,
+    60_000,
     () => 'the last acknowledgement',
     (units) => units[999],
   );

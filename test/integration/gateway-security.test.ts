@@ -145,7 +145,7 @@ test('what a client sends comes back in no header and no close reason', async ()
   seen.push(JSON.stringify([...headers]));
   client.send(1, Buffer.from(`{"type":"${mark}"}`));
   await client.closes.until(
-    20_000,
+    60_000,
     () => 'the close',
     ([code]) => code,
   );
@@ -153,7 +153,7 @@ test('what a client sends comes back in no header and no close reason', async ()
   const v2 = await served.open(`/v2/broker/?topics=${mark}%20x`, [mark]);
   seen.push(JSON.stringify([...v2.headers]));
   await v2.client.closes.until(
-    20_000,
+    60_000,
     () => 'the close',
     ([code]) => code,
   );
@@ -181,7 +181,7 @@ test('a rule on keys holds in a group and over v2 as it does everywhere', async 
     Authorization: 'Bearer token-of-alice-0123456789',
   });
   const texts = await v2.units.until(
-    20_000,
+    60_000,
     () => 'two records',
     (units) => (units.length >= 2 ? units.splice(0) : undefined),
   );

@@ -55,7 +55,7 @@ const attempts: Readonly<Record<string, (broker: Broker, topic: string) => Promi
   deleteGroup: (broker) => broker.deleteGroup('group'),
 };
 
-test('whoever may do nothing is told so by each call, and sees no topic', { skip, timeout: 120_000 }, async () => {
+test('whoever may do nothing is told so by each call, and sees no topic', { skip, timeout: 300_000 }, async () => {
   await using anonymous = await openKafkaBroker({ bootstrap: [kafka!.bootstrap], codecs });
   const topic = topicName('ruled');
   await anonymous.createTopic({ name: topic });

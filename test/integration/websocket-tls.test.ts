@@ -93,7 +93,7 @@ describe('the certificates of the system', { skip }, () => {
     const child = join(import.meta.dirname, '../support/websocket-child.ts');
     const { stdout } = await run(process.execPath, [...flags, child, url], {
       env: { PATH: process.env['PATH'], ...env },
-      timeout: 60_000,
+      timeout: 300_000,
     });
     return stdout.trim();
   };

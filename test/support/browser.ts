@@ -20,7 +20,7 @@ export async function openBrowser(): Promise<OpenBrowser> {
       '--disable-dev-shm-usage',
       '--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebSockets',
     ],
-    timeout: 60_000,
+    timeout: 300_000,
   });
   const complaints: string[] = [];
   return {

@@ -17,7 +17,7 @@ export interface RunOptions {
 }
 
 /** How long a test waits for what it expects, before it fails. */
-const patienceMs = 10_000;
+const patienceMs = 60_000;
 
 export class ConnectorRun implements AsyncDisposable {
   readonly log: LogEntry[] = [];

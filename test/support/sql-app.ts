@@ -115,7 +115,7 @@ export function startSql(script: string, broker?: Broker, nowMs?: () => number):
 }
 
 export async function until(condition: () => boolean, what: string): Promise<void> {
-  const end = performance.now() + 15_000;
+  const end = performance.now() + 60_000;
   while (!condition()) {
     if (performance.now() > end) throw new Error(`waited in vain for: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -35,7 +35,7 @@ export interface WsServerOptions {
   readonly closes?: boolean;
 }
 
-const patienceMs = 10_000;
+const patienceMs = 60_000;
 
 export class WsServer implements AsyncDisposable {
   readonly requests: UpgradeRequest[] = [];

@@ -34,12 +34,12 @@ export interface RunOptions {
   readonly program?: string;
 }
 
-/** Runs a command to its end, which must come within 30 s. */
+/** Runs a command to its end, which must come within 90 s. */
 export async function tributary(args: readonly string[], options: RunOptions): Promise<Ended> {
   await using running = startTributary(args, options);
   return await within(
     running.ended,
-    30_000,
+    90_000,
     () => `"tributary ${args.join(' ')}" did not end:\n${running.stdout()}\n${running.stderr()}`,
   );
 }
@@ -81,7 +81,7 @@ export function watch(child: ChildProcess, input?: string | Uint8Array, typing =
     stdout: () => stdout,
     stderr: () => stderr,
     ended,
-    waitFor: (text, ms = 20_000) =>
+    waitFor: (text, ms = 60_000) =>
       within(
         new Promise<void>((resolve, reject) => {
           const look = (): void => {
@@ -103,7 +103,7 @@ export function watch(child: ChildProcess, input?: string | Uint8Array, typing =
       ),
     async stop(signal = 'SIGINT') {
       child.kill(signal);
-      return within(ended, 15_000, () => `It did not end after ${signal}:\n${stdout}\n${stderr}`);
+      return within(ended, 60_000, () => `It did not end after ${signal}:\n${stdout}\n${stderr}`);
     },
     async [Symbol.asyncDispose]() {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
@@ -122,8 +122,8 @@ export async function within<T>(promise: Promise<T>, ms: number, message: () => 
   }
 }
 
-/** Asks again until the answer is true, 20 s at most. */
-export async function until(what: string, check: () => Promise<boolean>, ms = 20_000): Promise<void> {
+/** Asks again until the answer is true, a minute at most. */
+export async function until(what: string, check: () => Promise<boolean>, ms = 60_000): Promise<void> {
   const end = performance.now() + ms;
   while (!(await check())) {
     if (performance.now() > end) throw new Error(`Not within ${ms} ms: ${what}`);

@@ -138,7 +138,7 @@ async function serve(
     },
     metric,
     async until(series, isIt) {
-      const deadline = performance.now() + 20_000;
+      const deadline = performance.now() + 60_000;
       while (!isIt(metric(series))) {
         if (performance.now() > deadline) throw new Error(`${series} is ${metric(series)}`);
         await sleep(10);
