@@ -15,6 +15,9 @@ import type { Piece, Taken } from './delivery.ts';
 import type { Chunk } from './hub/chunk.ts';
 import { type EncodedRecords, encodeTexts } from './hub/encoded-records.ts';
 
+/** Up to so many bytes a group's head and its records are put together once, for all who want the same. */
+const maxSharedBytes = 4096;
+
 export interface FrameForm {
   readonly id: number;
   readonly format: ValueFormat;
@@ -86,14 +89,20 @@ function binaryFrame(
 ): DataFrame {
   const parts: (string | Buffer)[] = [binaryDataHead(form.id, seq, pos, conflated, run.length)];
   for (const { chunk, start, end } of run) {
-    const { topic, partition, records } = chunk;
     const { bytes, starts, bodies } = chunk.encoded('binary', encodeBinary) as BinaryRecords;
-    parts.push(
-      binaryGroupHead(topic, partition, records[start]!.offset, records[0]!.timestampMs, end - start),
-      bytes.subarray(bodies[start], starts[end]),
-    );
+    const from = bodies[start]!;
+    const to = starts[end]!;
+    if (to - from > maxSharedBytes) parts.push(groupHeadOf(chunk, start, end), bytes.subarray(from, to));
+    else {
+      const whole = (): Buffer => Buffer.concat([groupHeadOf(chunk, start, end), bytes.subarray(from, to)]);
+      parts.push(chunk.range(start, end, whole));
+    }
   }
   return { isText: false, parts, length: lengthOf(parts) };
+}
+
+function groupHeadOf({ topic, partition, records }: Chunk, start: number, end: number): Buffer {
+  return binaryGroupHead(topic, partition, records[start]!.offset, records[0]!.timestampMs, end - start);
 }
 
 function jsonEncoder(format: ValueFormat): (chunk: Chunk) => EncodedRecords {

@@ -8,6 +8,7 @@ import type { GatewayMetrics } from './metrics.ts';
 import type { DeliveryParts } from './open-delivery.ts';
 import type { Publisher } from './publisher.ts';
 import type { GatewaySettings } from './settings.ts';
+import type { Turn } from './turn.ts';
 
 export interface GatewayParts {
   readonly settings: GatewaySettings;
@@ -16,6 +17,8 @@ export interface GatewayParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: GatewayMetrics;
+  /** Where deliveries are scheduled. */
+  readonly turn: Turn;
   /** As they are now: rules may be read anew while the gateway runs. */
   rights(identity: Identity): Rights;
   /** Rejects with AuthError. */

@@ -13,7 +13,9 @@ export class GatewayMetrics {
   readonly #maxTopics: number;
   readonly #topics = new Set<string>();
   readonly #open = new Map<string, { count: number }>();
-  readonly #traffic = new Map<string, Traffic>();
+  /** By protocol and topic: no text is put together to look one up. */
+  readonly #trafficIn = new Map<string, Map<string, Traffic>>();
+  readonly #trafficOut = new Map<string, Map<string, Traffic>>();
   readonly publishSeconds: Histogram;
   readonly deliverSeconds: Histogram;
   readonly dropped: Counter;
@@ -86,8 +88,13 @@ export class GatewayMetrics {
 
   /** Counters of what came in or went out; of topics beyond the bound together. Once a batch, not once a record. */
   traffic(direction: 'in' | 'out', protocol: string, topic: string): Traffic {
-    const key = `${direction} ${protocol} ${topic}`;
-    let traffic = this.#traffic.get(key);
+    const known = direction === 'in' ? this.#trafficIn : this.#trafficOut;
+    let byTopic = known.get(protocol);
+    if (byTopic === undefined) {
+      byTopic = new Map();
+      known.set(protocol, byTopic);
+    }
+    let traffic = byTopic.get(topic);
     if (traffic !== undefined) return traffic;
     const label = this.#label(topic);
     if (label !== topic) return this.traffic(direction, protocol, label);
@@ -96,7 +103,7 @@ export class GatewayMetrics {
       records: this.#metrics.counter(name(`records_${direction}_total`), `Records ${direction}`, labels),
       bytes: this.#metrics.counter(name(`bytes_${direction}_total`), `Bytes of records ${direction}`, labels),
     };
-    this.#traffic.set(key, traffic);
+    byTopic.set(topic, traffic);
     return traffic;
   }
 

@@ -32,6 +32,7 @@ import { OwnPublishes } from './own-publishes.ts';
 import { type PublishAnswer, publishBytes } from './pending-publish.ts';
 import { Reading } from './reading.ts';
 import { type Effect, Session } from './session.ts';
+import type { TurnTask } from './turn.ts';
 
 export interface NativeOptions {
   readonly socket: WebSocket;
@@ -66,7 +67,7 @@ interface PublishToken {
   readonly startedMs: number;
 }
 
-export class NativeConnection implements GatewayConnection, PublishAnswer<PublishToken> {
+export class NativeConnection implements GatewayConnection, PublishAnswer<PublishToken>, TurnTask {
   readonly protocol: 'json' | 'bin';
   readonly #parts: GatewayParts;
   readonly #options: NativeOptions;
@@ -358,15 +359,18 @@ export class NativeConnection implements GatewayConnection, PublishAnswer<Publis
   #schedulePump(): void {
     if (this.#pumpScheduled || this.#liveness.isClosing) return;
     this.#pumpScheduled = true;
-    setImmediate(() => {
-      this.#pumpScheduled = false;
-      this.#pump();
-    });
+    this.#parts.turn.add(this);
+  }
+
+  runTurn(): void {
+    this.#pumpScheduled = false;
+    this.#pump();
   }
 
   /** Takes from all subscriptions in turn until nothing is left, or the client has enough to chew on. */
   #pump(): void {
     const queue = this.#parts.queueBytes();
+    this.#outbox.hold();
     for (let isMoving = true; isMoving && !this.#liveness.isClosing; ) {
       isMoving = false;
       for (const [id, { open, request }] of this.#subscriptions) {

@@ -63,6 +63,11 @@ export class Outbox {
     return room;
   }
 
+  /** Whoever pushes now flushes in the same turn: no other flush is scheduled. */
+  hold(): void {
+    this.#scheduled = true;
+  }
+
   push(item: Item): void {
     if (this.#isClosing) return;
     this.#items.push(item);
@@ -80,11 +85,9 @@ export class Outbox {
     this.#bytes = 0;
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     const messages = messagesOf(items, this.#options.joins);
-    this.#raw.cork();
     // What may be compressed is framed by `ws`, which must then have all of it.
     if (this.#socket.extensions === '') this.#write(messages);
-    else for (const message of messages) this.#send(message);
-    this.#raw.uncork();
+    else this.#sendAll(messages);
   }
 
   /** Sends what waits, then the close frame. */
@@ -120,10 +123,22 @@ export class Outbox {
       for (const part of rest) writes.push(typeof part === 'string' ? Buffer.from(part) : part);
     }
     flushGathered();
-    const last = writes.pop();
-    for (const write of writes) this.#raw.write(write);
     this.#unsent++;
-    this.#raw.write(last!, this.#written);
+    const last = writes.pop()!;
+    if (writes.length === 0) {
+      this.#raw.write(last, this.#written); // the usual case; a cork would cost as much as all of our own part
+      return;
+    }
+    this.#raw.cork();
+    for (const write of writes) this.#raw.write(write);
+    this.#raw.write(last, this.#written);
+    this.#raw.uncork();
+  }
+
+  #sendAll(messages: readonly Message[]): void {
+    this.#raw.cork();
+    for (const message of messages) this.#send(message);
+    this.#raw.uncork();
   }
 
   #send({ isText, parts }: Message): void {

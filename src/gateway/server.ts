@@ -27,6 +27,7 @@ import type { GatewaySettings } from './settings.ts';
 import { tlsOptions } from './tls.ts';
 import { TopicCatalog } from './topic-catalog.ts';
 import { loadTransform } from './transforms.ts';
+import { Turn } from './turn.ts';
 import { Upgrades } from './upgrades.ts';
 
 const leastQueueBytes = 65_536;
@@ -126,6 +127,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     clock,
     log,
     metrics,
+    turn: new Turn(),
     rights: (identity) => rightsOf(identity, acl()),
     verify: (token) => authenticator.verify(token),
     isKnown: (identity) => authenticator.isKnown(identity),

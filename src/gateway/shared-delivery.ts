@@ -47,7 +47,7 @@ interface Topic {
   /** By partition: tag of the topic that is read there; a topic made anew is met by one partition after the other. */
   readonly tags: string[];
   /** By partition: position behind what was handed out, which a backlog keeps apart from what was read. */
-  readonly sent: (number | null)[];
+  readonly next: (number | null)[];
 }
 
 export class SharedDelivery implements Delivery {
@@ -75,21 +75,21 @@ export class SharedDelivery implements Delivery {
 
   /** Partitions of each topic that is read. */
   get partitions(): Record<string, number> {
-    return Object.fromEntries([...this.#topics].map(([topic, { sent }]) => [topic, sent.length]));
+    return Object.fromEntries([...this.#topics].map(([topic, { next }]) => [topic, next.length]));
   }
 
   /** Begins to read a topic; resolves when nothing that is written from now on can be missed. */
   async add(topic: string, { tag, partitions }: TopicStart): Promise<void> {
     const filter = this.#options.filterOf(topic);
-    const known: Topic = this.#topics.get(topic) ?? { tag, filter, cursors: [], tags: [], sent: [] };
+    const known: Topic = this.#topics.get(topic) ?? { tag, filter, cursors: [], tags: [], next: [] };
     this.#topics.set(topic, known);
     for (const cursor of known.cursors.splice(partitions.length)) if (cursor !== undefined) this.#end(cursor);
-    known.sent.length = known.tags.length = Math.min(known.sent.length, partitions.length);
+    known.next.length = known.tags.length = Math.min(known.next.length, partitions.length);
     const joined: Promise<void>[] = [];
     partitions.forEach((start, partition) => {
       if (known.cursors[partition] !== undefined) return;
       known.tags[partition] = tag;
-      known.sent[partition] = start?.next ?? null;
+      known.next[partition] = start?.next ?? null;
       if (start === undefined) return;
       const cursor = this.#cursor(topic, partition, start.next);
       if (start.gap !== null) cursor.addGap(start.gap);
@@ -119,8 +119,8 @@ export class SharedDelivery implements Delivery {
   /** Whether so many partitions of a topic are known, and each that is wanted is being read. */
   isWhole(topic: string, partitions: number): boolean {
     const known = this.#topics.get(topic);
-    if (known === undefined || known.sent.length !== partitions) return false;
-    return known.sent.every((next, partition) => next === null || known.cursors[partition] !== undefined);
+    if (known === undefined || known.next.length !== partitions) return false;
+    return known.next.every((next, partition) => next === null || known.cursors[partition] !== undefined);
   }
 
   /** What may be seen has changed. */
@@ -157,17 +157,17 @@ export class SharedDelivery implements Delivery {
   }
 
   position(): string {
-    return this.#options.hub.positionTexts.of(this.positions());
+    return this.#options.hub.positionTexts.of(this.#topics);
   }
 
   /** Whether everything below these offsets (by partition) of a topic has been handed out or passed over. */
   hasReached(topic: string, ends: readonly number[]): boolean {
-    const sent = this.#topics.get(topic)?.sent ?? [];
+    const sent = this.#topics.get(topic)?.next ?? [];
     return sent.every((next, partition) => next === null || next >= (ends[partition] ?? 0));
   }
 
   positions(): Position {
-    return new Map([...this.#topics].map(([topic, { tag, sent }]) => [topic, { tag, next: sent }]));
+    return new Map([...this.#topics].map(([topic, { tag, next }]) => [topic, { tag, next }]));
   }
 
   overflow(room: number): void {
@@ -313,7 +313,7 @@ export class SharedDelivery implements Delivery {
 
   #setSent(topic: string, partition: number, next: number): void {
     const known = this.#topics.get(topic);
-    if (known !== undefined) known.sent[partition] = next;
+    if (known !== undefined) known.next[partition] = next;
   }
 }
 

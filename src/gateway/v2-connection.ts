@@ -104,10 +104,12 @@ export class V2Connection implements GatewayConnection, PublishAnswer<PublishTok
   ready(): void {
     if (this.#pumpScheduled || this.#isEnding || this.#options.open === undefined) return;
     this.#pumpScheduled = true;
-    setImmediate(() => {
-      this.#pumpScheduled = false;
-      this.#pump();
-    });
+    this.#parts.turn.add(this);
+  }
+
+  runTurn(): void {
+    this.#pumpScheduled = false;
+    this.#pump();
   }
 
   /** The subscription cannot go on. */

@@ -135,10 +135,12 @@ export class StreamConnection implements GatewayConnection {
   ready(): void {
     if (this.#pumpScheduled || this.#isOver) return;
     this.#pumpScheduled = true;
-    setImmediate(() => {
-      this.#pumpScheduled = false;
-      this.#pump();
-    });
+    this.#parts.turn.add(this);
+  }
+
+  runTurn(): void {
+    this.#pumpScheduled = false;
+    this.#pump();
   }
 
   /** Tells the reason and ends the stream. */

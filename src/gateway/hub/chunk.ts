@@ -8,6 +8,12 @@ import type { EncodedRecords } from './encoded-records.ts';
 /** What a record costs besides its bytes, in memory and in a frame; an estimate for bounds. */
 const recordOverhead = 100;
 
+interface Range {
+  readonly start: number;
+  readonly end: number;
+  readonly bytes: Buffer;
+}
+
 export class Chunk {
   readonly topic: string;
   readonly partition: number;
@@ -27,6 +33,7 @@ export class Chunk {
   #sizes: Float64Array | undefined;
   #forms: Map<string, readonly unknown[]> | undefined;
   #encoded: Map<string, EncodedRecords> | undefined;
+  #range: Range | undefined;
 
   constructor(
     topic: string,
@@ -85,6 +92,19 @@ export class Chunk {
       this.#grown(encoded.bytes.length + encoded.starts.byteLength);
     }
     return encoded;
+  }
+
+  /**
+   * A range of its records as a group of a binary frame. Subscribers that stand together ask for the same one after
+   * the other, so the last one is kept.
+   */
+  range(start: number, end: number, make: () => Buffer): Buffer {
+    const last = this.#range;
+    if (last !== undefined && last.start === start && last.end === end) return last.bytes;
+    const bytes = make();
+    this.#grown(bytes.length - (last?.bytes.length ?? 0));
+    this.#range = { start, end, bytes };
+    return bytes;
   }
 
   /** Each record as JSON. */

@@ -123,7 +123,8 @@ export function binaryDataHead(id: number, seq: number, pos: string | null, conf
   writer.var(id);
   writer.var(seq);
   writer.var(conflated);
-  writer.nullableBytes(pos === null ? null : Buffer.from(pos, 'latin1'));
+  writer.var(pos === null ? 0 : pos.length + 1);
+  if (pos !== null) writer.ascii(pos);
   writer.var(groups);
   return writer.result();
 }
@@ -137,7 +138,8 @@ export function binaryGroupHead(
   count: number,
 ): Buffer {
   const writer = new BinaryWriter(48 + topic.length);
-  writer.bytes(Buffer.from(topic, 'latin1'));
+  writer.var(topic.length);
+  writer.ascii(topic);
   writer.var(partition);
   writer.var(baseOffset);
   writer.var(baseTimestamp);

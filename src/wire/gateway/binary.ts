@@ -113,6 +113,12 @@ export class BinaryWriter {
     this.raw(bytes);
   }
 
+  /** Text of single bytes alone: names of topics, positions. */
+  ascii(text: string): void {
+    this.#room(text.length);
+    this.#at += this.#bytes.write(text, this.#at, 'latin1');
+  }
+
   nullableBytes(bytes: Uint8Array | null): void {
     this.var(bytes === null ? 0 : bytes.length + 1);
     if (bytes !== null) this.raw(bytes);
