@@ -8,11 +8,12 @@ import { TributaryError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
 import { define, parse } from '../config/config-def.ts';
 import { int, oneOf, type Problem, string } from '../config/option.ts';
-import type { SinkConnector, SourceBatch, SourceConnector } from '../connectors/contract.ts';
+import type { ConnectorContext, SinkConnector, SourceBatch, SourceConnector } from '../connectors/contract.ts';
 import { sseSource } from '../connectors/sse-source/connector.ts';
 import { webSocketSink } from '../connectors/websocket-sink/connector.ts';
 import { webSocketSource } from '../connectors/websocket-source/connector.ts';
 import { defaultMaxState } from '../sql/operators/operator.ts';
+import type { Part } from '../sql/runtime/part.ts';
 import type { SqlRun, World } from '../sql/runtime/run.ts';
 import { checkpointDefaults, maxCheckpointIntervalMs } from './sql-checkpoints.ts';
 
@@ -62,8 +63,11 @@ export function sqlConnector(broker: () => Promise<Broker>, groupId = 'tributary
     classNames: ['tributary.SqlApplication'],
     version: '1.0.0',
     config,
-    /** One application is one task. */
-    tasks: (raw) => [raw],
+    /** One application is one task, unless it may have more and can be cut into parts that they share. */
+    tasks: (raw, max) =>
+      max > 1 && sqlFiles().cutOfScript(raw['sql.text']!).kind === 'parts'
+        ? Array.from({ length: max }, () => raw)
+        : [raw],
     checkOffsets() {
       throw new TributaryError(
         'CONFIG_INVALID',
@@ -99,20 +103,25 @@ export function sqlConnector(broker: () => Promise<Broker>, groupId = 'tributary
     open(raw, context) {
       const values = parse(config, raw);
       const statusOf = statusOfStreams((detail) => context.setStatus(detail));
-      const world: World = {
+      const worldOf = (part?: Part): World => ({
         clock: context.clock,
         random: context.random,
         log: context.log,
-        metrics: context.metrics,
+        metrics: metricsOf(context, part),
         print: (line) => context.log.info('sql_row', { line }),
         source: sourceOf,
         sink: sinkOf,
         broker,
         context: (stream, signal) => ({
           ...context,
-          metrics: context.metrics.child({ stream }),
+          metrics: metricsOf(context, part).child({ stream }),
           signal,
-          setStatus: (detail) => statusOf(stream, detail),
+          setStatus: (detail) => statusOf(part === undefined ? stream : `part ${part.index}, ${stream}`, detail),
+        }),
+        ...(part && {
+          part,
+          onRestoring: (isRestoring: boolean) =>
+            statusOf(`part ${part.index}`, isRestoring ? 'reading its last checkpoint' : undefined),
         }),
         maxState: values['state.max.entries'],
         checkpoints: {
@@ -124,10 +133,23 @@ export function sqlConnector(broker: () => Promise<Broker>, groupId = 'tributary
           howToReset: 'give "checkpoint.generation" another value',
           maxBytes: values['checkpoint.max.bytes'],
         },
-      };
+      });
+      const script = values['sql.text'];
+      const tasks = Number(raw['tasks.max'] ?? 1);
+      const { signal, task } = context;
       return ended(async () => {
-        const run = await newRun(values['sql.text'], world);
-        await run.run(context.signal);
+        const cut = tasks > 1 ? sqlFiles().cutOfScript(script) : undefined;
+        if (cut?.kind === 'parts') {
+          const { runParts } = await import('./sql-parts.ts');
+          await runParts({ script, broker: await broker(), task, tasks, worldOf, say: statusOf, signal });
+          return;
+        }
+        if (cut !== undefined) {
+          context.log.warn('sql_not_cut', { tasks_max: tasks, reason: cut.reason });
+          statusOf('tasks.max has no effect', cut.reason);
+        }
+        const run = await newRun(script, worldOf());
+        await run.run(signal);
       });
     },
   };
@@ -179,9 +201,18 @@ function ended(run: () => Promise<void>): AsyncIterable<SourceBatch> {
   };
 }
 
+/** The parts of one task have metrics of their own. */
+function metricsOf({ metrics }: ConnectorContext, part: Part | undefined): World['metrics'] {
+  return part === undefined ? metrics : metrics.child({ part: String(part.index) });
+}
+
+function sqlFiles(): typeof import('./sql-files.ts') {
+  return require(`./sql-files${extension}`) as typeof import('./sql-files.ts');
+}
+
 /** Without the value, which is a whole script. */
 function scriptProblem(script: string): Problem | undefined {
-  const { checkScript, explanationOf } = require(`./sql-files${extension}`) as typeof import('./sql-files.ts');
+  const { checkScript, explanationOf } = sqlFiles();
   try {
     checkScript(script);
     return undefined;

@@ -6,6 +6,7 @@ import { playCase } from '../sql/cases/play-case.ts';
 import { check, type ScriptPlan } from '../sql/check/check.ts';
 import { describePlan, type PlanDescription } from '../sql/plan/describe.ts';
 import { explain } from '../sql/plan/explain.ts';
+import { type Cut, cutOf } from '../sql/plan/parts/cut.ts';
 import { SqlError } from '../sql/sql-error.ts';
 
 /** A refused script with its line and a caret under the place; undefined for any other error. */
@@ -44,6 +45,11 @@ export function readScript(file: string): string {
 /** Throws SqlError where the script is wrong. Nothing runs, so that neither clock nor chance matters. */
 export function checkScript(script: string): ScriptPlan {
   return check(script, { now: () => 0, random: () => 0 });
+}
+
+/** How a script that is right can be shared among tasks. */
+export function cutOfScript(script: string): Cut {
+  return cutOf(checkScript(script));
 }
 
 export function explainFile(file: string): string {

@@ -8,7 +8,7 @@ import { Positions } from '../../sql/runtime/positions.ts';
 import { connectorDestination, type Destination, lineDestination } from '../../sql/runtime/sinks.ts';
 import { connectorFrames, type Frames } from '../../sql/runtime/sources.ts';
 import { topicDestination } from '../../sql/runtime/topic-destination.ts';
-import { defaultLookMs, type TopicReaders, topicReaders } from '../../sql/runtime/topic-source.ts';
+import { defaultLookMs, type TopicReaders, topicInputOf, topicReaders } from '../../sql/runtime/topic-source.ts';
 import { tryConnections } from '../../sql/runtime/try-connections.ts';
 import { SqlProblem } from '../../sql/sql-error.ts';
 import type { SqlWorld } from '../sql-world.ts';
@@ -170,7 +170,7 @@ class EmbeddedSource extends EmbeddedEndpoint implements Source {
     const { log } = world;
     return topicReaders({
       broker: await world.broker(),
-      stream,
+      stream: topicInputOf(stream),
       positions,
       signal,
       log,

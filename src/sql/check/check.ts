@@ -62,7 +62,7 @@ class Checker {
     const queries = checked.map((plan, index): QueryPlan => {
       const { query } = this.queries[index]!;
       const target = this.streamOf({ at: query.at, text: plan.target });
-      return { ...plan, convert: bindTarget(query, plan, target, query.target?.at ?? query.at) };
+      return { ...plan, ...bindTarget(query, plan, target, query.target?.at ?? query.at) };
     });
     for (const create of this.creates) checkDeadLetters(create, (name) => this.streamOf(name));
     return { streams: this.streams, queries, partitions };

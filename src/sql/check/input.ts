@@ -87,8 +87,18 @@ function checkJoin(join: Join, query: Query, streamOf: StreamOf, environment: En
   const input: InputPlan = {
     kind: 'join',
     type: join.type,
-    left: { input: left, window: first, keys: keys.map((pair) => pair.left) },
-    right: { input: right, window: second, keys: keys.map((pair) => pair.right) },
+    left: {
+      input: left,
+      window: first,
+      keys: keys.map((pair) => pair.left),
+      rowKeys: keys.map(({ rowKeys }) => rowKeys.left),
+    },
+    right: {
+      input: right,
+      window: second,
+      keys: keys.map((pair) => pair.right),
+      rowKeys: keys.map(({ rowKeys }) => rowKeys.right),
+    },
     on,
     tumblingMs: first.kind === 'tumbling' ? first.sizeMs : undefined,
   };

@@ -287,10 +287,10 @@ export const optionSpecs: readonly OptionSpec[] = [
   },
   {
     key: 'kafka.key',
-    roles: sink,
+    roles: both,
     of: 'kafka',
     type: { kind: 'column' },
-    doc: "Column whose value is the record's key",
+    doc: "Column whose value is the record's key. Of a source it says that records with equal values lie in one partition, put there by their key as Kafka's producers do; where the column is NOT NULL and of type STRING, INT or LONG, an application in parts relies on it, and checks each row",
   },
   {
     key: 'tls.ca',

@@ -1,6 +1,7 @@
 import type { Query } from '../ast/ast.ts';
 import type { Evaluate, Value } from '../values/value.ts';
 import type { AggregatePlan } from './context.ts';
+import type { RowKey } from './row-key.ts';
 import type { Column, Input } from './scope.ts';
 import type { SortKey, WindowPlan } from './window.ts';
 
@@ -24,6 +25,12 @@ export interface QueryPlan {
    */
   readonly mode: 'rows' | 'running' | 'groups';
   readonly keys: readonly Evaluate[];
+  /** Those of GROUP BY that a row decides alone: rows of one group have all of them in common. */
+  readonly groupKeys: readonly RowKey[];
+  /** The argument by which a SESSION, UNIQUE or FIRSTUNIQUE window tells rows apart, where the row decides it alone. */
+  readonly windowKey?: RowKey;
+  /** For each column of the target the place in the flat row that it is a copy of; undefined where it is none. */
+  readonly copies: readonly (number | undefined)[];
   readonly aggregates: readonly AggregatePlan[];
   readonly having?: Evaluate;
   readonly outputs: readonly Evaluate[];
@@ -57,6 +64,8 @@ export interface JoinSide {
   readonly window: WindowPlan;
   /** What must be equal on both sides, of a row of this side alone; empty where ON has no equality. */
   readonly keys: readonly Evaluate[];
+  /** The same in the same order; undefined for one that depends on more than the row. Places are those of the stream. */
+  readonly rowKeys: readonly (RowKey | undefined)[];
 }
 
 /** A stream whose rows look up a table. */

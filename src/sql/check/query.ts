@@ -8,11 +8,14 @@ import { bind, bindCondition } from './bind.ts';
 import { Aggregates, type Context, type Named } from './context.ts';
 import { checkInput, type StreamOf } from './input.ts';
 import type { PartitionPlan, QueryPlan } from './query-plan.ts';
+import { type RowKey, rowKey } from './row-key.ts';
 import { type Column, canonical, columnOf, columnsOf, inputOf, type Scope } from './scope.ts';
 import { hasTimes, isBatch, type WindowPlan } from './window.ts';
 
 /** What a query says of itself, before its target is known. */
-export type CheckedQuery = Omit<QueryPlan, 'convert'> & {
+export type CheckedQuery = Omit<QueryPlan, 'convert' | 'copies'> & {
+  /** For each selected column the place in the flat row that it names; undefined where it is computed. */
+  readonly outputColumns: readonly (number | undefined)[];
   /** Of the selected columns; NULL where only NULL is selected. */
   readonly outputTypes: readonly ExpressionType[];
   readonly outputPlaces: readonly number[];
@@ -87,6 +90,9 @@ export function checkQuery(
     ),
     mode,
     keys: keys.map(({ evaluate }) => evaluate),
+    groupKeys: groupBy.flatMap((key, slot) => rowKey(scope, key, keys[slot]!.evaluate) ?? []),
+    windowKey: windowKeyOf(query, window, scope),
+    outputColumns: items.map(({ value }) => columnOf(scope, value)?.index),
     having: query.having && bindCondition(query.having, { ...behind, clause: 'HAVING' }),
     outputs: outputs.map(({ evaluate }) => evaluate),
     columns,
@@ -207,6 +213,17 @@ function checkBounds(query: Query, batch: boolean): void {
   if (query.orderBy.length > 0) refuse(query.orderAt, 'ORDER BY');
   if (query.limit !== undefined) refuse(query.limit.at, 'LIMIT');
   if (query.offset !== undefined) refuse(query.offset.at, 'OFFSET');
+}
+
+function windowKeyOf({ window, from }: Query, plan: WindowPlan, scope: Scope): RowKey | undefined {
+  const written =
+    (from.kind === 'source' ? from.source.window : from.kind === 'join' ? from.left.window : undefined) ?? window;
+  if (plan.kind === 'session') {
+    const own = written?.arguments[1];
+    return own === undefined || plan.keys === undefined ? undefined : rowKey(scope, own, plan.keys[0]!);
+  }
+  if (plan.kind !== 'unique' && plan.kind !== 'firstunique') return undefined;
+  return rowKey(scope, written!.arguments[0]!, plan.key);
 }
 
 /** A session without a key of its own goes by the groups. */

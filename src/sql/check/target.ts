@@ -5,6 +5,7 @@ import { intFromLong, type Long } from '../values/long.ts';
 import { type ExpressionType, isInteger, isNumeric, type Type } from '../values/type.ts';
 import type { Value } from '../values/value.ts';
 import type { CheckedQuery } from './query.ts';
+import type { QueryPlan } from './query-plan.ts';
 import type { StreamPlan } from './stream-plan.ts';
 
 /**
@@ -16,7 +17,7 @@ export function bindTarget(
   checked: CheckedQuery,
   target: StreamPlan,
   at: number,
-): (outputs: Value[]) => Value[] {
+): Pick<QueryPlan, 'convert' | 'copies'> {
   if (target.options.role === 'source')
     throw new SqlProblem('E_INSERT_TARGET', at, `'${target.name}' is a source and cannot be written`);
   const { columns } = checked;
@@ -34,8 +35,10 @@ export function bindTarget(
     }
     return { from, convert };
   });
-  if (moves.every(({ from, convert }, place) => from === place && convert === same)) return (outputs) => outputs;
-  return (outputs) => moves.map(({ from, convert }) => convert(outputs[from]!));
+  const copies = moves.map(({ from, convert }) => (convert === same ? checked.outputColumns[from] : undefined));
+  if (moves.every(({ from, convert }, place) => from === place && convert === same))
+    return { copies, convert: (outputs) => outputs };
+  return { copies, convert: (outputs) => moves.map(({ from, convert }) => convert(outputs[from]!)) };
 }
 
 const same = (value: Value): Value => value;

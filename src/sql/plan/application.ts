@@ -1,6 +1,7 @@
 import { TributaryError } from '../../base/errors.ts';
 import { suggest } from '../../base/nearest.ts';
 import { check, type ScriptPlan } from '../check/check.ts';
+import type { QueryPlan } from '../check/query-plan.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import type { WindowClock } from '../operators/operator.ts';
 import { defaultMaxState, StateBudget } from '../operators/operator.ts';
@@ -11,8 +12,10 @@ import type { StateWriter } from '../state/state-writer.ts';
 import type { Stateful } from '../state/stateful.ts';
 import { mapKey } from '../values/compare.ts';
 import type { Row, Values } from '../values/value.ts';
-import { EventDomain, EventSource } from './event-time.ts';
-import { eventSourcesOf, isKeyed, ranksOf, streamsRead } from './graph.ts';
+import { EventDomain, EventSource, type TimeInput } from './event-time.ts';
+import { eventSourcesOf, isKeyed, ranksOf, streamsRead, timesRead } from './graph.ts';
+import { type Cut, cutOf, declaredKey } from './parts/cut.ts';
+import { ExchangeNode } from './parts/exchange-node.ts';
 import { QueryRunner } from './query-runner.ts';
 
 export interface ApplicationOptions {
@@ -20,6 +23,8 @@ export interface ApplicationOptions {
   readonly random: () => number;
   /** Rows, groups and partial matches that each query, and each table, may keep. */
   readonly maxState?: number;
+  /** It is one of so many parts, which together are the application. */
+  readonly parts?: { readonly count: number; readonly isAligned?: (stream: string) => boolean };
 }
 
 /** A row that a circle of queries has carried on so often goes no further, and is counted. */
@@ -33,17 +38,23 @@ interface StreamNode {
   /** Places of columns that must have a value. */
   readonly notNull: readonly number[];
   readonly readers: QueryRunner[];
+  readonly exchanges: ExchangeNode[];
   readonly observers: ((row: Row) => void)[];
   rows: number;
   dropped: number;
 }
 
 /**
+ * It is longer than other files because rows, time and state meet here, and each call must find all of them as they were left.
+ *
  * A script at work, without any I/O: rows come in by `push`, time by `advance`, and what streams carry goes to those who
  * `subscribe`. Everything that a call causes has happened when it returns.
  */
 export class Application implements Stateful {
   readonly plan: ScriptPlan;
+  /** Ways between the parts; none where it is whole. */
+  readonly exchanges: readonly ExchangeNode[];
+  private readonly isCut: boolean;
   private readonly streams = new Map<string, StreamNode>();
   private readonly runners: readonly QueryRunner[];
   private readonly clock = new Scheduler();
@@ -54,7 +65,7 @@ export class Application implements Stateful {
   /** Rows that had gone in a circle too often. */
   looped = 0;
 
-  constructor(script: string, { random, maxState = defaultMaxState }: ApplicationOptions) {
+  constructor(script: string, { random, maxState = defaultMaxState, parts }: ApplicationOptions) {
     if (!Number.isSafeInteger(maxState) || maxState < 1)
       throw new TributaryError(
         'CONFIG_INVALID',
@@ -71,31 +82,72 @@ export class Application implements Stateful {
         budget,
         notNull: plan.columns.flatMap(({ notNull }, column) => (notNull === true ? [column] : [])),
         readers: [],
+        exchanges: [],
         observers: [],
         rows: 0,
         dropped: 0,
       });
     }
-    const domainOf = this.makeDomains();
+    this.isCut = parts !== undefined;
+    this.exchanges = this.makeExchanges(parts);
+    const sources = eventSourcesOf(this.plan, this.detour);
+    const domainOf = this.makeDomains(sources);
     this.domains = [...new Set(domainOf.values())].sort((a, b) => a.sources.length - b.sources.length);
     this.sources = [...this.streams.values()].flatMap(({ source }) => (source === undefined ? [] : [source]));
-    for (const source of this.sources) source.domains = this.domains.filter(({ sources }) => sources.includes(source));
-    this.runners = this.makeRunners(maxState, domainOf);
+    for (const input of [...this.sources, ...this.exchanges])
+      input.domains = this.domains.filter(({ sources }) => sources.includes(input));
+    for (const exchange of this.exchanges) exchange.local = domainOf.get(keyOf(sources.get(exchange.exchange.stream)!));
+    this.runners = this.makeRunners(maxState, sources, domainOf);
   }
 
-  private makeDomains(): ReadonlyMap<string, EventDomain> {
+  private makeExchanges(parts: ApplicationOptions['parts']): readonly ExchangeNode[] {
+    if (parts === undefined) return [];
+    const cut: Cut = cutOf(this.plan, parts.isAligned);
+    if (cut.kind === 'whole')
+      throw new TributaryError('CONFIG_INVALID', `Cannot cut the application into ${parts.count} parts: ${cut.reason}`);
+    return cut.exchanges.map((exchange) => {
+      const node = this.node(exchange.stream);
+      const read = new Set(
+        [...exchange.readers].flatMap((reader) => [...(this.plan.queries[reader]!.reads.get(exchange.stream) ?? [])]),
+      );
+      const columns = [...read].sort((a, b) => a - b);
+      const made = new ExchangeNode(exchange, columns, node.plan.columns.length, parts.count);
+      node.exchanges.push(made);
+      return made;
+    });
+  }
+
+  private exchangeOf(query: QueryPlan, stream: string): ExchangeNode | undefined {
+    return this.exchanges.find(({ exchange }) => exchange.stream === stream && exchange.readers.has(query.index));
+  }
+
+  private readonly detour = (query: QueryPlan, stream: string): string | undefined => {
+    const found = this.exchangeOf(query, stream);
+    return found === undefined ? undefined : `\0${this.exchanges.indexOf(found)}`;
+  };
+
+  private timeInput(name: string): TimeInput {
+    return name.startsWith('\0') ? this.exchanges[Number(name.slice(1))]! : this.node(name).source!;
+  }
+
+  /** One for each set of sources that a stream or a query depends on. */
+  private makeDomains(sources: ReadonlyMap<string, ReadonlySet<string>>): ReadonlyMap<string, EventDomain> {
     const domains = new Map<string, EventDomain>();
-    for (const names of eventSourcesOf(this.plan).values()) {
-      const key = [...names].sort().join('\0');
+    const ofQueries = this.plan.queries.map((query) => new Set(timesRead(query, sources, this.detour)));
+    for (const names of [...sources.values(), ...ofQueries]) {
+      const key = keyOf(names);
       if (key !== '' && !domains.has(key))
-        domains.set(key, new EventDomain([...names].map((name) => this.node(name).source!)));
+        domains.set(key, new EventDomain([...names].map((name) => this.timeInput(name))));
     }
     return domains;
   }
 
-  private makeRunners(maxState: number, domains: ReadonlyMap<string, EventDomain>): readonly QueryRunner[] {
+  private makeRunners(
+    maxState: number,
+    sources: ReadonlyMap<string, ReadonlySet<string>>,
+    domains: ReadonlyMap<string, EventDomain>,
+  ): readonly QueryRunner[] {
     const ranks = ranksOf(this.plan.queries);
-    const sources = eventSourcesOf(this.plan);
     const currentKeys: unknown[] = this.plan.partitions.map(() => undefined);
     const written = new Set(this.plan.queries.map(({ target }) => target));
     const processingTime = (rank: number, instance: number, isDirect: boolean): WindowClock => ({
@@ -103,14 +155,14 @@ export class Application implements Stateful {
       // Rows that come from outside are of the present; those of queries may be of any time before.
       closedUpTo: () => (isDirect ? this.nowMs : Number.NEGATIVE_INFINITY),
     });
-    const all = new Map(domains);
     return this.plan.queries.map((plan, index) => {
-      const names = new Set(streamsRead(plan).flatMap((name) => [...sources.get(name)!]));
-      const key = [...names].sort().join('\0');
-      const domain = names.size === 0 ? undefined : all.get(key);
+      const domain = domains.get(keyOf(new Set(timesRead(plan, sources, this.detour))));
       const target = this.node(plan.target);
       const rank = ranks[index]!;
-      const isDirect = streamsRead(plan).every((name) => !written.has(name));
+      // What comes from other parts is of the present, too: their clocks are not this one's.
+      const isDirect = streamsRead(plan).every(
+        (name) => !written.has(name) || this.exchangeOf(plan, name) !== undefined,
+      );
       const runner = new QueryRunner({
         plan,
         budget: new StateBudget(maxState),
@@ -123,7 +175,7 @@ export class Application implements Stateful {
         mapKey,
         allKeyed: streamsRead(plan).every((name) => isKeyed(name, plan.partition, this.plan)),
       });
-      for (const name of streamsRead(plan)) this.node(name).readers.push(runner);
+      for (const name of streamsRead(plan)) (this.exchangeOf(plan, name) ?? this.node(name)).readers.push(runner);
       return runner;
     });
   }
@@ -147,6 +199,22 @@ export class Application implements Stateful {
   entrance(stream: string): (values: Values) => void {
     const node = this.node(stream);
     return (values) => this.deliver(node, { values, timestamp: this.nowMs });
+  }
+
+  /** A row comes to an exchange from a part that stood at `watermark` when it sent it. */
+  receive(exchange: ExchangeNode, row: Row, watermark: number): void {
+    const isTimed = exchange.local !== undefined;
+    this.depth++;
+    try {
+      exchange.deliver(isTimed ? row : { values: row.values, timestamp: this.nowMs }, watermark);
+    } finally {
+      this.depth--;
+    }
+  }
+
+  /** None of a source's rows come to this part: no window waits for them. */
+  silence(stream: string): void {
+    this.node(stream).source?.silence();
   }
 
   /** Moves the clock; it never goes back. Timers fire on the way, each at its own time. */
@@ -175,6 +243,8 @@ export class Application implements Stateful {
     const { plan, source, table, observers } = this.node(stream);
     if (observers.length > 0 || table !== undefined) return undefined;
     const places = new Set(source === undefined ? [] : [source.eventTime.column]);
+    const key = this.isCut ? declaredKey(plan) : undefined;
+    if (key !== undefined) places.add(key);
     for (const { reads } of this.plan.queries) for (const place of reads.get(plan.name) ?? []) places.add(place);
     return places;
   }
@@ -213,7 +283,7 @@ export class Application implements Stateful {
     writer.number(this.nowMs);
     writer.count(this.looped);
     this.clock.snapshot(writer);
-    for (const part of [...this.sources, ...this.domains]) part.snapshot(writer);
+    for (const part of [...this.sources, ...this.exchanges, ...this.domains]) part.snapshot(writer);
     for (const { plan, rows, dropped, budget, table } of this.streams.values()) {
       writer.begin(plan.name);
       writer.count(rows);
@@ -230,7 +300,7 @@ export class Application implements Stateful {
     this.nowMs = reader.number();
     this.looped = reader.count();
     this.clock.restore(reader);
-    for (const part of [...this.sources, ...this.domains]) part.restore(reader);
+    for (const part of [...this.sources, ...this.exchanges, ...this.domains]) part.restore(reader);
     for (const node of this.streams.values()) {
       reader.begin(node.plan.name);
       node.rows = reader.count();
@@ -280,6 +350,7 @@ export class Application implements Stateful {
       if (source?.isIdle(this.nowMs)) this.moveIdle();
       for (const observer of node.observers) observer(timed);
       for (const reader of node.readers) reader.push(plan.name, timed);
+      for (const exchange of node.exchanges) exchange.push(timed);
     } finally {
       this.depth--;
     }
@@ -320,6 +391,11 @@ export class Application implements Stateful {
       this.watchIdle();
     });
   }
+}
+
+/** A set of names as a Map's key; empty for none. */
+function keyOf(names: ReadonlySet<string>): string {
+  return [...names].sort().join('\0\0');
 }
 
 export interface ApplicationStatistics {

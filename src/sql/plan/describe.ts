@@ -6,6 +6,7 @@ import type { StreamPlan } from '../check/stream-plan.ts';
 import { isBatch, type WindowPlan } from '../check/window.ts';
 import { defaultMaxState } from '../operators/operator.ts';
 import { eventSourcesOf, streamsRead } from './graph.ts';
+import { type Cut, cutOf } from './parts/cut.ts';
 
 /** A plan as plain data, for programs: what `POST /sql/explain` answers. */
 export interface PlanDescription {
@@ -13,6 +14,17 @@ export interface PlanDescription {
   readonly queries: readonly QueryDescription[];
   /** Rows, groups and partial matches that each query, and rows that each table, may keep. */
   readonly maxState: number;
+  readonly parts: PartsDescription;
+}
+
+/** How it runs where its connector may have several tasks. */
+export interface PartsDescription {
+  /** Set where it cannot be cut, and runs as one part: why. */
+  readonly whole?: string;
+  /** How the rows of each query come together; `query` is its number. */
+  readonly meetings: readonly { readonly query: number; readonly how: string }[];
+  /** Streams that go through a topic from part to part, and by what; by nothing: all rows go to one part. */
+  readonly repartitions: readonly { readonly stream: string; readonly by: readonly string[] }[];
 }
 
 export interface StreamDescription {
@@ -49,7 +61,16 @@ export function describePlan(plan: ScriptPlan, maxState = defaultMaxState): Plan
     const timed = new Set(streamsRead(query).flatMap((name) => [...sources.get(name)!]));
     return describeQuery(query, plan, [...timed]);
   });
-  return { streams: [...plan.streams.values()].map((stream) => describeStream(stream, plan)), queries, maxState };
+  const streams = [...plan.streams.values()].map((stream) => describeStream(stream, plan));
+  return { streams, queries, maxState, parts: describeCut(cutOf(plan)) };
+}
+
+function describeCut(cut: Cut): PartsDescription {
+  if (cut.kind === 'whole') return { whole: cut.reason, meetings: [], repartitions: [] };
+  return {
+    meetings: cut.meetings.map(({ query, how }) => ({ query: query + 1, how })),
+    repartitions: cut.exchanges.map(({ stream, keys }) => ({ stream, by: keys.map(({ shown }) => shown) })),
+  };
 }
 
 function describeStream(stream: StreamPlan, { queries }: ScriptPlan): StreamDescription {

@@ -5,17 +5,28 @@ import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
 import type { Stateful } from '../state/stateful.ts';
 
+/** Something that says how far event time has come. */
+export interface TimeInput {
+  readonly watermark: number;
+  /** Those that depend on it, in the order in which they advance. */
+  domains: readonly EventDomain[];
+}
+
 /** A stream whose rows carry their time. */
-export class EventSource implements Stateful {
+export class EventSource implements TimeInput, Stateful {
   readonly eventTime: EventTime;
   watermark = Number.NEGATIVE_INFINITY;
-  /** Those that depend on it, in the order in which they advance. */
   domains: readonly EventDomain[] = [];
   private greatest = Number.NEGATIVE_INFINITY;
   private arrivedAt = 0;
 
   constructor(eventTime: EventTime) {
     this.eventTime = eventTime;
+  }
+
+  /** No row of it comes here: nobody waits for its time. */
+  silence(): void {
+    this.watermark = Number.POSITIVE_INFINITY;
   }
 
   /** A row has been processed. */
@@ -64,16 +75,25 @@ export class EventSource implements Stateful {
  * the order of their ends, upstream first, exactly as timers of the clock fire.
  */
 export class EventDomain implements Stateful {
-  readonly sources: readonly EventSource[];
+  readonly sources: readonly TimeInput[];
+  /** The time at which the row that is being processed was sent here; windows up to then are closed to it. */
+  origin = Number.NEGATIVE_INFINITY;
   private readonly scheduler = new Scheduler();
   private closed = Number.NEGATIVE_INFINITY;
 
-  constructor(sources: readonly EventSource[]) {
+  constructor(sources: readonly TimeInput[]) {
     this.sources = sources;
   }
 
   clockFor(rank: number, instance: number): WindowClock {
-    return { ...this.scheduler.clockFor(rank, instance), closedUpTo: () => this.closed };
+    return { ...this.scheduler.clockFor(rank, instance), closedUpTo: () => Math.max(this.closed, this.origin) };
+  }
+
+  /** How far windows are closed; Infinity where no row of any source comes here. */
+  get time(): number {
+    return this.sources.every(({ watermark }) => watermark === Number.POSITIVE_INFINITY)
+      ? Number.POSITIVE_INFINITY
+      : this.closed;
   }
 
   get nextDue(): number | undefined {
@@ -83,7 +103,7 @@ export class EventDomain implements Stateful {
   advance(): void {
     let watermark = Number.POSITIVE_INFINITY;
     for (const source of this.sources) watermark = Math.min(watermark, source.watermark);
-    if (watermark <= this.closed) return;
+    if (watermark <= this.closed || watermark === Number.POSITIVE_INFINITY) return;
     this.scheduler.advance(watermark, this.closeBefore);
     this.closed = Math.max(this.closed, watermark);
   }

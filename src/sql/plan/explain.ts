@@ -1,11 +1,11 @@
 import type { ScriptPlan } from '../check/check.ts';
-import { describePlan, type QueryDescription, type StreamDescription } from './describe.ts';
+import { describePlan, type PartsDescription, type QueryDescription, type StreamDescription } from './describe.ts';
 
 /** A plan for people: the streams, then each query with its operators from input to output and what they keep. */
 export function explain(plan: ScriptPlan): string {
-  const { streams, queries, maxState } = describePlan(plan);
+  const { streams, queries, maxState, parts } = describePlan(plan);
   const bound = `Each query keeps at most ${maxState} rows, groups and partial matches; a row that needs one more is refused and counted.`;
-  return [...streams.map(explainStream), ...queries.map(explainQuery), bound].join('\n\n');
+  return [...streams.map(explainStream), ...queries.map(explainQuery), explainParts(parts), bound].join('\n\n');
 }
 
 function explainStream({ name, kind, extension, format, columns, eventTime, madeBy }: StreamDescription): string {
@@ -19,6 +19,12 @@ function explainStream({ name, kind, extension, format, columns, eventTime, made
       : [`  time: column ${eventTime.column}, watermark ${eventTime.watermarkDelayMs} ms behind`]),
     ...(madeBy === undefined ? [] : [`  made by query ${madeBy}`]),
   ].join('\n');
+}
+
+function explainParts({ whole, meetings }: PartsDescription): string {
+  if (whole !== undefined) return `one part, whatever tasks.max says: ${whole}`;
+  const lines = meetings.map(({ query, how }) => `  query ${query}: ${how}`);
+  return ['with tasks.max above 1: parts, one for each partition of its topics', ...lines].join('\n');
 }
 
 function explainQuery({ number, sql, partitionedBy, steps }: QueryDescription): string {

@@ -33,8 +33,29 @@ export function ranksOf(queries: readonly QueryPlan[]): readonly number[] {
   return ranks;
 }
 
+/** What a query's event time comes from where it does not read a stream directly; undefined where it does. */
+export type Detour = (query: QueryPlan, stream: string) => string | undefined;
+
+const direct: Detour = () => undefined;
+
+/** Where the event time of a query comes from, once that of all streams is known. */
+export function timesRead(
+  query: QueryPlan,
+  sources: ReadonlyMap<string, ReadonlySet<string>>,
+  detour: Detour = direct,
+): string[] {
+  return streamsRead(query).flatMap((name) => {
+    const own = [...sources.get(name)!];
+    const by = own.length === 0 ? undefined : detour(query, name);
+    return by === undefined ? own : [by];
+  });
+}
+
 /** For each stream the streams whose event time it has: its own, or those of what its writers read. */
-export function eventSourcesOf({ streams, queries }: ScriptPlan): ReadonlyMap<string, ReadonlySet<string>> {
+export function eventSourcesOf(
+  { streams, queries }: ScriptPlan,
+  detour: Detour = direct,
+): ReadonlyMap<string, ReadonlySet<string>> {
   const sources = new Map(
     [...streams.values()].map(({ name, eventTime }) => [name, new Set(eventTime === undefined ? [] : [name])]),
   );
@@ -43,7 +64,7 @@ export function eventSourcesOf({ streams, queries }: ScriptPlan): ReadonlyMap<st
     for (const query of queries) {
       const target = sources.get(query.target)!;
       if (streams.get(query.target)!.eventTime !== undefined) continue;
-      for (const source of streamsRead(query).flatMap((name) => [...sources.get(name)!])) {
+      for (const source of timesRead(query, sources, detour)) {
         if (target.has(source)) continue;
         target.add(source);
         changed = true;

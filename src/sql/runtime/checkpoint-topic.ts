@@ -3,8 +3,8 @@
  * what belongs together. All of one checkpoint is written in one transaction, so that a reader of what is committed finds
  * whole ones only; that what it finds is whole is checked all the same.
  *
- * Keys begin with the part of the application whose state it is. There is one part today, `0`: all of it. An application
- * that is shared by input partition or by key will have one for each of its shares.
+ * Keys begin with the part of the application whose state it is, and it lies in the partition of that number: who takes a part
+ * over reads that one, and waits for nobody else's transactions. An application that is not cut is part 0.
  */
 import { createHash } from 'node:crypto';
 import { isError, TributaryError } from '../../base/errors.ts';
@@ -16,8 +16,6 @@ import type { Checkpoint } from './checkpoint.ts';
 export const pieceBytes = 512 * 1024;
 const idBytes = 36;
 const formatVersion = 2;
-const part = '0';
-const closingKey = `${part}/checkpoint`;
 
 /** Everything but the state, as it stands in the closing record. */
 export interface CheckpointSummary extends Omit<Checkpoint, 'state'> {
@@ -35,12 +33,12 @@ export function checkpointTopicOf(application: string): string {
 }
 
 /** The records of a checkpoint. Pieces that only the one before had are deleted. */
-export function recordsOf({ state, ...rest }: Checkpoint, piecesBefore: number): ProduceRecord[] {
+export function recordsOf({ state, ...rest }: Checkpoint, part: number, piecesBefore: number): ProduceRecord[] {
   const pieces = Math.ceil(state.length / pieceBytes);
   const records = Array.from({ length: pieces }, (_, index) =>
-    record(pieceKey(index), [Buffer.from(rest.id), state.subarray(index * pieceBytes, (index + 1) * pieceBytes)]),
+    record(pieceKey(part, index), [Buffer.from(rest.id), state.subarray(index * pieceBytes, (index + 1) * pieceBytes)]),
   );
-  for (let index = pieces; index < piecesBefore; index++) records.push(record(pieceKey(index), null));
+  for (let index = pieces; index < piecesBefore; index++) records.push(record(pieceKey(part, index), null));
   const summary: CheckpointSummary = {
     version: formatVersion,
     ...rest,
@@ -48,7 +46,7 @@ export function recordsOf({ state, ...rest }: Checkpoint, piecesBefore: number):
     bytes: state.length,
     sha256: hashOf(state),
   };
-  return [...records, record(closingKey, [Buffer.from(JSON.stringify(summary))])];
+  return [...records, record(closingKey(part), [Buffer.from(JSON.stringify(summary))])];
 }
 
 /** Deletes whatever a topic holds. */
@@ -56,9 +54,11 @@ export function forgettingRecords(entries: ReadonlyMap<string, Uint8Array>): Pro
   return [...entries.keys()].map((key) => record(key, null));
 }
 
-export async function ensureCheckpointTopic(broker: Broker, topic: string): Promise<void> {
+/** Makes the topic where there is none, and adds partitions where there are too few. */
+export async function ensureCheckpointTopic(broker: Broker, topic: string, parts: number): Promise<void> {
   try {
-    await broker.describeTopic(topic);
+    const { partitions } = await broker.describeTopic(topic);
+    if (partitions.length < parts) await addPartitions(broker, topic, parts);
   } catch (error) {
     if (!isError(error, 'UNKNOWN_TOPIC')) throw error;
     // Each checkpoint replaces the one before: what is older is cleaned away often, lest a start has to read it.
@@ -68,29 +68,40 @@ export async function ensureCheckpointTopic(broker: Broker, topic: string): Prom
       'segment.ms': '600000',
       'segment.bytes': String(64 * 1024 * 1024),
     };
-    await broker.createTopic({ name: topic, partitions: 1, config }).catch((failure: unknown) => {
+    await broker.createTopic({ name: topic, partitions: parts, config }).catch((failure: unknown) => {
       if (!isError(failure, 'TOPIC_EXISTS')) throw failure;
     });
   }
 }
 
-/** The newest record of each key; without any where there is no such topic. */
+/** Parts that start together all try it. */
+async function addPartitions(broker: Broker, topic: string, count: number): Promise<void> {
+  try {
+    await broker.addPartitions(topic, count);
+  } catch (error) {
+    const { partitions } = await broker.describeTopic(topic);
+    if (partitions.length < count) throw error;
+  }
+}
+
+/** The newest record of each key of a part; without any where there is no such topic, or partition. */
 export async function readEntries(
   broker: Broker,
   topic: string,
+  part: number,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   const entries = new Map<string, Uint8Array>();
   let end: number;
   try {
     // The very end, open transactions included: they are over before it is reached.
-    end = await broker.offset(topic, 0, 'latest', { isolation: 'read-uncommitted', signal });
+    end = await broker.offset(topic, part, 'latest', { isolation: 'read-uncommitted', signal });
   } catch (error) {
-    if (isError(error, 'UNKNOWN_TOPIC')) return entries;
+    if (isError(error, 'UNKNOWN_TOPIC') || isError(error, 'UNKNOWN_PARTITION')) return entries;
     throw error;
   }
   if (end === 0) return entries;
-  for await (const { records, nextOffset } of broker.read({ topic, partition: 0, from: 'earliest', signal })) {
+  for await (const { records, nextOffset } of broker.read({ topic, partition: part, from: 'earliest', signal })) {
     for (const { key, value } of records) {
       if (key === null) continue; // nobody of ours writes such a record
       const name = Buffer.from(key).toString();
@@ -103,8 +114,8 @@ export async function readEntries(
 }
 
 /** What the closing record says; undefined where there is no checkpoint. BATCH_CORRUPT where it says nothing of use. */
-export function summaryOf(entries: ReadonlyMap<string, Uint8Array>): CheckpointSummary | undefined {
-  const closing = entries.get(closingKey);
+export function summaryOf(entries: ReadonlyMap<string, Uint8Array>, part: number): CheckpointSummary | undefined {
+  const closing = entries.get(closingKey(part));
   if (closing === undefined) return undefined;
   let summary: Partial<CheckpointSummary>;
   try {
@@ -121,9 +132,13 @@ export function summaryOf(entries: ReadonlyMap<string, Uint8Array>): CheckpointS
 }
 
 /** The state that belongs to a closing record. BATCH_CORRUPT where a piece is missing, of another one, or damaged. */
-export function stateOf(entries: ReadonlyMap<string, Uint8Array>, summary: CheckpointSummary): Uint8Array {
+export function stateOf(
+  entries: ReadonlyMap<string, Uint8Array>,
+  summary: CheckpointSummary,
+  part: number,
+): Uint8Array {
   const pieces = Array.from({ length: summary.pieces }, (_, index) => {
-    const piece = entries.get(pieceKey(index));
+    const piece = entries.get(pieceKey(part, index));
     if (piece === undefined) throw damaged(`piece ${index + 1} of ${summary.pieces} is missing`);
     if (Buffer.from(piece.subarray(0, idBytes)).toString() !== summary.id)
       throw damaged(`piece ${index + 1} of ${summary.pieces} belongs to another one`);
@@ -134,7 +149,11 @@ export function stateOf(entries: ReadonlyMap<string, Uint8Array>, summary: Check
   return state;
 }
 
-function pieceKey(index: number): string {
+function closingKey(part: number): string {
+  return `${part}/checkpoint`;
+}
+
+function pieceKey(part: number, index: number): string {
   return `${part}/state/${index}`;
 }
 

@@ -38,6 +38,8 @@ export interface CheckpointSettings {
   readonly howToReset: string;
   /** Bound of the state in bytes; beyond it the application fails. */
   readonly maxBytes: number;
+  /** It is one of so many parts of the application. `layout` is the same for a cut in which state and positions mean the same. */
+  readonly part?: { readonly index: number; readonly count: number; readonly layout: string };
   /** Told of the checkpoint that the application goes on from. */
   readonly onRestored?: (takenAtMs: number) => void;
 }
@@ -66,8 +68,10 @@ export class Checkpoints {
   readonly positions: Positions;
   /** When the checkpoint was taken that the application goes on from. */
   readonly restoredAtMs: number | undefined;
+  readonly settings: CheckpointSettings;
   private readonly parts: CheckpointParts;
   private readonly topic: string;
+  private readonly part: number;
   private readonly statements: readonly StatementHash[];
   private restored: Uint8Array | undefined;
   private readonly taken: Counter;
@@ -83,13 +87,14 @@ export class Checkpoints {
   static async open(parts: CheckpointParts): Promise<Checkpoints> {
     const { settings, broker, signal, log } = parts;
     const topic = checkpointTopicOf(settings.application);
-    const transactionalId = `tributary-sql-${settings.application}`;
+    const transactionalId = transactionalIdOf(settings);
     const open = (): Promise<Producer> => broker.producer({ transactionalId, transactionTimeoutMs, signal });
     const producer = await open();
     try {
-      const entries = await readEntries(broker, topic, signal);
+      const part = settings.part?.index ?? 0;
+      const entries = await readEntries(broker, topic, part, signal);
       const found = await usable(parts, topic, producer, entries);
-      const state = found === undefined ? undefined : stateOf(entries, found);
+      const state = found === undefined ? undefined : stateOf(entries, found, part);
       return new Checkpoints(parts, topic, producer, open, found, state);
     } catch (error) {
       await producer.close().catch((failure: unknown) => {
@@ -109,8 +114,10 @@ export class Checkpoints {
   ) {
     const { settings, broker, metrics, signal, clock, log, script } = parts;
     this.parts = parts;
+    this.settings = settings;
     this.topic = topic;
-    this.statements = statementHashes(script);
+    this.part = settings.part?.index ?? 0;
+    this.statements = statementsOf(settings, script);
     this.restored = state;
     this.hasTopic = found !== undefined;
     this.restoredAtMs = found?.takenAtMs;
@@ -138,10 +145,10 @@ export class Checkpoints {
       () => this.output.heldBytes,
     );
     this.output = new OutputTransaction(producer, found?.id, {
-      transactionalId: `tributary-sql-${settings.application}`,
+      transactionalId: transactionalIdOf(settings),
       transactionTimeoutMs,
       open,
-      storedId: async () => summaryOf(await readEntries(broker, topic, signal))?.id,
+      storedId: async () => summaryOf(await readEntries(broker, topic, this.part, signal), this.part)?.id,
       signal,
       clock,
       log,
@@ -181,6 +188,7 @@ export class Checkpoints {
     settings.onRestored?.(this.restoredAtMs!);
     log.info('sql_restored', {
       application: settings.application,
+      ...(settings.part === undefined ? {} : { part: settings.part.index }),
       bytes: state.length,
       taken_at: new Date(this.restoredAtMs!).toISOString(),
     });
@@ -190,7 +198,8 @@ export class Checkpoints {
   /** Stores state and positions as they are now, with everything that was added to `output`. */
   async store(application: Application): Promise<void> {
     const { settings, clock, broker, signal } = this.parts;
-    if (!this.hasTopic) await waiting(signal, () => ensureCheckpointTopic(broker, this.topic));
+    if (!this.hasTopic)
+      await waiting(signal, () => ensureCheckpointTopic(broker, this.topic, settings.part?.count ?? 1));
     this.hasTopic = true;
     const startedMs = clock.monotonicMs();
     const failedBefore = this.failed.value;
@@ -213,8 +222,8 @@ export class Checkpoints {
       positions: this.positions.all(),
       state,
     };
-    const records = recordsOf(checkpoint, this.pieces);
-    await this.output.commit(this.topic, records, id);
+    const records = recordsOf(checkpoint, this.part, this.pieces);
+    await this.output.commit(this.topic, this.part, records, id);
     this.pieces = Math.ceil(state.length / pieceBytes);
     this.bytes = state.length;
     this.takenAtMs = takenAtMs;
@@ -228,6 +237,18 @@ export class Checkpoints {
   }
 }
 
+/** A part has one of its own: whoever has it has the part, and nobody else. */
+function transactionalIdOf({ application, part }: CheckpointSettings): string {
+  return part === undefined ? `tributary-sql-${application}` : `tributary-sql-${application}:part-${part.index}`;
+}
+
+/** What state and positions stand for: the statements, and how they are cut. */
+export function statementsOf({ part }: CheckpointSettings, script: string): readonly StatementHash[] {
+  const statements = statementHashes(script);
+  if (part === undefined) return statements;
+  return [...statements, { name: `the cut into ${part.count} parts`, hash: part.layout }];
+}
+
 /** The checkpoint to go on from; what shall not be gone on from is forgotten, or refused. */
 async function usable(
   { settings, script, log }: CheckpointParts,
@@ -235,9 +256,10 @@ async function usable(
   producer: Producer,
   entries: ReadonlyMap<string, Uint8Array>,
 ): Promise<CheckpointSummary | undefined> {
-  const found = settings.reset ? undefined : summaryOf(entries);
+  const part = settings.part?.index ?? 0;
+  const found = settings.reset ? undefined : summaryOf(entries, part);
   if (found !== undefined && found.generation === settings.generation) {
-    const change = changeBetween(found.statements, statementHashes(script));
+    const change = changeBetween(found.statements, statementsOf(settings, script));
     if (change === undefined) return found;
     const { application, howToReset } = settings;
     throw new TributaryError(
@@ -248,16 +270,16 @@ async function usable(
   }
   if (entries.size === 0) return undefined;
   await producer.begin();
-  await producer.send(topic, 0, forgettingRecords(entries));
+  await producer.send(topic, part, forgettingRecords(entries));
   await producer.commit();
-  log.warn('sql_state_forgotten', { application: settings.application, topic, ...toldOf(entries) });
+  log.warn('sql_state_forgotten', { application: settings.application, topic, ...toldOf(entries, part) });
   return undefined;
 }
 
 /** What is being forgotten, as far as it can be read. */
-function toldOf(entries: ReadonlyMap<string, Uint8Array>): Readonly<Record<string, unknown>> {
+function toldOf(entries: ReadonlyMap<string, Uint8Array>, part: number): Readonly<Record<string, unknown>> {
   try {
-    const { takenAtMs, bytes, positions } = summaryOf(entries)!;
+    const { takenAtMs, bytes, positions } = summaryOf(entries, part)!;
     return { taken_at: new Date(takenAtMs).toISOString(), bytes, positions };
   } catch (error) {
     return { reason: describeError(error) };

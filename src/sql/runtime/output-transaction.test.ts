@@ -59,7 +59,7 @@ test('what was added is held until it is committed, and counted', async () => {
   await it.transaction.settle();
   deepEqual(it.broker.values('out'), []);
   equal(it.transaction.heldBytes, 130);
-  await it.transaction.commit('checkpoints', [record('1')], '1');
+  await it.transaction.commit('checkpoints', 0, [record('1')], '1');
   deepEqual([it.broker.values('out'), it.broker.values('checkpoints')], [['a', 'b'], ['1']]);
   equal(it.transaction.heldBytes, 0);
 });
@@ -70,7 +70,7 @@ test('a producer that is fenced because its transaction was open for too long ta
   add(it, 'a');
   await it.transaction.settle();
   it.clock.now = 60_001;
-  await it.transaction.commit('checkpoints', [record('1')], '1');
+  await it.transaction.commit('checkpoints', 0, [record('1')], '1');
   deepEqual(it.broker.values('out'), ['a']);
   equal(it.aborted, 1);
 });
@@ -79,7 +79,7 @@ test('a producer that is fenced earlier has been replaced', async () => {
   const it = await subject();
   fencedOnce(it);
   add(it, 'a');
-  await rejects(it.transaction.commit('checkpoints', [record('1')], '1'), { code: 'PRODUCER_FENCED' });
+  await rejects(it.transaction.commit('checkpoints', 0, [record('1')], '1'), { code: 'PRODUCER_FENCED' });
   deepEqual(it.broker.values('out'), []);
 });
 
@@ -90,7 +90,7 @@ test('a checkpoint of somebody else, found when a producer is opened anew, ends 
     throw new TributaryError('BROKER_UNAVAILABLE', 'away', { retriable: true });
   };
   add(it, 'a');
-  await rejects(it.transaction.commit('checkpoints', [record('1')], '1'), {
+  await rejects(it.transaction.commit('checkpoints', 0, [record('1')], '1'), {
     code: 'PRODUCER_FENCED',
     message: /This application was fenced: another one with the transactional id "id"/,
   });
@@ -106,7 +106,7 @@ test('records that are refused are handed back one by one, and the others go', a
   add(it, 'x2');
   add(it, 'c');
   await it.transaction.settle();
-  await it.transaction.commit('checkpoints', [record('1')], '1');
+  await it.transaction.commit('checkpoints', 0, [record('1')], '1');
   deepEqual(it.refused, ['x1', 'x2']);
   deepEqual(it.broker.values('out'), ['a', 'b', 'c']);
 });
@@ -117,6 +117,6 @@ test('a checkpoint that is refused for good is no record to leave out: it is the
     if (topic === 'checkpoints') throw new TributaryError('AUTHORIZATION_FAILED', 'not allowed');
   };
   add(it, 'a');
-  await rejects(it.transaction.commit('checkpoints', [record('1')], '1'), { code: 'AUTHORIZATION_FAILED' });
+  await rejects(it.transaction.commit('checkpoints', 0, [record('1')], '1'), { code: 'AUTHORIZATION_FAILED' });
   deepEqual([it.refused, it.broker.values('out')], [[], []]);
 });

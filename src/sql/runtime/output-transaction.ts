@@ -85,13 +85,13 @@ export class OutputTransaction {
     return this.recovering((isCareful) => this.deliver(isCareful));
   }
 
-  /** Commits what was added together with the records of a checkpoint. */
-  async commit(topic: string, checkpoint: readonly ProduceRecord[], id: string): Promise<void> {
+  /** Commits what was added together with the records of a checkpoint, which go to one partition. */
+  async commit(topic: string, partition: number, checkpoint: readonly ProduceRecord[], id: string): Promise<void> {
     await this.recovering(async (isCareful) => {
       if (this.triedId === id && (await this.isStored(id))) return;
       await this.deliver(isCareful);
       await this.begin();
-      await this.producer.send(topic, 0, checkpoint).catch((error: unknown) => {
+      await this.producer.send(topic, partition, checkpoint).catch((error: unknown) => {
         throw isLasting(error) ? new Hopeless(error) : error;
       });
       this.triedId = id;

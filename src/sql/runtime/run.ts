@@ -15,13 +15,16 @@ import type { Values } from '../values/value.ts';
 import { type CheckpointSettings, Checkpoints } from './checkpoints.ts';
 import { connectorConfig } from './connector-config.ts';
 import { Entrance } from './entrance.ts';
+import { Exchanges } from './exchanges.ts';
 import { Failures, type LostRows } from './failures.ts';
+import { Lags } from './lags.ts';
 import { declareMetrics } from './metrics.ts';
+import { isAligned, keyCheckOf, layoutOf, type Part } from './part.ts';
 import { Positions } from './positions.ts';
 import { connectorDestination, type Destination, lineDestination, Sink } from './sinks.ts';
 import { connectorFrames, type Frames } from './sources.ts';
 import { topicDestination, transactionalDestination } from './topic-destination.ts';
-import { defaultLookMs, type TopicReaders, topicReaders } from './topic-source.ts';
+import { defaultLookMs, type TopicInput, type TopicReaders, topicInputOf, topicReaders } from './topic-source.ts';
 
 /** What a running application needs of the world. */
 export interface World {
@@ -45,14 +48,29 @@ export interface World {
   readonly isFed?: boolean;
   /** How often partitions are looked for that were added to topics; default: every 30 seconds. */
   readonly partitionsMs?: number;
+  /** It is one part of the application. Needs checkpoints. */
+  readonly part?: Part;
+  /** A part whose time has stood for so long, with nothing left to read, is not waited for; default: `watermark.idle.ms`, or 10 s. */
+  readonly silentMs?: number;
+  /** Told when the last checkpoint is being read, and when that is over. */
+  readonly onRestoring?: (isRestoring: boolean) => void;
 }
 
+/** What is read, and what is done with what comes; false where the application has failed by it. */
+interface Reader {
+  readonly name: string;
+  readonly frames: AsyncIterable<Frames>;
+  readonly take: (batch: Frames) => boolean;
+}
+
+const restoringHelp = '1 while the last checkpoint is being read';
 const gapsHelp = 'Restarts after which a source that cannot be read again had missed what came meanwhile';
 const missedHelp = 'Records that retention had taken from a topic before they were read';
 /** Timers are looked at no later than after so long, whatever the clock says. */
 const maxTickMs = 1000;
 /** What is still to be written when the end has begun may take so long; then the connections are given up. */
 const finishMs = 2000;
+const defaultSilentMs = 10_000;
 
 /**
  * A script at work on real sources and sinks. It reads a source no faster than its sinks write: what has come is worked on
@@ -78,7 +96,12 @@ export class SqlRun {
   private hasMoved = true;
   private failure: unknown;
   /** Streams that get more readers while they run. */
-  private readonly growing: { readonly stream: StreamPlan; readonly added: TopicReaders['added'] }[] = [];
+  private readonly growing: (Omit<Reader, 'frames'> & { readonly added: TopicReaders['added'] })[] = [];
+  /** Topics of which a part reads its own partition. */
+  private readonly inputs: TopicInput[] = [];
+  private readonly lags: Lags;
+  private exchanges: Exchanges | undefined;
+  private isRestoring = false;
   private readonly opened = Promise.withResolvers<void>();
   /** Everything that was read has been worked on, so that a checkpoint may be taken. */
   private isWhole = false;
@@ -86,11 +109,19 @@ export class SqlRun {
   constructor(script: string, world: World) {
     this.script = script;
     this.world = world;
-    this.application = new Application(script, { random: world.random, maxState: world.maxState });
+    const { part } = world;
+    const parts = part && { count: part.count, isAligned: (stream: string) => isAligned(part, stream) };
+    this.application = new Application(script, {
+      random: world.random,
+      maxState: world.maxState,
+      ...(parts && { parts }),
+    });
     const { application } = this;
     const { clock, log } = world;
     this.failures = new Failures({ application, clock, log, fail: (error) => this.failInside(error) });
     declareMetrics(this.application, world.metrics);
+    this.lags = new Lags(world.metrics);
+    world.metrics.gauge('tributary_sql_restoring', restoringHelp, () => (this.isRestoring ? 1 : 0));
     this.opened.promise.catch(() => {}); // who does not wait for it is told by `run`
     const giveUpLater = (): void => {
       this.patience = setTimeout(() => this.givingUp.abort(), finishMs);
@@ -114,8 +145,8 @@ export class SqlRun {
       this.awaitCheckpoint();
       this.opened.resolve();
       if (readers.length === 0) await aborted(this.stopping.signal);
-      const growing = this.growing.map(({ stream, added }) => this.readAdded(stream, added));
-      await Promise.all([...growing, ...readers.map((reader) => this.read(reader.stream, reader.frames))]);
+      const growing = this.growing.map((source) => this.readAdded(source));
+      await Promise.all([...growing, ...readers.map((reader) => this.read(reader))]);
     } catch (error) {
       this.fail(error);
     } finally {
@@ -163,15 +194,35 @@ export class SqlRun {
 
   /** Goes on from the last checkpoint. What neither remembers nor can be read again needs none. */
   private async restore(): Promise<void> {
-    const { clock, log, metrics, checkpoints: settings } = this.world;
+    const { clock, log, metrics, checkpoints, part } = this.world;
+    const cut = part && { index: part.index, count: part.count, layout: layoutOf(this.application, part) };
+    const settings = checkpoints && { ...checkpoints, ...(cut && { part: cut }) };
+    if (cut !== undefined && settings === undefined)
+      throw new TributaryError('INTERNAL', 'A part of an application cannot run without checkpoints');
     const isResumable = this.streamsOf('source').some(({ options }) => options.extension !== 'websocket');
     if (settings === undefined || (!isResumable && !this.application.isStateful)) return;
     const broker = await this.world.broker();
     const { signal } = this.givingUp;
     const parts = { settings, script: this.script, broker, signal, clock, log, metrics };
+    this.restoring(true);
     this.checkpoints = await Checkpoints.open(parts);
     this.checkpoints.restore(this.application);
     this.positions = this.checkpoints.positions;
+    this.restoring(false);
+    if (part === undefined) return;
+    this.exchanges = await Exchanges.open({
+      ...parts,
+      application: this.application,
+      checkpoints: this.checkpoints,
+      positions: this.positions,
+      monotonicMs: () => clock.monotonicMs(),
+      fail: (error) => this.failInside(error),
+    });
+  }
+
+  private restoring(isRestoring: boolean): void {
+    this.isRestoring = isRestoring;
+    this.world.onRestoring?.(isRestoring);
   }
 
   /** Messages that a source without positions was sent while nobody ran are lost, and that is said. */
@@ -214,29 +265,25 @@ export class SqlRun {
     return connectorDestination(world.sink(extension), connectorConfig(stream), context, lost);
   }
 
-  private async openSources(): Promise<{ readonly stream: StreamPlan; readonly frames: AsyncIterable<Frames> }[]> {
-    const readers: { readonly stream: StreamPlan; readonly frames: AsyncIterable<Frames> }[] = [];
+  private async openSources(): Promise<Reader[]> {
+    const { part } = this.world;
+    const readers: Reader[] = [];
     for (const stream of this.streamsOf('source')) {
       const { signal } = this.stopping;
-      const { extension = '' } = stream.options;
-      this.entrances.set(stream.name, this.entranceOf(stream));
+      const { name, options } = stream;
+      const { extension = '' } = options;
+      const take = (batch: Frames): boolean => this.takeAll(stream, batch);
+      this.entrances.set(name, this.entranceOf(stream));
       if (extension === 'kafka') {
-        const { positions } = this;
-        const { log, metrics } = this.world;
-        const missed = metrics.counter('tributary_sql_source_missed_total', missedHelp, { stream: stream.name });
-        const broker = await this.world.broker();
-        const lookMs = this.world.partitionsMs ?? defaultLookMs;
-        const all = await topicReaders({ broker, stream, positions, signal, log, missed, lookMs });
-        readers.push(...all.readers.map((frames) => ({ stream, frames })));
-        this.growing.push({ stream, added: all.added });
+        readers.push(...(await this.openTopic(topicInputOf(stream), part?.partitions.get(name), take)));
         continue;
       }
       const context = this.world.context(stream.name, signal);
-      readers.push({
-        stream,
-        frames: await connectorFrames(this.world.source(extension), stream, context, this.positions),
-      });
+      const frames = await connectorFrames(this.world.source(extension), stream, context, this.positions);
+      readers.push({ name, frames, take });
     }
+    for (const input of this.exchanges?.inputs ?? [])
+      readers.push(...(await this.openTopic(input, part?.count, (batch) => this.takeBlocks(input.topic, batch))));
     if (readers.length === 0 && this.world.isFed !== true)
       throw new TributaryError('CONFIG_INVALID', "Nothing to run: the script has no stream of type 'source'");
     return readers;
@@ -244,31 +291,54 @@ export class SqlRun {
 
   private entranceOf(stream: StreamPlan): Entrance {
     const { application, failures } = this;
+    const check = this.world.part && keyCheckOf(stream, this.world.part);
+    const enter = application.entrance(stream.name);
+    const push = (values: Values): void => {
+      check!(values);
+      enter(values);
+    };
     const mapper = sourceMapper(stream, application.columnsRead(stream.name));
-    return new Entrance(mapper, application.entrance(stream.name), (message, mapped) => {
+    return new Entrance(mapper, check === undefined ? enter : push, (message, mapped) => {
       failures.ofSource(stream, message, mapped);
       return this.failure === undefined;
     });
   }
 
-  private async readAdded(stream: StreamPlan, added: TopicReaders['added']): Promise<void> {
+  /** A reader for each of its partitions; for the one that is this part's where it is a part. */
+  private async openTopic(stream: TopicInput, partitions: number | undefined, take: Reader['take']): Promise<Reader[]> {
+    const { log, metrics, part, partitionsMs: lookMs = defaultLookMs } = this.world;
+    const { positions } = this;
+    const { signal } = this.stopping;
+    const missed = metrics.counter('tributary_sql_source_missed_total', missedHelp, { stream: stream.name });
+    const broker = await this.world.broker();
+    const only = part && { partition: part.index, of: partitions ?? part.count };
+    const all = await topicReaders({ broker, stream, positions, signal, log, missed, lookMs, ...(only && { only }) });
+    // Nobody waits for the time of a source that has no partition for this part.
+    if (all.readers.length === 0) this.application.silence(stream.name);
+    else this.inputs.push(stream);
+    this.growing.push({ name: stream.name, added: all.added, take });
+    return all.readers.map((frames) => ({ name: stream.name, frames, take }));
+  }
+
+  private async readAdded({ name, added, take }: SqlRun['growing'][number]): Promise<void> {
     const reading: Promise<void>[] = [];
-    for await (const frames of added) reading.push(this.read(stream, frames));
+    for await (const frames of added) reading.push(this.read({ name, frames, take }));
     await Promise.all(reading);
   }
 
-  private async read(stream: StreamPlan, frames: AsyncIterable<Frames>): Promise<void> {
+  private async read({ name, frames, take }: Reader): Promise<void> {
     try {
       for await (const batch of frames) {
         while (this.checkpointing !== undefined) await this.checkpointing;
         if (this.failure !== undefined) return;
-        if (!this.takeAll(stream, batch)) return;
+        this.lags.note(name, batch);
+        if (!take(batch)) return;
         await this.flush();
         if (this.checkpoints?.isFull) await this.checkpoint();
         this.tick();
       }
       if (!this.stopping.signal.aborted)
-        this.fail(new TributaryError('CONNECTION_FAILED', `Source "${stream.name}" has ended`));
+        this.fail(new TributaryError('CONNECTION_FAILED', `Source "${name}" has ended`));
     } catch (error) {
       this.fail(error); // the others still finish what they have begun
     }
@@ -282,6 +352,7 @@ export class SqlRun {
     this.isWhole = false;
     this.application.advance(this.world.clock.nowMs());
     const { partition, offset } = frames;
+    if (frames.columns?.length !== 0) this.exchanges?.moved();
     if (!this.entrances.get(stream.name)!.take(frames)) {
       // Where nothing can be read again, the message that failed it has been dealt with.
       this.isWhole = wasWhole && offset === undefined;
@@ -292,14 +363,53 @@ export class SqlRun {
     return true;
   }
 
+  private takeBlocks(topic: string, batch: Frames): boolean {
+    this.hasMoved = true;
+    const wasWhole = this.isWhole;
+    this.isWhole = false;
+    this.application.advance(this.world.clock.nowMs());
+    this.exchanges!.take(topic, batch);
+    this.positions.set(topic, batch.partition!, batch.offset!);
+    this.isWhole = wasWhole;
+    return this.failure === undefined;
+  }
+
   private awaitCheckpoint(): void {
     const { checkpoints } = this;
     if (checkpoints === undefined || this.stopping.signal.aborted) return;
     clearTimeout(this.checkpointTimer);
     this.checkpointTimer = setTimeout(() => {
-      if (this.hasMoved) void this.checkpoint();
-      else this.awaitCheckpoint();
+      void this.lookWhetherStill().then(() => {
+        if (this.hasMoved || this.exchanges?.hasNews) void this.checkpoint();
+        else this.awaitCheckpoint();
+      });
     }, checkpoints.waitMs);
+  }
+
+  /** Where nothing has come for long, and nothing is left to read, the other parts need not wait for this one's time. */
+  private async lookWhetherStill(): Promise<void> {
+    const { exchanges, world, positions, inputs } = this;
+    if (exchanges === undefined || !exchanges.isStill(this.silentMs)) return;
+    const { index: partition } = world.part!;
+    const { signal } = this.stopping;
+    try {
+      const broker = await world.broker();
+      for (const { name, topic } of inputs) {
+        const read = positions.get(name, { kafka_topic: topic, kafka_partition: partition })?.['kafka_offset'];
+        const end = await broker.offset(topic, partition, 'latest', { isolation: 'read-committed', signal });
+        if (typeof read !== 'number' || read < end) return;
+      }
+    } catch (error) {
+      // Who cannot be asked may have more: the others wait.
+      if (!signal.aborted) world.log.debug('sql_silence_unknown', { reason: describeError(error) });
+      return;
+    }
+    exchanges.silence(this.silentMs);
+  }
+
+  private get silentMs(): number {
+    const idle = this.streamsOf('source').flatMap(({ eventTime }) => eventTime?.idleMs ?? []);
+    return this.world.silentMs ?? Math.min(...(idle.length === 0 ? [defaultSilentMs] : idle));
   }
 
   private checkpoint(): Promise<void> {
@@ -323,7 +433,9 @@ export class SqlRun {
       } while (!this.isFlushed);
       if (!this.isWhole) return;
       this.hasMoved = false;
+      this.exchanges?.announce();
       await checkpoints.store(this.application);
+      this.exchanges?.deleteRead();
     } catch (error) {
       this.failInside(error);
     }
@@ -334,6 +446,7 @@ export class SqlRun {
   }
 
   private async flush(): Promise<void> {
+    this.exchanges?.flush();
     await Promise.all([...this.sinks.values()].map((sink) => sink.flush()));
   }
 

@@ -12,6 +12,8 @@ export interface Frames {
   readonly columns?: readonly RecordColumn[];
   readonly partition?: SourceMap;
   readonly offset?: SourceMap;
+  /** Records of the partition that are still to come, as far as known. */
+  readonly lag?: number;
 }
 
 const connectMs = 10_000;

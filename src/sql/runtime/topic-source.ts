@@ -9,9 +9,18 @@ import type { StreamPlan } from '../check/stream-plan.ts';
 import type { Positions } from './positions.ts';
 import type { Frames } from './sources.ts';
 
+/** What is read, under which name, and where it begins without a checkpoint. */
+export interface TopicInput {
+  readonly name: string;
+  readonly topic: string;
+  readonly start: OffsetSpec;
+}
+
 export interface TopicSourceParts {
   readonly broker: Broker;
-  readonly stream: StreamPlan;
+  readonly stream: TopicInput;
+  /** Of an application in parts: only this partition is read, of so many. */
+  readonly only?: { readonly partition: number; readonly of: number };
   readonly positions: Positions;
   readonly signal: AbortSignal;
   readonly log: Log;
@@ -32,15 +41,17 @@ export interface TopicReaders {
 
 /** One reader for each partition of the stream's topic. CONFLICT where the topic is not the one of the checkpoint. */
 export async function topicReaders(parts: TopicSourceParts): Promise<TopicReaders> {
-  const { broker, stream, positions, signal } = parts;
-  const topic = stream.options.values.get('kafka.topic')!;
+  const { broker, stream, positions, signal, only } = parts;
+  const { topic } = stream;
   const { partitions, id } = await broker.describeTopic(topic, { signal });
   if (partitions.length === 0)
     throw new TributaryError('UNKNOWN_TOPIC', `Stream "${stream.name}": topic "${topic}" has no partitions`);
   setMaxListeners(partitions.length + 20, signal);
+  if (only !== undefined && partitions.length !== only.of) throw grown(stream, partitions.length, only.of);
+  const own = only === undefined ? partitions : partitions.filter(({ partition }) => partition === only.partition);
   // A partition that was added since the checkpoint is read whole.
   const isKnown = positions.has(stream.name);
-  const readers = partitions.map(({ partition }) => {
+  const readers = own.map(({ partition }) => {
     const stored = positions.get(stream.name, partitionOf(topic, partition));
     if (stored !== undefined && stored['topic_id'] !== id) {
       throw new TributaryError(
@@ -49,7 +60,7 @@ export async function topicReaders(parts: TopicSourceParts): Promise<TopicReader
       );
     }
     const offset = stored?.['kafka_offset'];
-    const from = typeof offset === 'number' ? { offset } : isKnown ? 'earliest' : startOf(stream);
+    const from = typeof offset === 'number' ? { offset } : isKnown ? 'earliest' : stream.start;
     return readerOf(parts, { topic, id, partition, from });
   });
   return { readers, added: addedReaders(parts, topic, id, partitions.length) };
@@ -62,28 +73,40 @@ async function* addedReaders(
   id: string,
   initial: number,
 ): AsyncGenerator<AsyncIterable<Frames>> {
-  const { broker, stream, signal, log, lookMs } = parts;
+  const { broker, stream, signal, log, lookMs, only } = parts;
   for (let known = initial; ; ) {
     await sleep(lookMs, signal);
     if (signal.aborted) return;
+    let count: number;
     try {
       const now = await broker.describeTopic(topic, { signal });
       // A topic that was made again is the readers' to find, who end by it.
       if (now.id !== id || now.partitions.length <= known) continue;
-      const count = now.partitions.length;
-      setMaxListeners(count + 20, signal);
-      log.info('sql_partitions_added', { stream: stream.name, topic, from: known, to: count });
-      for (; known < count; known++) yield readerOf(parts, { topic, id, partition: known, from: 'earliest' });
+      count = now.partitions.length;
     } catch (error) {
       if (signal.aborted) return;
       log.warn('sql_partitions_unknown', { stream: stream.name, topic, reason: describeError(error) });
+      continue;
     }
+    if (only !== undefined) throw grown(stream, count, only.of);
+    setMaxListeners(count + 20, signal);
+    log.info('sql_partitions_added', { stream: stream.name, topic, from: known, to: count });
+    for (; known < count; known++) yield readerOf(parts, { topic, id, partition: known, from: 'earliest' });
   }
 }
 
-function startOf({ options }: StreamPlan): OffsetSpec {
+export function topicInputOf({ name, options }: StreamPlan): TopicInput {
   const written = options.values.get('kafka.from') ?? 'latest';
-  return written === 'latest' || written === 'earliest' ? written : { timestampMs: Number(written) };
+  const start = written === 'latest' || written === 'earliest' ? written : { timestampMs: Number(written) };
+  return { name, topic: options.values.get('kafka.topic')!, start };
+}
+
+/** Nobody would read a partition that was added, and keys have moved between the others. */
+function grown({ name, topic }: TopicInput, now: number, before: number): TributaryError {
+  return new TributaryError(
+    'CONFLICT',
+    `Stream "${name}": topic "${topic}" has ${now} partitions, and the application was cut when it had ${before}. Forget the checkpoint to cut it anew`,
+  );
 }
 
 function partitionOf(topic: string, partition: number) {
@@ -109,9 +132,11 @@ async function* readerOf(parts: TopicSourceParts, { topic, id, partition, from }
   for (;;) {
     try {
       const at = next === undefined ? from : { offset: next };
-      for await (const { columns, nextOffset } of broker.read({ topic, partition, from: at, signal, onStart })) {
+      const read = broker.read({ topic, partition, from: at, signal, onStart });
+      for await (const { columns, nextOffset, endOffset } of read) {
         next = nextOffset;
-        yield { messages: [], columns, partition: name, offset: { kafka_offset: nextOffset, topic_id: id } };
+        const lag = Math.max(0, endOffset - nextOffset);
+        yield { messages: [], columns, partition: name, offset: { kafka_offset: nextOffset, topic_id: id }, lag };
       }
       return;
     } catch (error) {

@@ -178,6 +178,14 @@ export const schemas = {
       ]),
     ),
     maxState: { type: 'integer', description: 'Rows, groups and partial matches that each query may keep' },
+    parts: object(
+      {
+        whole: { type: 'string', description: 'Why it runs as one part, whatever tasks.max says' },
+        meetings: listOf(object({ query: whole, how: text })),
+        repartitions: listOf(object({ stream: text, by: listOf(text) })),
+      },
+      ['meetings', 'repartitions'],
+    ),
   }),
 } as const;
 
