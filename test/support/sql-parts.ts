@@ -82,7 +82,7 @@ export function wantedOf(script: string, rows: readonly PartRow[]): string[] {
   application.subscribe('Out', (row) => out.push(Buffer.from(print(row)).toString()));
   const mappers = { trades: sourceMapper(streams.get('Trades')!), quotes: sourceMapper(streams.get('Quotes')!) };
   for (const { topic, text } of rows)
-    for (const values of mappers[topic](Buffer.from(text)).rows)
+    for (const values of mappers[topic].map(Buffer.from(text)).rows)
       application.push(topic === 'trades' ? 'Trades' : 'Quotes', values);
   return out.sort();
 }
