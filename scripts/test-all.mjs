@@ -59,7 +59,13 @@ async function runFiles(paths, atOnce, isPart) {
   const failed = new Map();
   const countsOf = new Map();
   let whole;
-  const tests = run({ files: paths, concurrency: atOnce, timeout: Number(limit), signal: stopping.signal });
+  const tests = run({
+    files: paths,
+    concurrency: atOnce,
+    timeout: Number(limit),
+    signal: stopping.signal,
+    execArgv: ['--import', new URL('end-of-tests.mjs', import.meta.url).href],
+  });
   const add = (file, counts) => {
     const known = countsOf.get(file);
     for (const [key, count] of Object.entries(known ?? {})) counts[key] += count;

@@ -37,18 +37,17 @@ async function stand(more = '', args: readonly string[] = []): Promise<Stand> {
     );
   await write(more);
   const running = startTributary(['gateway', file, ...args], { cwd: folder.path });
-  await running.waitFor('Ctrl-C stops it');
-  return {
-    running,
-    address,
-    admin: `http://${admin}`,
-    file,
-    write,
-    async [Symbol.asyncDispose]() {
-      await running[Symbol.asyncDispose]();
-      await folder[Symbol.asyncDispose]();
-    },
+  const dispose = async (): Promise<void> => {
+    await running[Symbol.asyncDispose]();
+    await folder[Symbol.asyncDispose]();
   };
+  try {
+    await running.waitFor('Ctrl-C stops it');
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return { running, address, admin: `http://${admin}`, file, write, [Symbol.asyncDispose]: dispose };
 }
 
 /** Processes that it has started. */

@@ -176,6 +176,16 @@ for (const { says, programs, env, code, shows, hides } of [
     hides: /passed at the second/,
   },
   {
+    says: 'a file whose process lives on when its tests are over fails, and holds up nothing',
+    programs: {
+      open: `import { createServer } from 'node:net';\n${passing}\ntest('opens', () => createServer().listen(0));`,
+    },
+    env: { TEST_END_MS: '100', TEST_NO_RETRY: '1' },
+    code: 1,
+    shows: [/The tests are over, and this is still open: .*TCPServerWrap/, /pass 2\n.*fail 1\n/],
+    hides: /Tried once more/,
+  },
+  {
     says: 'with TEST_NO_RETRY=1 the first result is the last',
     programs: { flaky },
     env: { TEST_NO_RETRY: '1' },

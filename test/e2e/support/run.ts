@@ -55,6 +55,12 @@ export function startTributary(args: readonly string[], options: RunOptions): Ru
   return watch(child, input, typing);
 }
 
+/** What a test that fails before it has anything to dispose of leaves behind. */
+const alive = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of alive) child.kill('SIGKILL');
+});
+
 export function watch(child: ChildProcess, input?: string | Uint8Array, typing = false): Running {
   let stdout = '';
   let stderr = '';
@@ -73,7 +79,8 @@ export function watch(child: ChildProcess, input?: string | Uint8Array, typing =
   child.stdin?.on('error', () => {}); // it ended before it had read everything: its code tells
   if (!typing) child.stdin?.end(input ?? '');
   const ended = once(child, 'close').then(([code]): Ended => ({ code: code as number | null, stdout, stderr }));
-  ended.then(tell, tell);
+  alive.add(child);
+  ended.finally(() => alive.delete(child)).then(tell, tell);
 
   return {
     child,
