@@ -5,12 +5,20 @@ import type { LocalBroker } from '../broker/broker.ts';
 import type { SpoolSource } from '../worker/worker-options.ts';
 import type { AppParts } from './wiring.ts';
 
-export function spoolSource({ config, log, metrics }: AppParts, opened: AsyncDisposableStack): SpoolSource {
+export interface OpenSpoolSource extends SpoolSource {
+  /** Undefined while nobody wanted it. */
+  readonly broker: LocalBroker | undefined;
+}
+
+export function spoolSource({ config, log, metrics }: AppParts, opened: AsyncDisposableStack): OpenSpoolSource {
   const directory = config.worker.spoolFolder;
   let broker: LocalBroker | undefined;
   // Registered before the worker, and so closed behind it.
   opened.defer(async () => broker?.close());
   return {
+    get broker() {
+      return broker;
+    },
     isThere: existsSync(join(directory, 'tributary.db')),
     async open() {
       const [{ codecs }, { openEmbeddedBroker }, { embeddedEvents }] = await Promise.all([

@@ -28,7 +28,7 @@ import { listenerTls } from './listener-tls.ts';
 import { outboundPolicies } from './outbound.ts';
 import { sendToPeer } from './peers.ts';
 import { freeAddress } from './port.ts';
-import { spoolSource } from './spool-source.ts';
+import { type OpenSpoolSource, spoolSource } from './spool-source.ts';
 import { withoutTables } from './topics/without-tables.ts';
 import { packageVersion } from './version.ts';
 
@@ -99,9 +99,13 @@ export async function openApp(parts: AppParts): Promise<App> {
     exchange === undefined ? config.connectors : [...config.connectors, ...demoConnectors(exchange.url)];
   if (exchange !== undefined) await createDemoTopics(broker);
 
-  const worker = opened.use(await openWorker(parts, broker, connectors, listeners, opened));
+  // Where the broker is embedded what it acknowledges is synced on this machine already.
+  const spool = broker.kind === 'embedded' ? undefined : spoolSource(parts, opened);
+  const worker = opened.use(await openWorker(parts, broker, connectors, listeners, spool, opened));
   const url =
-    listeners.length === 0 ? undefined : await openRest(parts, broker, worker, listeners, stopping.signal, opened);
+    listeners.length === 0
+      ? undefined
+      : await openRest(parts, broker, worker, spool, listeners, stopping.signal, opened);
   const gateway = await openGatewayBeside(parts, broker);
   if (gateway !== undefined) opened.use(gateway);
 
@@ -130,6 +134,9 @@ const restModules = () =>
     import('../wire/connect/openapi/topic-operations.ts'),
     import('../wire/connect/openapi/sql-operations.ts'),
     import('./topics/local-access.ts'),
+    import('./routes/spool.ts'),
+    import('./spool/local-spool.ts'),
+    import('../wire/connect/openapi/spool-operations.ts'),
   ]);
 
 /** What is imported once is there at once for whoever imports it later, and tells that one if it cannot be had. */
@@ -228,6 +235,7 @@ async function openWorker(
   broker: Broker,
   named: readonly NamedConnector[],
   listeners: readonly ListenerSettings[],
+  spool: OpenSpoolSource | undefined,
   opened: AsyncDisposableStack,
 ): Promise<Worker> {
   const [listen] = listeners;
@@ -260,7 +268,7 @@ async function openWorker(
       groupId: settings.groupId,
       ...(settings.share === undefined ? {} : { share: shareOptions(settings, broker, workerId, config.rest) }),
       isFenced: settings.isFenced,
-      ...(broker.kind === 'embedded' ? {} : { spool: spoolSource(parts, opened) }),
+      ...(spool === undefined ? {} : { spool }),
       onLoggerLevel: (logger, level) => setLevel(parts, logger, level),
       gracefulStopMs: settings.gracefulTimeoutMs,
       resolve: (raw, missing) => {
@@ -342,6 +350,7 @@ async function openRest(
   { config, log, loggers, metrics, secrets }: AppParts,
   broker: Broker,
   worker: Worker,
+  spool: OpenSpoolSource | undefined,
   listeners: readonly ListenerSettings[],
   stopping: AbortSignal,
   opened: AsyncDisposableStack,
@@ -356,6 +365,9 @@ async function openRest(
     { topicOperations },
     { sqlOperations },
     { localAccess },
+    { spoolRoutes },
+    { localSpool },
+    { spoolOperations },
   ] = await restModules();
   const server = buildRestServer({
     worker,
@@ -365,7 +377,7 @@ async function openRest(
     maskSecrets: rest.maskSecrets,
     statusDetail: rest.statusDetail,
     topicTracking: rest.topicTracking,
-    moreOperations: [...topicOperations, ...sqlOperations],
+    moreOperations: [...topicOperations, ...sqlOperations, ...spoolOperations],
     // Where secrets are shown in clear, an error that quotes what was sent needs no mask.
     ...(rest.maskSecrets ? { redact: (text: string) => secrets.text(text) } : {}),
     loggers,
@@ -382,6 +394,11 @@ async function openRest(
   );
   await topicApi(server, topics, stopping);
   sqlRoutes(server);
+  spoolRoutes(
+    server,
+    localSpool(() => spool?.broker),
+    stopping,
+  );
   const hasUsers = rest.access.accounts.users.length + rest.access.accounts.tokens.length > 0;
   for (const { host, port, tls } of listeners) {
     if (isLoopback(host)) continue;

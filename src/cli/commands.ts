@@ -14,6 +14,8 @@ import { dryRun } from './dry-run.ts';
 import { gateway } from './gateway.ts';
 import { hashPassword } from './hash-password.ts';
 import { produce } from './produce.ts';
+import { spoolInspect } from './spool-inspect.ts';
+import { spoolLs } from './spool-ls.ts';
 import { sqlCheck, sqlExplain, sqlRepl, sqlRun, sqlTest } from './sql.ts';
 import { start } from './start.ts';
 import { tap } from './tap.ts';
@@ -38,6 +40,8 @@ export const commands: readonly Command[] = [
   topicsDescribe,
   topicsDelete,
   copy,
+  spoolLs,
+  spoolInspect,
   sqlRun,
   sqlCheck,
   sqlExplain,

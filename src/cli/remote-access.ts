@@ -2,14 +2,9 @@
 
 import { showFrom } from '../app/topics/tap-options.ts';
 import type { TapOptions, TapRecord, TopicAccess, TopicDetails, TopicSummary } from '../app/topics/topic-access.ts';
-import type { ErrorCode } from '../base/errors.ts';
 import { describeError, TributaryError } from '../base/errors.ts';
+import { type Credentials, type Init, readLines, refusal, request } from './remote-call.ts';
 
-type Credentials = Readonly<Record<string, string>>;
-type Init = Omit<RequestInit, 'headers'> & {
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly duplex?: 'half';
-};
 type Call = (url: string, init?: Init) => Promise<Response>;
 
 /** `credentials` are headers of every request: who calls. */
@@ -68,29 +63,15 @@ async function* tap(
   if (options.limit !== undefined) query.set('limit', String(options.limit));
   if (options.partition !== undefined) query.set('partition', String(options.partition));
   if (options.key !== undefined) query.set('key', options.key);
-  let rest = '';
   try {
     const answer = await call(`${url}/tap/${encodeURIComponent(topic)}?${query}`, { signal });
     onReady();
-    const decoder = new TextDecoder();
-    for await (const chunk of answer.body ?? []) {
-      const whole = (rest + decoder.decode(chunk, { stream: true })).split('\n');
-      rest = whole.pop()!;
-      if (whole.length > 0) yield whole.map(parseTapLine);
-    }
+    yield* readLines<TapRecord>(answer);
   } catch (error) {
     if (signal.aborted) return;
     if (error instanceof TributaryError) throw error;
     throw new TributaryError('CONNECTION_FAILED', `${url} has ended: ${describeError(error)}`);
   }
-}
-
-function parseTapLine(line: string): TapRecord {
-  const parsed = JSON.parse(line) as
-    | TapRecord
-    | { readonly error: { readonly code: ErrorCode; readonly message: string } };
-  if ('error' in parsed) throw new TributaryError(parsed.error.code, parsed.error.message);
-  return parsed;
 }
 
 async function* lines(batches: AsyncIterable<readonly object[]>): AsyncGenerator<Uint8Array, void, undefined> {
@@ -99,44 +80,6 @@ async function* lines(batches: AsyncIterable<readonly object[]>): AsyncGenerator
 
 function json(method: string, body: unknown): Init {
   return { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
-}
-
-/** An answer that is none of success becomes the error that the process gave. */
-async function request(url: string, init: Init = {}, credentials: Credentials = {}): Promise<Response> {
-  let answer: Response;
-  try {
-    answer = await fetch(url, { ...init, headers: { ...credentials, ...init.headers } });
-  } catch (error) {
-    if (init.signal?.aborted) throw error;
-    throw new TributaryError('CONNECTION_FAILED', `Cannot reach ${new URL(url).origin}: ${describeError(error)}`);
-  }
-  if (answer.ok) return answer;
-  const text = await answer.text();
-  throw refusal(answer.status, messageOf(text), url);
-}
-
-function refusal(status: number, message: string | undefined, url: string): TributaryError {
-  const text = message ?? `${new URL(url).origin} answered HTTP ${status}`;
-  const hint =
-    status === 401 ? '. Give --user NAME:PASSWORD or --token TOKEN, or set TRIBUTARY_USER or TRIBUTARY_TOKEN' : '';
-  return new TributaryError(codeOf(status), text + hint);
-}
-
-function codeOf(status: number): ErrorCode {
-  if (status === 401) return 'AUTHENTICATION_FAILED';
-  if (status === 403) return 'AUTHORIZATION_FAILED';
-  if (status === 404) return 'NOT_FOUND';
-  if (status === 409) return 'CONFLICT';
-  return status < 500 ? 'BROKER_REJECTED' : 'CONNECTION_FAILED';
-}
-
-function messageOf(text: string): string | undefined {
-  try {
-    const { message } = JSON.parse(text) as { message?: unknown };
-    return typeof message === 'string' ? message : undefined;
-  } catch {
-    return undefined; // an answer of something between us and it: the status has to do
-  }
 }
 
 function hasCode(error: unknown, code: string): boolean {

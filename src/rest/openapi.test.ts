@@ -7,6 +7,7 @@ import { restServer } from '../../test/support/rest-server.ts';
 import { Loggers } from '../telemetry/loggers.ts';
 import { openApiDocument } from '../wire/connect/openapi/document.ts';
 import { schemas } from '../wire/connect/openapi/schemas.ts';
+import { spoolOperations } from '../wire/connect/openapi/spool-operations.ts';
 import { sqlOperations } from '../wire/connect/openapi/sql-operations.ts';
 import { topicOperations } from '../wire/connect/openapi/topic-operations.ts';
 
@@ -37,7 +38,9 @@ test('it is served', async () => {
 });
 
 test('every reference is defined, every schema is used, every operation has its own id', () => {
-  const text = JSON.stringify(openApiDocument({ version: '1', more: [...topicOperations, ...sqlOperations] }));
+  const text = JSON.stringify(
+    openApiDocument({ version: '1', more: [...topicOperations, ...sqlOperations, ...spoolOperations] }),
+  );
   const used = new Set([...text.matchAll(/#\/components\/schemas\/(\w+)/g)].map(([, name]) => name));
   deepEqual([...used].sort(), Object.keys(schemas).sort());
   const ids = [...text.matchAll(/"operationId":"(\w+)"/g)].map(([, id]) => id);

@@ -45,6 +45,8 @@ const commands = [
   'topics describe',
   'topics delete',
   'copy',
+  'spool ls',
+  'spool inspect',
   'sql run',
   'sql check',
   'sql explain',

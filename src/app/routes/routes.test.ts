@@ -13,9 +13,12 @@ import { Loggers } from '../../telemetry/loggers.ts';
 import { MetricRegistry } from '../../telemetry/metrics.ts';
 import type { OpenApiDocument } from '../../wire/connect/openapi/document.ts';
 import { schemas } from '../../wire/connect/openapi/schemas.ts';
+import { spoolOperations } from '../../wire/connect/openapi/spool-operations.ts';
 import { sqlOperations } from '../../wire/connect/openapi/sql-operations.ts';
 import { topicOperations } from '../../wire/connect/openapi/topic-operations.ts';
+import { localSpool } from '../spool/local-spool.ts';
 import { localAccess } from '../topics/local-access.ts';
+import { spoolRoutes } from './spool.ts';
 import { sqlRoutes } from './sql.ts';
 import { topicApi } from './topic-api.ts';
 
@@ -179,7 +182,7 @@ test('every route beside those of Kafka Connect stands in the document of the wh
     maskSecrets: false,
     log: recordingLog([]),
     loggers: new Loggers('INFO', () => 0),
-    moreOperations: [...topicOperations, ...sqlOperations],
+    moreOperations: [...topicOperations, ...sqlOperations, ...spoolOperations],
   });
   const routes = new Set<string>(['GET /metrics']); // declared before the hook
   server.addHook('onRoute', ({ method, url }) => {
@@ -189,6 +192,11 @@ test('every route beside those of Kafka Connect stands in the document of the wh
   });
   await topicApi(server, localAccess(memoryBroker()), new AbortController().signal);
   sqlRoutes(server);
+  spoolRoutes(
+    server,
+    localSpool(() => undefined),
+    new AbortController().signal,
+  );
   const document = (await server.inject('/openapi.json')).json<OpenApiDocument>();
   const described = Object.entries(document.paths).flatMap(([path, verbs]) =>
     Object.keys(verbs).map((verb) => `${verb.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`),

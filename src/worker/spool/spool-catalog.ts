@@ -20,6 +20,9 @@ export interface CatalogEntry {
   readonly isOrphan?: boolean;
 }
 
+/** Of the spool's broker: the table that this stands in. */
+export const catalogTopic = '__spool-catalog';
+
 /** Logs keep what they hold until it is forwarded; the connector's own bounds count. */
 const logConfig = { 'retention.ms': '-1', 'retention.bytes': '-1', 'max.message.bytes': '134217728' };
 const kept = /^(spool\.|topic\.creation\.|errors\.|producer\.override\.(compression|max\.request|transaction|acks))/;
@@ -32,7 +35,7 @@ export class SpoolCatalog {
   constructor(broker: LocalBroker, table: Table) {
     this.#broker = broker;
     this.#table = table;
-    for (const [key, value] of table.entries) this.#entries.set(key, JSON.parse(value) as CatalogEntry);
+    for (const [key, value] of table.entries) this.#entries.set(key, parseCatalogEntry(value));
   }
 
   all(): readonly CatalogEntry[] {
@@ -87,6 +90,11 @@ export class SpoolCatalog {
     if (this.#table.entries.get(key) !== value) await this.#table.put([[key, value]]);
     return entry;
   }
+}
+
+/** As it was written by this class: nobody else writes there. */
+export function parseCatalogEntry(value: string): CatalogEntry {
+  return JSON.parse(value) as CatalogEntry;
 }
 
 function keyOf(connector: string, task: number): string {

@@ -4,14 +4,13 @@ import type { RawConfig } from '../../config/raw.ts';
 import type { OffsetTable } from '../offset-table.ts';
 import { offsetTable } from '../offset-table.ts';
 import { openTable, type Table } from '../table.ts';
-import { type CatalogEntry, logName, SpoolCatalog } from './spool-catalog.ts';
+import { type CatalogEntry, catalogTopic, logName, SpoolCatalog } from './spool-catalog.ts';
 import { SpoolOffsets } from './spool-offsets.ts';
 import type { SpoolParts } from './spool-parts.ts';
 import { SpooledTask } from './spooled-task.ts';
 
 export type SpoolOptions = Omit<SpoolParts, 'id' | 'positionsOf'>;
 
-const catalogTopic = '__spool-catalog';
 const offsetsTopic = '__spool-offsets';
 const knownTopic = '__spool-known-offsets';
 

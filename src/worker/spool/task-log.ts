@@ -3,7 +3,7 @@ import { isError } from '../../base/errors.ts';
 import type { FetchedRuns, LocalBroker } from '../../broker/broker.ts';
 
 /** Of all logs of a spool: the group whose offsets say how far they are forwarded. */
-const group = 'tributary-spool';
+export const forwardedGroup = 'tributary-spool';
 
 export interface LogRead extends FetchedRuns {
   readonly slot: number;
@@ -27,7 +27,7 @@ export class TaskLog {
 
   /** Begins at what is known to be forwarded. Gives the records between there and the first one that is left. */
   async start(): Promise<number> {
-    const committed = await this.broker.committedOffsets(group);
+    const committed = await this.broker.committedOffsets(forwardedGroup);
     const own = committed.filter(({ topic }) => topic === this.name);
     const { partitions } = await this.broker.describeTopic(this.name);
     let missing = 0;
@@ -118,7 +118,7 @@ export class TaskLog {
   /** Up to here everything is in Kafka, or given up. Resolves when that is synced. */
   async storeForwarded(positions: readonly (readonly [slot: number, offset: number])[]): Promise<void> {
     const offsets = positions.map(([partition, offset]) => ({ topic: this.name, partition, offset }));
-    await this.broker.setCommittedOffsets(group, offsets);
+    await this.broker.setCommittedOffsets(forwardedGroup, offsets);
     for (const [slot, offset] of positions) this.#forwarded[slot] = Math.max(this.#forwarded[slot] ?? 0, offset);
   }
 

@@ -15,7 +15,8 @@ export interface Operation {
     | 'loggers'
     | 'internal'
     | 'records'
-    | 'sql';
+    | 'sql'
+    | 'spool';
   /** By status; null is an answer without a body. */
   readonly answers: Readonly<Record<number, JsonSchema | null>>;
   /** Statuses of refusals besides 500, with what they mean. */

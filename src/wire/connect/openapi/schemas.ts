@@ -5,6 +5,7 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 const text: JsonSchema = { type: 'string' };
 const textOrNull: JsonSchema = { type: ['string', 'null'] };
 const whole: JsonSchema = { type: 'integer' };
+const wholeOrNull: JsonSchema = { type: ['integer', 'null'] };
 const flag: JsonSchema = { type: 'boolean' };
 const scalar: JsonSchema = { type: ['string', 'number', 'boolean'] };
 const base64: JsonSchema = { enum: ['base64'] };
@@ -120,6 +121,33 @@ export const schemas = {
       headers: listOf(ref('HeaderJson')),
     },
     ['partition', 'offset', 'timestamp', 'key', 'value', 'headers'],
+  ),
+  SpoolLog: object({
+    connector: text,
+    task: whole,
+    topic: text,
+    records: whole,
+    bytes: whole,
+    oldestMs: wholeOrNull,
+    position: whole,
+    end: whole,
+    mode: text,
+    isOrphan: flag,
+  }),
+  SpoolEntry: object(
+    {
+      task: whole,
+      topic: text,
+      offset: whole,
+      timestamp: whole,
+      key: textOrNull,
+      keyEncoding: base64,
+      value: textOrNull,
+      valueEncoding: base64,
+      headers: listOf(ref('HeaderJson')),
+      damaged: object({ from: whole, to: whole, reason: text }),
+    },
+    ['task', 'topic'],
   ),
   RecordInput: object(
     {
