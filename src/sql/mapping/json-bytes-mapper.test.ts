@@ -134,6 +134,35 @@ test(`damaged messages are never taken for something that the full parser would 
   fc.assert(property, { seed: testSeed, numRuns: fuzzRuns(300) });
 });
 
+test(`what other messages had for keys makes no difference (seed ${testSeed})`, () => {
+  // Few keys in many orders, so that some are where they were, and some only nearly.
+  const member = fc.tuple(fc.constantFrom('"a"', '"s"', '"S"', '"p"', '"price"', '"Price"', '"é"', '"0"'), blank, json);
+  const message = fc
+    .array(member, { maxLength: 5 })
+    .map((members) => `{${members.map(([name, gap, value]) => `${name}${gap}:${value}`)}}`);
+  const property = fc.property(columnSets, fc.array(message, { minLength: 2, maxLength: 6 }), (columns, messages) => {
+    const { fast } = mappersOf(columns);
+    for (const each of [...messages, ...messages])
+      deepEqual(fast(Buffer.from(each)), mappersOf(columns).fast(Buffer.from(each)), each);
+  });
+  fc.assert(property, { seed: testSeed, numRuns: fuzzRuns(200) });
+});
+
+test('a column of a key that is where it was is found, and one of another case is not taken for it', () => {
+  const columns = [
+    { name: 'price', type: 'LONG', path: undefined },
+    { name: 'b', type: 'LONG', path: '$.a.b' },
+  ] as const;
+  const { fast } = mappersOf(columns);
+  for (let turn = 0; turn < 2; turn++) {
+    deepEqual(fast(Buffer.from('{"price":1,"a":{"b":2}}')), [1, 2]);
+    deepEqual(fast(Buffer.from('{"PRICE":3,"a":{"c":2}}')), [3, null]);
+    deepEqual(fast(Buffer.from('{"PRICE":3,"price":4,"a":{"b" :5}}')), [4, 5]);
+    equal(fast(Buffer.from('{"PRICE":3,"Price":4}')), undefined);
+    equal(fast(Buffer.from('{"price"')), undefined);
+  }
+});
+
 test(`columns that nobody reads are checked all the same (seed ${testSeed})`, () => {
   const property = fc.property(columnSets, object, fc.nat(31), (columns, message, mask) => {
     const used = new Set(columns.flatMap((_, index) => (((mask >> index) & 1) === 1 ? [index] : [])));

@@ -98,7 +98,7 @@ function valueAt(
       if (kind !== found.plainText && kind !== found.integer) break;
       const number = decimalOf(bytes, start, end);
       // A text with a point is none, and no integer has one; a zero has no sign.
-      if (!Number.isInteger(number) || hasPoint(bytes, start, end)) break;
+      if (!Number.isInteger(number) || (kind === found.plainText && hasPoint(bytes, start, end))) break;
       return type === 'LONG' ? number + 0 : (intFromLong(number) ?? failed);
     }
     case 'BOOL':

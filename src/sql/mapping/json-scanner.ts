@@ -65,6 +65,8 @@ export class JsonScanner {
   #hasWideKey = false;
   /** Whether the key that was looked up last is one of ours as it is written. */
   #isExact = false;
+  /** What the key that was looked up last means. */
+  #found: Member | undefined;
   #depth = 0;
   /** Reads four bytes at a time. */
   #words: DataView<ArrayBufferLike> = new DataView(new ArrayBuffer(0));
@@ -137,28 +139,21 @@ export class JsonScanner {
       this.#depth--;
       return at + 1;
     }
-    for (;;) {
-      if (at >= end || bytes[at] !== quote) return odd;
-      const keyStart = ++at;
-      let hash = 0;
-      for (; at < end; at++) {
-        const byte = bytes[at]!;
-        const meaning = inText[byte]!;
-        if (meaning !== 0) {
-          if (meaning === 1) break;
-          if (meaning !== 4) return odd;
-          this.#isAscii = false;
-          this.#hasWideKey = true;
-        }
-        hash = addToHash(hash, byte);
+    const memory = target?.memory;
+    for (let place = 0; ; place++) {
+      const known = memory === undefined ? 0 : memory.match(place, bytes, at, end);
+      let member: Member | undefined;
+      if (known > 0) {
+        at += known;
+        member = memory!.member(place);
+        this.#isExact = memory!.isExact(place);
+      } else {
+        at = this.#key(at, target, place);
+        if (at === odd) return odd;
+        member = this.#found;
       }
-      const keyEnd = at++;
       // Blanks are rare: a look at the byte is cheaper than the call.
       if (at < end && bytes[at]! <= 0x20) at = this.#skipBlanks(at);
-      if (at >= end || bytes[at] !== 0x3a) return odd;
-      at++;
-      if (at < end && bytes[at]! <= 0x20) at = this.#skipBlanks(at);
-      const member = target === undefined ? undefined : this.#memberOf(target, hash, keyStart, keyEnd);
       at = member === undefined ? this.#value(at, undefined, -1) : this.#member(at, member);
       if (at === odd) return odd;
       if (at < end && bytes[at]! <= 0x20) at = this.#skipBlanks(at);
@@ -171,6 +166,43 @@ export class JsonScanner {
     }
     this.#depth--;
     return at + 1;
+  }
+
+  /** Passes over a key with its colon, and looks up what it means. */
+  #key(from: number, target: Target | undefined, place: number): number {
+    const bytes = this.#bytes;
+    const end = this.#end;
+    let at = from;
+    if (at >= end || bytes[at] !== quote) return odd;
+    const keyStart = ++at;
+    let hash = 0;
+    let isWide = false;
+    for (; at < end; at++) {
+      const byte = bytes[at]!;
+      const meaning = inText[byte]!;
+      if (meaning !== 0) {
+        if (meaning === 1) break;
+        if (meaning !== 4) return odd;
+        isWide = true;
+      }
+      hash = addToHash(hash, byte);
+    }
+    if (isWide) {
+      this.#isAscii = false;
+      this.#hasWideKey = true;
+    }
+    const keyEnd = at++;
+    if (at < end && bytes[at]! <= 0x20) at = this.#skipBlanks(at);
+    if (at >= end || bytes[at] !== 0x3a) return odd;
+    at++;
+    if (target === undefined) {
+      this.#found = undefined;
+      return at;
+    }
+    const member = this.#memberOf(target, hash, keyStart, keyEnd);
+    this.#found = member;
+    if (!isWide && at === keyEnd + 2) target.memory?.remember(place, bytes, from, at, member, this.#isExact);
+    return at;
   }
 
   /** The member that a key stands for, exactly or but for its case. */

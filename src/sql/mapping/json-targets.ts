@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { Column } from '../check/scope.ts';
 import { type Path, parsePath } from '../json/path.ts';
+import { KeyMemory } from './key-memory.ts';
 
 /** Where a column's value lies in a message. */
 export type Find =
@@ -36,6 +37,8 @@ export interface Target {
   elements: Map<number, Target> | undefined;
   /** Whether something inside it is wanted. */
   hasInner: boolean;
+  /** Where it is an object with wanted members. */
+  memory: KeyMemory | undefined;
 }
 
 export interface Member {
@@ -94,7 +97,14 @@ export function targetsOf(finds: readonly Find[]): Targets | undefined {
 }
 
 function newTarget(): Target {
-  return { slot: -1, members: [], heads: new Int16Array(chains).fill(-1), elements: undefined, hasInner: false };
+  return {
+    slot: -1,
+    members: [],
+    heads: new Int16Array(chains).fill(-1),
+    elements: undefined,
+    hasInner: false,
+    memory: undefined,
+  };
 }
 
 function memberTarget(target: Target, name: string): Target {
@@ -106,6 +116,7 @@ function memberTarget(target: Target, name: string): Target {
   const chain = chainOf(hash);
   const child = newTarget();
   target.hasInner = true;
+  target.memory ??= new KeyMemory();
   target.members.push({ key, target: child, foldedSlot: -1, next: target.heads[chain]! });
   target.heads[chain] = target.members.length - 1;
   return child;

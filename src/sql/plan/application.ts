@@ -166,7 +166,7 @@ export class Application implements Stateful {
       const runner = new QueryRunner({
         plan,
         budget: new StateBudget(maxState),
-        output: { push: (row) => this.deliver(target, row) },
+        output: { push: ({ values, timestamp }) => this.deliver(target, values, timestamp) },
         clockFor: (instance) => domain?.clockFor(rank, instance) ?? processingTime(rank, instance, isDirect),
         delaysFor: (instance) => this.clock.clockFor(rank, instance),
         now: () => this.nowMs,
@@ -192,13 +192,13 @@ export class Application implements Stateful {
 
   /** A typed row enters a stream, at the present time. */
   push(stream: string, values: Values): void {
-    this.deliver(this.node(stream), { values, timestamp: this.nowMs });
+    this.deliver(this.node(stream), values, this.nowMs);
   }
 
   /** `push` into one stream, whose name is looked up once for all its rows. */
   entrance(stream: string): (values: Values) => void {
     const node = this.node(stream);
-    return (values) => this.deliver(node, { values, timestamp: this.nowMs });
+    return (values) => this.deliver(node, values, this.nowMs);
   }
 
   /** A row comes to an exchange from a part that stood at `watermark` when it sent it. */
@@ -323,40 +323,37 @@ export class Application implements Stateful {
     return node;
   }
 
-  private deliver(node: StreamNode, row: Row): void {
+  private deliver(node: StreamNode, values: Values, timestamp: number): void {
     if (this.depth >= maxDepth) {
       this.looped++;
       return;
     }
     const { plan, source } = node;
     for (let i = 0; i < node.notNull.length; i++) {
-      if (row.values[node.notNull[i]!] !== null) continue;
+      if (values[node.notNull[i]!] !== null) continue;
       node.dropped++;
       return;
     }
-    let timed = row;
-    if (source !== undefined) {
-      const value = row.values[source.eventTime.column]!;
-      if (value === null) {
-        node.dropped++;
-        return;
-      }
-      timed = { values: row.values, timestamp: Number(value) };
+    const time = source === undefined ? timestamp : values[source.eventTime.column]!;
+    if (time === null) {
+      node.dropped++;
+      return;
     }
-    if (node.table !== undefined && !node.table.insert(row.values)) return;
+    const row: Row = { values, timestamp: Number(time) };
+    if (node.table !== undefined && !node.table.insert(values)) return;
     node.rows++;
     this.depth++;
     try {
       if (source?.isIdle(this.nowMs)) this.moveIdle();
-      for (const observer of node.observers) observer(timed);
-      for (const reader of node.readers) reader.push(plan.name, timed);
-      for (const exchange of node.exchanges) exchange.push(timed);
+      for (const observer of node.observers) observer(row);
+      for (const reader of node.readers) reader.push(plan.name, row);
+      for (const exchange of node.exchanges) exchange.push(row);
     } finally {
       this.depth--;
     }
     if (source !== undefined) {
       const before = source.watermark;
-      source.saw(timed.timestamp, this.nowMs);
+      source.saw(row.timestamp, this.nowMs);
       if (source.watermark > before) source.moveDomains();
     }
   }
