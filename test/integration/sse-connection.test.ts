@@ -637,6 +637,29 @@ describe('a stop', () => {
     await run.until(() => server.openSockets() === 0, 'the end of the connection');
     equal(run.metric('events_dropped_total', { reason: 'abandoned' }), 0);
   });
+  test('that takes nothing more counts every event that has come', async () => {
+    const stream = Array.from({ length: 100 }, (_, n) => `id: ${n}\ndata: ${n}\n\n`).join('');
+    await using server = await startSseServer((x) => x.open().write(`${stream}id: 100\ndata: half`));
+    await using run = runSse(server.origin, { 'sse.queue.size': '10' });
+    await run.begin();
+    await run.until(() => run.metric('paused') === 1, 'the pause');
+    const taken = run.records.length;
+    ok(taken < 100);
+    await run[Symbol.asyncDispose]();
+    equal(run.metric('events_received_total'), 100);
+    equal(run.metric('events_dropped_total', { reason: 'abandoned' }), 100 - taken);
+    equal(run.metric('partial_events_total'), 0);
+  });
+  test('after an event that is too long counts what stands behind it', async () => {
+    const stream = `data: 1\n\ndata: ${'x'.repeat(2000)}\n\n${'data: 2\n\n'.repeat(5)}`;
+    await using server = await startSseServer((x) => x.open().write(stream));
+    await using run = runSse(server.origin, { 'sse.event.max.bytes': '1024', 'sse.event.oversize': 'fail' });
+    match((await run.failure()).message, /an event is longer than sse\.event\.max\.bytes/);
+    equal(run.metric('events_received_total'), 7);
+    equal(run.records.length, 1);
+    equal(run.metric('events_dropped_total', { reason: 'oversize' }), 1);
+    equal(run.metric('events_dropped_total', { reason: 'abandoned' }), 5);
+  });
   for (const [when, serve] of [
     ['no answer has come', () => {}],
     ['a new attempt is waited for', (x: SseExchange) => x.answer(500)],

@@ -37,6 +37,7 @@ export class Body {
   #reading = false;
   #paused = false;
   #abandoned = false;
+  #parsing = false;
   #gone: Cause | undefined;
   /** Bytes that had come when the stream was over while it was held back. */
   #left: Uint8Array[] = [];
@@ -111,11 +112,13 @@ export class Body {
     this.#response.destroy();
   }
 
-  /** Nobody will take what has come and was not read yet. */
+  /** Nobody will take what has come and was not read yet: whole events of it are counted, but for those still packed. */
   abandon(): void {
-    this.#abandoned = true;
-    this.#parser.drop();
-    this.#left = [];
+    if (!this.#abandoned) {
+      this.#abandoned = true;
+      this.#intake.abandon();
+      if (this.#reading && !this.#parsing) this.#countUnread();
+    }
     this.#paused = false;
     if (this.#gone !== undefined) this.#reportEnd();
     else {
@@ -145,9 +148,19 @@ export class Body {
 
   #parse(chunk: Uint8Array | null): void {
     this.#intake.begin(this.heardAtMs);
+    this.#parsing = true;
     if (chunk === null) this.#parser.resume();
     else this.#parser.push(chunk);
+    this.#parsing = false;
     this.#intake.settle(chunk?.length ?? 0);
+    if (this.#abandoned && this.#parser.hasUnread) this.#countUnread(); // an event has just ended the stream for good
+  }
+
+  #countUnread(): void {
+    const chunks = [...this.#left, ...buffered(this.#source)];
+    this.#left = [];
+    this.#parse(null);
+    for (const chunk of chunks) this.#parse(chunk);
   }
 
   /** The socket is gone, or the answer is complete. What unpacks may still hold something. */

@@ -57,6 +57,7 @@ export class Intake implements EventStreamSink {
   #gapCount = 0;
   #repeated = 0;
   #chunkAtMs = 0;
+  #abandons = false;
   /** When the last event came; undefined before the first. */
   eventAtMs: number | undefined;
 
@@ -106,6 +107,10 @@ export class Intake implements EventStreamSink {
       this.#drops.add('filtered');
       return true;
     }
+    if (this.#abandons) {
+      this.#drops.add('abandoned');
+      return true;
+    }
     if (this.#columns !== null) {
       this.#columns.push(data, this.#chunkAtMs);
       return !this.isFull;
@@ -125,6 +130,7 @@ export class Intake implements EventStreamSink {
   oversize(): boolean {
     this.#received++;
     this.#drops.add('oversize');
+    if (this.#abandons) return true;
     return this.#options.onOversize();
   }
 
@@ -172,6 +178,11 @@ export class Intake implements EventStreamSink {
   /** A new connection: the warning may come again. */
   rearm(): void {
     this.#alarm.rearm();
+  }
+
+  /** Nobody will take what comes from now on: it is counted, and not kept. */
+  abandon(): void {
+    this.#abandons = true;
   }
 
   /** Nobody will take what is left; says what has not been said. */
