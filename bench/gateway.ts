@@ -3,21 +3,28 @@
  * which number they have. The broker is the embedded one, in the gateway's process. A delivery is one record at one subscriber;
  * processor time is the kernel's, of the gateway alone, all of its threads, publishing included. Rates are those of the whole
  * chain: with other work on the machine only the processor time says what the gateway can do.
+ *
+ * In each round the floor is measured beside it (peers/bare-fan-main.ts writes the same records to as many sockets and does nothing
+ * else), and nginx with nchan where it is installed. Each round has a gateway of its own.
  */
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toolsMissing } from '../test/support/tools.ts';
+import { startBareFan } from './peers/bare-fan.ts';
 import { buildTools } from './support/feed.ts';
 import {
   type BenchGateway,
+  clientCore,
   type FanResult,
   type Form,
+  gatewayCore,
   publish,
   spreadTopic,
   startBenchGateway,
   startFan,
   topic,
 } from './support/gateway.ts';
+import { GatewayReport } from './support/gateway-report.ts';
 import { machineLine } from './support/machine.ts';
 import { startBenchNchan } from './support/nchan.ts';
 import { processUse } from './support/process.ts';
@@ -26,6 +33,9 @@ import { showCount } from './support/stats.ts';
 export interface GatewayBenchOptions {
   readonly json: boolean;
   readonly smoke: boolean;
+  readonly runs?: number | undefined;
+  /** Our program alone, without floor and peers. */
+  readonly alone?: boolean;
 }
 
 interface Sizes {
@@ -39,8 +49,6 @@ interface Sizes {
   /** With the client that never reads, and without. */
   readonly rounds: readonly ('alone' | 'beside')[];
 }
-
-type Print = (scenario: string, figures: Readonly<Record<string, number>>, text: string) => void;
 
 const full: Sizes = {
   subscribers: 1000,
@@ -62,23 +70,30 @@ const tiny: Sizes = {
 };
 const wanted: Readonly<Record<Form, number>> = { bin: 1_000_000, json: 600_000, sse: 400_000 };
 
-export async function run({ json, smoke }: GatewayBenchOptions): Promise<void> {
+export async function run({ json, smoke, runs = smoke ? 1 : 3, alone = false }: GatewayBenchOptions): Promise<void> {
   buildTools();
   const sizes = smoke ? tiny : full;
-  const print: Print = (scenario, figures, text) =>
+  const report = new GatewayReport();
+  if (!json) {
+    const where = `the gateway on core ${gatewayCore}, clients in processes of their own on core ${clientCore}`;
     console.log(
-      json ? JSON.stringify({ benchmark: 'gateway', scenario, ...figures }) : `${scenario.padEnd(12)} ${text}`,
+      `gateway: records of 200 B, embedded broker; ${where}; ${runs} runs, middle (least – most)\n${machineLine()}\n`,
     );
-  if (!json)
-    console.log(`gateway: records of 200 B, embedded broker, clients in processes of their own\n${machineLine()}\n`);
-  await using gateway = await startBenchGateway();
-  for (const form of ['bin', 'json', 'sse'] as const) await fanOut(gateway, form, sizes, print);
-  if (toolsMissing(['nchan']) === false) for (const form of ['json', 'sse'] as const) await peer(form, sizes, print);
-  await publishing(gateway, sizes, print);
-  await stalled(gateway, sizes, print);
-  await gateway.restart();
-  await idle(gateway, sizes, print);
-  await comeBack(gateway, sizes, print);
+  }
+  for (let round = 0; round < runs; round++) {
+    await using gateway = await startBenchGateway();
+    for (const form of ['bin', 'json', 'sse'] as const) await fanOut(gateway, form, sizes, report);
+    if (!alone) await floor(sizes, report);
+    if (!alone && toolsMissing(['nchan']) === false)
+      for (const form of ['json', 'sse'] as const) await peer(form, sizes, report);
+    await publishing(gateway, sizes, report);
+    await stalled(gateway, sizes, report);
+    await gateway.restart();
+    await idle(gateway, sizes, report);
+    if (!alone) await idleFloor(sizes, report);
+    await comeBack(gateway, sizes, report);
+  }
+  report.print(json);
 }
 
 /** More is published than can be delivered: frames grow until the gateway, or the client, is at its limit. */
@@ -86,7 +101,7 @@ async function fanOut(
   gateway: BenchGateway,
   form: Form,
   { subscribers, records, settleMs }: Sizes,
-  print: Print,
+  report: GatewayReport,
 ): Promise<void> {
   const messages = subscribers * records;
   const fan = startFan({ port: gateway.port, form, connections: subscribers, messages, seconds: 120 });
@@ -96,13 +111,14 @@ async function fanOut(
   await publish({ port: gateway.port, count: records, rate: 2000, batch: 20 });
   const result = await fan.result;
   const after = processUse(gateway.pid);
-  reportFan(form, result, records, after.cpuMs - before.cpuMs, print, wanted[form]);
+  const about = `${showCount(subscribers)} subscribers, more offered than delivered; wanted ≥ ${showCount(wanted[form])}/s`;
+  addFan(report, form, about, result, records, after.cpuMs - before.cpuMs);
 }
 
 async function peer(
   form: 'json' | 'sse',
   { subscribers, records: ours, settleMs }: Sizes,
-  print: Print,
+  report: GatewayReport,
 ): Promise<void> {
   await using nchan = await startBenchNchan();
   const { port } = nchan;
@@ -114,35 +130,41 @@ async function peer(
   const before = processUse(nchan.pid);
   await nchan.publish(records, 2000);
   const result = await fan.result;
-  reportFan(
-    form === 'sse' ? 'nchan-sse' : 'nchan-ws',
-    result,
-    records,
-    processUse(nchan.pid).cpuMs - before.cpuMs,
-    print,
-  );
+  const cpuMs = processUse(nchan.pid).cpuMs - before.cpuMs;
+  addFan(report, form === 'sse' ? 'nchan-sse' : 'nchan-ws', 'nginx with nchan', result, records, cpuMs, false);
 }
 
-function reportFan(
+/** What the kernel and Node's sockets take for the same records in frames of as many. */
+async function floor({ subscribers, records, settleMs }: Sizes, report: GatewayReport): Promise<void> {
+  await using bare = await startBareFan();
+  const { port } = bare;
+  const fan = startFan({ port, form: 'bin', connections: subscribers, messages: subscribers * records, seconds: 120 });
+  await fan.open;
+  await sleep(settleMs);
+  const before = processUse(bare.pid);
+  await bare.write(records, 2000, 20);
+  const result = await fan.result;
+  const cpuMs = processUse(bare.pid).cpuMs - before.cpuMs;
+  addFan(report, 'floor', 'a bare writer of frames to as many sockets', result, records, cpuMs, false);
+}
+
+function addFan(
+  report: GatewayReport,
   name: string,
+  about: string,
   { messages, active_s: seconds, seq, frames, min_per_conn: least }: FanResult,
   records: number,
   cpuMs: number,
-  print: Print,
-  goal?: number,
+  isOurs = true,
 ): void {
   const perSecond = messages / seconds;
   const cpuUs = (cpuMs * 1000) / messages;
-  const missing = Math.max(seq.lost, records - least);
-  print(
-    name,
-    { perSecond, cpuUsPerDelivery: cpuUs, recordsPerFrame: messages / frames, lost: missing, doubled: seq.dup_or_back },
-    `${showCount(perSecond)} deliveries/s, ${cpuUs.toFixed(3)} µs of processor each (${showCount(1e6 / cpuUs)}/s of one core), ` +
-      `${missing} lost, ${seq.dup_or_back} doubled${goal === undefined ? '' : `; wanted ≥ ${showCount(goal)}/s`}`,
-  );
+  const losses = { lost: Math.max(seq.lost, records - least), doubled: seq.dup_or_back };
+  const figures = { perSecond, cpuUsPerDelivery: cpuUs, recordsPerFrame: messages / frames };
+  report.add(name, about, figures, losses, isOurs);
 }
 
-async function publishing(gateway: BenchGateway, { published: count }: Sizes, print: Print): Promise<void> {
+async function publishing(gateway: BenchGateway, { published: count }: Sizes, report: GatewayReport): Promise<void> {
   const before = processUse(gateway.pid);
   const { published, per_s: perSecond } = await publish({ port: gateway.port, count, connections: 100, partitions: 4 });
   const cpuUs = ((processUse(gateway.pid).cpuMs - before.cpuMs) * 1000) / published;
@@ -151,10 +173,11 @@ async function publishing(gateway: BenchGateway, { published: count }: Sizes, pr
   };
   const stored = partitions.reduce((sum, { end }) => sum + end, 0);
   const lost = Math.max(0, published - stored);
-  print(
+  report.add(
     'publish',
-    { perSecond, cpuUsPerRecord: cpuUs, lost, doubled: Math.max(0, stored - published) },
-    `${showCount(perSecond)} records/s acknowledged over 100 connections, ${cpuUs.toFixed(2)} µs each, ${lost} lost; wanted ≥ 200 k/s`,
+    'acknowledged over 100 connections; wanted ≥ 200 k/s',
+    { perSecond, cpuUsPerRecord: cpuUs },
+    { lost, doubled: Math.max(0, stored - published) },
   );
 }
 
@@ -169,7 +192,7 @@ const queueBytes = 1_048_576;
 async function stalled(
   gateway: BenchGateway,
   { subscribers, seconds, settleMs, rounds }: Sizes,
-  print: Print,
+  report: GatewayReport,
 ): Promise<void> {
   const p99s: Record<'alone' | 'beside', number[]> = { alone: [], beside: [] };
   for (const kind of rounds) {
@@ -193,10 +216,11 @@ async function stalled(
     socket?.destroy();
   }
   const [alone, beside] = [median(p99s.alone), median(p99s.beside)];
-  print(
+  report.add(
     'stalled',
+    'with and without a client that never reads; wanted at most 20 % more',
     { p99AloneMs: alone, p99BesideMs: beside },
-    `p99 ${alone.toFixed(1)} ms without, ${beside.toFixed(1)} ms with a client that never reads; wanted at most 20 % more`,
+    undefined,
   );
 }
 
@@ -225,34 +249,47 @@ async function stalledClient(port: number): Promise<import('node:net').Socket> {
 }
 
 /** What a connected subscriber costs, and how late records are with many of them: ten a second to each. */
-async function idle(gateway: BenchGateway, { many, seconds, settleMs }: Sizes, print: Print): Promise<void> {
-  const before = processUse(gateway.pid);
+async function idle(gateway: BenchGateway, sizes: Sizes, report: GatewayReport): Promise<void> {
+  const publishes = (count: number): Promise<unknown> => publish({ port: gateway.port, count, rate: 10, batch: 1 });
+  await many('many', 'wanted ≤ 20 KB, p99 ≤ 50 ms', gateway, publishes, sizes, report);
+}
+
+async function idleFloor(sizes: Sizes, report: GatewayReport): Promise<void> {
+  await using bare = await startBareFan();
+  await many('many-floor', 'a bare writer', bare, (count) => bare.write(count, 10, 1), sizes, report, false);
+}
+
+async function many(
+  name: string,
+  about: string,
+  { pid, port }: { readonly pid: number; readonly port: number },
+  write: (records: number) => Promise<unknown>,
+  { many: connections, seconds, settleMs }: Sizes,
+  report: GatewayReport,
+  isOurs = true,
+): Promise<void> {
+  const before = processUse(pid);
   const records = seconds * 10;
-  const fan = startFan({ port: gateway.port, form: 'bin', connections: many, messages: many * records, seconds: 120 });
+  const fan = startFan({ port, form: 'bin', connections, messages: connections * records, seconds: 120 });
   await fan.open;
   await sleep(settleMs);
-  const open = processUse(gateway.pid);
-  const kilobytes = ((open.residentMb - before.residentMb) * 1024) / many;
-  await publish({ port: gateway.port, count: records, rate: 10, batch: 1 });
-  const { lat_ms: late, seq, failed, closed, min_per_conn: least } = await fan.result;
-  const cpuPercent = (processUse(gateway.pid).cpuMs - open.cpuMs) / (seconds * 10);
-  print(
-    'many',
-    {
-      kilobytes,
-      p50Ms: late.p50,
-      p99Ms: late.p99,
-      cpuPercent,
-      lost: Math.max(seq.lost, records - least),
-      doubled: seq.dup_or_back,
-    },
-    `${showCount(many)} subscribers (${failed + closed} failed), ${kilobytes.toFixed(1)} KB each; ${showCount(many * 10)} deliveries/s: ` +
-      `p50 ${late.p50.toFixed(1)} ms, p99 ${late.p99.toFixed(1)} ms, ${cpuPercent.toFixed(0)} % of a core; wanted ≤ 20 KB, p99 ≤ 50 ms`,
+  const open = processUse(pid);
+  const kilobytes = ((open.residentMb - before.residentMb) * 1024) / connections;
+  await write(records);
+  const { lat_ms: late, seq, min_per_conn: least } = await fan.result;
+  const cpuMs = processUse(pid).cpuMs - open.cpuMs;
+  const cpuUsPerDelivery = (cpuMs * 1000) / (connections * records);
+  report.add(
+    name,
+    `${showCount(connections)} subscribers, ${showCount(connections * 10)} deliveries/s; ${about}`,
+    { kilobytes, p50Ms: late.p50, p99Ms: late.p99, cpuUsPerDelivery },
+    { lost: Math.max(seq.lost, records - least), doubled: seq.dup_or_back },
+    isOurs,
   );
 }
 
 /** The gateway is killed; as soon as it listens again all dial at once, and each reads the topic's last records anew. */
-async function comeBack(gateway: BenchGateway, { many }: Sizes, print: Print): Promise<void> {
+async function comeBack(gateway: BenchGateway, { many }: Sizes, report: GatewayReport): Promise<void> {
   await gateway.restart();
   const fan = startFan({
     port: gateway.port,
@@ -264,12 +301,12 @@ async function comeBack(gateway: BenchGateway, { many }: Sizes, print: Print): P
   });
   await fan.open;
   await publish({ port: gateway.port, count: 1, rate: 10, batch: 1 });
-  const { open_s: open, failed, min_per_conn: least, active_s: active } = await fan.result;
-  print(
+  const { open_s: open, min_per_conn: least, active_s: active } = await fan.result;
+  report.add(
     'come-back',
-    { openSeconds: open, servedSeconds: open + active, failed, lost: 1 - least },
-    `${showCount(many)} clients at once after kill -9: all open after ${open.toFixed(1)} s, all served after ` +
-      `${(open + active).toFixed(1)} s, ${failed} failed; wanted ≤ 10 s`,
+    `${showCount(many)} clients at once after kill -9; wanted ≤ 10 s`,
+    { openSeconds: open, servedSeconds: open + active },
+    { lost: 1 - least, doubled: 0 },
   );
 }
 

@@ -8,7 +8,7 @@ if (found[0] < wanted[0] || (found[0] === wanted[0] && found[1] < wanted[1])) {
 }
 // What memory-settings.js says is taken at a start only, so a long-running command begins anew in this very process.
 const isSet = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some((word) => word.includes('semi-space-size'));
-if (['start', 'connect', 'copy'].includes(process.argv[2]) && !isSet && process.execve !== undefined) {
+if (['start', 'connect', 'copy', 'gateway'].includes(process.argv[2]) && !isSet && process.execve !== undefined) {
   const { heapOption, mallocSettings } = await import('./memory-settings.js');
   const words = [process.execPath, heapOption, ...process.execArgv, ...process.argv.slice(1)];
   process.execve(process.execPath, words, { ...mallocSettings, ...process.env });
