@@ -1,4 +1,4 @@
-/** ingest over permessage-deflate. The feed compresses on its core, which may be what bounds the rate. */
+/** ingest over permessage-deflate, the window kept from message to message. What the feed compresses it has compressed before. */
 import { type IngestOptions, ingest } from './ingest.ts';
 
 export function run(options: IngestOptions): Promise<void> {

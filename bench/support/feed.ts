@@ -21,7 +21,7 @@ export interface FeedOptions {
   readonly rate: number;
   readonly count: number;
   readonly size: number;
-  /** Over permessage-deflate, compressed as it is sent, at zlib's level 1. */
+  /** Over permessage-deflate with context takeover, at zlib's level 1, compressed before anybody can connect. */
   readonly deflate?: boolean;
   readonly core?: number;
 }
@@ -48,7 +48,7 @@ export async function startFeed(options: FeedOptions): Promise<Feed> {
     '-d',
     '120',
   ];
-  if (options.deflate) args.push('-z', '-l', '1');
+  if (options.deflate) args.push('-Y', '-l', '1');
   const child =
     options.core === undefined
       ? spawn(`${tools}feed`, args, { stdio: ['ignore', 'ignore', 'pipe'] })
@@ -80,7 +80,7 @@ export async function freePort(): Promise<number> {
 export async function listening(port: number, child: ChildProcess): Promise<void> {
   const { readFileSync } = await import('node:fs');
   const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')} 00000000:0000 0A`;
-  for (let tries = 0; tries < 500; tries++) {
+  for (let tries = 0; tries < 6000; tries++) {
     if (child.exitCode !== null) throw new Error(`The feed server ended with ${child.exitCode}`);
     if (readFileSync('/proc/net/tcp', 'utf8').includes(wanted)) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
