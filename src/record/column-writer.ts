@@ -62,7 +62,8 @@ export class ColumnWriter {
    * appended, where one of them is not UTF-8.
    *
    * They are copied in one piece and checked in one piece: a call for each would take longer than the copying. What
-   * stands between them is made zero, so a character cannot reach from one value into the next.
+   * stands between them is made zero, and where nothing does a value must begin with the begin of a character: so none can
+   * reach from one value into the next.
    */
   appendTexts(chunk: Uint8Array, spans: Int32Array, count: number): boolean {
     const first = spans[0]!;
@@ -73,7 +74,9 @@ export class ColumnWriter {
     bytes.set(chunk.subarray(first, last), this.#used);
     for (let at = 2; at < count * 2; at += 2) {
       const begin = spans[at]! + shift;
-      for (let gap = spans[at - 1]! + shift; gap < begin; gap++) bytes[gap] = 0;
+      const before = spans[at - 1]! + shift;
+      if (before === begin && begin < last + shift && (bytes[begin]! & 0xc0) === 0x80) return false;
+      for (let gap = before; gap < begin; gap++) bytes[gap] = 0;
     }
     if (!isUtf8(bytes.subarray(this.#used, last + shift))) return false;
     for (let at = 0; at < count * 2; at += 2) this.#add(spans[at]! + shift, spans[at + 1]! + shift);

@@ -135,13 +135,12 @@ const fixedValues = HuffmanTable.of(
 const fixedDistances = HuffmanTable.of(distanceSymbols, new Array<number>(32).fill(5));
 
 export class DeflateDecoder {
-  readonly #windowBytes: number;
   /** True once a message has ended its stream (RFC 7692, 7.2.3.4): the next one begins with an empty window. */
   ended = false;
   #input: Uint8Array = new Uint8Array(0);
-  #view = new DataView(new ArrayBuffer(0));
+  #view: DataView = new DataView(new ArrayBuffer(0));
   #output: Uint8Array = new Uint8Array(0);
-  #memory = new DataView(new ArrayBuffer(0));
+  #memory: DataView = new DataView(new ArrayBuffer(0));
   /** Next bit of the input, counted from its begin, and where the message ends. */
   #bit = 0;
   #lastBit = 0;
@@ -156,13 +155,9 @@ export class DeflateDecoder {
   readonly #usedLengths = new Uint8Array(320);
   readonly #codeLengths = new Uint8Array(19);
 
-  constructor(windowBytes: number) {
-    this.#windowBytes = windowBytes;
-  }
-
   /**
    * Inflates a message that stands in `input` (from, to), with `slackBytes` behind it, into `output` from `at` on, to its end
-   * at most. What was inflated before stands in `output` from `history` to `at`. Gives the end of the message, `corrupt` or
+   * at most. The window stands in `output` from `history` to `at`. Gives the end of the message, `corrupt` or
    * `noRoom`. A message must be whole: it ends with the block whose second half the sender leaves out (RFC 7692, 7.2.1), or
    * with a final block.
    */
@@ -355,7 +350,6 @@ export class DeflateDecoder {
     const memory = this.#memory;
     const room = output.length;
     const history = this.#history;
-    const windowBytes = this.#windowBytes;
     const lastBit = this.#lastBit;
     let bit = this.#bit;
     let at = this.#at;
@@ -397,7 +391,7 @@ export class DeflateDecoder {
       // 15 and 13 bits: together they may be more than the word has.
       const distance = (entry >> 8) + ((view.getUint32(bit >> 3, true) >>> (bit & 7)) & ((1 << distanceExtra) - 1));
       bit += distanceExtra;
-      if (distance > at - history || distance > windowBytes) return corrupt;
+      if (distance > at - history) return corrupt;
       const end = at + length;
       if (end > room) return noRoom;
       let source = at - distance;

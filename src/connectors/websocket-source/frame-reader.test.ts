@@ -2,12 +2,12 @@ import { deepEqual, equal, fail } from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { constants, deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
-import { fuzzRuns } from '../../../test/support/random.ts';
+import { fuzzRuns, seeded, testSeed } from '../../../test/support/random.ts';
 import { encodeServerFrame, fragments } from '../../../test/support/ws-frames.ts';
 import { ColumnWriter } from '../../record/column-writer.ts';
 import { FrameFault } from './frame-fault.ts';
 import { FrameReader, type TextHandler } from './frame-reader.ts';
-import { createInflater } from './inflater.ts';
+import { Inflater } from './inflater.ts';
 
 interface Seen {
   readonly calls: string[];
@@ -30,7 +30,7 @@ function readAll(
   { maxBytes = 1_000_000, deflate = false, stopEvery, together = false }: Reading = {},
 ): Seen {
   const calls: string[] = [];
-  const inflater = deflate ? createInflater({ noContextTakeover: true, windowBits: 15 }) : null;
+  const inflater = deflate ? new Inflater({ noContextTakeover: true, windowBits: 15 }) : null;
   let messages = 0;
   const room = (): number => (stopEvery === undefined ? 1000 : stopEvery - (messages % stopEvery));
   const columns = new ColumnWriter();
@@ -76,7 +76,6 @@ function readAll(
     seen.fault = `${error.label} ${error.closeCode}`;
   }
   seen.within = reader.isWithinMessage;
-  inflater?.close();
   return seen;
 }
 
@@ -360,5 +359,54 @@ test('the memory of one long frame is given back when short ones follow, whole o
     }
     equal(reader.heldBytes < 1024, true, `${reader.heldBytes} bytes`);
     deepEqual([seen.length, seen[0], seen[100]], [101, 1_000_000, 5]);
+  }
+});
+
+describe('compressed texts that are read together', () => {
+  const deflated = (payload: Uint8Array): Buffer =>
+    encodeServerFrame({
+      opcode: 1,
+      payload: deflateRawSync(payload, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4),
+      reserved: 0x40,
+    });
+
+  test(`come as if each came alone, however they are cut (TEST_SEED=${testSeed})`, () => {
+    const random = seeded(testSeed);
+    for (let run = 0; run < fuzzRuns(20); run++) {
+      const stream = Buffer.concat(
+        Array.from({ length: 80 }, (_, index) => {
+          const payload = Buffer.from(`${index} ${'ü€😀x'.repeat(Math.floor(random() ** 4 * 3000))}`);
+          if (random() < 0.05) return encodeServerFrame({ opcode: 9, payload: Buffer.from(`${index}`) });
+          return random() < 0.1 ? text(payload.toString()) : deflated(random() < 0.1 ? Buffer.alloc(0) : payload);
+        }),
+      );
+      const chunks: Buffer[] = [];
+      for (let at = 0; at < stream.length; ) {
+        const next = at + 1 + Math.floor(random() ** 2 * 5000);
+        chunks.push(stream.subarray(at, next));
+        at = next;
+      }
+      const alone = readAll([stream], { deflate: true });
+      equal(alone.calls.length, 80);
+      const options = { deflate: true, together: true, ...(random() < 0.5 ? { stopEvery: 7 } : {}) };
+      deepEqual(readAll(chunks, options), alone);
+    }
+  });
+
+  for (const [name, bad, fault] of [
+    ['one that is not UTF-8', [Buffer.from([0x61, 0xff])], 'utf8 1007'],
+    ['a character of which each has a half', [Buffer.from([0x61, 0xc3]), Buffer.from([0xbc])], 'utf8 1007'],
+    ['one that is too long', [Buffer.alloc(60, 'a')], 'oversize 1009'],
+  ] as const) {
+    test(`${name} takes none of those before it along`, () => {
+      const stream = Buffer.concat([
+        deflated(Buffer.from('one')),
+        deflated(Buffer.from('two')),
+        ...bad.map(deflated),
+        text('never'),
+      ]);
+      const seen = readAll([stream], { deflate: true, together: true, maxBytes: 50 });
+      deepEqual(seen, { calls: ['text one', 'text two'], within: false, fault });
+    });
   }
 });

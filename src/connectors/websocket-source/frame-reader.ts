@@ -6,6 +6,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { GrowingBytes } from '../../base/growing-bytes.ts';
+import { slackBytes } from './deflate-decoder.ts';
 import { FrameFault } from './frame-fault.ts';
 import type { Inflater } from './inflater.ts';
 
@@ -53,6 +54,8 @@ const ping = 0x9;
 const pong = 0xa;
 /** First byte of a whole, uncompressed text message: nearly all of them. */
 const wholeText = 0x81;
+/** The same, compressed. */
+const deflatedText = 0xc1;
 /** Memory for frames that come in several chunks is kept up to here, and while it is used. */
 const keptFrameBytes = 2 * 1024 * 1024;
 const noBytes = new Uint8Array(0);
@@ -147,8 +150,11 @@ export class FrameReader {
     let at = this.#at;
     while (at < end && !this.#over) {
       const first = chunk[at]!;
-      if (first === wholeText && this.#messageOpcode === 0 && handler.texts !== undefined) {
-        const next = this.#readTexts(handler.texts, chunk, at, end);
+      if (this.#messageOpcode === 0 && handler.texts !== undefined && (first === wholeText || first === deflatedText)) {
+        const next =
+          first === wholeText
+            ? this.#readTexts(handler.texts, chunk, at, end)
+            : this.#readDeflated(handler.texts, chunk, at, end);
         if (next > at) {
           at = next;
           if (!handler.texts.isFull) continue;
@@ -208,6 +214,39 @@ export class FrameReader {
     }
     // Where one of them is not UTF-8, reading them one by one gives those before it, and says so.
     return count > 0 && texts.take(chunk, spans, count) ? at : from;
+  }
+
+  /** The same for whole text messages that are compressed each for itself, which is what permessage-deflate gives. */
+  #readDeflated(texts: TextHandler, chunk: Uint8Array, from: number, end: number): number {
+    const inflater = this.#inflater;
+    const most = Math.min(texts.records, mostTexts);
+    if (inflater === null || most === 0) return from;
+    const memory = inflater.open();
+    this.#spans ??= new Int32Array(mostTexts * 2);
+    const spans = this.#spans;
+    let room = texts.bytes;
+    let count = 0;
+    let at = from;
+    while (count < most && room > 0 && end - at >= 4 && chunk[at] === deflatedText) {
+      const short = chunk[at + 1]!;
+      if (short > 126) break; // longer, or masked
+      const payload = short < 126 ? at + 2 : at + 4;
+      const next = payload + (short < 126 ? short : (chunk[at + 2]! << 8) | chunk[at + 3]!);
+      const begin = inflater.end;
+      // What cannot be inflated here is read alone, and finds out why.
+      if (next + slackBytes > end || next - payload > this.#maxBytes) break;
+      if (!inflater.append(chunk, payload, next, this.#maxBytes)) break;
+      spans[count * 2] = begin;
+      spans[count * 2 + 1] = inflater.end;
+      count++;
+      room -= inflater.end - begin;
+      at = next;
+    }
+    if (count === 0 || texts.take(memory, spans, count)) return at;
+    let valid = 0;
+    while (isUtf8(memory.subarray(spans[valid * 2], spans[valid * 2 + 1]))) valid++;
+    if (valid > 0) texts.take(memory, spans, valid);
+    throw new FrameFault('utf8');
   }
 
   /** Finishes the frame that the chunk before left incomplete. True: it is through, and more may be read. */

@@ -1,133 +1,158 @@
 /**
  * Decompression of permessage-deflate messages (RFC 7692), synchronous: going through the thread pool for each message, as
- * node:zlib's streams do, is 30 to 140 times slower than the inflating itself. Node offers two ways to do it at once:
- * `inflateRawSync`, public, which sets up an inflater for each message; and the handle below a stream, which is not public
- * but keeps the inflater, and is three to ten times faster. The handle is used where it has the shape we know.
+ * node:zlib's streams do, is 30 to 140 times slower than the inflating itself. Short messages are inflated by ourselves
+ * (deflate-decoder.ts), long ones by zlib, which is handed the window as a dictionary.
  */
-import { constants, createInflateRaw, inflateRawSync } from 'node:zlib';
+import { constants, inflateRawSync } from 'node:zlib';
+import { corrupt, DeflateDecoder, noRoom, slackBytes } from './deflate-decoder.ts';
 import { FrameFault } from './frame-fault.ts';
-
-export interface Inflater {
-  /** The message; valid for good. FrameFault: it cannot be inflated, or grows beyond `maxBytes`. */
-  inflate(payload: Uint8Array, maxBytes: number): Uint8Array;
-  close(): void;
-}
 
 export interface InflaterOptions {
   /** Each message is compressed by itself. */
   readonly noContextTakeover: boolean;
   readonly windowBits: number;
+  /** Compressed bytes of the longest message that is not left to zlib. */
+  readonly mostOwnBytes?: number;
 }
 
-export function createInflater(options: InflaterOptions): Inflater {
-  return handleInflater(options) ?? publicInflater(options);
-}
+/** What the sender leaves out at the end of a message (RFC 7692, 7.2.1), and a final block: a message that is cut off does not reach it. */
+const leftOut = Buffer.from([0x00, 0x00, 0xff, 0xff]);
+const theEnd = Buffer.from([0x01, 0x00, 0x00, 0xff, 0xff]);
+/** Beyond it zlib is faster, with what it costs to begin. */
+const mostOwn = 8 * 1024;
+/** Memory in which messages are inflated: at first, and where the window needs more. */
+const leastBytes = 16 * 1024;
+const mostBytes = 128 * 1024;
 
-/** Every message ends with this, which the sender leaves out (RFC 7692, 7.2.1). */
-const tail = Buffer.from([0x00, 0x00, 0xff, 0xff]);
-const slabBytes = 64 * 1024;
+export class Inflater {
+  readonly #mostOwnBytes: number;
+  readonly #windowBytes: number;
+  readonly #windowBits: number;
+  readonly #noContextTakeover: boolean;
+  readonly #decoder = new DeflateDecoder();
+  /** Messages one behind the other. The window is what lies between `#history` and `#end`, or the last of it. */
+  #memory: Uint8Array = Buffer.allocUnsafeSlow(leastBytes);
+  #history = 0;
+  #end = 0;
+  /** How large it is, or is to be when it begins anew. */
+  #bytes = leastBytes;
+  /** Views of the memory were given away for good. */
+  #isLent = false;
+  /** A payload with the bytes that must stand behind it. */
+  readonly #input: Uint8Array;
 
-interface Handle {
-  writeSync(
-    flush: number,
-    input: Uint8Array,
-    inputFrom: number,
-    inputLength: number,
-    output: Uint8Array,
-    outputFrom: number,
-    outputLength: number,
-  ): void;
-  reset(): void;
-  onerror: (message: string, errno: number, code: string) => void;
-}
-
-/** Messages are views into slabs of output; a slab is given up when it is full. */
-export function handleInflater({ noContextTakeover, windowBits }: InflaterOptions): Inflater | undefined {
-  const stream = createInflateRaw({ windowBits });
-  const { _handle: handle, _writeState: left } = stream as unknown as { _handle?: Handle; _writeState?: Uint32Array };
-  if (typeof handle?.writeSync !== 'function' || typeof handle.reset !== 'function' || left?.length !== 2) {
-    stream.close();
-    return undefined;
+  constructor({ noContextTakeover, windowBits, mostOwnBytes = mostOwn }: InflaterOptions) {
+    this.#mostOwnBytes = mostOwnBytes;
+    this.#input = Buffer.allocUnsafeSlow(mostOwnBytes + slackBytes);
+    this.#windowBits = windowBits;
+    this.#windowBytes = 2 ** windowBits;
+    this.#noContextTakeover = noContextTakeover;
   }
-  let failed = false;
-  handle.onerror = () => {
-    failed = true;
-  };
-  stream.on('error', () => {}); // errors come through onerror
-  let slab = Buffer.allocUnsafeSlow(slabBytes);
-  let used = 0;
-  let input = Buffer.allocUnsafeSlow(4096);
 
-  /** Inflates all of the input into the slab from `start` on; the slab is changed for a larger one where it must be. */
-  const run = (bytes: Uint8Array, length: number, start: number, maxBytes: number): number => {
-    let at = 0;
-    let end = start;
-    for (;;) {
-      handle.writeSync(constants.Z_SYNC_FLUSH, bytes, at, length - at, slab, end, slab.length - end);
-      if (failed) throw new FrameFault('inflate');
-      const [room = 0, unread = 0] = left;
-      end = slab.length - room;
-      at = length - unread;
-      if (end - start > maxBytes) throw new FrameFault('oversize');
-      if (room > 0) {
-        // Output is through. Input may be left only where the sender closed its stream with a final block (RFC 7692,
-        // 7.2.3.4): then the end of a message follows, and the next one begins a new stream.
-        if (unread > tail.length + 1) throw new FrameFault('inflate');
-        if (unread > 0) handle.reset();
-        return end;
+  /** The message; valid for good. FrameFault: it cannot be inflated, or grows beyond `maxBytes`. */
+  inflate(payload: Uint8Array, maxBytes: number): Uint8Array {
+    if (payload.length > this.#mostOwnBytes) return this.#inflateLong(payload, maxBytes);
+    this.#input.set(payload);
+    let end = this.#decode(this.#input, 0, payload.length);
+    if (end === noRoom) {
+      this.#slide(0);
+      end = this.#decode(this.#input, 0, payload.length);
+      if (end === noRoom) {
+        this.#bytes = Math.min(this.#bytes * 2, mostBytes);
+        return this.#inflateLong(payload, maxBytes);
       }
-      const larger = Buffer.allocUnsafeSlow(Math.max(slabBytes, Math.min((end - start) * 2, maxBytes + 1) + 1024));
-      larger.set(slab.subarray(start, end));
-      slab = larger;
-      end -= start;
-      start = 0;
-      used = 0;
     }
-  };
+    if (end === corrupt) throw new FrameFault('inflate');
+    const begin = this.#end;
+    if (end - begin > maxBytes) throw new FrameFault('oversize');
+    this.#accept(end);
+    this.#isLent = true;
+    return this.#memory.subarray(begin, end);
+  }
 
-  return {
-    inflate(payload, maxBytes) {
-      const length = payload.length + tail.length;
-      if (input.length < length) input = Buffer.allocUnsafeSlow(length * 2);
-      input.set(payload);
-      input.set(tail, payload.length);
-      const end = run(input, length, used, maxBytes);
-      const message = new Uint8Array(slab.buffer, slab.byteOffset + used, end - used);
-      used = end;
-      if (slab.length - used < 1024) {
-        slab = Buffer.allocUnsafeSlow(slabBytes);
-        used = 0;
-      }
-      if (noContextTakeover) handle.reset();
-      if (input.length > 1_048_576) input = Buffer.allocUnsafeSlow(4096);
-      return message;
-    },
-    close() {
-      stream.close();
-    },
-  };
-}
+  /** Memory for messages that are inflated together, by `append`; it is used again with the next call of this. */
+  open(): Uint8Array {
+    if (this.#memory.length - this.#end < this.#memory.length / 4) this.#slide(0);
+    return this.#memory;
+  }
 
-/** The same through public functions: what was inflated before is handed on as a dictionary. */
-export function publicInflater({ noContextTakeover, windowBits }: InflaterOptions): Inflater {
-  const windowBytes = 2 ** windowBits;
-  let dictionary = Buffer.alloc(0);
-  return {
-    inflate(payload, maxBytes) {
-      let message: Buffer;
-      try {
-        message = inflateRawSync(Buffer.concat([payload, tail]), {
-          windowBits,
-          finishFlush: constants.Z_SYNC_FLUSH,
-          maxOutputLength: maxBytes,
-          ...(dictionary.length > 0 ? { dictionary } : {}),
-        });
-      } catch (error) {
-        throw new FrameFault((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? 'oversize' : 'inflate');
-      }
-      if (!noContextTakeover) dictionary = Buffer.concat([dictionary, message]).subarray(-windowBytes);
-      return message;
-    },
-    close() {},
-  };
+  /** End of what was inflated last, in the memory. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /**
+   * Inflates a message that stands in `chunk`, with `slackBytes` behind it, into the memory, from `end` on. False: not done, and
+   * nothing has changed; `inflate` takes it, or says what is wrong with it.
+   */
+  append(chunk: Uint8Array, from: number, to: number, maxBytes: number): boolean {
+    if (to - from > this.#mostOwnBytes) return false;
+    const end = this.#decode(chunk, from, to);
+    if (end < 0 || end - this.#end > maxBytes) return false;
+    this.#accept(end);
+    return true;
+  }
+
+  #decode(input: Uint8Array, from: number, to: number): number {
+    return this.#decoder.decode(input, from, to, this.#memory, this.#windowFrom(), this.#end);
+  }
+
+  #windowFrom(): number {
+    return Math.max(this.#history, this.#end - this.#windowBytes);
+  }
+
+  #accept(end: number): void {
+    this.#end = end;
+    if (this.#noContextTakeover || this.#decoder.ended) this.#history = end;
+  }
+
+  #inflateLong(payload: Uint8Array, maxBytes: number): Uint8Array {
+    const window = this.#memory.subarray(this.#windowFrom(), this.#end);
+    let message: Buffer;
+    let read: number;
+    try {
+      // Typed as the buffer alone, although `info` asks for the engine, too.
+      const done = inflateRawSync(Buffer.concat([payload, leftOut, theEnd]), {
+        windowBits: this.#windowBits,
+        finishFlush: constants.Z_FINISH,
+        maxOutputLength: maxBytes,
+        info: true,
+        ...(window.length > 0 ? { dictionary: window } : {}),
+      }) as unknown as { readonly buffer: Buffer; readonly engine: { readonly bytesWritten: number } };
+      message = done.buffer;
+      read = done.engine.bytesWritten;
+    } catch (error) {
+      throw new FrameFault((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? 'oversize' : 'inflate');
+    }
+    // To its end; or to a final block of the sender's, behind which a byte at most may stand (RFC 7692, 7.2.3.4); or that block
+    // is the one whose second half was left out. Whatever ends within that half was cut off.
+    const unread = payload.length - read;
+    if (unread > 1 || (unread < 0 && unread > -leftOut.length)) throw new FrameFault('inflate');
+    if (this.#noContextTakeover || unread >= -leftOut.length) this.#history = this.#end;
+    else this.#remember(message.subarray(-this.#windowBytes));
+    return message;
+  }
+
+  /** The window goes on with bytes that were inflated elsewhere. */
+  #remember(bytes: Uint8Array): void {
+    if (bytes.length === this.#windowBytes) this.#history = this.#end;
+    if (this.#memory.length - this.#end < bytes.length) this.#slide(bytes.length);
+    this.#memory.set(bytes, this.#end);
+    this.#end += bytes.length;
+  }
+
+  /** Begins the memory anew, with nothing but the window and room for so many bytes in it. */
+  #slide(wanted: number): void {
+    const memory = this.#memory;
+    const from = this.#windowFrom();
+    const kept = this.#end - from;
+    while ((kept + wanted) * 2 > this.#bytes && this.#bytes < mostBytes) this.#bytes *= 2;
+    if (this.#isLent || this.#bytes > memory.length) {
+      this.#memory = Buffer.allocUnsafeSlow(this.#bytes);
+      this.#memory.set(memory.subarray(from, this.#end));
+      this.#isLent = false;
+    } else memory.copyWithin(0, from, this.#end);
+    this.#history = 0;
+    this.#end = kept;
+  }
 }

@@ -5,7 +5,7 @@ import type { ReusedRead } from '../../net/reused-read.ts';
 import { FrameFault } from './frame-fault.ts';
 import { FrameReader } from './frame-reader.ts';
 import { encodeClose, encodeFrame, opcodes } from './frame-writer.ts';
-import { createInflater, type Inflater, type InflaterOptions } from './inflater.ts';
+import { Inflater, type InflaterOptions } from './inflater.ts';
 import type { Intake } from './intake.ts';
 
 /** Answers to pings are left out while this much waits to be sent: a peer that floods us must not fill our memory. */
@@ -39,7 +39,6 @@ export class Link {
   readonly #intake: Intake;
   readonly #number: number;
   readonly #reader: FrameReader;
-  readonly #inflater: Inflater | null;
   readonly #monotonicMs: () => number;
   readonly #events: LinkEvents;
   /** When bytes last came. */
@@ -63,7 +62,6 @@ export class Link {
     this.#monotonicMs = monotonicMs;
     this.#events = events;
     this.heardAtMs = monotonicMs();
-    this.#inflater = deflate === null ? null : createInflater(deflate);
     this.#reader = new FrameReader(
       {
         message: (payload, binary) => intake.message(payload, binary),
@@ -72,7 +70,11 @@ export class Link {
         pong: () => {},
         close: (code, reason) => events.closeReceived(code, reason),
       },
-      { maxBytes: maxMessageBytes, inflater: this.#inflater, copies: !intake.keepsViews },
+      {
+        maxBytes: maxMessageBytes,
+        inflater: deflate === null ? null : new Inflater(deflate),
+        copies: !intake.keepsViews,
+      },
     );
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 15_000);
@@ -193,7 +195,6 @@ export class Link {
     this.#reportedEnd = true;
     const withinMessage = this.#reader.isWithinMessage && !this.#leaving;
     this.#reader.end();
-    this.#inflater?.close();
     this.#intake.closed(this.#number, this.#monotonicMs());
     this.#events.ended(this.#gone!, withinMessage);
   }
