@@ -40,7 +40,7 @@ export function run(options: IngestOptions): Promise<void> {
 export async function ingest(name: string, deflate: boolean, options: IngestOptions): Promise<void> {
   buildTools();
   const { smoke, json, peers = false, alone = false } = options;
-  const count = smoke ? 20_000 : deflate ? 600_000 : 4_000_000;
+  const count = smoke ? 20_000 : deflate ? 400_000 : 4_000_000;
   const runs = options.runs ?? (smoke ? 1 : 3);
   const kinds = options.broker === undefined ? (['embedded', 'null', 'kafka'] as const) : [options.broker];
   if (!json) {

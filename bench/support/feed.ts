@@ -76,11 +76,14 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Waits for the port in the kernel's table: a connection made to try would already be served as a client. */
+/**
+ * Waits for the port in the kernel's table: a connection made to try would already be served as a client. A feed that compresses
+ * everything before it listens takes its time on a busy machine.
+ */
 export async function listening(port: number, child: ChildProcess): Promise<void> {
   const { readFileSync } = await import('node:fs');
   const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')} 00000000:0000 0A`;
-  for (let tries = 0; tries < 6000; tries++) {
+  for (let tries = 0; tries < 18_000; tries++) {
     if (child.exitCode !== null) throw new Error(`The feed server ended with ${child.exitCode}`);
     if (readFileSync('/proc/net/tcp', 'utf8').includes(wanted)) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
