@@ -2,7 +2,6 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { nameFilter } from './name-filter.ts';
-import { RequestSpacing } from './request-spacing.ts';
 import { StreamSlots } from './stream-slots.ts';
 
 describe('names', () => {
@@ -58,22 +57,4 @@ describe('places for streams', () => {
     equal(typeof (await high), 'function');
     equal(await slots.enter('a', 9, patience.signal), undefined);
   });
-});
-
-test('turns have their spaces, in the order they are asked for', async () => {
-  let nowMs = 1000;
-  const spacing = new RequestSpacing(2, () => nowMs);
-  const stop = new AbortController();
-  equal(spacing.waitMs, 0);
-  await spacing.turn(stop.signal);
-  equal(spacing.waitMs, 500);
-  const second = spacing.turn(stop.signal);
-  equal(spacing.waitMs, 1000);
-  stop.abort();
-  await second;
-  nowMs += 5000;
-  equal(spacing.waitMs, 0);
-  const none = new RequestSpacing(null, () => nowMs);
-  await none.turn(stop.signal);
-  equal(none.waitMs, 0);
 });

@@ -69,7 +69,7 @@ export class SseTask {
     if (settings.target.secure) tls.optionsFor(settings.target.host);
     this.#route = { proxy: settings.proxy, tls, outbound: context.outbound };
     const monotonicMs = (): number => this.#nowMs();
-    this.#spacing = new RequestSpacing(settings.limits.requestsPerSecond, monotonicMs);
+    this.#spacing = new RequestSpacing(settings.limits.requestsPerSecond, context.clock);
     if (settings.oauth2 !== null) this.#tokens = new TokenSource(settings.oauth2, this.#route, monotonicMs);
     const stored = settings.resumes ? idOf(resumeOffset) : null;
     this.#lastEventId =
