@@ -38,9 +38,11 @@ interface Exchange {
   readonly writer: ExchangeWriter;
   readonly rowsIn: Counter;
   deletedUpTo: number;
-  /** The time of its stream when it last moved, and since when it stands. */
-  time: number;
-  sinceMs: number;
+  /** When the last row came, of any input. */
+  rowAtMs: number;
+  /** How far another part had come, and when that was heard. */
+  heard: number;
+  heardAtMs: number;
 }
 
 /** What has been read and is behind a checkpoint is deleted no more often than that: it is a round of requests. */
@@ -92,7 +94,8 @@ export class Exchanges {
         () => writer.rows,
         labels,
       );
-      return { node, topic, writer, rowsIn, deletedUpTo: 0, time: Number.NaN, sinceMs: monotonicMs() };
+      const now = monotonicMs();
+      return { node, topic, writer, rowsIn, deletedUpTo: 0, rowAtMs: now, heard: node.announced, heardAtMs: now };
     });
   }
 
@@ -130,36 +133,33 @@ export class Exchanges {
     if (this.foreign.value++ === 0) this.own.log.warn('sql_repartition_foreign', { topic, part: this.part });
   }
 
-  /** Rows have come: nobody takes this part for silent. */
+  /** Rows have come: this part has a time of its own. */
   moved(): void {
     const now = this.own.monotonicMs();
-    for (const exchange of this.all) {
-      exchange.node.isSilent = false;
-      exchange.sinceMs = now;
-    }
+    for (const exchange of this.all) exchange.rowAtMs = now;
   }
 
-  /** Whether the time of a stream here has stood for so long that the others may no longer wait for it. */
-  isStill(forMs: number): boolean {
+  /**
+   * Whether the others wait for this part, though no row has come here for so long, neither before what they say was heard nor
+   * since: if then nothing is left to read, it goes along with them.
+   */
+  isBehind(forMs: number): boolean {
     const now = this.own.monotonicMs();
-    let still = false;
+    let behind = false;
     for (const exchange of this.all) {
-      const { local } = exchange.node;
-      if (local === undefined) continue;
-      if (local.time !== exchange.time) {
-        exchange.time = local.time;
-        exchange.sinceMs = now;
-        exchange.node.isSilent = false;
+      const { node } = exchange;
+      if (exchange.heard <= node.announced && node.furthest > node.announced) {
+        exchange.heard = node.furthest;
+        exchange.heardAtMs = now;
       }
-      still ||= !exchange.node.isSilent && now - exchange.sinceMs >= forMs;
+      behind ||= mayFollow(exchange, now - forMs);
     }
-    return still;
+    return behind;
   }
 
-  /** The others go on without this part, until it has rows again. */
-  silence(forMs: number): void {
+  follow(forMs: number): void {
     const now = this.own.monotonicMs();
-    for (const { node, sinceMs } of this.all) if (now - sinceMs >= forMs) node.isSilent = true;
+    for (const exchange of this.all) if (mayFollow(exchange, now - forMs)) exchange.node.followed = exchange.heard;
   }
 
   get hasNews(): boolean {
@@ -207,4 +207,8 @@ export class Exchanges {
       exchange.deletedUpTo = offset;
     }
   }
+}
+
+function mayFollow({ node, heard, heardAtMs, rowAtMs }: Exchange, sinceMs: number): boolean {
+  return node.local !== undefined && heard > node.announced && heardAtMs <= sinceMs && rowAtMs <= sinceMs;
 }

@@ -50,7 +50,7 @@ export interface World {
   readonly partitionsMs?: number;
   /** It is one part of the application. Needs checkpoints. */
   readonly part?: Part;
-  /** A part whose time has stood for so long, with nothing left to read, is not waited for; default: `watermark.idle.ms`, or 10 s. */
+  /** A part without rows for so long, and nothing left to read, goes along with the others; default: `watermark.idle.ms`, or 10 s. */
   readonly silentMs?: number;
   /** Told when the last checkpoint is being read, and when that is over. */
   readonly onRestoring?: (isRestoring: boolean) => void;
@@ -386,10 +386,10 @@ export class SqlRun {
     }, checkpoints.waitMs);
   }
 
-  /** Where nothing has come for long, and nothing is left to read, the other parts need not wait for this one's time. */
+  /** Where nothing has come for long, and nothing is left to read, the other parts shall not wait for this one's time. */
   private async lookWhetherStill(): Promise<void> {
     const { exchanges, world, positions, inputs } = this;
-    if (exchanges === undefined || !exchanges.isStill(this.silentMs)) return;
+    if (exchanges === undefined || !exchanges.isBehind(this.silentMs)) return;
     const { index: partition } = world.part!;
     const { signal } = this.stopping;
     try {
@@ -404,7 +404,7 @@ export class SqlRun {
       if (!signal.aborted) world.log.debug('sql_silence_unknown', { reason: describeError(error) });
       return;
     }
-    exchanges.silence(this.silentMs);
+    exchanges.follow(this.silentMs);
   }
 
   private get silentMs(): number {

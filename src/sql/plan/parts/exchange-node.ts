@@ -12,8 +12,7 @@ export type SendRow = (part: number, row: Row, watermark: number) => void;
 
 /**
  * Both ends of an exchange in one part: rows of its own stream go out, rows of all parts come in. Its time is the least of what
- * the parts say of theirs, so that no window closes before every part has come so far. A part that says `Infinity` has nothing to
- * read, and is not waited for; where all do, the time is that of the one that had come furthest.
+ * the parts say of theirs, so that no window closes before every part has come so far. `Infinity`: no row can come from there.
  */
 export class ExchangeNode implements TimeInput, Stateful {
   readonly exchange: Exchange;
@@ -27,11 +26,12 @@ export class ExchangeNode implements TimeInput, Stateful {
   domains: readonly EventDomain[] = [];
   /** The time of the stream in this part; undefined where rows carry none. */
   local: EventDomain | undefined;
-  /** This part has nothing to read for the time being: the others shall not wait for it. */
-  isSilent = false;
+  /** The furthest that any part has come, as far as it was heard here. */
+  furthest = Number.NEGATIVE_INFINITY;
+  /** A part that has nothing to read goes along with the others up to here. */
+  followed = Number.NEGATIVE_INFINITY;
   send: SendRow = () => {};
   private readonly watermarks: number[];
-  private readonly silent: boolean[];
   private readonly finder: PartFinder;
   private readonly frame: Frame = newFrame();
   private readonly keys: Value[] = [];
@@ -42,7 +42,6 @@ export class ExchangeNode implements TimeInput, Stateful {
     this.columns = columns;
     this.width = width;
     this.watermarks = new Array<number>(parts).fill(Number.NEGATIVE_INFINITY);
-    this.silent = new Array<boolean>(parts).fill(false);
     this.finder = new PartFinder(parts);
   }
 
@@ -57,23 +56,17 @@ export class ExchangeNode implements TimeInput, Stateful {
 
   /** What the other parts are told of the time here. */
   get announced(): number {
-    if (this.local === undefined) return Number.NEGATIVE_INFINITY;
-    return this.isSilent ? Number.POSITIVE_INFINITY : this.local.time;
+    return this.local === undefined ? Number.NEGATIVE_INFINITY : Math.max(this.local.time, this.followed);
   }
 
   /** What a part has said of its time. */
   heard(part: number, watermark: number): void {
-    this.silent[part] = watermark === Number.POSITIVE_INFINITY;
-    if (!this.silent[part]) this.watermarks[part] = watermark;
+    this.watermarks[part] = Math.max(this.watermarks[part]!, watermark);
+    if (watermark !== Number.POSITIVE_INFINITY) this.furthest = Math.max(this.furthest, watermark);
     let least = Number.POSITIVE_INFINITY;
-    let most = Number.NEGATIVE_INFINITY;
-    for (let i = 0; i < this.watermarks.length; i++) {
-      if (!this.silent[i]) least = Math.min(least, this.watermarks[i]!);
-      most = Math.max(most, this.watermarks[i]!);
-    }
-    const time = least === Number.POSITIVE_INFINITY ? most : least;
-    if (time <= this.watermark) return;
-    this.watermark = time;
+    for (let i = 0; i < this.watermarks.length; i++) least = Math.min(least, this.watermarks[i]!);
+    if (least === Number.POSITIVE_INFINITY || least <= this.watermark) return;
+    this.watermark = least;
     for (const domain of this.domains) domain.advance();
   }
 
@@ -92,15 +85,15 @@ export class ExchangeNode implements TimeInput, Stateful {
 
   snapshot(writer: StateWriter): void {
     writer.begin(`exchange ${this.name}`);
-    writer.number(this.watermark);
+    for (const time of [this.watermark, this.furthest, this.followed]) writer.number(time);
     writer.list(this.watermarks, (watermark) => writer.number(watermark));
-    writer.list(this.silent, (isSilent) => writer.boolean(isSilent));
   }
 
   restore(reader: StateReader): void {
     reader.begin(`exchange ${this.name}`);
     this.watermark = reader.number();
+    this.furthest = reader.number();
+    this.followed = reader.number();
     for (const [part, watermark] of reader.list(() => reader.number()).entries()) this.watermarks[part] = watermark;
-    for (const [part, isSilent] of reader.list(() => reader.boolean()).entries()) this.silent[part] = isSilent;
   }
 }
