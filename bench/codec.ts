@@ -1,18 +1,31 @@
-/** The record-batch codec alone, on one core: 200-byte records without compression, checksums included, buffers reused. */
+/**
+ * The record-batch codec alone: 200-byte records without compression, checksums included, buffers reused. The floor is what
+ * nobody can leave out: of encoding one copy of the values and the checksum, of decoding the checksum.
+ */
 import { codecs } from '../src/app/codecs.ts';
 import { BatchBuffer } from '../src/record/batch-buffer.ts';
 import { readBatchHeader } from '../src/record/batch-header.ts';
-import { decodeRecords } from '../src/record/decode.ts';
+import { decodeColumn, decodeRecords } from '../src/record/decode.ts';
 import { encodeBatch } from '../src/record/encode.ts';
 import { type ConsumedRecord, noHeaders } from '../src/record/record.ts';
+import { reportIngest } from './support/ingest-report.ts';
 import { machineLine } from './support/machine.ts';
-import { showCount, showSpread, spread } from './support/stats.ts';
+import { measureRounds } from './support/rounds.ts';
+import { showCount } from './support/stats.ts';
 
 const perBatch = 4_000;
 const size = 200;
 
-export async function run(options: { readonly json: boolean; readonly smoke: boolean }): Promise<void> {
-  const batches = options.smoke ? 5 : 1_000;
+export interface InProcessOptions {
+  readonly json: boolean;
+  readonly smoke: boolean;
+  readonly runs?: number | undefined;
+  /** Without the floors. */
+  readonly alone?: boolean;
+}
+
+export async function run({ json, smoke, runs = smoke ? 2 : 5, alone = false }: InProcessOptions): Promise<void> {
+  const batches = smoke ? 5 : 1_000;
   const records = Array.from({ length: perBatch }, (_, i) => ({
     key: null,
     value: Buffer.alloc(size, 97 + (i % 26)),
@@ -20,41 +33,50 @@ export async function run(options: { readonly json: boolean; readonly smoke: boo
     timestampMs: null,
   }));
   const buffer = new BatchBuffer(1 << 20);
-  const encode = (): void => {
+  const encode = (): number => {
     buffer.clear();
-    encodeBatch(records, 0, buffer, { codecs, maxBytes: 1_000_000, nowMs: 1_700_000_000_000 });
+    return encodeBatch(records, 0, buffer, { codecs, maxBytes: 1_000_000, nowMs: 1_700_000_000_000 }).count;
   };
   encode();
   const bytes = Buffer.from(buffer.view());
+  const copy = Buffer.alloc(bytes.length);
   const into: ConsumedRecord[] = [];
-  const decode = (): void => {
-    into.length = 0;
-    decodeRecords(bytes, readBatchHeader(bytes), { codecs }, into);
-  };
-  const figures = {
-    benchmark: 'codec',
-    size,
-    encodePerSecond: spread(perSecond(encode, batches, perBatch)),
-    decodePerSecond: spread(perSecond(decode, batches, perBatch)),
-  };
-  if (into.length !== perBatch) throw new Error(`${into.length} of ${perBatch} records came back`);
-  if (options.json) console.log(JSON.stringify(figures));
-  else {
-    console.log(
-      `codec: batches of ${perBatch} records of ${size} B, five rounds of ${batches} batches\n${machineLine()}\n`,
-    );
-    console.log(`encode    ${showSpread(figures.encodePerSecond, showCount)} records/s`);
-    console.log(`decode    ${showSpread(figures.decodePerSecond, showCount)} records/s`);
+  const expected = codecs.crc32c(bytes);
+  const checksum = (): number => (codecs.crc32c(bytes) === expected ? perBatch : 0);
+  const works: readonly (readonly [name: string, isFloor: boolean, batch: () => number])[] = [
+    ['encode', false, encode],
+    [
+      'decode, to objects',
+      false,
+      () => {
+        into.length = 0;
+        return decodeRecords(bytes, readBatchHeader(bytes), { codecs }, into).length;
+      },
+    ],
+    ['decode, to a column', false, () => decodeColumn(bytes, readBatchHeader(bytes), { codecs }).length],
+    [
+      'floor: copy and checksum',
+      true,
+      () => {
+        bytes.copy(copy);
+        return checksum();
+      },
+    ],
+    ['floor: checksum', true, checksum],
+  ];
+  if (!json) {
+    console.log(`codec: batches of ${perBatch} records of ${size} B, ${runs} rounds of ${batches} batches each`);
+    console.log(`${machineLine()}\none process on one core, no network, no disk\n`);
   }
-}
-
-/** Records a second in each of five rounds, after one that is not counted. */
-function perSecond(work: () => void, batches: number, records: number): number[] {
-  const rounds: number[] = [];
-  for (let round = 0; round < 6; round++) {
-    const startMs = performance.now();
-    for (let i = 0; i < batches; i++) work();
-    rounds.push((batches * records) / ((performance.now() - startMs) / 1000));
+  const count = batches * perBatch;
+  for (const [name, isFloor, batch] of works) {
+    if (isFloor && alone) continue;
+    const results = measureRounds(runs, count, () => {
+      let through = 0;
+      for (let i = 0; i < batches; i++) through += batch();
+      return through;
+    });
+    const about = { benchmark: 'codec', subject: name, count, size };
+    reportIngest(results, { about, label: `${name.padEnd(24)} ${showCount(count)}:`, unit: 'record', json });
   }
-  return rounds.slice(1);
 }

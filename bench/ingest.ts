@@ -57,7 +57,12 @@ export async function ingest(name: string, deflate: boolean, options: IngestOpti
       for (const [at, subject] of subjects.entries()) results[at]!.push(await subject.measure(job));
     }
     for (const [at, subject] of subjects.entries()) {
-      const about = { benchmark: name, broker: kind, subject: subject.name, count, size, where: job.where };
+      const { settings } = subject;
+      const about = {
+        ...{ benchmark: name, broker: kind, subject: subject.name, count, size, where: job.where },
+        ...(settings === undefined ? {} : { settings }),
+      };
+      if (!json && settings !== undefined) console.log(`${subject.name}: ${settings}`);
       const isOurs = subject === tributary;
       reportIngest(results[at]!, { about, label: subject.name.padEnd(21), unit: 'message', json, isOurs });
     }

@@ -49,7 +49,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     load: () => import('./recovery.ts'),
   },
   sql: {
-    about: 'streaming SQL, one core: filter, windows, join; bytes a group, start of 1,000 applications',
+    about: 'streaming SQL, one core: filter, windows, join; with --broker tumbling averages from topic to topic',
     load: () => import('./sql.ts'),
   },
   gateway: {
@@ -84,7 +84,9 @@ const [name] = positionals;
 const benchmark = name === undefined ? undefined : benchmarks[name];
 if (benchmark === undefined) {
   if (name !== undefined) console.error(`Unknown benchmark "${name}".`);
-  console.log('npm run bench -- NAME [--json] [--broker embedded|kafka|null] [--runs N] [--peers] [--compare REF]\n');
+  console.log(
+    'npm run bench -- NAME [--json] [--smoke] [--broker embedded|kafka|null] [--runs N] [--peers] [--alone] [--compare REF]\n',
+  );
   for (const [known, { about }] of Object.entries(benchmarks)) console.log(`  ${known.padEnd(18)} ${about}`);
   process.exitCode = name === undefined ? 0 : 2;
 } else if (values.compare !== undefined) {

@@ -5,17 +5,21 @@ import { readBatchHeader } from '../src/record/batch-header.ts';
 import { decodeColumn } from '../src/record/decode.ts';
 import { encodeBatch } from '../src/record/encode.ts';
 import { noHeaders } from '../src/record/record.ts';
+import type { RecordColumn } from '../src/record/record-column.ts';
 import { type RowEncoder, rowEncoder } from '../src/sql/mapping/row-encoder.ts';
 import { sourceMapper } from '../src/sql/mapping/source-mapper.ts';
 import { Application } from '../src/sql/plan/application.ts';
 import { Entrance } from '../src/sql/runtime/entrance.ts';
 import type { Row } from '../src/sql/values/value.ts';
 import { usedBytes } from './support/heap.ts';
+import { reportIngest } from './support/ingest-report.ts';
 import { machineLine } from './support/machine.ts';
+import { measureRounds } from './support/rounds.ts';
 import { type Spread, showCount, showSpread, spread } from './support/stats.ts';
 import { firstTimeMs, groups, symbolOf, tradeBatch } from './support/trades.ts';
 
 const perBatch = 1000;
+const size = 200;
 
 const method = `Method: one process, one thread, no network and no disk. 200-byte JSON trades of ${groups} symbols come as record batches of ${perBatch}, as
 a topic holds them: checked, decoded, mapped to rows, pushed through the application; its rows become JSON and a record batch.
@@ -109,6 +113,8 @@ interface Run {
   readonly cpuUs: number;
   readonly rowsOut: number;
   readonly lost: number;
+  /** Of the process so far. */
+  readonly peakMb: number;
 }
 
 function play(one: Case, scale: number): Run {
@@ -151,6 +157,7 @@ function play(one: Case, scale: number): Run {
     cpuUs: cpuUs / measured,
     rowsOut,
     lost: Math.abs(expected(rows) - counted),
+    peakMb: process.resourceUsage().maxRSS / 1024,
   };
 }
 
@@ -194,38 +201,81 @@ export interface MemoryOptions {
   readonly json: boolean;
   readonly smoke: boolean;
   readonly runs: number;
+  /** Without the floors. */
+  readonly alone: boolean;
 }
 
-export function runInMemory({ json, smoke, runs }: MemoryOptions): void {
+export function runInMemory({ json, smoke, runs, alone }: MemoryOptions): void {
   if (!json) console.log(`${method}\n${machineLine()}\n`);
   for (const one of cases) {
     if (!smoke) play(one, 4); // compiles what is the same for all
+    const measured = smoke ? Math.round(one.measured / 100) : one.measured;
     const plays = Array.from({ length: runs }, () => play(one, smoke ? 100 : 1));
     const figures = {
       rowsPerSecond: spread(plays.map(({ perSecond }) => perSecond)),
       cpuUsPerRow: spread(plays.map(({ cpuUs }) => cpuUs)),
+      peakMb: spread(plays.map(({ peakMb }) => peakMb)),
     };
     const lost = plays.reduce((sum, each) => sum + each.lost, 0);
     const { rowsOut } = plays[0]!;
     if (json)
       console.log(
-        JSON.stringify({ benchmark: 'sql', case: one.name, rowsOut, ...figures, lost, machine: machineLine() }),
+        JSON.stringify({
+          benchmark: 'sql',
+          case: one.name,
+          count: measured,
+          size,
+          rowsOut,
+          ...figures,
+          lost,
+          machine: machineLine(),
+        }),
       );
-    else console.log(lineOf(one, figures, rowsOut, lost));
+    else console.log(lineOf(one, figures, measured, rowsOut, lost));
     if (lost !== 0) throw new Error(`${one.name}: what came out does not add up, ${lost} are missing or too many`);
   }
+  if (!alone) floors(json, smoke, runs);
   startsAndMemory(json, smoke);
+}
+
+/** What lies below every case: batches that are only checked and decoded; and what a row costs who parses each message. */
+function floors(json: boolean, smoke: boolean, runs: number): void {
+  const batches = Array.from({ length: smoke ? 2 : 100 }, (_, i) => tradeBatch(i * perBatch, (i + 1) * perBatch, 1));
+  const rounds = smoke ? 1 : 3;
+  const count = batches.length * perBatch * rounds;
+  const decoded = (take: (column: RecordColumn) => number) => (): number => {
+    let through = 0;
+    for (let round = 0; round < rounds; round++)
+      for (const bytes of batches) through += take(decodeColumn(bytes, readBatchHeader(bytes), { codecs }));
+    return through;
+  };
+  const parsed = (column: RecordColumn): number => {
+    let through = 0;
+    for (let i = 0; i < column.length; i++) if (JSON.parse(column.value(i)!.toString()).T >= firstTimeMs) through++;
+    return through;
+  };
+  const works: readonly (readonly [name: string, work: () => number])[] = [
+    ['floor: decoded', decoded(({ length }) => length)],
+    ['instead: JSON.parse', decoded(parsed)],
+  ];
+  for (const [subject, work] of works) {
+    const about = { benchmark: 'sql', subject, count, size };
+    const label = `${subject.padEnd(28)} ${showCount(count)} rows:`;
+    reportIngest(measureRounds(runs, count, work), { about, label, unit: 'row', json });
+  }
 }
 
 function lineOf(
   { name, wanted }: Case,
-  { rowsPerSecond, cpuUsPerRow }: { readonly rowsPerSecond: Spread; readonly cpuUsPerRow: Spread },
+  { rowsPerSecond, cpuUsPerRow, peakMb }: Readonly<Record<'rowsPerSecond' | 'cpuUsPerRow' | 'peakMb', Spread>>,
+  measured: number,
   rowsOut: number,
   lost: number,
 ): string {
   const cpu = showSpread(cpuUsPerRow, (us) => us.toFixed(2));
   const rate = showSpread(rowsPerSecond, showCount);
-  return `${name.padEnd(28)} ${rate} rows/s, ${cpu} µs of processor a row; ${rowsOut} rows out, ${lost} lost  (wanted: ${wanted})`;
+  const memory = `${peakMb.max.toFixed(0)} MB so far`;
+  return `${name.padEnd(28)} ${showCount(measured)} rows: ${rate} rows/s, ${cpu} µs of processor a row, ${memory}; ${rowsOut} rows out, ${lost} lost  (wanted: ${wanted})`;
 }
 
 function startsAndMemory(json: boolean, smoke: boolean): void {

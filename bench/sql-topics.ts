@@ -8,10 +8,12 @@ import { join } from 'node:path';
 import { codecs } from '../src/app/codecs.ts';
 import type { Broker } from '../src/broker/broker.ts';
 import { openEmbeddedBroker } from '../src/broker/embedded/embedded.ts';
-import { startStreams } from './peers/kafka-streams.ts';
+import { startPeer } from './peers/child.ts';
+import { startStreams, streamsSettings } from './peers/kafka-streams.ts';
 import { type Run, reportIngest } from './support/ingest-report.ts';
 import { machineLine } from './support/machine.ts';
 import { timeUntil } from './support/measure.ts';
+import { showCount } from './support/stats.ts';
 import { openTarget, type Target } from './support/targets.ts';
 import { groups, priceOf, quantityOf, symbolOf, tradeOf } from './support/trades.ts';
 import { startTributary } from './support/tributary.ts';
@@ -34,6 +36,8 @@ interface Job {
 
 interface Subject {
   readonly name: string;
+  /** Of a peer: its version, and how it was set. */
+  readonly settings?: string;
   measure(job: Job, output: string): Promise<Run>;
 }
 
@@ -43,13 +47,26 @@ export interface TopicsOptions {
   readonly broker: string;
   readonly runs: number;
   readonly peers: boolean;
+  /** Without the floor. */
+  readonly alone: boolean;
 }
 
-export async function runBetweenTopics({ json, smoke, broker: kind, runs, peers }: TopicsOptions): Promise<void> {
+export async function runBetweenTopics({
+  json,
+  smoke,
+  broker: kind,
+  runs,
+  peers,
+  alone,
+}: TopicsOptions): Promise<void> {
   const count = smoke ? 3 * windowMs : 40 * windowMs;
-  if (!json) console.log(`${method}\n${machineLine()}\n\n${kind}: program and broker share all cores\n`);
+  if (!json)
+    console.log(
+      `${method}\n${machineLine()}\n\n${kind}: program and broker share all cores; ${showCount(count)} trades, ${runs} runs each\n`,
+    );
   const subjects: readonly Subject[] = [
     { name: 'tributary', measure: ours },
+    ...(alone || kind !== 'kafka' ? [] : [{ name: 'bare Fetch loop', measure: fetchLoop }]),
     ...(peers && kind === 'kafka' ? (['at_least_once', 'exactly_once_v2'] as const).map(kafkaStreams) : []),
   ];
   const folder = mkdtempSync(join(tmpdir(), 'tributary-sql-'));
@@ -64,14 +81,17 @@ export async function runBetweenTopics({ json, smoke, broker: kind, runs, peers 
       for (const [at, subject] of subjects.entries())
         results[at]!.push(await subject.measure(job, `vwap-${at}-${round}`));
     }
-    for (const [at, { name }] of subjects.entries()) {
+    for (const [at, { name, settings }] of subjects.entries()) {
       const about = {
         benchmark: 'sql',
         broker: kind,
         case: 'tumbling VWAP, 60 s, topic to topic',
         subject: name,
         count,
+        size: 200,
+        ...(settings === undefined ? {} : { settings }),
       };
+      if (!json && settings !== undefined) console.log(`${name}: ${settings}`);
       reportIngest(results[at]!, { about, label: name.padEnd(32), unit: 'row', json, isOurs: at === 0 });
     }
   } finally {
@@ -135,9 +155,17 @@ async function ours(job: Job, output: string): Promise<Run> {
   return { ...run, losses: await lossesOf(job, output) };
 }
 
+/** Nothing else can be faster than who reads the topic and looks at nothing. */
+async function fetchLoop({ target, count }: Job): Promise<Run> {
+  const bootstrap = target.address.slice('kafka://'.length);
+  await using peer = await startPeer('fetch-loop.ts', [bootstrap, input], undefined);
+  return await timeUntil(count, () => peer.seen(), peer.pid);
+}
+
 function kafkaStreams(guarantee: 'at_least_once' | 'exactly_once_v2'): Subject {
   return {
     name: `Kafka Streams, ${guarantee}`,
+    settings: streamsSettings,
     async measure(job, output) {
       {
         await using broker = await openBroker(job);

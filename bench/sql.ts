@@ -6,15 +6,24 @@ interface SqlOptions {
   readonly broker?: string | undefined;
   readonly runs?: number | undefined;
   readonly peers?: boolean;
+  /** Without the floors. */
+  readonly alone?: boolean;
 }
 
-export async function run({ json, smoke, runs = smoke ? 1 : 3, broker, peers = false }: SqlOptions): Promise<void> {
+export async function run({
+  json,
+  smoke,
+  runs = smoke ? 1 : 3,
+  broker,
+  peers = false,
+  alone = false,
+}: SqlOptions): Promise<void> {
   // Loaded when it is wanted: another commit, which is compared, may not have all that the other one imports.
   if (broker === undefined) {
     const { runInMemory } = await import('./sql-memory.ts');
-    runInMemory({ json, smoke, runs });
+    runInMemory({ json, smoke, runs, alone });
   } else {
     const { runBetweenTopics } = await import('./sql-topics.ts');
-    await runBetweenTopics({ json, smoke, broker, runs, peers });
+    await runBetweenTopics({ json, smoke, broker, runs, peers, alone });
   }
 }

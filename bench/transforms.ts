@@ -5,9 +5,11 @@
 import { type Schema, STRING } from '../src/record/schema.ts';
 import { noSourceHeaders, type SourceRecord } from '../src/record/source-record.ts';
 import { builtInTransforms } from '../src/transform/catalogue.ts';
-import { type Chain, makeChain } from '../src/transform/chain.ts';
+import { makeChain } from '../src/transform/chain.ts';
+import type { InProcessOptions } from './codec.ts';
+import { reportIngest } from './support/ingest-report.ts';
 import { machineLine } from './support/machine.ts';
-import { spread } from './support/stats.ts';
+import { measureRounds } from './support/rounds.ts';
 
 const chains: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'text: HoistField, InsertField, RegexRouter': {
@@ -52,36 +54,30 @@ const struct: Schema = {
   ],
 };
 
-export async function run(options: { readonly json: boolean; readonly smoke: boolean }): Promise<void> {
-  const count = options.smoke ? 1_000 : 200_000;
-  const rounds = options.smoke ? 2 : 9;
-  const results = Object.entries(chains).map(([name, config]) => {
-    const records = recordsOf(name.startsWith('text'), count);
+export async function run({ json, smoke, runs = smoke ? 2 : 9, alone = false }: InProcessOptions): Promise<void> {
+  const count = smoke ? 1_000 : 200_000;
+  if (!json) {
+    console.log(`transforms: ${count} records a round, ${runs} rounds after one that is not counted, the chain alone`);
+    console.log(`${machineLine()}\none process on one core, no network, no disk\n`);
+  }
+  const report = (name: string, records: readonly SourceRecord[], apply: Apply): void => {
+    const results = measureRounds(runs, count, () => {
+      let kept = 0;
+      for (const record of records) if (apply(record) !== null) kept++;
+      return kept;
+    });
+    const about = { benchmark: 'transforms', subject: name, count };
+    reportIngest(results, { about, label: name.padEnd(46), unit: 'record', json });
+  };
+  for (const [name, config] of Object.entries(chains)) {
     const chain = makeChain(config, builtInTransforms)!;
-    measure(records, chain);
-    const costs = Array.from({ length: rounds }, () => measure(records, chain));
-    return { name, microsecondsPerRecord: spread(costs) };
-  });
-  if (options.json) {
-    console.log(JSON.stringify({ benchmark: 'transforms', results }));
-    return;
+    report(name, recordsOf(name.startsWith('text'), count), (record) => chain.apply(record));
   }
-  console.log(machineLine());
-  console.log(`${count} records a round, ${rounds} rounds after a warm-up; median (least to most) of the chain alone`);
-  for (const { name, microsecondsPerRecord: cost } of results) {
-    console.log(`${name.padEnd(50)} ${show(cost.median)} µs a record (${show(cost.min)} to ${show(cost.max)})`);
-  }
+  if (!alone)
+    report('floor: each record is made anew, nothing else', recordsOf(true, count), (record) => ({ ...record }));
 }
 
-/** Processor time of the chain a record, in µs. */
-function measure(records: readonly SourceRecord[], chain: Chain): number {
-  let kept = 0;
-  const before = process.cpuUsage();
-  for (const record of records) if (chain.apply(record) !== null) kept++;
-  const { user, system } = process.cpuUsage(before);
-  if (kept !== records.length) throw new Error(`${kept} of ${records.length} records came through`);
-  return (user + system) / records.length;
-}
+type Apply = (record: SourceRecord) => unknown;
 
 function recordsOf(isText: boolean, count: number): readonly SourceRecord[] {
   return Array.from({ length: count }, (_, n): SourceRecord => {
@@ -97,8 +93,4 @@ function recordsOf(isText: boolean, count: number): readonly SourceRecord[] {
       timestampMs: null,
     };
   });
-}
-
-function show(value: number): string {
-  return value.toFixed(2);
 }

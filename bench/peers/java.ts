@@ -8,7 +8,14 @@ import { promisify } from 'node:util';
 import type { Run } from '../support/ingest-report.ts';
 import { processUse } from '../support/process.ts';
 
-const version = '4.1.0';
+export const javaVersion = '4.1.0';
+
+/** For people: how the two programs are set. */
+export const javaSettings: Readonly<Record<'producer' | 'consumer', string>> = {
+  producer: `org.apache.kafka:kafka-tools ${javaVersion}, acks=all, idempotent, batch.size=500000, linger.ms=5, buffer.memory=33554432, heap of 512 MiB at most`,
+  consumer: `org.apache.kafka:kafka-tools ${javaVersion}, defaults, heap of 512 MiB at most`,
+};
+
 export interface JavaJob {
   readonly bootstrap: string;
   readonly topic: string;
@@ -72,7 +79,7 @@ async function runJava(
 /** The ignored folder with the jars of a part of Kafka; fetched where they are not there yet. */
 export async function ensureJars(artifact: 'kafka-tools' | 'kafka-streams'): Promise<string> {
   const jars = resolve(import.meta.dirname, '../../.cache', artifact);
-  const done = join(jars, `complete-${version}`);
+  const done = join(jars, `complete-${javaVersion}`);
   if (existsSync(done)) return jars;
   const folder = mkdtempSync(join(tmpdir(), 'tributary-pom-'));
   try {
@@ -89,7 +96,7 @@ export async function ensureJars(artifact: 'kafka-tools' | 'kafka-streams'): Pro
 
 function pomFor(artifact: string): string {
   return `<project><modelVersion>4.0.0</modelVersion><groupId>b</groupId><artifactId>b</artifactId><version>1</version><dependencies>
-<dependency><groupId>org.apache.kafka</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>
+<dependency><groupId>org.apache.kafka</groupId><artifactId>${artifact}</artifactId><version>${javaVersion}</version></dependency>
 <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>1.7.36</version></dependency>
 </dependencies></project>`;
 }

@@ -2,7 +2,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { ensureJars } from './java.ts';
+import { ensureJars, javaVersion } from './java.ts';
+
+/** For people; StreamsVwap.java sets it so. */
+export const streamsSettings: string = `org.apache.kafka:kafka-streams ${javaVersion}, one thread, heap of 1 GiB at most, a store in memory, cache of 64 MiB, commit.interval.ms=1000, linger.ms=5`;
 
 export interface StreamsOptions {
   readonly bootstrap: string;

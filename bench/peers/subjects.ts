@@ -1,5 +1,5 @@
 /** What an ingest benchmark measures beside our program: the physical floors, and what others would use instead. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { codecs } from '../../src/app/codecs.ts';
@@ -8,7 +8,7 @@ import type { Run } from '../support/ingest-report.ts';
 import { timeUntil } from '../support/measure.ts';
 import { benchTopic, openTarget, type Target } from '../support/targets.ts';
 import { startPeer } from './child.ts';
-import { consumerPerformance, producerPerformance } from './java.ts';
+import { consumerPerformance, javaSettings, producerPerformance } from './java.ts';
 
 export interface IngestJob {
   /** embedded, kafka or null. */
@@ -22,6 +22,8 @@ export interface IngestJob {
 
 export interface Subject {
   readonly name: string;
+  /** Of a peer: its version, and how it is set. */
+  readonly settings?: string;
   measure(job: IngestJob): Promise<Run>;
 }
 
@@ -34,13 +36,31 @@ export function floorsOf({ kind, deflate }: IngestJob): readonly Subject[] {
 }
 
 export function peersOf({ kind }: IngestJob): readonly Subject[] {
-  if (kind === 'null') return [{ name: 'ws alone', measure: wsReader }];
+  if (kind === 'null')
+    return [{ name: 'ws alone', settings: `ws ${versionOf('ws')}, counts messages`, measure: wsReader }];
   if (kind !== 'kafka') return [];
   return [
-    { name: 'ws and kafkajs', measure: kafkajsBridge },
-    { name: 'ProducerPerformance', measure: (job) => onKafka((target) => producerPerformance(toJava(job, target))) },
-    { name: 'ConsumerPerformance', measure: (job) => onKafka((target) => readByJava(job, target)) },
+    {
+      name: 'ws and kafkajs',
+      settings: `ws ${versionOf('ws')}, kafkajs ${versionOf('kafkajs')}, acks=all, idempotent, one request in flight, batches of 4000 at most`,
+      measure: kafkajsBridge,
+    },
+    {
+      name: 'ProducerPerformance',
+      settings: javaSettings.producer,
+      measure: (job) => onKafka((target) => producerPerformance(toJava(job, target))),
+    },
+    {
+      name: 'ConsumerPerformance',
+      settings: javaSettings.consumer,
+      measure: (job) => onKafka((target) => readByJava(job, target)),
+    },
   ];
+}
+
+function versionOf(name: string): string {
+  const path = join(import.meta.dirname, '../../node_modules', name, 'package.json');
+  return JSON.parse(readFileSync(path, 'utf8')).version;
 }
 
 function socketReader(job: IngestJob): Promise<Run> {

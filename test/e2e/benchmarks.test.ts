@@ -20,8 +20,8 @@ const runs: readonly (readonly [string, string, readonly string[]])[] = [
   ['connect', 'embedded', ['createMs', 'listWithExpandMs']],
   ['sql', '', []],
   ['sql', 'embedded', ['perSecond', 'cpuUsPerMessage', 'peakMb']],
-  ['transforms', '', []],
-  ['codec', '', []],
+  ['transforms', '', ['perSecond', 'cpuUsPerMessage', 'peakMb']],
+  ['codec', '', ['perSecond', 'cpuUsPerMessage', 'peakMb']],
 ];
 
 /** Fed by bench/tools/feed.c; the others have a feed in Node, or none. */
@@ -61,10 +61,18 @@ test('a benchmark is compared with that of another commit', { skip: noRepository
   await using running = watch(spawn(process.execPath, words, { cwd: root, stdio: ['pipe', 'pipe', 'pipe'] }));
   const { code, stdout, stderr } = await running.ended;
   equal(code, 0, stderr);
-  const { what, ratios } = JSON.parse(stdout);
-  equal(what, 'codec, size 200');
-  deepEqual(Object.keys(ratios), ['encodePerSecond', 'decodePerSecond']);
-  ok(ratios.encodePerSecond.min > 0 && ratios.encodePerSecond.max < Number.POSITIVE_INFINITY, stdout);
+  const compared = stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  deepEqual(
+    compared.map(({ what }) => what.split(', count')[0]),
+    ['codec, encode', 'codec, decode, to objects', 'codec, decode, to a column'],
+  );
+  for (const { ratios } of compared) {
+    deepEqual(Object.keys(ratios), ['perSecond', 'cpuUsPerMessage', 'peakMb']);
+    ok(ratios.perSecond.min > 0 && ratios.perSecond.max < Number.POSITIVE_INFINITY, stdout);
+  }
 });
 
 test('every benchmark that there is has a run here', async () => {
