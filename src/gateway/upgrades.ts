@@ -19,6 +19,7 @@ import type { GatewaySettings, IngestRoute } from './settings.ts';
 import type { Transform } from './transforms.ts';
 import { asRefusal, checkHandshake, Refused, type Target, targetOf } from './upgrade-target.ts';
 import { V2Connection } from './v2-connection.ts';
+import { answerPings, closeFragmentsAsTooLarge, socketOptions } from './web-socket.ts';
 
 export interface UpgradeOptions {
   readonly parts: () => GatewayParts;
@@ -57,14 +58,7 @@ export class Upgrades {
     this.#options = options;
     const server = (maxPayload: number, perMessageDeflate: boolean): WebSocketServer =>
       new WebSocketServer({
-        noServer: true,
-        clientTracking: false,
-        autoPong: false,
-        maxPayload,
-        maxFragments: settings.limits.fragments,
-        perMessageDeflate: perMessageDeflate
-          ? { serverNoContextTakeover: true, clientNoContextTakeover: true, threshold: 512 }
-          : false,
+        ...socketOptions({ maxPayload, maxFragments: settings.limits.fragments, compression: perMessageDeflate }),
         handleProtocols: (_, request) => this.#echo.get(request) ?? false,
       });
     this.#servers = {
@@ -288,30 +282,4 @@ export class Upgrades {
       });
     });
   }
-}
-
-/** `ws` gives 1008 where a message has too many fragments, and is the only one to close without a reason. */
-function closeFragmentsAsTooLarge(socket: WebSocket): void {
-  const close = socket.close.bind(socket);
-  socket.close = (code, reason) => close(code === 1008 && reason === undefined ? 1009 : code, reason);
-}
-
-/** One pong at a time, for the newest ping: a flood of pings fills no buffer. */
-function answerPings(socket: WebSocket): void {
-  let isSending = false;
-  let waiting: Buffer | undefined;
-  const send = (data: Buffer): void => {
-    isSending = true;
-    socket.pong(data, false, () => {
-      isSending = false;
-      if (waiting === undefined || socket.readyState !== socket.OPEN) return;
-      const next = waiting;
-      waiting = undefined;
-      send(next);
-    });
-  };
-  socket.on('ping', (data) => {
-    if (isSending) waiting = data;
-    else if (socket.readyState === socket.OPEN) send(data);
-  });
 }

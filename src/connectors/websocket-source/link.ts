@@ -19,6 +19,12 @@ export interface LinkEvents {
   paused(): void;
 }
 
+/** What a link does with messages. */
+export type Receiver = Pick<
+  Intake,
+  'texts' | 'message' | 'begin' | 'settle' | 'isFull' | 'keepsViews' | 'abandon' | 'opened' | 'closed'
+>;
+
 export interface LinkOptions {
   readonly socket: Socket;
   /** Where the bytes can be had without the socket's stream. */
@@ -27,7 +33,7 @@ export interface LinkOptions {
   readonly head: Uint8Array;
   readonly deflate: InflaterOptions | null;
   readonly maxMessageBytes: number;
-  readonly intake: Intake;
+  readonly intake: Receiver;
   /** Which of its connections this is. */
   readonly number?: number;
   readonly monotonicMs: () => number;
@@ -36,7 +42,7 @@ export interface LinkOptions {
 
 export class Link {
   readonly #socket: Socket;
-  readonly #intake: Intake;
+  readonly #intake: Receiver;
   readonly #number: number;
   readonly #reader: FrameReader;
   readonly #monotonicMs: () => number;
