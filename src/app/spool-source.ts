@@ -1,6 +1,7 @@
 /** The broker that a spool lies in: opened when it is wanted, closed behind the worker. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { describeError, isError, TributaryError } from '../base/errors.ts';
 import type { LocalBroker } from '../broker/broker.ts';
 import type { SpoolSource } from '../worker/worker-options.ts';
 import type { AppParts } from './wiring.ts';
@@ -27,8 +28,14 @@ export function spoolSource({ config, log, metrics }: AppParts, opened: AsyncDis
         import('./embedded-events.ts'),
       ]);
       const own = log.child({ spool: directory }, 'tributary.spool');
-      broker = await openEmbeddedBroker({ directory, codecs, onEvent: embeddedEvents(own, metrics.root()) });
-      return broker;
+      try {
+        broker = await openEmbeddedBroker({ directory, codecs, onEvent: embeddedEvents(own, metrics.root()) });
+        return broker;
+      } catch (error) {
+        if (isError(error)) throw error;
+        const message = `Cannot open the spool in "${directory}": ${describeError(error)}`;
+        throw new TributaryError('BROKER_UNAVAILABLE', message, { cause: error, retriable: true });
+      }
     },
   };
 }

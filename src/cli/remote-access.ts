@@ -33,11 +33,14 @@ export function remoteAccess(url: string, credentials: Credentials = {}): TopicA
   };
 }
 
-/** True where a Tributary answers; false where nothing listens. Anything else that listens there is an error. */
-export async function isRunning(url: string, credentials: Credentials = {}): Promise<boolean> {
+/**
+ * True where a Tributary answers; false where nothing listens. Anything else that listens there is an error. `path` is
+ * what is asked for: not every answer needs the broker.
+ */
+export async function isRunning(url: string, credentials: Credentials = {}, path = '/topics'): Promise<boolean> {
   let answer: Response;
   try {
-    answer = await fetch(`${url}/topics`, { headers: credentials, signal: AbortSignal.timeout(5000) });
+    answer = await fetch(url + path, { headers: credentials, signal: AbortSignal.timeout(5000) });
   } catch (error) {
     if (hasCode(error, 'ECONNREFUSED')) return false;
     throw new TributaryError('CONNECTION_FAILED', `Cannot reach ${url}: ${describeError(error)}`);
@@ -47,7 +50,7 @@ export async function isRunning(url: string, credentials: Credentials = {}): Pro
   if (answer.status === 401 || answer.status === 403) throw refusal(answer.status, undefined, url);
   throw new TributaryError(
     'CONNECTION_FAILED',
-    `What answers at ${url} is no Tributary (HTTP ${answer.status} for /topics). Name the right one with --url, or a broker with --broker.`,
+    `What answers at ${url} is no Tributary (HTTP ${answer.status} for ${path}). Name the right one with --url${path === '/topics' ? ', or a broker with --broker' : ''}.`,
   );
 }
 

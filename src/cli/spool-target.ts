@@ -26,7 +26,8 @@ export async function openSpool(options: Values<typeof spoolOptions>, env: NodeJ
     import('./remote-spool.ts'),
   ]);
   const headers = await credentialsOf(options, env);
-  if (await isRunning(wanted, headers)) return remoteSpool(wanted, headers);
+  // It is asked most of all while Kafka is away.
+  if (await isRunning(wanted, headers, '/spool')) return remoteSpool(wanted, headers);
   if (url !== undefined) throw new TributaryError('CONNECTION_FAILED', `Nothing listens at ${wanted}.`);
   if (isSpool(defaultFolder)) return openFolder(defaultFolder);
   throw new TributaryError(

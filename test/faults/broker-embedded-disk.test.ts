@@ -9,7 +9,7 @@ import { type EmbeddedEvent, openEmbeddedBroker } from '../../src/broker/embedde
 import type { Codecs } from '../../src/record/codecs.ts';
 import { crc32c } from '../../src/record/crc32c.ts';
 import { readAll, record } from '../contract/broker/fixture.ts';
-import { smallFilesystem, smallFilesystemMissing } from '../support/small-filesystem.ts';
+import { fill, smallFilesystem, smallFilesystemMissing } from '../support/small-filesystem.ts';
 
 const codecs: Codecs = { crc32c, compress: (_name, bytes) => bytes, decompress: (_name, bytes) => bytes };
 const skip = await smallFilesystemMissing();
@@ -147,15 +147,3 @@ test('what was acknowledged cannot be noted on a full filesystem: told once, and
     mark.close();
   }
 });
-
-/** Writes until nothing more fits. */
-function fill(path: string): void {
-  for (let bytes = mib; bytes >= 512; ) {
-    try {
-      writeFileSync(path, Buffer.alloc(bytes), { flag: 'a' });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-      bytes = Math.floor(bytes / 2);
-    }
-  }
-}

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { type TempFolder, tempFolder } from './temp-folder.ts';
 
@@ -29,5 +30,17 @@ export async function smallFilesystemMissing(): Promise<string | false> {
     return false;
   } catch (error) {
     return `A small filesystem cannot be mounted here: ${(error as Error).message.split('\n').at(-2) ?? ''}`;
+  }
+}
+
+/** Writes until nothing more fits. */
+export function fill(path: string): void {
+  for (let bytes = 2 ** 20; bytes >= 512; ) {
+    try {
+      writeFileSync(path, Buffer.alloc(bytes), { flag: 'a' });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+      bytes = Math.floor(bytes / 2);
+    }
   }
 }

@@ -1,4 +1,5 @@
 /** The spool of a worker: opened when the first connector wants it, or at once where something may lie in it. */
+import { describeError, isError } from '../../base/errors.ts';
 import type { RawConfig } from '../../config/raw.ts';
 import type { ConfigTable } from '../config-table.ts';
 import type { OffsetTable } from '../offset-table.ts';
@@ -20,10 +21,17 @@ export class WorkerSpool {
     this.#configs = configs;
   }
 
-  /** What was left here goes on; that of connectors which were deleted meanwhile goes away behind it. */
+  /**
+   * What was left here goes on; that of connectors which were deleted meanwhile goes away behind it. A disk that cannot be
+   * read fails the connectors that want it, each with the reason, and no other. BROKER_LOCKED: another process has it.
+   */
   async goOn(): Promise<void> {
     if (!this.#source.isThere) return;
-    const spool = await this.#opened();
+    const spool = await this.#opened().catch((error: unknown) => {
+      if (isError(error, 'BROKER_LOCKED')) throw error;
+      this.#options.log.error('spool_not_opened', { reason: describeError(error) });
+    });
+    if (spool === undefined) return;
     for (const connector of spool.connectors()) {
       if (this.#configs.connector(connector) === undefined) spool.forget(connector);
     }
