@@ -2,7 +2,8 @@
 import { type ErrorCode, isError, isRetriable } from '../base/errors.ts';
 import type { Producer } from '../broker/broker.ts';
 import type { ProduceRecord } from '../record/record.ts';
-import type { SourceRecord } from '../record/source-record.ts';
+import { BYTES } from '../record/schema.ts';
+import { noSourceHeaders, type SourceRecord } from '../record/source-record.ts';
 import type { PreparedBatch } from './batch-preparation.ts';
 import type { DeadLetters } from './dead-letter-topic.ts';
 import { asRecordError, type RecordFailures } from './record-failures.ts';
@@ -52,8 +53,7 @@ export class BatchDispatch {
     if (!divisible.has(error.code) && !whole.has(error.code)) throw error;
     const letters: ProduceRecord[] = [];
     for (const record of records) {
-      // Where nothing was converted the record that was sent is the one that came in.
-      const input = batch.inputs.get(record) ?? (record as unknown as SourceRecord);
+      const input = batch.inputs.get(record) ?? asInput(topic, record);
       const failure = { stage: 'KAFKA_PRODUCE', className: 'producer', topic, error: asRecordError(error) } as const;
       this.#failures.tolerate(failure, () => ({ record: recordText(input) }));
       batch.records--;
@@ -62,4 +62,12 @@ export class BatchDispatch {
     }
     return letters.length === 0 ? undefined : this.#deadLetters!.send(producer, letters);
   }
+}
+
+/** Where nothing was converted the record that was sent is the one that came in. One that was stored before is bytes alone. */
+function asInput(topic: string, record: ProduceRecord): SourceRecord {
+  if ('valueSchema' in record) return record as unknown as SourceRecord;
+  const { key, value, timestampMs } = record;
+  const bytes = { key, keySchema: key && BYTES, value, valueSchema: value && BYTES };
+  return { topic, partition: null, ...bytes, headers: noSourceHeaders, timestampMs };
 }

@@ -68,6 +68,8 @@ export async function startWorker(
 const ownersWordMs = 10_000;
 /** For what other workers have written to be read, before their work is taken over all the same. */
 const tablesPatienceMs = 10_000;
+/** What is not forwarded by then stays in the spool, for the next start. */
+const spoolCloseMs = 3_000;
 const targets = { RUNNING: 'STARTED', PAUSED: 'PAUSED', STOPPED: 'STOPPED' } as const;
 
 interface Tables {
@@ -402,7 +404,9 @@ export class Worker implements AsyncDisposable {
     this.#state = 'stopping';
     await this.#runners.stop();
     // A broker that is away must not hold up the end: a status that is not written shows as an unclean end later.
-    await this.#spool?.close();
+    await withTimeout(this.#spool?.close() ?? Promise.resolve(), spoolCloseMs, 'Closing the spool').catch(
+      (error: unknown) => this.#options.log.warn('spool_not_closed', { reason: describeError(error) }),
+    );
     const own = this.#runners.closeOffsets();
     const tablesClosed = this.#context.statuses
       .settled()

@@ -2,7 +2,7 @@
  * Takes what lies in the log of one task to Kafka, in order, for as long as something lies there: also while the connector is
  * paused, stopped or has failed, and while another worker runs the task.
  */
-import { abortable, sleep } from '../../base/abort.ts';
+import { abortable, sleep, withTimeout } from '../../base/abort.ts';
 import { backoffMs } from '../../base/backoff.ts';
 import { describeError, isRetriable } from '../../base/errors.ts';
 import { defaultMaxBatchBytes, type Producer, type RetryEvent } from '../../broker/broker.ts';
@@ -45,6 +45,8 @@ export interface ForwarderOptions {
 const chunkBytes = 1024 * 1024;
 const trimBytes = 8 * 1024 * 1024;
 const trimMs = 1_000;
+const closeMs = 1_000;
+const settleMs = 700;
 const retry = { baseMs: 200, maxMs: 10_000, jitter: 0.25 };
 const defaultTransactionTimeoutMs = 60_000;
 
@@ -63,6 +65,10 @@ export class Forwarder {
   #failure: unknown;
   #trouble: string | undefined;
   #sticky = 0;
+  /** Tries since something was forwarded. */
+  #attempt = 0;
+  /** Of what waits for another try. */
+  #givenBackMs = Number.POSITIVE_INFINITY;
   /** Read and not forwarded, in order; the first is the oldest record there is. */
   readonly #open = new Set<Chunk>();
   #untrimmedBytes = 0;
@@ -99,11 +105,11 @@ export class Forwarder {
   /** When the oldest record that waits was received. */
   get oldestMs(): number {
     for (const { oldestMs } of this.#open) if (oldestMs !== Number.POSITIVE_INFINITY) return oldestMs;
-    return Number.POSITIVE_INFINITY;
+    return this.#givenBackMs;
   }
 
   get isIdle(): boolean {
-    return this.#open.size === 0 && this.#options.log.isRead;
+    return this.#open.size === 0 && this.#options.log.isForwarded;
   }
 
   /** Space is wanted: what is forwarded is taken away at once. */
@@ -134,37 +140,40 @@ export class Forwarder {
 
   async #run(): Promise<void> {
     const { log, metrics, parts } = this.#options;
-    for (let attempt = 1; !this.#stopped; attempt++) {
+    while (!this.#stopped) {
+      this.#attempt++;
       try {
         metrics.droppedFull.value += await log.start();
-        await this.#forward(() => {
-          attempt = 0;
-        });
+        await this.#forward();
       } catch (error) {
         if (this.#stopped) return;
-        this.#giveBack();
+        await this.#giveBack();
         metrics.failures.value++;
         const reason = describeError(error);
         this.#trouble = `nothing is forwarded: ${reason}`;
         if (!isRetriable(error)) this.#failure = error;
-        parts.log.warn('spool_forward_failed', { log: log.name, attempt, reason });
-        await sleep(backoffMs(attempt, retry, parts.random), this.#stop.signal);
+        parts.log.warn('spool_forward_failed', { log: log.name, attempt: this.#attempt, reason });
+        await sleep(backoffMs(this.#attempt, retry, parts.random), this.#stop.signal);
       }
     }
   }
 
   /** What was on its way is read again, unless a full spool has dropped it meanwhile. */
-  #giveBack(): void {
+  #giveBack(): Promise<void> {
     const { log, metrics } = this.#options;
-    for (const { slot, nextOffset, prepared } of this.#open) {
-      if (nextOffset > log.broker.extent(log.name, slot).first) continue;
-      metrics.droppedFull.value += prepared.records;
-      metrics.droppedFullBytes.value += prepared.bytes;
-    }
-    this.#open.clear();
+    return log.rewind(() => {
+      this.#givenBackMs = this.oldestMs;
+      // Its memory is not used again: who knows what a producer that was given up still looks at.
+      for (const { slot, nextOffset, prepared } of this.#open) {
+        if (nextOffset > log.broker.extent(log.name, slot).first) continue;
+        metrics.droppedFull.value += prepared.records;
+        metrics.droppedFullBytes.value += prepared.bytes;
+      }
+      this.#open.clear();
+    });
   }
 
-  async #forward(onProgress: () => void): Promise<void> {
+  async #forward(): Promise<void> {
     let way: Way | undefined;
     const ended = new AbortController();
     const signal = AbortSignal.any([this.#stop.signal, ended.signal]);
@@ -172,34 +181,43 @@ export class Forwarder {
       while (!this.#stopped) {
         const read = await this.#options.log.read(chunkBytes);
         if (read === undefined) {
-          await way?.forwarding.settle();
+          if (way !== undefined) await this.#unlessStopped(way.forwarding.settle());
           this.#idle();
           await this.#woken();
           continue;
         }
         const waiting = this.#waitingFor(read);
         this.#open.add(waiting);
+        this.#givenBackMs = Number.POSITIVE_INFINITY;
         if (way === undefined) {
           way = await this.#openWay(signal);
           // Kafka may know of more that is forwarded than this machine does.
-          this.#open.delete(waiting);
-          read.release();
-          this.#options.log.rewind();
+          await this.#giveBack();
           continue;
         }
         const chunk = await this.#prepared(read, way);
         this.#open.delete(waiting);
         this.#open.add(chunk);
-        await way.forwarding.submit(chunk);
-        onProgress();
+        await this.#unlessStopped(way.forwarding.submit(chunk));
       }
     } finally {
-      if (this.#stopped) way?.forwarding.abandon();
-      await way?.forwarding.close().catch((error: unknown) => {
-        this.#options.parts.log.warn('producer_not_closed', { reason: describeError(error) });
-      });
+      if (way !== undefined) await this.#close(way.forwarding);
       ended.abort();
     }
+  }
+
+  /** A Kafka that does not answer must not hold up the end; what it has not acknowledged stays in the log. */
+  #unlessStopped<T>(work: Promise<T>): Promise<T> {
+    return abortable(work, this.#stop.signal, 'Forwarding');
+  }
+
+  /** After a clean stop nothing comes twice: what is on its way is waited for, for a while. */
+  async #close(forwarding: Forwarding): Promise<void> {
+    if (this.#stopped) await withTimeout(forwarding.settle(), settleMs, 'Forwarding').catch(() => {}); // it stays in the log
+    forwarding.abandon();
+    await withTimeout(forwarding.close(), closeMs, 'Closing the producer').catch((error: unknown) => {
+      this.#options.parts.log.warn('producer_not_closed', { reason: describeError(error) });
+    });
   }
 
   /** Stands for what was read while Kafka is asked for its topics: it has an age already. */
@@ -296,6 +314,7 @@ export class Forwarder {
       chunk.release();
     }
     this.#trouble = undefined;
+    this.#attempt = 0;
     const isDue = this.#isRoomWanted || parts.clock.monotonicMs() - this.#trimmedAtMs >= trimMs;
     if (isDue || this.#untrimmedBytes >= trimBytes) await this.#trim();
     onForwarded();

@@ -79,6 +79,11 @@ export class TaskLog {
     return this.#forwarded.reduce((sum, from, slot) => sum + this.broker.extent(this.name, slot).next - from, 0);
   }
 
+  /** Everything that is there is in Kafka, or given up. */
+  get isForwarded(): boolean {
+    return this.#forwarded.every((to, slot) => to >= this.broker.extent(this.name, slot).stable);
+  }
+
   /** Everything that is there has been read. */
   get isRead(): boolean {
     return this.#next.every((from, slot) => from >= this.broker.extent(this.name, slot).stable);
@@ -110,9 +115,12 @@ export class TaskLog {
     });
   }
 
-  /** Reads again from what is forwarded on. */
-  rewind(): void {
-    this.#next = [...this.#forwarded];
+  /** Reads again from what is forwarded on. `before` is called while nothing is read or dropped. */
+  rewind(before: () => void): Promise<void> {
+    return this.#inTurn(async () => {
+      before();
+      this.#next = [...this.#forwarded];
+    });
   }
 
   /** Up to here everything is in Kafka, or given up. Resolves when that is synced. */

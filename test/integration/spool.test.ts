@@ -1,0 +1,267 @@
+/** A source, a spool on the disk, and a broker in Kafka's place that can be held up. */
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { TributaryError } from '../../src/base/errors.ts';
+import { BYTES } from '../../src/record/schema.ts';
+import { type MemoryBroker, memoryBroker } from '../support/memory-broker.ts';
+import { scriptedPartition, textRecord } from '../support/scripted-source.ts';
+import { type SpoolRun, startSpoolRun } from '../support/spool-run.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const modes = ['best-effort', 'at-least-once', 'exactly-once'] as const;
+const forwarded = 'tributary_spool_records_forwarded_total';
+const dropped = 'tributary_spool_records_dropped_total';
+const received = 'kafka_connect_source_task_source_record_write_total';
+const large = 'x'.repeat(100_000);
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while (!holds()) {
+    ok(Date.now() < deadline, `${what}: not after 30 s`);
+    await new Promise((next) => setTimeout(next, 2));
+  }
+}
+
+/** A Kafka that does not take anything for the topic, until it is called. */
+function holdUp(kafka: MemoryBroker, topic = 't'): () => void {
+  kafka.beforeSend = (to) => {
+    if (to === topic) throw new TributaryError('BROKER_UNAVAILABLE', 'nobody is there', { retriable: true });
+  };
+  return () => {
+    kafka.beforeSend = () => {};
+  };
+}
+
+function give(run: SpoolRun, from: number, count: number): void {
+  for (let n = from; n < from + count; n++) run.source.give(`${n} ${large}`);
+}
+
+function numbersIn(kafka: MemoryBroker): number[] {
+  return kafka.values('t').map((value) => Number.parseInt(value!, 10));
+}
+
+for (const mode of modes) {
+  test(`${mode}: keys, headers, times and partitions are in Kafka as they are without a spool`, async () => {
+    await using folder = await tempFolder('spool');
+    const kafka = memoryBroker();
+    await kafka.createTopic({ name: 't', partitions: 3 });
+    await using run = await startSpoolRun(folder.path, kafka, { 'spool.mode': mode });
+    const record = { ...textRecord('t', 'v'), timestampMs: 1_234 };
+    const key = Buffer.from('k');
+    const headers = [{ key: 'h', value: Buffer.from('1'), schema: BYTES }];
+    run.source.giveBatch({
+      records: [
+        { ...record, key, keySchema: BYTES },
+        { ...record, partition: 2, headers },
+        { ...record, partition: 0, value: null, valueSchema: null },
+      ],
+      partition: scriptedPartition,
+      receivedAtMs: 0,
+    });
+    run.source.give('alone');
+    await until('all is forwarded', () => run.counter(forwarded) === 4);
+    const all = [0, 1, 2].flatMap((partition) =>
+      kafka.records('t', partition).map((stored) => ({
+        partition,
+        key: stored.key && String(stored.key),
+        value: stored.value && String(stored.value),
+        headers: stored.headers.map((header) => [header.key, String(header.value)]),
+        isOld: stored.timestampMs === 1_234,
+      })),
+    );
+    const of = (partition: number, value: string | null, more: object = {}) => ({
+      ...{ partition, key: null, value, headers: [], isOld: true },
+      ...more,
+    });
+    const keyed = all.find((each) => each.key === 'k');
+    deepEqual(keyed, of(keyed!.partition, 'v', { key: 'k' }));
+    deepEqual(
+      all.filter((each) => each !== keyed && each.value !== 'alone'),
+      [of(0, null), of(2, 'v', { headers: [['h', 'MQ==']] })],
+    );
+    equal(all.filter(({ value }) => value === 'alone').length, 1);
+  });
+
+  test(`${mode}: Kafka holds back; what was received is there after a restart, and the source goes on behind it`, async () => {
+    await using folder = await tempFolder('spool');
+    const kafka = memoryBroker();
+    await kafka.createTopic({ name: 't' });
+    const release = holdUp(kafka);
+    {
+      await using run = await startSpoolRun(folder.path, kafka, { 'spool.mode': mode });
+      run.source.give('1', '2');
+      run.source.give('3');
+      await until('all is received', () => run.counter(received) === 3);
+      equal(await run.stop(), true);
+      equal(run.offsets.get('c', scriptedPartition), undefined, 'the offset in Kafka follows the records');
+    }
+    deepEqual(kafka.values('t'), []);
+    release();
+    await using run = await startSpoolRun(folder.path, kafka, { 'spool.mode': mode });
+    deepEqual(run.source.context.resumeOffset(scriptedPartition), { sequence: 3 });
+    run.source.give('4');
+    await until('all is forwarded', () => run.spooled.isEmpty && run.counter(forwarded) === 4);
+    deepEqual(kafka.values('t'), ['1', '2', '3', '4']);
+    await run.stop();
+    deepEqual(run.offsets.get('c', scriptedPartition), { sequence: 4 });
+  });
+}
+
+test('an offset that somebody else has stored meanwhile counts', async () => {
+  await using folder = await tempFolder('spool');
+  const kafka = memoryBroker();
+  {
+    await using run = await startSpoolRun(folder.path, kafka, {});
+    run.source.give('1');
+    await run.stop();
+    deepEqual(run.offsets.get('c', scriptedPartition), { sequence: 1 });
+    await run.offsets.put('c', [{ partition: scriptedPartition, offset: { sequence: 70 } }]);
+  }
+  {
+    await using run = await startSpoolRun(folder.path, kafka, {});
+    deepEqual(run.source.context.resumeOffset(scriptedPartition), { sequence: 70 });
+    run.source.give('71');
+    await run.stop();
+    deepEqual(run.offsets.get('c', scriptedPartition), { sequence: 71 });
+  }
+  await using run = await startSpoolRun(folder.path, kafka, {});
+  deepEqual(run.source.context.resumeOffset(scriptedPartition), { sequence: 71 });
+});
+
+for (const mode of ['at-least-once', 'exactly-once']) {
+  test(`${mode}, full, drop-oldest: what was received is forwarded or counted as dropped, to the record`, async () => {
+    await using folder = await tempFolder('spool');
+    const kafka = memoryBroker();
+    await kafka.createTopic({ name: 't' });
+    const release = holdUp(kafka);
+    const bounds = { 'spool.max.bytes': '2000000', 'spool.when.full': 'drop-oldest' };
+    await using run = await startSpoolRun(folder.path, kafka, { 'spool.mode': mode, ...bounds });
+    for (let n = 0; n < 100; n += 5) {
+      give(run, n, 5);
+      await until('it is received', () => run.counter(received) >= n + 5);
+    }
+    ok(run.counter(dropped) > 20, `${run.counter(dropped)} dropped`);
+    release();
+    await until('the rest is forwarded', () => run.spooled.isEmpty);
+    equal(run.counter(forwarded) + run.counter(dropped), 100);
+    const numbers = numbersIn(kafka);
+    equal(numbers.length, run.counter(forwarded));
+    deepEqual(
+      numbers,
+      [...new Set(numbers)].sort((a, b) => a - b),
+      'in order, and once',
+    );
+    equal(numbers.at(-1), 99, 'the newest stays');
+  });
+}
+
+test('full, block: the source waits, and goes on when there is room', async () => {
+  await using folder = await tempFolder('spool');
+  const kafka = memoryBroker();
+  await kafka.createTopic({ name: 't' });
+  const release = holdUp(kafka);
+  await using run = await startSpoolRun(folder.path, kafka, { 'spool.max.bytes': '2000000' });
+  give(run, 0, 40);
+  await until('it waits', () => run.counter('tributary_spool_full_waits_total') > 0);
+  ok(run.counter(received) < 25, `${run.counter(received)} received`);
+  release();
+  await until('all is forwarded', () => run.counter(forwarded) === 40);
+  deepEqual(numbersIn(kafka), [...Array(40).keys()]);
+  equal(run.counter(dropped), 0);
+});
+
+test('full, fail: the task fails and says why, and what was received stays', async () => {
+  await using folder = await tempFolder('spool');
+  const kafka = memoryBroker();
+  await kafka.createTopic({ name: 't' });
+  const release = holdUp(kafka);
+  const config = { 'spool.max.bytes': '1500000', 'spool.when.full': 'fail' };
+  await using run = await startSpoolRun(folder.path, kafka, config);
+  give(run, 0, 40);
+  await rejects(run.ended, /The spool of "c-0" is full \(spool.max.bytes=1500000\)/);
+  release();
+  await until('the rest is forwarded', () => run.spooled.isEmpty);
+  equal(run.counter(forwarded), run.counter(received));
+});
+
+test('records that are too old: the source waits for those, too', async () => {
+  await using folder = await tempFolder('spool');
+  const kafka = memoryBroker();
+  await kafka.createTopic({ name: 't' });
+  holdUp(kafka);
+  await using run = await startSpoolRun(folder.path, kafka, { 'spool.max.age.ms': '1000', 'spool.when.full': 'fail' });
+  const old = { ...textRecord('t', 'old'), timestampMs: Date.now() - 5_000 };
+  run.source.giveBatch({ records: [old], partition: scriptedPartition, receivedAtMs: 0 });
+  await until('it is received', () => run.counter(received) === 1);
+  await until('it is read', () => run.spooled.trouble !== undefined || !run.spooled.isEmpty);
+  run.source.give('new');
+  await rejects(run.ended, /is full \(spool.max.age.ms=1000\)/);
+});
+
+test('what Kafka refuses for good fails the task with its reason; with a dead-letter topic it goes there', async () => {
+  await using folder = await tempFolder('spool');
+  const kafka = memoryBroker();
+  await kafka.createTopic({ name: 't' });
+  const refuse = (): void => {
+    kafka.beforeSend = (topic, _partition, records) => {
+      if (topic === 't' && records.some(({ value }) => Buffer.from(value!).toString() === 'bad'))
+        throw new TributaryError('RECORD_TOO_LARGE', 'Cannot store a record of 9 bytes: must be at most 8');
+    };
+  };
+  refuse();
+  {
+    await using run = await startSpoolRun(folder.path, kafka, {});
+    run.source.give('good', 'bad', 'more');
+    const goesOn = setInterval(() => run.source.give('later'), 20);
+    await rejects(run.ended, /must be at most 8/).finally(() => clearInterval(goesOn));
+    match(run.spooled.trouble!, /nothing is forwarded: .*must be at most 8/);
+  }
+  const config = { 'errors.tolerance': 'all', 'errors.deadletterqueue.topic.name': 'dead' };
+  await using run = await startSpoolRun(folder.path, kafka, config);
+  await until('the rest is forwarded', () => run.spooled.isEmpty);
+  deepEqual(kafka.values('dead'), ['bad']);
+  deepEqual(kafka.values('t').slice(0, 2), ['good', 'more']);
+});
+
+test('a damaged block is passed over, counted, and holds nothing up', async () => {
+  await using folder = await tempFolder('spool');
+  const kafka = memoryBroker();
+  await kafka.createTopic({ name: 't' });
+  const release = holdUp(kafka);
+  {
+    await using run = await startSpoolRun(folder.path, kafka, {});
+    for (const [n, word] of ['one', 'two', 'three'].entries()) {
+      run.source.give(word);
+      await until('it is received', () => run.counter(received) === n + 1);
+    }
+  }
+  const db = new DatabaseSync(join(folder.path, 'tributary.db'));
+  const rows = db.prepare('SELECT id, bytes FROM bodies').all() as { id: number; bytes: Uint8Array }[];
+  const hit = rows.find(({ bytes }) => Buffer.from(bytes).includes('two'))!;
+  hit.bytes[hit.bytes.length - 2]! ^= 1;
+  db.prepare('UPDATE bodies SET bytes = ? WHERE id = ?').run(hit.bytes, hit.id);
+  db.close();
+  release();
+  await using run = await startSpoolRun(folder.path, kafka, {});
+  await until('the rest is forwarded', () => run.spooled.isEmpty);
+  deepEqual(kafka.values('t'), ['one', 'three']);
+  ok(run.counter('tributary_spool_records_corrupted_total') >= 1);
+});
+
+test('the log of a deleted connector is forwarded, and then taken away', async () => {
+  await using folder = await tempFolder('spool');
+  const kafka = memoryBroker();
+  await kafka.createTopic({ name: 't' });
+  const release = holdUp(kafka);
+  await using run = await startSpoolRun(folder.path, kafka, {});
+  run.source.give('1');
+  await until('it is received', () => run.counter(received) === 1);
+  await run.stop();
+  run.spool.forget('c');
+  deepEqual(run.spool.connectors(), ['c']);
+  release();
+  await until('it has gone', () => run.spool.connectors().length === 0);
+  deepEqual(kafka.values('t'), ['1']);
+});
