@@ -89,7 +89,7 @@ export async function openApp(parts: AppParts): Promise<App> {
       providers,
       log: log.child({}, 'tributary.broker'),
       metrics: parts.metrics.root(),
-      meanwhile: () => importAhead(listeners.length > 0 ? [workerModules, restModules] : [workerModules]),
+      meanwhile: () => importAhead([workerModules]),
     }),
     parts.demo ? openExchange(parts.env) : Promise.resolve(undefined),
   );
@@ -251,7 +251,7 @@ async function openWorker(
   const { worker: settings, producer } = config;
   const workerId = workerIdOf(config, listen);
   const fromFile = named.filter(({ initialState = 'RUNNING' }) => initialState === 'RUNNING');
-  const worker = await startWorker(
+  const starting = startWorker(
     {
       broker,
       connectors,
@@ -286,6 +286,9 @@ async function openWorker(
     },
     Object.fromEntries(fromFile.map(({ name, config }) => [name, config])),
   );
+  // It waits for the broker's answers: time for what comes behind it.
+  if (listen !== undefined) importAhead([restModules]);
+  const worker = await starting;
   const { maxSourceAgeMs } = settings;
   if (maxSourceAgeMs !== undefined) {
     staleness = new Staleness({

@@ -4,7 +4,7 @@
  */
 import { abortable } from '../base/abort.ts';
 import { isError, TributaryError } from '../base/errors.ts';
-import type { Broker, Producer } from '../broker/broker.ts';
+import type { Broker, Producer, TopicDescription } from '../broker/broker.ts';
 import { partitionForKey } from '../record/partitioner.ts';
 import type { ConsumedRecord } from '../record/record.ts';
 import { noHeaders } from '../record/record.ts';
@@ -43,8 +43,17 @@ export interface Table extends AsyncDisposable {
 /** Makes the topic where it is missing, reads it to its end and follows it. CONFLICT where it exists without compaction. */
 export async function openTable(options: TableOptions): Promise<Table> {
   const { broker, topic, log } = options;
-  const partitions = await ensureCompactedTopic(options);
-  const producer = await broker.producer({ deliveryTimeoutMs: Number.POSITIVE_INFINITY });
+  // Side by side: a process that starts waits for both.
+  const opening = broker.producer({ deliveryTimeoutMs: Number.POSITIVE_INFINITY });
+  opening.catch(() => {}); // told where it is waited for
+  const partitions = await ensureCompactedTopic(options).catch(async (error: unknown) => {
+    await opening.then(
+      (unused) => unused.close(),
+      () => {}, // what went wrong with the topic is said
+    );
+    throw error;
+  });
+  const producer = await opening;
   const entries = new Map<string, string>();
   const stop = new AbortController();
 
@@ -208,13 +217,17 @@ async function untilRead(
 
 async function ensureCompactedTopic({ broker, topic, partitions, replicationFactor }: TableOptions): Promise<number> {
   const known = await broker.listTopics();
+  let description: TopicDescription | undefined;
   if (!known.includes(topic)) {
     const config = { 'cleanup.policy': 'compact' };
-    await broker.createTopic({ name: topic, partitions, replicationFactor, config }).catch((error: unknown) => {
-      if (!isError(error, 'TOPIC_EXISTS')) throw error; // another worker was faster
-    });
+    description = await broker
+      .createTopic({ name: topic, partitions, replicationFactor, config })
+      .catch((error: unknown) => {
+        if (isError(error, 'TOPIC_EXISTS')) return undefined; // another worker was faster
+        throw error;
+      });
   }
-  const description = await broker.describeTopic(topic);
+  description ??= await broker.describeTopic(topic);
   const policy = description.config['cleanup.policy'] ?? 'delete';
   if (policy !== 'compact') {
     throw new TributaryError(

@@ -49,8 +49,10 @@ export class Admin {
   describe(name: string, options?: CallOptions): Promise<TopicDescription> {
     const client = this.#client;
     return client.run(`describe topic "${name}"`, options, async () => {
+      const asking = client.metadata.anyNode((wire) => describeConfig(client.toolkit, wire, name));
+      asking.catch(() => {}); // of a topic that there is not the other answer says so
       const topic = topicOf(await client.metadata.refresh([name]), name);
-      const entries = await client.metadata.anyNode((wire) => describeConfig(client.toolkit, wire, name));
+      const entries = await asking;
       return {
         name,
         id: topic.id,
