@@ -6,9 +6,19 @@
  * What makes it fast: the messages of a connection are written one behind the other into one piece of memory, so that the
  * window is what lies before and a reference into it is a copy within that memory; tables hold for each possible next bits
  * the whole answer (value, extra bits, length of the code) in one number; tables are as large as the longest code of a block
- * needs, which is 128 to 512 entries for a short message; bits are looked at where they lie, four bytes at once, without a
- * buffer that would have to be filled.
+ * needs, which is 32 to 256 entries for a short message; bits are looked at where they lie, four bytes at once, without a
+ * buffer that would have to be filled. (Some lines above 300: the loops write out what a function would say, as they must be fast.)
  */
+import {
+  distanceSymbols,
+  firstNoLiteral,
+  fixedDistances,
+  fixedValues,
+  isEnd,
+  lengthSymbols,
+  valueSymbols,
+} from './deflate-codes.ts';
+import { HuffmanTable, isInvalid } from './huffman-table.ts';
 
 /** Instead of an end: the bytes are not what a sender may send. */
 export const corrupt = -1;
@@ -18,121 +28,7 @@ export const noRoom = -2;
 /** Bytes that must stand behind what is decoded, whatever they are. */
 export const slackBytes = 8;
 
-// An entry: bits 0-3 the length of the code, 4-7 the number of extra bits, 8-22 the value, then what it is. Literals are
-// below everything else.
-const isLength = 1 << 23;
-const isEnd = 1 << 24;
-const isInvalid = 1 << 25;
-const firstNoLiteral = 1 << 16;
-
 const lengthOrder = Uint8Array.of(16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15);
-
-/** What a symbol says, without the length of its code: of the three alphabets (RFC 1951, 3.2.5 and 3.2.7). */
-const lengthSymbols = Int32Array.from({ length: 19 }, (_, symbol) => symbol << 8);
-const valueSymbols = new Int32Array(288).fill(isInvalid);
-const distanceSymbols = new Int32Array(32).fill(isInvalid);
-for (let symbol = 0; symbol < 256; symbol++) valueSymbols[symbol] = symbol << 8;
-valueSymbols[256] = isEnd;
-for (let symbol = 257, base = 3; symbol < 285; symbol++) {
-  const extra = symbol < 265 ? 0 : (symbol - 261) >> 2;
-  valueSymbols[symbol] = isLength | (base << 8) | (extra << 4);
-  base += 1 << extra;
-}
-valueSymbols[285] = isLength | (258 << 8);
-for (let symbol = 0, base = 1; symbol < 30; symbol++) {
-  const extra = symbol < 4 ? 0 : (symbol - 2) >> 1;
-  distanceSymbols[symbol] = (base << 8) | (extra << 4);
-  base += 1 << extra;
-}
-
-/** A code: from the next bits to the symbol. */
-class HuffmanTable {
-  readonly #symbols: Int32Array;
-  readonly #maySingle: boolean;
-  /** How many codes there are of each length. */
-  readonly counts = new Int32Array(16);
-  /** Where the symbols of a length begin, in order of their codes; what was sorted so. */
-  readonly #begins = new Int32Array(16);
-  readonly #sorted = new Int32Array(288);
-  entries = new Int32Array(128);
-  /** Length of the longest code. */
-  bits = 0;
-
-  /** `maySingle`: one code of one bit, or none at all, will do, although it says nothing of the other bit. */
-  constructor(symbols: Int32Array, maySingle: boolean) {
-    this.#symbols = symbols;
-    this.#maySingle = maySingle;
-  }
-
-  /**
-   * Of the symbols `used` (from, to), rising, with the lengths of their codes; `counts` says how many there are of each.
-   * `base` is the number of the first symbol. False: no such code can be.
-   */
-  build(used: Uint16Array, lengths: Uint8Array, from: number, to: number, base: number): boolean {
-    const { counts } = this;
-    const begins = this.#begins;
-    let left = 1;
-    let begin = 0;
-    let bits = 0;
-    for (let length = 1; length <= 15; length++) {
-      const count = counts[length]!;
-      left = left * 2 - count;
-      if (left < 0) return false;
-      begins[length] = begin;
-      begin += count;
-      if (count > 0) bits = length;
-    }
-    if (left > 0 && !(this.#maySingle && bits <= 1)) return false;
-    if (this.entries.length < 1 << bits) this.entries = new Int32Array(1 << bits);
-    this.bits = bits;
-    if (left > 0) this.entries.fill(isInvalid, 0, 1 << bits);
-    const symbols = this.#symbols;
-    const sorted = this.#sorted;
-    for (let at = from; at < to; at++) {
-      const length = lengths[at]!;
-      const place = begins[length]!;
-      begins[length] = place + 1;
-      sorted[place] = symbols[used[at]! - base]! | length;
-    }
-    this.#fill();
-    return true;
-  }
-
-  /**
-   * A table for codes of a length is that for shorter ones twice, and each code of this length has one place in it. Codes
-   * come with their first bit first, numbers with their last: they are counted up from the left.
-   */
-  #fill(): void {
-    const { entries, counts, bits } = this;
-    const sorted = this.#sorted;
-    let at = 0;
-    let code = 0;
-    let size = 1;
-    for (let length = 1; length <= bits; length++) {
-      for (let index = 0; index < size; index++) entries[size + index] = entries[index]!;
-      size *= 2;
-      for (let count = counts[length]!; count > 0; count--) {
-        entries[code] = sorted[at++]!;
-        // The leftmost zero becomes one, the ones before it zero. Behind the last code there is none.
-        const highest = 1 << (31 - Math.clz32(code ^ (size - 1)));
-        code = (code & (highest - 1)) | highest;
-      }
-    }
-  }
-
-  static of(symbols: Int32Array, lengths: readonly number[]): HuffmanTable {
-    const table = new HuffmanTable(symbols, false);
-    for (const length of lengths) table.counts[length]!++;
-    table.build(Uint16Array.from(lengths.keys()), Uint8Array.from(lengths), 0, lengths.length, 0);
-    return table;
-  }
-}
-
-const fixedValues = HuffmanTable.of(
-  valueSymbols,
-  Array.from({ length: 288 }, (_, symbol) => (symbol < 144 ? 8 : symbol < 256 ? 9 : symbol < 280 ? 7 : 8)),
-);
-const fixedDistances = HuffmanTable.of(distanceSymbols, new Array<number>(32).fill(5));
 
 export class DeflateDecoder {
   /** True once a message has ended its stream (RFC 7692, 7.2.3.4): the next one begins with an empty window. */
