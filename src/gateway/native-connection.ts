@@ -2,20 +2,11 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { unreachable } from '../base/assert.ts';
-import { noHeaders } from '../record/record.ts';
-import { binaryDataFrame, publishedBinary, readBinaryFrames } from '../wire/gateway/binary-frames.ts';
+import { binaryDataFrame, readBinaryFrames } from '../wire/gateway/binary-frames.ts';
 import { readClientFrames } from '../wire/gateway/client-frames.ts';
 import { type GatewayCode, type GatewayFault, gatewayCodes } from '../wire/gateway/codes.ts';
-import type { PublishRequest, SubscribeRequest } from '../wire/gateway/frames.ts';
-import {
-  byeFrame,
-  dataFrame,
-  errorFrame,
-  type Placement,
-  pingFrame,
-  publishedFrame,
-  subscribedFrame,
-} from '../wire/gateway/server-frames.ts';
+import type { SubscribeRequest } from '../wire/gateway/frames.ts';
+import { byeFrame, dataFrame, pingFrame, subscribedFrame } from '../wire/gateway/server-frames.ts';
 import type { Rights } from './auth/acl.ts';
 import { AuthError, type Identity } from './auth/identity.ts';
 import { countDelivered } from './count-delivered.ts';
@@ -24,12 +15,9 @@ import type { Taken } from './delivery.ts';
 import { asFault, FaultError } from './faults.ts';
 import type { GatewayConnection, GatewayParts, SubscriptionState } from './gateway-parts.ts';
 import { Liveness } from './liveness.ts';
-import { checkMayPublish } from './may-publish.ts';
-import type { Traffic } from './metrics.ts';
+import { NativePublishes } from './native-publishes.ts';
 import { type OpenDelivery, openDelivery } from './open-delivery.ts';
 import { Outbox } from './outbox.ts';
-import { OwnPublishes } from './own-publishes.ts';
-import { type PublishAnswer, publishBytes } from './pending-publish.ts';
 import { Reading } from './reading.ts';
 import { type Effect, Session } from './session.ts';
 import type { TurnTask } from './turn.ts';
@@ -61,26 +49,18 @@ const maxFrameRecords = 500;
 const maxFrameBytes = 262_144;
 const progressMs = 10_000;
 
-interface PublishToken {
-  readonly id: number;
-  readonly publish: PublishRequest;
-  readonly startedMs: number;
-}
-
-export class NativeConnection implements GatewayConnection, PublishAnswer<PublishToken>, TurnTask {
+export class NativeConnection implements GatewayConnection, TurnTask {
   readonly protocol: 'json' | 'bin';
   readonly #parts: GatewayParts;
   readonly #options: NativeOptions;
   readonly #session: Session;
   readonly #outbox: Outbox;
   readonly #reading: Reading;
-  readonly #publishes: OwnPublishes;
+  readonly #publishes: NativePublishes;
   readonly #subscriptions = new Map<number, Subscription>();
   readonly #liveness: Liveness;
   readonly #openedAtMs: number;
   #rights: Rights | undefined;
-  /** Counters of the topic that was published to last. */
-  #published: { readonly topic: string; readonly traffic: Traffic } | undefined;
   #pumpScheduled = false;
   #sentAtMs: number;
   #takenBytes = 0;
@@ -94,7 +74,15 @@ export class NativeConnection implements GatewayConnection, PublishAnswer<Publis
     this.#session = new Session(options.sessionId, settings.limits, settings.pingMs, options.identity);
     this.#outbox = new Outbox(options.socket, options.raw, { joins: true, onDrain: () => this.#drained() });
     this.#reading = new Reading(options.socket);
-    this.#publishes = new OwnPublishes(this.#reading, settings.limits.inflight, settings.limits.queue);
+    this.#publishes = new NativePublishes(parts, {
+      form: options.form,
+      reading: this.#reading,
+      onAnswer: (id, frame) => {
+        this.#push(frame);
+        this.#obey(this.#session.published(id));
+      },
+      onInternal: (error) => this.#logError('publish', error),
+    });
     this.#openedAtMs = clock.monotonicMs();
     this.#liveness = new Liveness(options.socket, options.raw, settings.pingMs, clock);
     this.#sentAtMs = this.#openedAtMs;
@@ -211,7 +199,7 @@ export class NativeConnection implements GatewayConnection, PublishAnswer<Publis
           this.#unsubscribe(effect.id);
           break;
         case 'publish':
-          this.#publish(effect.id, effect.publish);
+          this.#publishes.publish(effect.id, effect.publish, this.#rights!, this.principal);
           break;
         case 'acknowledged':
           this.#subscriptions.get(effect.id)?.open?.delivery.acknowledged(effect.seq);
@@ -301,54 +289,6 @@ export class NativeConnection implements GatewayConnection, PublishAnswer<Publis
     subscription.isEnded = true;
     this.#subscriptions.delete(id);
     void subscription.open?.close();
-  }
-
-  #publish(id: number, publish: PublishRequest): void {
-    const { publisher, metrics, clock } = this.#parts;
-    const token: PublishToken = { id, publish, startedMs: clock.monotonicMs() };
-    this.#publishes.began(publishBytes(publish));
-    try {
-      checkMayPublish(this.#rights!, publish, metrics);
-    } catch (error) {
-      queueMicrotask(() => this.failed(error, token)); // whether the socket is read is decided behind this call
-      return;
-    }
-    if (publish.mid === null) publisher.write(publish, noHeaders, this, token);
-    else {
-      publisher.publish(publish, this.principal, noHeaders).then(
-        (place) => this.stored(place, token),
-        (error: unknown) => this.failed(error, token),
-      );
-    }
-  }
-
-  /** Of one of its publishes. */
-  stored(place: Placement, token: PublishToken): void {
-    const { id, publish } = token;
-    const { topic, value } = publish;
-    if (this.#published?.topic !== topic) {
-      this.#published = { topic, traffic: this.#parts.metrics.traffic('in', this.protocol, topic) };
-    }
-    const { records, bytes } = this.#published.traffic;
-    records.value++;
-    bytes.value += value?.length ?? 0;
-    this.#answered(token, this.protocol === 'bin' ? publishedBinary(id, place) : publishedFrame(id, place));
-  }
-
-  /** Of one of its publishes. */
-  failed(error: unknown, token: PublishToken): void {
-    const fault = asFault(error);
-    if (fault.code === 'internal') this.#logError('publish', error);
-    this.#parts.metrics.publishError(fault.code);
-    this.#answered(token, errorFrame(token.id, fault));
-  }
-
-  #answered({ id, publish, startedMs }: PublishToken, frame: string | Buffer): void {
-    const { metrics, clock } = this.#parts;
-    this.#publishes.answered(publishBytes(publish));
-    this.#push(frame);
-    metrics.publishSeconds.observe((clock.monotonicMs() - startedMs) / 1000);
-    this.#obey(this.#session.published(id));
   }
 
   #drained(): void {

@@ -105,6 +105,7 @@ export async function openShared(
     throw error;
   }
   const unwatch = parts.catalog.watch({
+    named: request.topics,
     wants,
     changed: (topics) =>
       void follow(delivery, topics, request, parts, events).catch((error: unknown) => {
@@ -193,7 +194,8 @@ async function openGroup(
       parts.onRetry({ what: 'join group', reason: describeError(error) }); // the next look tries again
     }
   };
-  if (request.pattern !== null) unwatch = parts.catalog.watch({ wants, changed: (found) => void follow(found) });
+  if (request.pattern !== null)
+    unwatch = parts.catalog.watch({ named: null, wants, changed: (found) => void follow(found) });
   return {
     delivery,
     partitions: countsOf(descriptions),

@@ -4,6 +4,8 @@ import { isError, TributaryError } from '../base/errors.ts';
 import type { Broker, TopicDescription } from '../broker/broker.ts';
 
 export interface TopicWatcher {
+  /** Its topics, where it has named them; null: any may be one of them. */
+  readonly named: readonly string[] | null;
   /** Whether this topic concerns it: named, or matched by its pattern. */
   wants(topic: string): boolean;
   /** Its topics as they are now, described; a deleted one is not among them. */
@@ -63,7 +65,8 @@ export class TopicCatalog {
     if (this.#isLooking) return;
     this.#isLooking = true;
     try {
-      const names = (await this.list()).filter((name) => [...this.#watchers].some((watcher) => watcher.wants(name)));
+      const isWanted = wantedBy(this.#watchers);
+      const names = (await this.list()).filter(isWanted);
       const topics = new Map<string, TopicDescription>();
       for (const name of names) {
         const description = await this.describe(name).catch((error: unknown) => {
@@ -72,7 +75,7 @@ export class TopicCatalog {
         if (description !== undefined) topics.set(name, description);
       }
       for (const watcher of [...this.#watchers]) {
-        watcher.changed(new Map([...topics].filter(([name]) => watcher.wants(name))));
+        watcher.changed(topicsOf(watcher, topics));
       }
     } catch (error) {
       this.#options.onRetry(error); // the next refresh asks again
@@ -90,4 +93,27 @@ export class TopicCatalog {
       throw new TributaryError('BROKER_UNAVAILABLE', error.message, { retriable: true, cause: error });
     }
   }
+}
+
+/** Ten thousand subscribers of named topics are not asked about each topic that there is. */
+function wantedBy(watchers: ReadonlySet<TopicWatcher>): (topic: string) => boolean {
+  const named = new Set<string>();
+  const others: TopicWatcher[] = [];
+  for (const watcher of watchers) {
+    if (watcher.named === null) others.push(watcher);
+    else for (const topic of watcher.named) named.add(topic);
+  }
+  return (topic) => named.has(topic) || others.some((watcher) => watcher.wants(topic));
+}
+
+function topicsOf(
+  watcher: TopicWatcher,
+  topics: ReadonlyMap<string, TopicDescription>,
+): ReadonlyMap<string, TopicDescription> {
+  const found = new Map<string, TopicDescription>();
+  for (const name of watcher.named ?? topics.keys()) {
+    const description = topics.get(name);
+    if (description !== undefined && watcher.wants(name)) found.set(name, description);
+  }
+  return found;
 }
