@@ -21,6 +21,8 @@ export interface WindowClock {
    * restart hands it in.
    */
   at(dueMs: number, startMs: number, fire: (dueMs: number) => void, sequence?: number): number;
+  /** As `at`, for what gives nothing out, so that its place among equal times is no matter. The answer calls it off. */
+  later(dueMs: number, fire: (dueMs: number) => void): () => void;
   /** Windows that end here or before are closed for good. */
   closedUpTo(): number;
 }

@@ -3,7 +3,7 @@ import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
 import type { Forgetful } from '../state/stateful.ts';
 import type { Evaluate, Frame, Row, Value } from '../values/value.ts';
-import type { Output, StateBudget } from './operator.ts';
+import type { Output, StateBudget, WindowClock } from './operator.ts';
 
 /** A match that is not complete. */
 interface Partial {
@@ -22,6 +22,8 @@ interface Options {
   /** WHERE: it decides whether a match counts. */
   readonly where?: Evaluate;
   readonly budget: StateBudget;
+  /** WITHIN ends by it where no row comes. */
+  readonly clock: Pick<WindowClock, 'later'>;
 }
 
 /** PATTERN and SEQUENCE. A row first advances the partial matches, oldest first, and then may open one. */
@@ -30,6 +32,7 @@ export class PatternOperator implements Forgetful {
   private readonly empty: readonly Value[];
   private partials: Partial[] = [];
   private isDone = false;
+  private callOff: (() => void) | undefined;
 
   constructor(options: Options) {
     this.options = options;
@@ -43,6 +46,11 @@ export class PatternOperator implements Forgetful {
 
   push(stream: string, row: Row): void {
     if (this.isDone) return;
+    this.take(stream, row);
+    this.arm();
+  }
+
+  private take(stream: string, row: Row): void {
     const { plan, budget } = this.options;
     const open = this.partials;
     const kept: Partial[] = [];
@@ -84,6 +92,33 @@ export class PatternOperator implements Forgetful {
       const half = reader.value() as number | null;
       return half === null ? partial : { ...partial, half };
     });
+    this.arm();
+  }
+
+  /** One timer, for the oldest; whoever has become complete meanwhile has gone when it comes. */
+  private arm(): void {
+    const { plan, clock } = this.options;
+    const [oldest] = this.partials;
+    if (oldest === undefined) {
+      this.callOff?.();
+      this.callOff = undefined;
+      return;
+    }
+    if (this.callOff !== undefined || plan.withinMs === Number.POSITIVE_INFINITY) return;
+    this.callOff = clock.later(oldest.firstMs + plan.withinMs + 1, (due) => {
+      this.callOff = undefined;
+      this.expire(due);
+    });
+  }
+
+  /** Those that came out of order wait for the ones before them, or for the next row. */
+  private expire(now: number): void {
+    const { plan, budget } = this.options;
+    let count = 0;
+    while (count < this.partials.length && this.partials[count]!.firstMs + plan.withinMs < now) count++;
+    this.partials.splice(0, count);
+    budget.release(count);
+    this.arm();
   }
 
   private open(stream: string, row: Row): void {

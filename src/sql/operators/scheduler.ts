@@ -11,8 +11,12 @@ interface Timer {
   readonly instance: number;
   readonly start: number;
   readonly sequence: number;
-  readonly fire: (due: number) => void;
+  /** Undefined when it was called off. */
+  fire: ((due: number) => void) | undefined;
 }
+
+/** So few timers that were called off are not worth looking for. */
+const fewOff = 64;
 
 /**
  * Timers in the order in which they fire: a binary heap. Time is whatever `advance` is told. Timers are no part of its
@@ -21,16 +25,28 @@ interface Timer {
 export class Scheduler implements Stateful {
   private readonly heap: Timer[] = [];
   private sequence = 0;
+  /** How many of them were called off. */
+  private off = 0;
   private isAdvancing = false;
   private target = Number.NEGATIVE_INFINITY;
 
-  clockFor(rank: number, instance: number): Pick<WindowClock, 'at'> {
+  clockFor(rank: number, instance: number): Pick<WindowClock, 'at' | 'later'> {
     return {
       at: (due, start, fire, sequence = this.sequence++) => {
         this.add({ due, rank, instance, start, sequence, fire });
         return sequence;
       },
+      later: (due, fire) => {
+        const timer: Timer = { due, rank, instance, start: due, sequence: -1, fire };
+        this.add(timer);
+        return () => this.callOff(timer);
+      },
     };
+  }
+
+  /** Timers that take room, those that were called off lately included. */
+  get size(): number {
+    return this.heap.length;
   }
 
   get nextDue(): number | undefined {
@@ -46,8 +62,14 @@ export class Scheduler implements Stateful {
     try {
       for (let timer = this.heap[0]; timer !== undefined && timer.due <= this.target; timer = this.heap[0]) {
         this.removeFirst();
-        beforeFire?.(timer.due);
-        timer.fire(timer.due);
+        const { due, fire } = timer;
+        timer.fire = undefined;
+        if (fire === undefined) {
+          this.off--;
+          continue;
+        }
+        beforeFire?.(due);
+        fire(due);
       }
     } finally {
       this.isAdvancing = false;
@@ -60,6 +82,19 @@ export class Scheduler implements Stateful {
 
   restore(reader: StateReader): void {
     this.sequence = reader.count();
+  }
+
+  /** It stays where it is until its time comes, or until most are such: then they are taken out together. */
+  private callOff(timer: Timer): void {
+    if (timer.fire === undefined) return;
+    timer.fire = undefined;
+    this.off++;
+    if (this.off <= fewOff || this.off * 2 <= this.heap.length) return;
+    const left = this.heap.filter(({ fire }) => fire !== undefined);
+    left.sort((a, b) => Number(isBefore(b, a)) - Number(isBefore(a, b))); // what is sorted is a heap
+    this.heap.length = 0;
+    for (const kept of left) this.heap.push(kept);
+    this.off = 0;
   }
 
   private add(timer: Timer): void {

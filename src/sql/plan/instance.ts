@@ -90,7 +90,10 @@ function buildInput(parts: InstanceParts, frame: Frame, projection: Projection, 
       return (_stream, row) => lookup.push(row);
     }
     case 'pattern': {
-      const pattern = keep(new PatternOperator({ plan: input, frame, output: windowed, where: plan.filter, budget }));
+      const { filter: where } = plan;
+      const pattern = keep(
+        new PatternOperator({ plan: input, frame, output: windowed, where, budget, clock: parts.clock }),
+      );
       return (stream, row) => pattern.push(stream, row);
     }
     case 'join': {

@@ -70,6 +70,53 @@ test('DELAY gives its keys back when the last row has gone', () => {
   deepEqual([state, refused, rowsOut], [0, 0, 2 * keyCount]);
 });
 
+for (const [kind, time] of [
+  ['the clock', ''],
+  ['event time', eventTime],
+] as const) {
+  test(`a PATTERN that waits in vain gives its keys back when WITHIN is over by ${kind}, also after a restart`, () => {
+    const query = 'INSERT INTO Out SELECT a.k AS k FROM PATTERN (EVERY a = Other -> b = Feed[v < 0]) WITHIN 1500 ms;';
+    const application = partitioned(query, time);
+    feed(application);
+    const [{ state, refused } = { state: -1, refused: -1 }] = application.statistics().queries;
+    equal(refused, 0);
+    // Event time stands still with the last row; what is younger than WITHIN then is kept.
+    ok(state <= (time === '' ? 0 : 4), `${state} are kept`);
+
+    const writer = new StateWriter();
+    const before = partitioned(query, time);
+    before.advance(1000);
+    before.push('Other', ['key', 1, 1000]);
+    before.snapshot(writer);
+    const after = partitioned(query, time);
+    after.restore(new StateReader(writer.take()));
+    equal(after.statistics().queries[0]!.state, 2);
+    after.advance(10_000);
+    for (const stream of ['Feed', 'Other']) after.push(stream, [null, 1, 10_000]);
+    after.advance(11_000);
+    equal(after.statistics().queries[0]!.state, 2); // of the key NULL
+  });
+}
+
+test('a PATTERN in time gives its match, and its last millisecond counts', () => {
+  const application = partitioned(
+    'INSERT INTO Out SELECT a.k AS k FROM PATTERN (EVERY a = Other -> b = Feed) WITHIN 100 ms;',
+  );
+  const rows: unknown[] = [];
+  application.subscribe('Out', ({ values }) => rows.push(values[0]));
+  for (const [key, afterMs] of [
+    ['in time', 100],
+    ['too late', 101],
+  ] as const) {
+    const now = 1000 * (afterMs - 99);
+    application.advance(now);
+    application.push('Other', [key, 1, 1]);
+    application.advance(now + afterMs);
+    application.push('Feed', [key, 1, 1]);
+  }
+  deepEqual(rows, ['in time']);
+});
+
 const tumbling = 'INSERT INTO Out SELECT k, COUNT(*) AS n FROM Feed WINDOW TUMBLING(1 sec) GROUP BY k;';
 
 test('timers fire in the order in which keys were first seen, also of one that was away, and after a restart', () => {

@@ -13,7 +13,7 @@ interface RunnerParts {
   readonly budget: StateBudget;
   readonly output: Output;
   readonly clockFor: (instance: number) => WindowClock;
-  readonly delaysFor: (instance: number) => Pick<WindowClock, 'at'>;
+  readonly delaysFor: (instance: number) => Pick<WindowClock, 'at' | 'later'>;
   readonly now: () => number;
   readonly table: (name: string) => Table;
   /** For each partition of the script the key whose row is being processed; undefined outside of it. */
@@ -129,11 +129,12 @@ export class QueryRunner implements Stateful {
 
   private build(instance: number, key?: unknown): Instance {
     const { clockFor, delaysFor } = this.parts;
-    const inKey = <C extends Pick<WindowClock, 'at'>>(clock: C): C => {
+    const inKey = <C extends Pick<WindowClock, 'at' | 'later'>>(clock: C): C => {
       if (this.parts.plan.partition === undefined) return clock;
       const at: WindowClock['at'] = (due, start, fire, sequence) =>
         clock.at(due, start, (time) => this.within(key, () => fire(time)), sequence);
-      return { ...clock, at };
+      const later: WindowClock['later'] = (due, fire) => clock.later(due, (time) => this.within(key, () => fire(time)));
+      return { ...clock, at, later };
     };
     return buildInstance({ ...this.parts, clock: inKey(clockFor(instance)), delays: inKey(delaysFor(instance)) });
   }
