@@ -129,6 +129,20 @@ export async function within<T>(promise: Promise<T>, ms: number, message: () => 
   }
 }
 
+/** What Node takes to start and end where nothing else runs. */
+const quietNodeMs = 50;
+
+/** How many times as long as on a quiet machine a program takes to start here and now; 1 at least. */
+export async function busyness(): Promise<number> {
+  let fastestMs = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 3; i++) {
+    const startedAt = performance.now();
+    await once(spawn(process.execPath, ['--eval', '0'], { stdio: 'ignore' }), 'close');
+    fastestMs = Math.min(fastestMs, performance.now() - startedAt);
+  }
+  return Math.max(1, fastestMs / quietNodeMs);
+}
+
 /** Asks again until the answer is true, a minute at most. */
 export async function until(what: string, check: () => Promise<boolean>, ms = 60_000): Promise<void> {
   const end = performance.now() + ms;
