@@ -210,7 +210,7 @@ async function lastLine<T>(child: ChildProcess): Promise<T> {
   child.stdout!.setEncoding('utf8').on('data', (more: string) => {
     text += more;
   });
-  const [code] = await once(child, 'exit');
+  const [code] = await once(child, 'close');
   const line = text.trim().split('\n').at(-1);
   if (line === undefined || line === '') throw new Error(`${child.spawnargs.join(' ')} ended with ${code}`);
   return JSON.parse(line) as T;
