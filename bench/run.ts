@@ -12,6 +12,8 @@ interface BenchmarkOptions {
   readonly peers: boolean;
   /** Without the physical floors. */
   readonly alone: boolean;
+  /** SQL: an application that workers share. */
+  readonly parts: number | undefined;
 }
 
 interface Benchmark {
@@ -77,6 +79,7 @@ const { values, positionals } = parseArgs({
     compare: { type: 'string' },
     peers: { type: 'boolean', default: false },
     alone: { type: 'boolean', default: false },
+    parts: { type: 'string' },
   },
 });
 
@@ -85,7 +88,7 @@ const benchmark = name === undefined ? undefined : benchmarks[name];
 if (benchmark === undefined) {
   if (name !== undefined) console.error(`Unknown benchmark "${name}".`);
   console.log(
-    'npm run bench -- NAME [--json] [--smoke] [--broker embedded|kafka|null] [--runs N] [--peers] [--alone] [--compare REF]\n',
+    'npm run bench -- NAME [--json] [--smoke] [--broker embedded|kafka|null] [--runs N] [--peers] [--alone] [--parts N] [--compare REF]\n',
   );
   for (const [known, { about }] of Object.entries(benchmarks)) console.log(`  ${known.padEnd(18)} ${about}`);
   process.exitCode = name === undefined ? 0 : 2;
@@ -103,5 +106,6 @@ if (benchmark === undefined) {
     runs: values.runs === undefined ? undefined : Number(values.runs),
     peers: values.peers,
     alone: values.alone,
+    parts: values.parts === undefined ? undefined : Number(values.parts),
   });
 }

@@ -8,6 +8,7 @@ interface SqlOptions {
   readonly peers?: boolean;
   /** Without the floors. */
   readonly alone?: boolean;
+  readonly parts?: number | undefined;
 }
 
 export async function run({
@@ -17,11 +18,15 @@ export async function run({
   broker,
   peers = false,
   alone = false,
+  parts,
 }: SqlOptions): Promise<void> {
   // Loaded when it is wanted: another commit, which is compared, may not have all that the other one imports.
   if (broker === undefined) {
     const { runInMemory } = await import('./sql-memory.ts');
     runInMemory({ json, smoke, runs, alone });
+  } else if (parts !== undefined) {
+    const { runInParts } = await import('./sql-parts.ts');
+    await runInParts({ json, smoke, parts, runs });
   } else {
     const { runBetweenTopics } = await import('./sql-topics.ts');
     await runBetweenTopics({ json, smoke, broker, runs, peers, alone });

@@ -3,7 +3,10 @@ import { test } from 'node:test';
 import { ConnectorRun } from '../../test/support/connector-context.ts';
 import { memoryBroker } from '../../test/support/memory-broker.ts';
 import { closedServer, feedServer, webSocketStream } from '../../test/support/sql-app.ts';
+import { tempFolder } from '../../test/support/temp-folder.ts';
+import { openEmbeddedBroker } from '../broker/embedded/embedded.ts';
 import { validate } from '../config/config-def.ts';
+import { codecs } from './codecs.ts';
 import { noBroker, sqlConnector } from './sql-connector.ts';
 
 const script = `
@@ -69,4 +72,57 @@ test('a stream that is well says nothing for another one that is not', async () 
   match(run.statuses.at(-1) ?? '', /^Bad: reconnecting/);
   run.stop();
   equal(await ended, false);
+});
+
+test('an application that can be cut has as many tasks as it may; one that cannot has one, and says why', async () => {
+  const connector = sqlConnector(noBroker);
+  equal(connector.tasks({ name: 'app', 'sql.text': script }, 3).length, 3);
+  equal(connector.tasks({ name: 'app', 'sql.text': script }, 1).length, 1);
+  await using feed = await feedServer();
+  const whole = {
+    name: 'app',
+    'tasks.max': '3',
+    'sql.text': `${webSocketStream('source', 'Feed', 'a LONG', feed.url)}INSERT INTO Out SELECT a FROM Feed;`,
+  };
+  equal(connector.tasks(whole, 3).length, 1);
+  await using run = new ConnectorRun(connector, whole);
+  const ended = run.begin();
+  await run.until(() => run.statuses.length > 0, 'a status');
+  match(
+    run.statuses[0] ?? '',
+    /^tasks\.max has no effect: stream Feed reads a websocket connection, which has no partitions/,
+  );
+  run.stop();
+  equal(await ended, false);
+});
+
+test('a task runs its share of the parts, each with metrics of its own', async () => {
+  await using folder = await tempFolder('sql-tasks');
+  await using broker = await openEmbeddedBroker({ directory: folder.path, codecs });
+  await broker.createTopic({ name: 'in', partitions: 2 });
+  await broker.createTopic({ name: 'out' });
+  await using producer = await broker.producer();
+  const records = ['a', 'b', 'a'].map((k) => ({
+    key: null,
+    value: Buffer.from(JSON.stringify({ k, v: 1 })),
+    headers: [],
+    timestampMs: null,
+  }));
+  for (const partition of [0, 1]) await producer.send('in', partition, records);
+  const config = { name: 'app', 'tasks.max': '2', 'checkpoint.interval.ms': '20', 'sql.text': script };
+  const connector = sqlConnector(async () => broker);
+  await using first = new ConnectorRun(connector, config, { prefix: 'tributary_sql_', task: 0 });
+  await using second = new ConnectorRun(connector, config, { prefix: 'tributary_sql_', task: 1 });
+  const runs = [first, second];
+  const ends = runs.map((run) => run.begin());
+  const rows = (stream: string): number[] =>
+    runs.map((run, part) => run.metric('stream_rows', { stream, part: String(part) }));
+  await first.until(() => rows('Out')[0]! + rows('Out')[1]! === 6, 'a row for each that came');
+  deepEqual(rows('In'), [3, 3]);
+  deepEqual(
+    runs.map((run) => run.metric('restoring')),
+    [0, 0],
+  );
+  for (const run of runs) run.stop();
+  deepEqual(await Promise.all(ends), [false, false]);
 });

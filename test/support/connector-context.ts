@@ -14,6 +14,7 @@ export interface RunOptions {
   readonly clock?: Clock;
   /** Of the metrics that `metric` reads. */
   readonly prefix?: string;
+  readonly task?: number;
 }
 
 /** How long a test waits for what it expects, before it fails. */
@@ -40,12 +41,13 @@ export class ConnectorRun implements AsyncDisposable {
       outbound = unrestricted,
       clock = systemClock,
       prefix = 'tributary_websocket_',
+      task = 0,
     }: RunOptions = {},
   ) {
     this.#prefix = prefix;
     this.context = {
       connector: 'test',
-      task: 0,
+      task,
       clock,
       random,
       log: recordingLog(this.log),
