@@ -1,4 +1,4 @@
-import { equal } from 'node:assert/strict';
+import { deepEqual, equal } from 'node:assert/strict';
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
@@ -26,4 +26,20 @@ test('frames are joined up to 256 KiB of bytes', async () => {
   const sent = raw.read() as Buffer;
   equal(sent.length, 2 * (180_000 + 10));
   equal(sent.readBigUInt64BE(2), 180_000n);
+});
+
+test('what is pushed by whoever flushes in the same turn leaves in one write, and nothing is left for later', async () => {
+  const raw = new PassThrough();
+  const writes: number[] = [];
+  raw.on('data', (bytes: Buffer) => writes.push(bytes.length));
+  const outbox = outboxTo(raw);
+  outbox.hold();
+  outbox.push(Buffer.alloc(10));
+  outbox.push(Buffer.alloc(10));
+  outbox.flush();
+  equal(outbox.waitingBytes, 0);
+  outbox.push(Buffer.alloc(5)); // by somebody else, later: it flushes by itself
+  await once(raw, 'data');
+  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  deepEqual(writes, [22, 7]);
 });

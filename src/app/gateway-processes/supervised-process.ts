@@ -9,8 +9,8 @@ import type { FamilySnapshot } from './merged-metrics.ts';
 import type { Answer, Order, Question, Report } from './messages.ts';
 
 const program = join(import.meta.dirname, `child${import.meta.filename.slice(-3)}`);
-/** One that does not answer in this time is stuck. */
-const answerMs = 2000;
+/** One that does not tell of itself in this time is stuck. To read the files anew may mean to fetch keys. */
+const answerMs = { look: 2000, reload: 30_000 };
 
 export interface ProcessEnd {
   readonly code: number | null;
@@ -68,7 +68,7 @@ export class SupervisedProcess {
     const id = ++this.#asked;
     const answered = new Promise<Answer>((resolve) => this.#questions.set(id, resolve));
     this.#say({ kind, id });
-    return withTimeout(answered, answerMs, `Asking process ${this.number} of the gateway`).finally(() =>
+    return withTimeout(answered, answerMs[kind], `Asking process ${this.number} of the gateway`).finally(() =>
       this.#questions.delete(id),
     ) as ReturnType<typeof this.ask<K>>;
   }
