@@ -140,6 +140,20 @@ test('timers fire in the order in which keys were first seen, also of one that w
   }
 });
 
+test('a row that belongs to no key is for all that there are, and is counted where there is none', () => {
+  const application = partitioned(
+    'INSERT INTO Mid SELECT k, v FROM Feed; INSERT INTO Out SELECT k, v FROM Mid WHERE v > 0;',
+  );
+  const rows: unknown[] = [];
+  application.subscribe('Out', ({ values }) => rows.push(values[0]));
+  const keyless = () => application.statistics().queries.map((query) => query.keyless);
+  application.advance(1000);
+  application.push('Mid', ['from outside', 1]);
+  deepEqual([rows, keyless()], [[], [0, 1]]);
+  application.push('Feed', ['a', 1, 1]);
+  deepEqual([rows, keyless()], [['a'], [0, 1]]);
+});
+
 test('a key that a query of the partition still remembers stays', () => {
   const application = partitioned('INSERT INTO Out SELECT k, COUNT(*) AS n FROM Feed GROUP BY k;');
   feed(application);

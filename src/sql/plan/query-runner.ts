@@ -46,6 +46,8 @@ export class QueryRunner implements Stateful {
   private readonly visited = new Set<unknown>();
   private rowsIn = 0;
   private rowsOut = 0;
+  /** Rows that belong to no key and came when there was none; no part of a checkpoint. */
+  private keyless = 0;
 
   constructor(parts: RunnerParts) {
     const output: Output = {
@@ -73,6 +75,7 @@ export class QueryRunner implements Stateful {
     if (column !== undefined) this.pushTo(mapKey(row.values[column]!), stream, row);
     else if (currentKeys[index] !== undefined) this.pushTo(currentKeys[index], stream, row);
     // A row that belongs to no key is for all that there are.
+    else if (this.instances.size === 0) this.keyless++;
     else for (const key of [...this.instances.keys()]) this.pushTo(key, stream, row);
   }
 
@@ -186,6 +189,7 @@ export class QueryRunner implements Stateful {
       rowsIn: this.rowsIn,
       rowsOut: this.rowsOut,
       late,
+      keyless: this.keyless,
       state: size,
       stateLimit: limit,
       refused,

@@ -20,12 +20,18 @@ export function declareMetrics(application: Application, metrics: Metrics): void
     metrics.gauge('tributary_sql_table_refused', 'Rows refused because a table was full', read('refused'), labels);
   }
   for (const [index, { query, target }] of queries.entries()) {
-    const read = (field: 'rowsIn' | 'rowsOut' | 'late' | 'state' | 'stateLimit' | 'refused') => () =>
+    const read = (field: 'rowsIn' | 'rowsOut' | 'late' | 'keyless' | 'state' | 'stateLimit' | 'refused') => () =>
       application.statistics().queries[index]![field];
     const labels = { query: String(query + 1), target };
     metrics.gauge('tributary_sql_query_rows_in', 'Rows that a query has read', read('rowsIn'), labels);
     metrics.gauge('tributary_sql_query_rows_out', 'Rows that a query has written', read('rowsOut'), labels);
     metrics.gauge('tributary_sql_query_late', 'Rows whose windows were closed when they came', read('late'), labels);
+    metrics.gauge(
+      'tributary_sql_query_keyless',
+      'Rows without a key of the partition that came while a query had no key, since the start',
+      read('keyless'),
+      labels,
+    );
     metrics.gauge(
       'tributary_sql_query_state',
       'Rows, groups and partial matches that a query keeps',
