@@ -59,6 +59,11 @@ export interface ConnectorContext {
 export interface SourceContext extends ConnectorContext {
   /** Offset last committed for this partition of the source, or undefined. */
   resumeOffset(partition: SourceMap): SourceMap | undefined;
+  /**
+   * For a source that can go on by another configuration while it runs: `take` gets the new one, of which only options of the
+   * connector's own differ, and says whether it goes on by it. False: the task ends and is started anew, as without this.
+   */
+  onConfig?(take: (config: RawConfig) => boolean): void;
 }
 
 interface ConnectorBase {

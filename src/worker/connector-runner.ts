@@ -95,6 +95,7 @@ export class ConnectorRunner {
   async apply(): Promise<void> {
     const { configs } = this.#context;
     const target = configs.targetState(this.name);
+    if (target === 'STARTED' && (await this.#changeInPlace())) return;
     await this.stopTasks(target === 'STARTED' ? 'UNASSIGNED' : stateOf[target]);
     const stored = configs.connector(this.name);
     if (stored === undefined) return;
@@ -179,6 +180,32 @@ export class ConnectorRunner {
 
   #owns(task: number): boolean {
     return this.#context.ownership.owns(this.name, task);
+  }
+
+  /** True where all its tasks run here and go on by the configuration there is now: nothing is started anew. */
+  async #changeInPlace(): Promise<boolean> {
+    const { options, configs } = this.#context;
+    const stored = configs.connector(this.name);
+    if (stored === undefined || !this.#isMade || this.#state.state !== 'RUNNING') return false;
+    let made: MadeConnector;
+    try {
+      made = makeConnector(this.name, configs.asGiven(this.name) ?? stored, stored, options, this.#log);
+    } catch {
+      return false; // the start that follows tells what is wrong with it
+    }
+    const { connector, taskConfigs } = made;
+    const tasks = taskConfigs.map((_, task) => this.#tasks.get(task));
+    const isOwn = (config: RawConfig, task: number): boolean =>
+      this.#owns(task) && onlyOwnDiffer(connector, tasks[task]?.config, config);
+    if (taskConfigs.length === 0 || this.#tasks.size !== taskConfigs.length || !taskConfigs.every(isOwn)) return false;
+    try {
+      if (!taskConfigs.every((config, task) => tasks[task]!.change(config))) return false;
+    } catch {
+      return false; // a reference that stands for nothing, say: the start that follows tells
+    }
+    await configs.putTasks(this.name, taskConfigs);
+    this.#log.info('connector_changed', { detail: 'its tasks go on by the new configuration' });
+    return true;
   }
 
   /** Makes the connector and says so; undefined where that failed. `anew`: on somebody's word. */
@@ -335,6 +362,18 @@ export class ConnectorRunner {
     const { workerId } = this.#context.options;
     this.#context.statuses.putConnector(this.name, { state, trace, workerId, version });
   }
+}
+
+/** Something differs, and all of it are options of the connector: those of the worker are read when a task is started. */
+function onlyOwnDiffer(connector: Connector, before: RawConfig | undefined, after: RawConfig): boolean {
+  if (before === undefined) return false;
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
+    (key) => before[key] !== after[key],
+  );
+  const isOwn = (key: string): boolean =>
+    Object.hasOwn(connector.config.options, key) ||
+    connector.prefixes?.some((prefix) => key.startsWith(prefix)) === true;
+  return keys.length > 0 && keys.every(isOwn);
 }
 
 /** The topic of its own that a source keeps its offsets in; undefined where that is the worker's. */

@@ -82,7 +82,9 @@ export function startSourceTask(options: SourceTaskOptions): RunningTask {
     cancel.abort(lost);
     stop.abort();
   };
-  return { ended: new Run(options, stop.signal, cancel).run(), stop: () => stop.abort(), cancel: cancelNow };
+  const run = new Run(options, stop.signal, cancel);
+  const change = (config: RawConfig): boolean => !stop.signal.aborted && run.change(config);
+  return { ended: run.run(), change, stop: () => stop.abort(), cancel: cancelNow };
 }
 
 class Run {
@@ -95,6 +97,7 @@ class Run {
   readonly #cancel: AbortController;
   #trouble: string | undefined;
   #connectorDetail: string | undefined;
+  #takeConfig: ((config: RawConfig) => boolean) | undefined;
   /** Records from one that failed the task on. */
   #left = 0;
 
@@ -111,6 +114,11 @@ class Run {
       random: options.random,
     });
     this.#retryWarning = new LimitedWarning(options.log, 'broker_retry', options.clock);
+  }
+
+  /** True where the source goes on by this configuration. */
+  change(config: RawConfig): boolean {
+    return this.#takeConfig?.(config) ?? false;
   }
 
   async run(): Promise<boolean> {
@@ -178,6 +186,9 @@ class Run {
       },
       signal: this.#stop,
       resumeOffset: way.resume ?? ((partition) => offsets.get(name, partition)),
+      onConfig: (take) => {
+        this.#takeConfig = take;
+      },
     };
   }
 

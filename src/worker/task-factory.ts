@@ -33,6 +33,8 @@ export interface Task {
   readonly version: string;
   /** False where its last start failed before the source was asked for anything. */
   readonly isLoaded: () => boolean;
+  /** Has the task go on by another configuration, of which only the connector's own options differ; false where it cannot. */
+  readonly change: (config: RawConfig) => boolean;
 }
 
 export interface TaskFactoryOptions {
@@ -72,6 +74,7 @@ export class TaskFactory {
     // What this process saw counts; the table tells of the process before, and is written behind our back.
     const unclean =
       connector.kind === 'source' && (this.#clean.get(task) ?? statuses.task(name, task)?.clean) === false;
+    let current = config;
     let first = true;
     let isLoaded = true;
     const clock = new TaskClock(options.clock, metrics);
@@ -93,7 +96,7 @@ export class TaskFactory {
         const previousEndUnclean = unclean && first;
         first = false;
         return this.#startups.counted(() => {
-          const resolved = options.resolve?.(config) ?? config;
+          const resolved = options.resolve?.(current) ?? current;
           isLoaded = false;
           const start = this.#prepare(connector, resolved, task, previousEndUnclean, metrics, log, setStatus);
           isLoaded = true;
@@ -101,7 +104,20 @@ export class TaskFactory {
         });
       },
     });
-    return { config, runner, metrics, version: connector.version, isLoaded: () => isLoaded };
+    return {
+      get config() {
+        return current;
+      },
+      runner,
+      metrics,
+      version: connector.version,
+      isLoaded: () => isLoaded,
+      change: (changed) => {
+        if (!runner.change(options.resolve?.(changed) ?? changed)) return false;
+        current = changed;
+        return true;
+      },
+    };
   }
 
   /** The task has gone, or runs elsewhere: only its status tells how it ended. */

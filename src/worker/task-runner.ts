@@ -2,6 +2,7 @@
 import { withTimeout } from '../base/abort.ts';
 import type { Clock } from '../base/clock.ts';
 import { describeError, TributaryError } from '../base/errors.ts';
+import type { RawConfig } from '../config/raw.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Counter } from '../telemetry/metrics.ts';
 import { forGoodText, isForGood, type RestartPolicy, RestartSchedule, restartText } from './restart-schedule.ts';
@@ -63,6 +64,11 @@ export class TaskRunner {
     const started = Promise.withResolvers<void>();
     this.#run = this.#runOnce(started.resolve);
     await started.promise;
+  }
+
+  /** True where the task runs and goes on by this configuration. */
+  change(config: RawConfig): boolean {
+    return this.#state.state === 'RUNNING' && (this.#running?.change?.(config) ?? false);
   }
 
   /** Waits until the task has ended. Its state is `after` then; a task that had failed keeps its reason when it is paused. */

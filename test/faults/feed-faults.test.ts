@@ -122,7 +122,7 @@ test('a configuration that is changed under load: what had come is there once an
     await until('messages', async () => (feed.connections[change]?.confirmed ?? 0) > 50, 60_000);
     await worker.put('changed', {
       ...configOf(feed.url, 'changed'),
-      'websocket.idle.timeout.ms': `${60_000 + change}`,
+      'websocket.message.queue.size': `${10_001 + change}`,
     });
   }
   await until('messages after the last change', async () => (feed.connections[5]?.confirmed ?? 0) > 50, 60_000);

@@ -8,8 +8,9 @@ import { type WebSocket, WebSocketServer } from 'ws';
 
 export interface BroadcastServer {
   readonly url: string;
-  /** Connections since the start, and the most there were at one time. */
+  /** Connections since the start, those there are, and the most there were at one time. */
   readonly connections: () => number;
+  readonly open: () => number;
   readonly mostOpen: () => number;
   /** Of what clients have sent, by connection. */
   readonly received: readonly (readonly string[])[];
@@ -105,6 +106,7 @@ async function startServer({ maxAgeMs = 0, wantsSubscription = false, ignores = 
   const server: BroadcastServer = {
     url: `ws://127.0.0.1:${(sockets.address() as AddressInfo).port}/`,
     connections: () => received.length,
+    open: () => sockets.clients.size,
     mostOpen: () => mostOpen,
     received,
     upgrades,

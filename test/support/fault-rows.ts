@@ -524,16 +524,23 @@ export const faultRows: readonly FaultRow[] = [
   {
     number: 29,
     fault: 'The configuration changes under load',
-    promise: 'What had come is there once and in order; one connection at a time; secrets in files are read again',
+    promise:
+      'Of a WebSocket: subscriptions are added over the connection there is, and taken out where `websocket.unsubscription.replace` says how; what concerns the connection alone (a token, headers, TLS, timers) is changed by a new connection before the old one ends, without a gap, and with a window nothing twice. Any other change starts the task anew: what had come is there once and in order, with one connection at a time',
     modes: 'A B',
     tests: [
+      faults('feed-changes', 'subscriptions are added and taken out over the connection there is'),
+      faults(
+        'feed-changes',
+        'a token, and whatever concerns the connection alone, is changed by a new connection before the old one ends: no gap, nothing twice',
+      ),
+      faults('feed-changes', 'what concerns more than connections starts the task anew, with one connection at a time'),
       faults(
         'feed-faults',
         'a configuration that is changed under load: what had come is there once and in order, with one connection at a time',
       ),
     ],
     missing:
-      'A change closes the connection before the next one is made: what the server sends between them is not asked for.',
+      'A change of the topic, the URL, the queue, or what is read from messages, and any change of an event stream, closes the connection before the next one is made. Event streams go on behind the last event; what a WebSocket sends between them is not asked for. A secret behind a reference is read again when the task starts or its configuration changes, not when the file does.',
   },
   {
     number: 30,

@@ -41,7 +41,7 @@ export interface ConnectionEvents {
 }
 
 export class Connection {
-  readonly #options: ConnectionOptions;
+  #options: ConnectionOptions;
   readonly #driver: MachineDriver<State, Event, Effect>;
   #dial: Dial | undefined;
   #link: Link | undefined;
@@ -78,6 +78,12 @@ export class Connection {
 
   stop(): void {
     this.#driver.raise({ kind: 'stop' });
+  }
+
+  /** From now on these subscriptions are sent at each open; `messages` make them of those before over an open connection. */
+  resubscribe(settings: Settings, messages: readonly string[]): void {
+    this.#options = { ...this.#options, settings };
+    if (this.state.kind === 'open') this.#send(messages);
   }
 
   /** Reads on, where the full queue had stopped it. */
@@ -261,11 +267,14 @@ export class Connection {
   }
 
   #greet(): void {
-    const { context, mask, settings } = this.#options;
-    const { subscriptions } = settings;
-    subscriptions.forEach((message, index) => {
+    this.#send(this.#options.settings.subscriptions);
+  }
+
+  #send(messages: readonly string[]): void {
+    const { context, mask } = this.#options;
+    messages.forEach((message, index) => {
       this.#link?.sendText(message);
-      const fields = { number: index + 1, of: subscriptions.length };
+      const fields = { number: index + 1, of: messages.length };
       context.log.info('subscription_sent', { ...fields, message_preview: mask(preview(message)) });
     });
   }

@@ -27,6 +27,7 @@ async function* batches(
   const settings = settingsOf(raw);
   const task = new WebSocketTask(settings, context, resumeOffset({ websocket_url: settings.url }));
   try {
+    if ('onConfig' in context) context.onConfig?.((changed) => task.change(settingsOf(changed)));
     task.start();
     for (;;) {
       const batch = await task.nextBatch();

@@ -10,6 +10,7 @@ import type { Connection, ConnectionEvents } from './connection.ts';
 import type { Renewal } from './policy.ts';
 import type { Settings } from './settings.ts';
 import type { State } from './state.ts';
+import { subscriptionChange } from './subscription-change.ts';
 
 export interface FeedOptions {
   readonly settings: Settings;
@@ -96,6 +97,18 @@ export class Feed {
   /** Resolves when all its sockets are gone, behind `stop`. */
   async ended(): Promise<void> {
     await Promise.all(this.#all.map((connection) => connection.ended()));
+  }
+
+  /** Goes on by these settings: over the connection there is where they are sent, else over the next one. */
+  change(settings: Settings): void {
+    const before = this.#settings;
+    const messages = subscriptionChange(before, settings);
+    if (messages === undefined || this.#successor !== undefined) {
+      this.renew(settings);
+      return;
+    }
+    this.#settings = settings;
+    this.#current.resubscribe(settings, messages);
   }
 
   /** Makes the next connection, by these settings, and closes this one once that one carries the feed. */

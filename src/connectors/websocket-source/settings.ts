@@ -26,6 +26,8 @@ export interface Settings {
   readonly proxy: string | null;
   /** Sent in this order on every open. */
   readonly subscriptions: readonly string[];
+  /** What makes the end of a subscription of its message; null: nobody knows. */
+  readonly unsubscription: { readonly from: string; readonly to: string } | null;
   readonly heartbeat: string | null;
   readonly policy: Policy;
   readonly queue: QueueSettings;
@@ -75,6 +77,7 @@ export function settingsOf(raw: RawConfig): Settings {
     compression: values['websocket.compression'],
     proxy: textOf(values['websocket.proxy']),
     subscriptions: subscriptionsOf(values),
+    unsubscription: unsubscriptionOf(textOf(values['websocket.unsubscription.replace'])),
     heartbeat,
     policy: policyOf(values, heartbeat !== null),
     queue: {
@@ -158,6 +161,12 @@ function subscriptionsOf(values: WebSocketConfig): string[] {
   const first = textOf(values['websocket.subscription.message']);
   const more = textOf(values['websocket.subscription.messages']);
   return [...(first === null ? [] : [first]), ...(more === null ? [] : splitJsonArray(more)!)];
+}
+
+function unsubscriptionOf(rule: string | null): Settings['unsubscription'] {
+  if (rule === null) return null;
+  const at = rule.indexOf('=');
+  return { from: rule.slice(0, at), to: rule.slice(at + 1) };
 }
 
 function policyOf(values: WebSocketConfig, heartbeat: boolean): Policy {

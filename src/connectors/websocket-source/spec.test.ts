@@ -107,6 +107,7 @@ describe('values that cannot be', () => {
     ['websocket.key.pointer', 'data/s', 'A JSON pointer begins with "/"'],
     ['websocket.sequence.pointer', 'seq', 'A JSON pointer begins with "/"'],
     ['websocket.sequence.scope', 'session', 'String must be one of: feed, connection'],
+    ['websocket.unsubscription.replace', 'unsubscribe', 'Must be two texts with "=" between them'],
     ['websocket.sequence.step', '0', 'Value must be at least 1'],
     ['websocket.dedupe.window', '-1', 'Value must be at least 0'],
   ] as const) {

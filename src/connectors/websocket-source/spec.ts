@@ -202,6 +202,12 @@ const messages = {
     validate: messagesProblem,
     doc: 'Messages sent in order after websocket.subscription.message each time the connection opens: a JSON array. Elements that are strings are sent as their text, others as the JSON they are written in: [{"op":"auth"},{"op":"subscribe","args":["a","b"]}]. One array and not a comma-separated list, because messages hold commas.',
   }),
+  'websocket.unsubscription.replace': string({
+    default: null,
+    validate: (value) =>
+      value === null || value === '' || value.indexOf('=') > 0 ? undefined : 'Must be two texts with "=" between them',
+    doc: 'How the message of a subscription becomes the one that ends it: FROM=TO, such as subscribe=unsubscribe; each FROM in it is replaced. Then a subscription that is taken out of the configuration is ended over the connection there is. Without it a new connection takes the place of the one there is.',
+  }),
   'websocket.binary': string({
     default: 'bytes',
     validate: oneOf(['bytes', 'text', 'drop']),

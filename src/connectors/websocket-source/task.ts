@@ -1,5 +1,6 @@
 /** Runs one task: its connections, one or a redundant pair, over which messages come into one queue, and what is taken from it. */
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { TributaryError } from '../../base/errors.ts';
 import { maskUrl } from '../../net/endpoint.ts';
 import { TlsTrust } from '../../net/tls-trust.ts';
@@ -18,11 +19,11 @@ import { taskMetrics } from './task-metrics.ts';
 const metricsLogMs = 30_000;
 
 export class WebSocketTask {
-  readonly #settings: Settings;
+  #settings: Settings;
   readonly #context: ConnectorContext;
   readonly #partition: SourceMap;
   readonly #sessionId = randomUUID();
-  readonly #mask: (text: string) => string;
+  #mask: (text: string) => string;
   readonly #meters: Meters;
   readonly #intake: Intake;
   readonly #gaps: GapReport;
@@ -79,6 +80,19 @@ export class WebSocketTask {
   /** Everything that arrived since the last call, as soon as there is something. undefined: stopped, nothing is left. */
   nextBatch(): Promise<SourceBatch | undefined> {
     return pull(this.#pulled, this.#waiters);
+  }
+
+  /**
+   * Goes on by other settings, if they concern the connections alone: other subscriptions go over the socket there is, where all
+   * they need can be sent; for the rest a new connection takes the place of the one there is.
+   */
+  change(settings: Settings): boolean {
+    const before = this.#settings;
+    if (this.#draining || this.#isOver || !isSameFeed(before, settings)) return false;
+    this.#settings = settings;
+    this.#mask = masker([...before.secrets, ...settings.secrets]);
+    for (const [index, feed] of this.#feeds.entries()) feed.change(index === 0 ? settings : settings.redundant!);
+    return true;
   }
 
   /** Nobody takes any more. Resolves when the sockets are gone, which takes closeTimeoutMs at most. */
@@ -141,10 +155,10 @@ export class WebSocketTask {
   }
 
   #feed(settings: Settings, index: number): Feed {
-    const { context, tls } = this.#ownOf(settings, index);
+    const context = this.#contextOf(index);
     return new Feed({
       settings,
-      connect: (wanted, events) => this.#connection(wanted, context, tls, events),
+      connect: (wanted, events) => this.#connection(wanted, context, events),
       events: {
         changed: () => this.#onChange(),
         tried: (problem) => context.onConnection?.(problem),
@@ -156,17 +170,17 @@ export class WebSocketTask {
     });
   }
 
-  /** What only this one of the two has. */
-  #ownOf(settings: Settings, index: number): { readonly context: ConnectorContext; readonly tls: TlsTrust } {
-    const tls = new TlsTrust(settings.tls);
-    if (settings.target.secure) tls.optionsFor(settings.target.host);
+  #contextOf(index: number): ConnectorContext {
     const context = this.#context;
-    return { tls, context: index === 0 ? context : { ...context, log: context.log.child({ feed: 'redundant' }) } };
+    return index === 0 ? context : { ...context, log: context.log.child({ feed: 'redundant' }) };
   }
 
-  #connection(settings: Settings, context: ConnectorContext, tls: TlsTrust, events: ConnectionEvents): Connection {
+  #connection(settings: Settings, context: ConnectorContext, events: ConnectionEvents): Connection {
     const number = this.#connections++;
-    const [intake, meters, mask] = [this.#intake, this.#meters, this.#mask];
+    const tls = new TlsTrust(settings.tls);
+    if (settings.target.secure) tls.optionsFor(settings.target.host);
+    const [intake, meters] = [this.#intake, this.#meters];
+    const mask = (text: string): string => this.#mask(text);
     return new Connection({ number, settings, context, tls, intake, meters, mask, events });
   }
 
@@ -248,6 +262,12 @@ export class WebSocketTask {
       isStopped: this.#feeds.every(({ state }) => state.kind === 'stopped'),
     });
   }
+}
+
+/** Whether all that differs is how the same messages are come by. */
+function isSameFeed(before: Settings, after: Settings): boolean {
+  const same = (one: Settings): unknown[] => [one.url, one.topic, one.queue, one.messages, one.redundant?.url ?? null];
+  return isDeepStrictEqual(same(before), same(after));
 }
 
 /** Where an earlier task ended; 0 where there was none, or what it left cannot be read. */

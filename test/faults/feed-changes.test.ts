@@ -1,0 +1,138 @@
+/** What a user changes in the configuration of a feed while messages come. */
+import { deepEqual, equal, ok } from 'node:assert/strict';
+import { test } from 'node:test';
+import { systemClock } from '../../src/base/clock.ts';
+import { webSocketSource } from '../../src/connectors/websocket-source/connector.ts';
+import { silentLog } from '../../src/telemetry/log.ts';
+import { MetricRegistry } from '../../src/telemetry/metrics.ts';
+import { startWorker } from '../../src/worker/worker.ts';
+import { until } from '../e2e/support/run.ts';
+import { type BroadcastFeed, numberOf, startBroadcast } from '../support/broadcast-feed.ts';
+import { memoryBroker } from '../support/memory-broker.ts';
+
+async function startFeed(feed: BroadcastFeed, changes: Readonly<Record<string, string>>) {
+  const broker = memoryBroker();
+  const table = (topic: string) => ({ topic, partitions: 1 });
+  let config: Record<string, string> = {
+    name: 'feed',
+    'connector.class': 'websocket',
+    'websocket.url': feed.servers[0]!.url,
+    'kafka.topic': 'feed',
+    'websocket.reconnect.interval.ms': '20',
+    'websocket.connection.overlap.ms': '30',
+    'websocket.sequence.pointer': '/s',
+    'websocket.dedupe.window': '10000',
+    ...changes,
+  };
+  await broker.createTopic({ name: 'feed' });
+  const worker = await startWorker(
+    {
+      broker,
+      connectors: [webSocketSource],
+      workerId: 'test:0',
+      tables: { config: table('configs'), offset: table('offsets'), status: table('status') },
+      log: silentLog,
+      metrics: new MetricRegistry().root(),
+      clock: systemClock,
+      random: Math.random,
+    },
+    { feed: config },
+  );
+  const numbers = (): number[] => broker.records('feed').map(({ value }) => numberOf(value));
+  return {
+    worker,
+    numbers,
+    change: async (changed: Readonly<Record<string, string>>): Promise<void> => {
+      config = { ...config, ...changed };
+      await worker.put('feed', config);
+    },
+    more: async (): Promise<void> => {
+      const before = numbers().length;
+      await until('more messages', async () => numbers().length > before + 50, 60_000);
+    },
+    /** Each number once, from the first that came to the last that was sent. */
+    settle: async (): Promise<void> => {
+      feed.pause();
+      await until('the last message', async () => numbers().includes(feed.next() - 1), 60_000);
+      const sorted = numbers().toSorted((a, b) => a - b);
+      deepEqual(
+        sorted,
+        Array.from({ length: sorted.length }, (_, i) => sorted[0]! + i),
+      );
+    },
+  };
+}
+
+test('subscriptions are added and taken out over the connection there is', async () => {
+  await using feed = await startBroadcast({ wantsSubscription: true });
+  const [server] = feed.servers;
+  const first = { 'websocket.subscription.messages': '["subscribe a"]' };
+  const run = await startFeed(feed, { ...first, 'websocket.unsubscription.replace': 'subscribe=unsubscribe' });
+  await using _worker = run.worker;
+  await run.more();
+  await run.change({ 'websocket.subscription.messages': '["subscribe a", "subscribe b"]' });
+  await until('the second subscription', async () => server!.received[0]!.length === 2);
+  await run.more();
+  await run.change({ 'websocket.subscription.messages': '["subscribe b", "subscribe c"]' });
+  await until('the change of both', async () => server!.received[0]!.length === 4);
+  await run.more();
+  server!.cut();
+  await until('the next connection', async () => server!.received[1]?.length === 2);
+  feed.pause();
+  deepEqual(server!.received, [
+    ['subscribe a', 'subscribe b', 'unsubscribe a', 'subscribe c'],
+    ['subscribe b', 'subscribe c'],
+  ]);
+  equal(server!.mostOpen(), 1);
+  equal(run.worker.status('feed')?.tasks[0]?.state, 'RUNNING');
+});
+
+test('a token, and whatever concerns the connection alone, is changed by a new connection before the old one ends: no gap, nothing twice', async () => {
+  await using feed = await startBroadcast({ wantsSubscription: true });
+  const [server] = feed.servers;
+  const run = await startFeed(feed, { 'websocket.subscription.message': 'subscribe', 'websocket.auth.token': 'one' });
+  await using _worker = run.worker;
+  await run.more();
+  const changes: readonly Readonly<Record<string, string>>[] = [
+    { 'websocket.auth.token': 'two' },
+    { 'websocket.idle.timeout.ms': '60000' },
+    { 'websocket.header.X-Own': 'value' },
+    { 'websocket.subscription.message': 'subscribe to more' }, // how the first one is ended nobody has said
+  ];
+  for (const [index, changed] of changes.entries()) {
+    await run.change(changed);
+    await until('the next connection', async () => server!.connections() === index + 2, 60_000);
+    await until('the end of the one before', async () => server!.open() === 1, 60_000);
+    await run.more();
+  }
+  await run.settle();
+  equal(server!.connections(), changes.length + 1);
+  ok(server!.mostOpen() <= 2, `${server!.mostOpen()} connections at a time`);
+  deepEqual(
+    server!.upgrades.map(({ authorization, 'x-own': own }) => [authorization, own]),
+    [
+      ['Bearer one', undefined],
+      ['Bearer two', undefined],
+      ['Bearer two', undefined],
+      ['Bearer two', 'value'],
+      ['Bearer two', 'value'],
+    ],
+  );
+});
+
+test('what concerns more than connections starts the task anew, with one connection at a time', async () => {
+  await using feed = await startBroadcast();
+  const [server] = feed.servers;
+  const run = await startFeed(feed, {});
+  await using _worker = run.worker;
+  await run.more();
+  await run.change({ 'errors.tolerance': 'all' });
+  await until('the next connection', async () => server!.connections() === 2, 60_000);
+  await run.more();
+  await run.change({ 'websocket.message.queue.size': '5000' });
+  await until('the next connection', async () => server!.connections() === 3, 60_000);
+  await run.more();
+  feed.pause();
+  equal(server!.mostOpen(), 1);
+  equal(new Set(run.numbers()).size, run.numbers().length, 'nothing twice');
+});
