@@ -10,6 +10,7 @@
  * is rejected with ABORTED at once, and what is on its way to the broker goes on: it may be done or not. Closing is never
  * left out: `close` with an aborted signal closes as well, only nobody waits for it.
  */
+import type { ErrorCode } from '../base/errors.ts';
 import type { ConsumedRecord, TopicPartition } from '../record/record.ts';
 import type { RecordColumn } from '../record/record-column.ts';
 import type { Records } from '../record/value-column.ts';
@@ -184,6 +185,8 @@ export interface RetryEvent {
   readonly what: string;
   /** The reason, without secrets. */
   readonly reason: string;
+  /** Of that reason, where it matters to somebody. */
+  readonly code?: ErrorCode;
   readonly topic?: string;
   readonly partition?: number;
 }

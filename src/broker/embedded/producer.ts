@@ -204,7 +204,8 @@ export class EmbeddedProducer implements Producer {
         await sleep(ms, this.#stopped.signal);
         return !this.#stopped.signal.aborted;
       },
-      onRetry: (error) => this.#options.onRetry?.({ what: 'produce', reason: error.message, topic, partition }),
+      onRetry: ({ message: reason, code }) =>
+        this.#options.onRetry?.({ what: 'produce', reason, code, topic, partition }),
     });
     this.#lanes.set(no, lane);
     return lane;

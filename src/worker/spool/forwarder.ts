@@ -46,6 +46,8 @@ const chunkBytes = 1024 * 1024;
 const trimBytes = 8 * 1024 * 1024;
 const trimMs = 1_000;
 const closeMs = 1_000;
+/** The same where Kafka does not answer. */
+const awayCloseMs = 200;
 const settleMs = 700;
 const retry = { baseMs: 200, maxMs: 10_000, jitter: 0.25 };
 const defaultTransactionTimeoutMs = 60_000;
@@ -190,12 +192,12 @@ export class Forwarder {
         this.#open.add(waiting);
         this.#givenBackMs = Number.POSITIVE_INFINITY;
         if (way === undefined) {
-          way = await this.#openWay(signal);
+          way = await this.#unlessStopped(this.#openWay(signal), (late) => void this.#close(late.forwarding));
           // Kafka may know of more that is forwarded than this machine does.
           await this.#giveBack();
           continue;
         }
-        const chunk = await this.#prepared(read, way);
+        const chunk = await this.#unlessStopped(this.#prepared(read, way));
         this.#open.delete(waiting);
         this.#open.add(chunk);
         await this.#unlessStopped(way.forwarding.submit(chunk));
@@ -207,17 +209,24 @@ export class Forwarder {
   }
 
   /** A Kafka that does not answer must not hold up the end; what it has not acknowledged stays in the log. */
-  #unlessStopped<T>(work: Promise<T>): Promise<T> {
-    return abortable(work, this.#stop.signal, 'Forwarding');
+  #unlessStopped<T>(work: Promise<T>, onLate?: (result: T) => void): Promise<T> {
+    const { signal } = this.#stop;
+    if (onLate !== undefined) work.then((result) => signal.aborted && onLate(result)).catch(() => {});
+    return abortable(work, signal, 'Forwarding');
   }
 
-  /** After a clean stop nothing comes twice: what is on its way is waited for, for a while. */
+  /** After a clean stop nothing comes twice: what is on its way is waited for, for a while, where Kafka answers. */
   async #close(forwarding: Forwarding): Promise<void> {
-    if (this.#stopped) await withTimeout(forwarding.settle(), settleMs, 'Forwarding').catch(() => {}); // it stays in the log
+    const isAway = this.#trouble !== undefined;
+    if (this.#stopped && !isAway) {
+      await withTimeout(forwarding.settle(), settleMs, 'Forwarding').catch(() => {}); // it stays in the log
+    }
     forwarding.abandon();
-    await withTimeout(forwarding.close(), closeMs, 'Closing the producer').catch((error: unknown) => {
-      this.#options.parts.log.warn('producer_not_closed', { reason: describeError(error) });
-    });
+    await withTimeout(forwarding.close(), isAway ? awayCloseMs : closeMs, 'Closing the producer').catch(
+      (error: unknown) => {
+        this.#options.parts.log.warn('producer_not_closed', { reason: describeError(error) });
+      },
+    );
   }
 
   /** Stands for what was read while Kafka is asked for its topics: it has an age already. */

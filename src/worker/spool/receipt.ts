@@ -2,7 +2,7 @@
  * The way of a task's batches into its spool: a batch is received once it is synced there. Where the source has positions they
  * are written in one transaction with the records, so that a restart goes on exactly behind what is spooled.
  */
-import type { Producer } from '../../broker/broker.ts';
+import type { Producer, RetryEvent } from '../../broker/broker.ts';
 import { AtLeastOnce } from '../at-least-once.ts';
 import { BatchDispatch } from '../batch-dispatch.ts';
 import { BatchPreparation } from '../batch-preparation.ts';
@@ -63,10 +63,13 @@ class Receipt implements Delivery {
   readonly #settings: SpoolSettings;
   readonly #spooled: SpooledTask;
   readonly #deadLetters: DeadLetters | undefined;
+  readonly #open: (transactionalId?: string) => Promise<Producer>;
   #inner: Delivery;
   #isTransactional = false;
   readonly #flushing: NodeJS.Timeout;
   #shown: string | undefined;
+  /** Why nothing can be synced at the moment. */
+  #diskTrouble: string | undefined;
 
   static async open(
     options: SourceTaskOptions,
@@ -75,8 +78,11 @@ class Receipt implements Delivery {
     spooled: SpooledTask,
     deadLetters: DeadLetters | undefined,
   ): Promise<Receipt> {
-    const producer = await openProducer(options, parts, settings, spooled);
-    return new Receipt(options, parts, settings, spooled, deadLetters, producer);
+    let receipt: Receipt | undefined;
+    const onRetry = (event: RetryEvent): void => receipt?.retried(event);
+    const open = (transactionalId?: string) => openProducer(options, settings, spooled, onRetry, transactionalId);
+    receipt = new Receipt(options, parts, settings, spooled, deadLetters, open, await open());
+    return receipt;
   }
 
   private constructor(
@@ -85,8 +91,10 @@ class Receipt implements Delivery {
     settings: SpoolSettings,
     spooled: SpooledTask,
     deadLetters: DeadLetters | undefined,
+    open: (transactionalId?: string) => Promise<Producer>,
     producer: Producer,
   ) {
+    this.#open = open;
     this.#options = options;
     this.#parts = parts;
     this.#settings = settings;
@@ -138,14 +146,23 @@ class Receipt implements Delivery {
   async storeOffsets(): Promise<void> {
     await this.#inner.storeOffsets();
     this.#spooled.watch(() => 0);
-    if (this.#spooled.trouble === undefined) await this.#spooled.forwarded(AbortSignal.timeout(forwardAtStopMs));
+    if (this.#spooled.trouble !== undefined) return;
+    await this.#spooled.forwarded(AbortSignal.timeout(forwardAtStopMs));
     await this.#spooled.storeOffsets();
   }
 
   #delivered(item: Delivered): void {
     const { partition, offset } = item.batch;
+    this.#diskTrouble = undefined;
     this.#spooled.received(partition, offset);
     this.#parts.onDelivered(item);
+  }
+
+  /** The disk is full, or fails: what waits is tried again, and where the oldest shall make room for it, it does. */
+  retried(event: RetryEvent): void {
+    this.#diskTrouble = event.reason;
+    this.#parts.onRetry(event);
+    if (event.code === 'BROKER_FULL' && this.#settings.whenFull === 'drop-oldest') void this.#spooled.makeSpace();
   }
 
   async #regularly(): Promise<void> {
@@ -155,7 +172,7 @@ class Receipt implements Delivery {
 
   /** What stands in the way of forwarding is the task's to say. */
   #show(): void {
-    const { trouble } = this.#spooled;
+    const { trouble = this.#diskTrouble } = this.#spooled;
     if (trouble === this.#shown) return;
     this.#shown = trouble;
     this.#parts.onTrouble(trouble === undefined ? undefined : `${trouble}; what is received waits in the spool`);
@@ -183,7 +200,7 @@ class Receipt implements Delivery {
     const transactionalId = this.#spooled.log.name;
     this.#inner = await ExactlyOnce.start({
       ...{ connector, transactionalId, transactionTimeoutMs, log, clock, random },
-      open: () => openProducer(this.#options, this.#parts, this.#settings, this.#spooled, transactionalId),
+      open: () => this.#open(transactionalId),
       dispatch: new BatchDispatch(failures, this.#deadLetters, true),
       offsets: this.#spooled.offsets,
       boundary: { kind: 'poll' },
@@ -199,9 +216,9 @@ class Receipt implements Delivery {
 
 async function openProducer(
   { producer }: SourceTaskOptions,
-  { onRetry }: WayParts,
   { whenFull }: SpoolSettings,
   spooled: SpooledTask,
+  onRetry: (event: RetryEvent) => void,
   transactionalId?: string,
 ): Promise<Producer> {
   const { maxBatchBytes } = producer;

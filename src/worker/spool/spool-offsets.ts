@@ -124,6 +124,7 @@ export class OffsetRelay {
   readonly #log: Log;
   readonly #marks = new Map<string, Mark[]>();
   readonly #due = new Map<string, SourceOffset>();
+  #storing: Promise<void> | undefined;
 
   constructor(offsets: () => SpoolOffsets, log: Log) {
     this.#offsets = offsets;
@@ -157,8 +158,15 @@ export class OffsetRelay {
     }
   }
 
-  /** Stores what is due. What cannot be stored is tried again with the next call. */
-  async store(): Promise<void> {
+  /** Stores what is due, one call at a time. What cannot be stored is tried again with the next call. */
+  store(): Promise<void> {
+    this.#storing ??= this.#store().finally(() => {
+      this.#storing = undefined;
+    });
+    return this.#storing;
+  }
+
+  async #store(): Promise<void> {
     for (const [name, mark] of [...this.#due]) {
       try {
         await this.#offsets().relay({ partition: mark.partition, offset: mark.offset });

@@ -1,6 +1,6 @@
 /** The spool of one task: its log, what is received into it, and what takes it on to Kafka. It outlives the task. */
-import { sleep } from '../../base/abort.ts';
-import { TributaryError } from '../../base/errors.ts';
+import { sleep, withTimeout } from '../../base/abort.ts';
+import { describeError, TributaryError } from '../../base/errors.ts';
 import type { SourceMap } from '../../connectors/contract.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { bytesOf, firstTimeMs } from './forward-sends.ts';
@@ -19,6 +19,7 @@ export interface SpooledTaskOptions {
 }
 
 const dropBytes = 1024 * 1024;
+const closeMs = 1_000;
 
 export class SpooledTask {
   #offsets: SpoolOffsets;
@@ -143,6 +144,17 @@ export class SpooledTask {
     }
   }
 
+  /** The disk is full: what is forwarded is taken away, and then the oldest that is not. */
+  async makeSpace(): Promise<void> {
+    try {
+      await this.#forwarder.makeRoom();
+      await this.#drop('full');
+    } catch (error) {
+      const { connector, task } = this.#entry;
+      this.#options.parts.log.warn('spool_not_trimmed', { connector, task, reason: describeError(error) });
+    }
+  }
+
   /** A batch is synced: it goes on, and with it the position of the source behind it. */
   received(partition: SourceMap, offset: SourceMap | undefined): void {
     if (offset !== undefined) {
@@ -151,10 +163,10 @@ export class SpooledTask {
     this.#forwarder.wake();
   }
 
-  /** Positions of the source, behind what Kafka has. */
-  storeOffsets(): Promise<void> {
+  /** Positions of the source, behind what Kafka has. While it does not answer they wait. */
+  async storeOffsets(): Promise<void> {
     this.#relay.forwarded(this.log.forwarded);
-    return this.#relay.store();
+    if (this.trouble === undefined) await this.#relay.store();
   }
 
   /** True once all that was received is in Kafka. */
@@ -164,7 +176,9 @@ export class SpooledTask {
 
   async close(): Promise<void> {
     await this.#forwarder.close();
-    await this.storeOffsets();
+    await withTimeout(this.storeOffsets(), closeMs, 'Storing the offsets').catch((error: unknown) => {
+      this.#options.parts.log.warn('offset_commit_failed', { reason: describeError(error) });
+    });
     this.#series.remove();
   }
 
