@@ -42,7 +42,7 @@ export function reportOf(rows: readonly FaultRow[], results: readonly TestResult
     '| mode | what it means |',
     '| --- | --- |',
     '| A | best effort: never silent; what was received is in the topic or in a counter of drops |',
-    '| B | at least once from receipt, while the process lives: what was received and not yet acknowledged is lost by `kill -9`, and the next start says so |',
+    '| B | at least once from receipt. With a spool ([spool.md](spool.md)) receipt is the sync on this machine; without one it holds while the process lives: what was received and not yet acknowledged is lost by `kill -9`, and the next start says so |',
     '| C | exactly once: offset and records in one transaction; read-committed readers see each once |',
     '| D | a source that resumes: what the server still holds arrives |',
     '| E | two connections to one feed: either may fail, the union has no gap and nothing twice |',
