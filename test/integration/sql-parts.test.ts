@@ -14,6 +14,7 @@ import {
   startPart,
   wantedOf,
 } from '../support/sql-parts.ts';
+import { startCheckpointed } from '../support/sql-topics.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const parts = 4;
@@ -201,4 +202,21 @@ test('another number of partitions than before is refused, and so is a whole app
       startPart(broker, byBuyer, [1, 4]).done,
       /topic "trades" has 6 partitions, and the application was cut when it had 4/,
     );
+  }));
+
+test('a whole application is cut once its state has been forgotten: its checkpoint topic gets a partition for each part', () =>
+  onBroker(async (broker) => {
+    {
+      await using app = startCheckpointed(broker, byBuyer);
+      await app.until(() => app.metric('checkpoints_total') > 0, 'a checkpoint');
+      await app.stop();
+    }
+    await rejects(startPart(broker, byBuyer, [0, parts]).done, /the cut into 4 parts is new/);
+    const rows = [...Array.from({ length: 300 }, (_, index) => partRow(index)), ...closingRows(parts, 3000)];
+    const settings = { generation: 'in parts' };
+    const apps = Array.from({ length: parts }, (_, index) => startPart(broker, byBuyer, [index, parts], settings));
+    await feedRows(broker, rows, parts);
+    await eventually(broker, wantedOf(byBuyer, rows));
+    await Promise.all(apps.map((app) => app.stop()));
+    equal((await broker.describeTopic('__tributary-sql-app')).partitions.length, parts);
   }));
