@@ -9,6 +9,7 @@ import { showSpread, spread } from './support/stats.ts';
 import { openTarget } from './support/targets.ts';
 import { startTributary } from './support/tributary.ts';
 
+const where = 'quiet server, Tributary and broker share all cores';
 const connected = 'tributary_websocket_connected';
 
 export async function run(options: {
@@ -20,7 +21,8 @@ export async function run(options: {
   const seconds = options.smoke ? 1 : 10;
   const runs = options.runs ?? (options.smoke ? 1 : 3);
   const sizes = options.smoke ? [0, 2] : [0, 1, 100];
-  if (!options.json) console.log(`idle: ${seconds} s without a message, ${runs} runs each\n${machineLine()}\n`);
+  if (!options.json)
+    console.log(`idle: ${seconds} s without a message, ${runs} runs each\n${machineLine()}\n${where}\n`);
   for (const kind of options.broker === undefined ? ['embedded', 'kafka'] : [options.broker]) {
     for (const connectors of sizes) {
       const results = [];
@@ -32,7 +34,7 @@ export async function run(options: {
         residentMb: spread(results.map((r) => r.residentMb)),
         cpuPercent: spread(results.map((r) => r.cpuPercent)),
       };
-      if (options.json) console.log(JSON.stringify(figures));
+      if (options.json) console.log(JSON.stringify({ ...figures, where, machine: machineLine() }));
       else
         console.log(
           `${kind.padEnd(9)} ${String(connectors).padStart(3)} connectors: ${showSpread(figures.residentMb, (v) => v.toFixed(0))} MB, ${showSpread(figures.cpuPercent, (v) => v.toFixed(2))} % of one core`,

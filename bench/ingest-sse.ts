@@ -31,10 +31,13 @@ export async function run(options: IngestOptions): Promise<void> {
     );
   }
   for (const kind of kinds) {
+    const where =
+      kind === 'kafka' ? 'feed, Tributary and Kafka share all cores' : 'feed on core 0, Tributary on core 1';
+    if (!options.json) console.log(`${kind}: ${where}\n`);
     for (const value of values) {
       const results: Run[] = [];
       for (let i = 0; i < runs; i++) results.push(await once(kind, value, count));
-      const about = { benchmark: 'ingest-sse', broker: kind, value, count, size };
+      const about = { benchmark: 'ingest-sse', broker: kind, value, count, size, where };
       const label = `${kind} ${value}`.padEnd(16);
       reportIngest(results, { about, label, unit: 'event', json: options.json });
     }

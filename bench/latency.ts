@@ -9,11 +9,13 @@ import { join } from 'node:path';
 import { buildTools, startFeed } from './support/feed.ts';
 import { machineLine } from './support/machine.ts';
 import { processUse } from './support/process.ts';
-import { showSpread, spread } from './support/stats.ts';
-import { openTarget } from './support/targets.ts';
+import { showCount, showSpread, spread } from './support/stats.ts';
+import { benchTopic, openTarget } from './support/targets.ts';
 import { type Buckets, quantile, startTributary } from './support/tributary.ts';
 
 const rate = 10_000;
+const size = 200;
+const where = 'feed, Tributary and broker share all cores';
 const histogram = 'tributary_source_receive_to_ack_seconds';
 const acknowledged = 'kafka_connect_source_task_source_record_write_total';
 
@@ -26,7 +28,10 @@ export async function run(options: {
   buildTools();
   const count = options.smoke ? 2_000 : 100_000;
   const runs = options.runs ?? (options.smoke ? 1 : 3);
-  if (!options.json) console.log(`latency: ${rate} messages/s of 200 B, ${runs} runs each\n${machineLine()}\n`);
+  if (!options.json)
+    console.log(
+      `latency: ${rate} messages/s of ${size} B, ${showCount(count)} of them, ${runs} runs each\n${machineLine()}\n${where}\n`,
+    );
   for (const kind of options.broker === undefined ? ['embedded', 'kafka'] : [options.broker]) {
     const results = [];
     for (let i = 0; i < runs; i++) results.push(await once(kind, count));
@@ -38,15 +43,20 @@ export async function run(options: {
       firstRecordMs: spread(results.map((r) => r.firstRecordMs)),
       residentMb: spread(results.map((r) => r.residentMb)),
     };
+    const lost = results.reduce((sum, { losses }) => sum + losses.lost, 0);
+    const doubled = results.reduce((sum, { losses }) => sum + losses.doubled, 0);
+    if (lost + doubled > 0) process.exitCode = 1;
     if (options.json) {
-      console.log(JSON.stringify(figures));
+      console.log(JSON.stringify({ ...figures, count, size, where, lost, doubled, machine: machineLine() }));
       continue;
     }
     console.log(
       `${kind.padEnd(9)} p50 ≤ ${showSpread(figures.p50Ms, (v) => v.toFixed(2))} ms, p99 ≤ ${showSpread(figures.p99Ms, (v) => v.toFixed(2))} ms`,
     );
     console.log(`          start to first record ${showSpread(figures.firstRecordMs, (v) => v.toFixed(0))} ms`);
-    console.log(`          resident afterwards, idle ${showSpread(figures.residentMb, (v) => v.toFixed(0))} MB\n`);
+    console.log(
+      `          resident afterwards, idle ${showSpread(figures.residentMb, (v) => v.toFixed(0))} MB; lost ${lost}, doubled ${doubled}\n`,
+    );
   }
 }
 
@@ -54,10 +64,10 @@ async function once(kind: string, count: number) {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-latency-'));
   try {
     await using target = await openTarget(kind, folder);
-    await using feed = await startFeed({ rate, count, size: 200 });
+    await using feed = await startFeed({ rate, count, size });
     await using tributary = await startTributary({
       broker: target.address,
-      connectors: { bench: { 'connector.class': 'websocket', 'websocket.url': feed.url, 'kafka.topic': 'bench' } },
+      connectors: { bench: { 'connector.class': 'websocket', 'websocket.url': feed.url, 'kafka.topic': benchTopic } },
     });
     let firstRecordMs = 0;
     let warm: Buckets | undefined;
@@ -72,7 +82,14 @@ async function once(kind: string, count: number) {
     const buckets = since(warm ?? [], await tributary.buckets(histogram));
     const { residentMb } = processUse(tributary.pid);
     await tributary.stop();
-    return { p50Ms: quantile(buckets, 0.5) * 1000, p99Ms: quantile(buckets, 0.99) * 1000, firstRecordMs, residentMb };
+    const losses = await target.check(benchTopic, count);
+    return {
+      p50Ms: quantile(buckets, 0.5) * 1000,
+      p99Ms: quantile(buckets, 0.99) * 1000,
+      firstRecordMs,
+      residentMb,
+      losses,
+    };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
