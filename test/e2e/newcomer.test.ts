@@ -102,11 +102,12 @@ test('a newcomer starts the demonstration, looks into it from elsewhere, stops i
 
 test('the first record is in the topic within a second of the start, allowing for a busy machine', async () => {
   await using folder = await tempFolder('first-record');
-  const limitMs = 5000 * (await busyness());
+  const before = await busyness();
   const startedAt = Date.now();
   await using worker = await startWorker(['start', '--demo'], { cwd: folder.path });
   await worker.holds('trades', 1);
   const [first] = await worker.records('trades');
+  const limitMs = 5000 * Math.max(before, await busyness());
   // The figure itself is the benchmark's; what fails here is a start that has become several times as long.
   ok(first!.timestamp - startedAt < limitMs, `${first!.timestamp - startedAt} ms of ${limitMs}`);
 });
