@@ -20,6 +20,7 @@ const cases = isLong
 const slow = ['5.19', '5.20', '7.1.6'];
 const specification = { cases, 'exclude-cases': isLong ? [] : slow, 'exclude-agent-cases': {} };
 const leastCases = isLong ? 500 : 80;
+const timeout = isLong ? 3_600_000 : 300_000;
 const skip = autobahnMissing();
 
 /**
@@ -29,7 +30,7 @@ const skip = autobahnMissing();
 const isKnown = (name: string): boolean =>
   /^(6\.4\.[1-4] NON-STRICT\/OK|7\.(1\.6|13\.[12]) INFORMATIONAL\/.*)$/.test(name);
 
-test('the client passes the cases of Autobahn', { skip, timeout: 900_000 }, async (t) => {
+test('the client passes the cases of Autobahn', { skip, timeout }, async (t) => {
   const [port] = await freePorts(1);
   const base = `ws://127.0.0.1:${port}`;
   const server = { ...specification, url: base };
@@ -47,7 +48,7 @@ test('the client passes the cases of Autobahn', { skip, timeout: 900_000 }, asyn
   );
 });
 
-test("a server with the gateway's settings passes the cases of Autobahn", { skip, timeout: 900_000 }, async (t) => {
+test("a server with the gateway's settings passes the cases of Autobahn", { skip, timeout }, async (t) => {
   const limits = { maxPayload: 64 * 1024 * 1024, maxFragments: 1_000_000, compression: true };
   const { noServer: _, clientTracking: _own, ...options } = socketOptions(limits);
   const server = new WebSocketServer({ ...options, host: '127.0.0.1', port: 0 });

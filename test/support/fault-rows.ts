@@ -276,7 +276,7 @@ export const faultRows: readonly FaultRow[] = [
       integration('websocket-deflate', 'messages that ws compresses arrive as they were'),
     ],
     missing:
-      'In `npm test` a choice of some ninety cases, all 517 with `npm run test:long`. Without Python 2.7 they are skipped.',
+      'In `npm test` a choice of some ninety cases, all 517 with `npm run test:long`, which has not been run to its end yet: of the limits (9) and compression (12, 13) little more than that choice has been seen. Without Python 2.7 they are skipped.',
   },
   {
     number: 17,
