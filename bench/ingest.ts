@@ -32,8 +32,10 @@ const size = 200;
 export const acknowledged = 'kafka_connect_source_task_source_record_write_total';
 export const tributary: Subject = { name: 'tributary', measure: once };
 
-export function run(options: IngestOptions): Promise<void> {
-  return ingest('ingest', false, options);
+export async function run(options: IngestOptions & { readonly spool: boolean }): Promise<void> {
+  if (!options.spool) return ingest('ingest', false, options);
+  const { ingestSpool } = await import('./ingest-spool.ts');
+  return ingestSpool(options);
 }
 
 /** `deflate`: over permessage-deflate; the feed has compressed everything before (10 µs a message), and sends at the cost of a copy. */

@@ -24,6 +24,8 @@ export async function run(options: {
   readonly smoke: boolean;
   readonly broker: string | undefined;
   readonly runs: number | undefined;
+  /** To a sync on this machine, where it stands between the feed and a real Kafka. */
+  readonly spool: boolean;
 }): Promise<void> {
   buildTools();
   const count = options.smoke ? 2_000 : 100_000;
@@ -32,12 +34,14 @@ export async function run(options: {
     console.log(
       `latency: ${rate} messages/s of ${size} B, ${showCount(count)} of them, ${runs} runs each\n${machineLine()}\n${where}\n`,
     );
-  for (const kind of options.broker === undefined ? ['embedded', 'kafka'] : [options.broker]) {
+  const kinds = options.spool ? ['kafka'] : ['embedded', 'kafka'];
+  for (const kind of options.broker === undefined ? kinds : [options.broker]) {
     const results = [];
-    for (let i = 0; i < runs; i++) results.push(await once(kind, count));
+    for (let i = 0; i < runs; i++) results.push(await once(kind, count, options.spool));
     const figures = {
       benchmark: 'latency',
       broker: kind,
+      ...(options.spool ? { spool: true } : {}),
       p50Ms: spread(results.map((r) => r.p50Ms)),
       p99Ms: spread(results.map((r) => r.p99Ms)),
       firstRecordMs: spread(results.map((r) => r.firstRecordMs)),
@@ -60,14 +64,21 @@ export async function run(options: {
   }
 }
 
-async function once(kind: string, count: number) {
+async function once(kind: string, count: number, spool: boolean) {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-latency-'));
   try {
     await using target = await openTarget(kind, folder);
     await using feed = await startFeed({ rate, count, size });
     await using tributary = await startTributary({
       broker: target.address,
-      connectors: { bench: { 'connector.class': 'websocket', 'websocket.url': feed.url, 'kafka.topic': benchTopic } },
+      connectors: {
+        bench: {
+          'connector.class': 'websocket',
+          'websocket.url': feed.url,
+          'kafka.topic': benchTopic,
+          ...(spool ? { 'spool.mode': 'at-least-once' } : {}),
+        },
+      },
     });
     let firstRecordMs = 0;
     let warm: Buckets | undefined;

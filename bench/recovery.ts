@@ -3,11 +3,12 @@
  * from the restart to the next acknowledged message; how many messages are missing from the topic between the last one
  * stored before the kill and the first one after it, which is what the feed said meanwhile and what was received and not
  * yet acknowledged; and holes or doubled messages anywhere else, of which there must be none. Then several workers
- * (recovery-workers.ts).
+ * (recovery-workers.ts), and a Kafka that is away for long (recovery-outage.ts).
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { recoverFromOutage } from './recovery-outage.ts';
 import { recoverWorkers, type WorkersFigures } from './recovery-workers.ts';
 import { machineLine } from './support/machine.ts';
 import { type Spread, showSpread, spread } from './support/stats.ts';
@@ -23,10 +24,15 @@ export async function run(options: {
   readonly smoke: boolean;
   readonly broker: string | undefined;
   readonly runs: number | undefined;
+  readonly count: number | undefined;
 }): Promise<void> {
   const runs = options.runs ?? (options.smoke ? 1 : 3);
   if (!options.json) console.log(`recovery: kill -9 at ${perSecond} messages/s, ${runs} runs each\n${machineLine()}\n`);
-  for (const kind of options.broker === undefined ? ['embedded', 'kafka', 'workers'] : [options.broker]) {
+  for (const kind of options.broker === undefined ? ['embedded', 'kafka', 'workers', 'outage'] : [options.broker]) {
+    if (kind === 'outage') {
+      await recoverFromOutage(options);
+      continue;
+    }
     if (kind === 'workers') {
       const figures = await recoverWorkers(options.smoke, runs);
       if (options.json) console.log(JSON.stringify(figures));

@@ -14,6 +14,10 @@ interface BenchmarkOptions {
   readonly alone: boolean;
   /** SQL: an application that workers share. */
   readonly parts: number | undefined;
+  /** Of ingest and latency: through the spool. */
+  readonly spool: boolean;
+  /** Of the outage that recovery simulates: messages. */
+  readonly count: number | undefined;
 }
 
 interface Benchmark {
@@ -47,7 +51,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     load: () => import('./idle.ts'),
   },
   recovery: {
-    about: 'kill -9 under load: time to the next record, and what is missing',
+    about: 'kill -9 under load; workers that leave and are killed; a day without Kafka: times, and what is missing',
     load: () => import('./recovery.ts'),
   },
   sql: {
@@ -80,6 +84,8 @@ const { values, positionals } = parseArgs({
     peers: { type: 'boolean', default: false },
     alone: { type: 'boolean', default: false },
     parts: { type: 'string' },
+    spool: { type: 'boolean', default: false },
+    count: { type: 'string' },
   },
 });
 
@@ -88,7 +94,7 @@ const benchmark = name === undefined ? undefined : benchmarks[name];
 if (benchmark === undefined) {
   if (name !== undefined) console.error(`Unknown benchmark "${name}".`);
   console.log(
-    'npm run bench -- NAME [--json] [--smoke] [--broker embedded|kafka|null] [--runs N] [--peers] [--alone] [--parts N] [--compare REF]\n',
+    'npm run bench -- NAME [--json] [--smoke] [--broker embedded|kafka|null] [--runs N] [--peers] [--alone] [--spool] [--count N] [--parts N] [--compare REF]\n',
   );
   for (const [known, { about }] of Object.entries(benchmarks)) console.log(`  ${known.padEnd(18)} ${about}`);
   process.exitCode = name === undefined ? 0 : 2;
@@ -107,5 +113,7 @@ if (benchmark === undefined) {
     peers: values.peers,
     alone: values.alone,
     parts: values.parts === undefined ? undefined : Number(values.parts),
+    spool: values.spool,
+    count: values.count === undefined ? undefined : Number(values.count),
   });
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { codecs } from '../../src/app/codecs.ts';
 import type { Broker } from '../../src/broker/broker.ts';
 import { openEmbeddedBroker } from '../../src/broker/embedded/embedded.ts';
-import { startKafka } from '../../test/support/kafka.ts';
+import { type KafkaServer, startKafka } from '../../test/support/kafka.ts';
 import type { StandInCounts } from '../stand-in/log.ts';
 
 /** The topic of every benchmark; the stand-in discards it. */
@@ -41,24 +41,28 @@ export async function openTarget(kind: string, folder: string): Promise<Target> 
       };
     }
     case 'kafka': {
-      const kafka = await startKafka();
-      const sequences = async function* (topic: string): AsyncGenerator<number> {
-        const { openKafkaBroker } = await import('../../src/broker/kafka/kafka.ts');
-        await using broker = await openKafkaBroker({ bootstrap: [kafka.bootstrap], codecs });
-        yield* sequencesOf(broker, topic);
-      };
-      return {
-        address: `kafka://${kafka.bootstrap}`,
-        sequences,
-        check: (topic, count) => lossesIn(sequences(topic), count),
-        [Symbol.asyncDispose]: () => kafka[Symbol.asyncDispose](),
-      };
+      return kafkaTarget(await startKafka());
     }
     case 'null':
       return openStandIn();
     default:
       throw new Error(`Unknown broker "${kind}": must be embedded, kafka or null`);
   }
+}
+
+/** Ends the Kafka with itself. */
+export function kafkaTarget(kafka: KafkaServer): Target {
+  const sequences = async function* (topic: string): AsyncGenerator<number> {
+    const { openKafkaBroker } = await import('../../src/broker/kafka/kafka.ts');
+    await using broker = await openKafkaBroker({ bootstrap: [kafka.bootstrap], codecs });
+    yield* sequencesOf(broker, topic);
+  };
+  return {
+    address: `kafka://${kafka.bootstrap}`,
+    sequences,
+    check: (topic, count) => lossesIn(sequences(topic), count),
+    [Symbol.asyncDispose]: () => kafka[Symbol.asyncDispose](),
+  };
 }
 
 /** Beside the feed on the first core: what it costs there is less than what the feed does. */

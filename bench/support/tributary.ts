@@ -15,6 +15,8 @@ export interface TributaryOptions {
   readonly connectors: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Beside the address of its REST interface. */
   readonly worker?: Readonly<Record<string, string | number>>;
+  /** Folder of the spool; without it one that goes with the process. */
+  readonly spool?: string;
   readonly core?: number;
   /** Another checkout to run, for comparisons. */
   readonly root?: string;
@@ -47,6 +49,7 @@ export async function startTributary(options: TributaryOptions): Promise<Tributa
     file,
     stringify({
       broker: options.broker,
+      ...(options.spool === undefined ? {} : { 'spool.dir': options.spool }),
       worker: { ...options.worker, listen: `127.0.0.1:${port}` },
       connectors: options.connectors,
     }),

@@ -309,7 +309,7 @@ export const faultRows: readonly FaultRow[] = [
       ),
     ],
     missing:
-      'The tests take Kafka away for seconds; a day of messages is written in compressed time by the benchmark `outage`. Without a spool a live feed may itself drop what it sends while its socket is held back.',
+      'The tests take Kafka away for seconds; a day of messages is written in compressed time by the benchmark `recovery --broker outage`. Without a spool a live feed may itself drop what it sends while its socket is held back.',
   },
   {
     number: 19,
@@ -396,7 +396,7 @@ export const faultRows: readonly FaultRow[] = [
       ),
     ],
     missing:
-      'Without the spool, what a WebSocket had given and no broker had acknowledged is lost by a kill, and said to be.',
+      'Without a spool, what a WebSocket had given and no broker had acknowledged is lost by a kill, and said to be. With one the kill comes at one moment, Kafka being away, not at many.',
   },
   {
     number: 23,
