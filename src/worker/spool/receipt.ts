@@ -1,6 +1,7 @@
 /**
- * The way of a task's batches into its spool: a batch is received once it is synced there. Where the source has positions they
- * are written in one transaction with the records, so that a restart goes on exactly behind what is spooled.
+ * The way of a task's batches into its spool: a batch is received once it is synced there. Where the source says that it can go
+ * on from its positions, and with exactly-once always, they are written in one transaction with the records, so that a restart
+ * goes on exactly behind what is spooled.
  */
 import type { Producer, RetryEvent } from '../../broker/broker.ts';
 import { AtLeastOnce } from '../at-least-once.ts';
@@ -113,8 +114,14 @@ class Receipt implements Delivery {
   async submit(item: Delivered): Promise<void> {
     const { prepared, batch } = item;
     await this.#spooled.room(this.#settings, prepared.bytes, this.#parts.cancel, () => this.#show());
-    if (batch.offset !== undefined && !this.#isTransactional) await this.#toTransactions();
+    if (batch.offset !== undefined && !this.#isTransactional && this.#wantsTransactions) await this.#toTransactions();
     await this.#inner.submit(item);
+  }
+
+  /** A transaction costs a second sync: not where the source cannot go on from its positions anyway, and may give some twice. */
+  get #wantsTransactions(): boolean {
+    const { connector, config } = this.#options;
+    return this.#settings.mode === 'exactly-once' || connector.exactlyOnceSupport?.(config) === true;
   }
 
   dueInMs(): number | undefined {
