@@ -97,6 +97,11 @@ export interface SourceConnector extends ConnectorBase {
    * of `exactly.once.support=required`). Absent: nobody knows.
    */
   exactlyOnceSupport?(config: RawConfig): boolean;
+  /**
+   * False: nothing that was given comes again because of an older offset; it only counts. So a spool need not keep it in step
+   * with the records. Absent: it may.
+   */
+  rereads?(config: RawConfig): boolean;
   /** Whether its batches say where transactions end (`transaction.boundary=connector`). Absent: they do not. */
   definesTransactions?(config: RawConfig): boolean;
   /**

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { TributaryError } from '../../src/base/errors.ts';
 import { BYTES } from '../../src/record/schema.ts';
 import { type MemoryBroker, memoryBroker } from '../support/memory-broker.ts';
-import { scriptedPartition, textRecord } from '../support/scripted-source.ts';
+import { type ScriptedSource, scriptedPartition, scriptedSource, textRecord } from '../support/scripted-source.ts';
 import { type SpoolRun, startSpoolRun } from '../support/spool-run.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
@@ -106,6 +106,32 @@ for (const mode of modes) {
     deepEqual(kafka.values('t'), ['1', '2', '3', '4']);
     await run.stop();
     deepEqual(run.offsets.get('c', scriptedPartition), { sequence: 4 });
+  });
+}
+
+for (const rereads of [true, false]) {
+  const how = rereads ? 'in transactions with its positions' : 'without transactions, and its position follows';
+  test(`exactly-once: a source that ${rereads ? 'may give' : 'never gives'} records again is received ${how}`, async () => {
+    await using folder = await tempFolder('spool');
+    const kafka = memoryBroker();
+    await kafka.createTopic({ name: 't' });
+    const connector = (): ScriptedSource => ({ ...scriptedSource(), rereads: () => rereads });
+    const config = { 'spool.mode': 'exactly-once' };
+    {
+      await using run = await startSpoolRun(folder.path, kafka, config, connector());
+      run.source.give('1');
+      await until('it is forwarded', () => run.spooled.isEmpty && run.counter(forwarded) === 1);
+      run.source.give('2');
+      await until('all is forwarded', () => run.spooled.isEmpty && run.counter(forwarded) === 2);
+      // The end of a transaction takes an offset of the log.
+      deepEqual(run.spooled.log.ends(), [rereads ? 4 : 2]);
+      await run.stop();
+    }
+    await using run = await startSpoolRun(folder.path, kafka, config, connector());
+    deepEqual(run.source.context.resumeOffset(scriptedPartition), { sequence: 2 });
+    run.source.give('3');
+    await until('the rest is forwarded', () => run.spooled.isEmpty && run.counter(forwarded) === 1);
+    deepEqual(kafka.values('t'), ['1', '2', '3']);
   });
 }
 

@@ -27,8 +27,12 @@ export interface SpoolRun extends AsyncDisposable {
 }
 
 /** The name of the connector is `c`. Disposing ends the task as a stop does, and closes the spool. */
-export async function startSpoolRun(directory: string, kafka: MemoryBroker, config: RawConfig): Promise<SpoolRun> {
-  const connector = scriptedSource();
+export async function startSpoolRun(
+  directory: string,
+  kafka: MemoryBroker,
+  config: RawConfig,
+  connector = scriptedSource(),
+): Promise<SpoolRun> {
   const full = { topic: 't', 'spool.mode': 'at-least-once', ...config };
   let detail: string | undefined;
   const { options, entries, counter } = await sourceTaskOptions(kafka, connector, 'offsets', {

@@ -15,6 +15,8 @@ export const webSocketSource: SourceConnector = {
   prefixes: [headerPrefix],
   /** One connection is one task, whatever `max` is. */
   tasks: (raw) => [raw],
+  /** A server sends what is new; the offset numbers it. */
+  rereads: () => false,
   open: (raw, context) => batches(raw, context, (partition) => context.resumeOffset(partition)),
   probe: (raw, context) => probe((changed, probing) => batches(changed, probing, () => undefined), raw, context),
 };

@@ -1,7 +1,8 @@
 /**
  * The way of a task's batches into its spool: a batch is received once it is synced there. Where the source says that it can go
- * on from its positions, and with exactly-once always, they are written in one transaction with the records, so that a restart
- * goes on exactly behind what is spooled.
+ * on from its positions, and with exactly-once of each that may, they are written in one transaction with the records, so that
+ * a restart goes on exactly behind what is spooled. A source that gives nothing again (WebSocket) needs none: what was received
+ * is in the log once, and the forwarder's position sees to the rest.
  */
 import type { Producer, RetryEvent } from '../../broker/broker.ts';
 import { AtLeastOnce } from '../at-least-once.ts';
@@ -118,9 +119,10 @@ class Receipt implements Delivery {
     await this.#inner.submit(item);
   }
 
-  /** A transaction costs a second sync: not where the source cannot go on from its positions anyway, and may give some twice. */
+  /** A transaction costs a second sync, and the next batch waits for both. */
   get #wantsTransactions(): boolean {
     const { connector, config } = this.#options;
+    if (connector.rereads?.(config) === false) return false;
     return this.#settings.mode === 'exactly-once' || connector.exactlyOnceSupport?.(config) === true;
   }
 
