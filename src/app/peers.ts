@@ -2,6 +2,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { TributaryError } from '../base/errors.ts';
+import { causeOf } from '../net/cause.ts';
 import { followerHeader, type PeerAnswer, type PeerRequest, type SendToPeer } from '../rest/forwarding.ts';
 import type { ListenerSettings } from './config/app-config.ts';
 import { listenerTls } from './listener-tls.ts';
@@ -32,7 +33,9 @@ function ask({ method, url, headers, body }: PeerRequest, tls: RequestOptions): 
   return new Promise((resolve, reject) => {
     const failed = (cause: unknown): void => {
       const { host } = new URL(url);
-      reject(new TributaryError('CONNECTION_FAILED', `Cannot reach the worker at ${host}`, { cause, retriable: true }));
+      // No later attempt finds another certificate: who asks is told what is wrong with this one.
+      const retriable = causeOf(cause, false).label !== 'tls_failed';
+      reject(new TributaryError('CONNECTION_FAILED', `Cannot reach the worker at ${host}`, { cause, retriable }));
     };
     const length = body === undefined ? '0' : String(Buffer.byteLength(body));
     const options = { method, headers: { ...headers, 'content-length': length }, timeout: timeoutMs };

@@ -68,17 +68,33 @@ test('a refusal of the leader is passed back', async () => {
 
 test('a leader that does not lead any more, or is gone, is looked for again', async () => {
   const refused = Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
-  const gone = new TributaryError('CONNECTION_FAILED', 'Cannot reach the worker', { cause: refused });
+  const gone = new TributaryError('CONNECTION_FAILED', 'Cannot reach the worker', { cause: refused, retriable: true });
   const { ask, sent } = follower({ ...done, status: 409, isRefusedByFollower: true }, gone, done);
   equal((await ask('POST /connectors', { name: 'a', config: {} })).status, 201);
   equal(sent.length, 3);
 });
 
 test('what may have been done is not asked for twice', async () => {
-  const cut = new TributaryError('CONNECTION_FAILED', 'Cannot reach the worker', { cause: new Error('reset') });
+  const cut = new TributaryError('CONNECTION_FAILED', 'Cannot reach the worker', {
+    cause: new Error('reset'),
+    retriable: true,
+  });
   const { ask, sent } = follower(cut, done);
   const answer = await ask('POST /connectors', { name: 'a', config: {} });
   equal(answer.status, 500);
+  equal(sent.length, 1);
+});
+
+test('a leader whose certificate is not trusted is named at once, whatever is asked', async () => {
+  const untrusted = new Error('unable to verify the first certificate');
+  const failed = new TributaryError('CONNECTION_FAILED', 'Cannot reach the worker at leader:8083', {
+    cause: untrusted,
+    retriable: false,
+  });
+  const { ask, sent } = follower(failed, done);
+  const { status, body } = await ask('PUT /connectors/a/pause');
+  equal(status, 500);
+  match((body as { message: string }).message, /leader:8083: unable to verify the first certificate/);
   equal(sent.length, 1);
 });
 

@@ -15,7 +15,7 @@ import { bodyText } from './request-format.ts';
 import { connectorLocation } from './rest-context.ts';
 import type { RestWorker } from './rest-worker.ts';
 
-/** Sends a request to another worker. CONNECTION_FAILED where it was not reached, TIMEOUT. */
+/** Sends a request to another worker. CONNECTION_FAILED where it was not reached, retriable but where TLS refuses it; TIMEOUT. */
 export type SendToPeer = (request: PeerRequest) => Promise<PeerAnswer>;
 
 export interface PeerRequest {
@@ -88,8 +88,8 @@ async function leadersAnswer(
       const answer = await abortable(send(leader.url), signal, 'A request to another worker').catch(
         (error: unknown) => {
           // What was not sent can be sent again; what became of anything else nobody knows.
-          if (isError(error, 'CONNECTION_FAILED') && (isRefused(error) || isIdempotent(request.method)))
-            return undefined;
+          if (!isError(error, 'CONNECTION_FAILED') || !error.retriable) throw error;
+          if (isRefused(error) || isIdempotent(request.method)) return undefined;
           throw error;
         },
       );

@@ -1,13 +1,19 @@
 /** Several workers, each a process, in front of one Kafka: they share connectors, and take over from each other. */
-import { deepEqual, equal, ok } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
+import { Agent } from 'node:https';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
+import { codecs } from '../../src/app/codecs.ts';
+import { openKafkaBroker } from '../../src/broker/kafka/kafka.ts';
+import { makeCertificates } from '../support/certificates.ts';
 import { kafkaMissing, startKafka } from '../support/kafka.ts';
+import { makePartTopics, partScript } from '../support/sql-parts.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
 import { startFeed } from './support/feed.ts';
 import { until } from './support/run.ts';
+import { askOver, type SafeWorker, startSafeWorker } from './support/safe-worker.ts';
 import { type StartedWorker, startWorker } from './support/worker.ts';
 
 const skip = await kafkaMissing();
@@ -218,3 +224,87 @@ test('workers share connectors, answer for each other, and take over from one th
   equal((await ask(a, 'DELETE /connectors/feed-0')).status, 204);
   equal((await ask(a, 'GET /connectors/feed-0/status')).status, 404);
 });
+
+interface SafeTask {
+  readonly id: number;
+  readonly state: string;
+  readonly worker_id: string;
+}
+
+const parts = 4;
+
+test('over https with client certificates either worker answers for both, and restarts tasks of a connector on the other one', {
+  skip,
+  timeout: 300_000,
+}, async () => {
+  await using folder = await tempFolder('cluster-https');
+  const certificates = await makeCertificates(folder.path);
+  await using broker = await openKafkaBroker({ bootstrap: [kafka!.bootstrap], codecs });
+  await makePartTopics(broker, parts);
+  const options = { cwd: folder.path, certificates, broker: `kafka://${kafka!.bootstrap}` };
+  const startSafe = (): Promise<SafeWorker> =>
+    startSafeWorker({ ...options, worker: { 'group.id': 'safe', 'session.timeout.ms': 6000 } });
+  const workers = await Promise.all([startSafe(), startSafe()]);
+  await using stack = new AsyncDisposableStack();
+  for (const worker of workers) stack.use(worker);
+  const [a, b] = workers as [SafeWorker, SafeWorker];
+
+  // One of the two leads; each makes, changes and deletes a connector, so that one of them has passed it on.
+  for (const [n, asked] of workers.entries()) {
+    const other = workers[1 - n]!;
+    const config = { 'connector.class': 'websocket', 'websocket.url': 'ws://127.0.0.1:9', 'kafka.topic': 't' };
+    const made = await asked.ask('POST /connectors', { name: `feed-${n}`, config });
+    deepEqual([made.status, made.location], [201, `https://${asked.address}/connectors/feed-${n}`]);
+    equal((await asked.ask(`PUT /connectors/feed-${n}/config`, { ...config, 'kafka.topic': 'other' })).status, 200);
+    const shows = async (): Promise<boolean> => {
+      const { body } = await other.ask(`GET /connectors/feed-${n}/config`);
+      return (body as Record<string, string>)['kafka.topic'] === 'other';
+    };
+    await until('the other worker shows it', shows, patienceMs);
+    equal((await other.ask(`DELETE /connectors/feed-${n}`)).status, 204);
+  }
+  await rejects(
+    askOver(new Agent({ ca: certificates.ca }), `https://${a.address}`, 'GET /connectors'),
+    'who shows no certificate is not let in',
+  );
+
+  const script = partScript('symbol STRING, n LONG', 'INSERT INTO Out SELECT symbol, size AS n FROM Trades;');
+  const config = { 'connector.class': 'sql', 'tasks.max': String(parts), 'sql.text': script };
+  equal((await b.ask('POST /connectors', { name: 'shared', config })).status, 201);
+  const tasksAt = async (worker: SafeWorker): Promise<readonly SafeTask[]> =>
+    ((await worker.ask('GET /connectors/shared/status')).body as { readonly tasks?: SafeTask[] }).tasks ?? [];
+  for (const worker of workers) {
+    const isShared = async (): Promise<boolean> => {
+      const tasks = await tasksAt(worker);
+      const on = new Set(tasks.map(({ worker_id }) => worker_id));
+      return tasks.length === parts && tasks.every(({ state }) => state === 'RUNNING') && on.size === 2;
+    };
+    await until(`both have tasks, says ${worker.address}`, isShared, patienceMs);
+  }
+  deepEqual(
+    new Set((await tasksAt(a)).map(({ worker_id }) => worker_id)),
+    new Set(workers.map(({ address }) => address)),
+  );
+
+  // A task of each, asked of the worker that does not run it. Who ends one says so.
+  const tasks = await tasksAt(a);
+  for (const { address: on } of workers) {
+    const { id } = tasks.find((task) => task.worker_id === on)!;
+    const owner = workers.find(({ address }) => address === on)!;
+    const other = workers.find(({ address }) => address !== on)!;
+    const stops = (): number => owner.stdout().concat(owner.stderr()).split('\n').filter(isEndOf(id)).length;
+    const before = stops();
+    equal((await other.ask(`POST /connectors/shared/tasks/${id}/restart`)).status, 204);
+    await until(`task ${id} ends on ${on}`, async () => stops() > before, patienceMs);
+    const runs = async (): Promise<boolean> => {
+      const task = (await tasksAt(other)).find((each) => each.id === id);
+      return task?.state === 'RUNNING' && task.worker_id === on;
+    };
+    await until(`task ${id} runs there again`, runs, patienceMs);
+  }
+  for (const worker of workers) equal((await worker.stop('SIGTERM')).code, 0, worker.stderr());
+});
+
+function isEndOf(task: number): (line: string) => boolean {
+  return (line) => line.includes('"task_stopped"') && line.includes(`"task":${task},`);
+}

@@ -77,7 +77,10 @@ export const appOptions = define({
   'rest.tls.key': string({ default: null, doc: 'Key of that certificate (PEM, or its file)' }),
   'rest.tls.pfx': string({ default: null, doc: 'PKCS #12 file with certificate and key, in place of the two' }),
   'rest.tls.passphrase': password({ default: null, doc: 'Passphrase of the key or the PKCS #12 file' }),
-  'rest.tls.ca': string({ default: null, doc: 'Authorities whose client certificates are taken (PEM, or its file)' }),
+  'rest.tls.ca': string({
+    default: null,
+    doc: 'Authorities whose client certificates are taken, and by which those of other workers of the group are checked (PEM, or its file)',
+  }),
   'rest.tls.client.auth': string({
     default: 'none',
     validate: oneOf(['none', 'requested', 'required']),
