@@ -18,6 +18,8 @@ interface Seen {
 interface Reading {
   readonly maxBytes?: number;
   readonly deflate?: boolean;
+  /** The server keeps its window from message to message. */
+  readonly takeover?: boolean;
   /** Messages after which the handler takes no more until it is asked again. */
   readonly stopEvery?: number;
   /** The handler takes the texts of a chunk together, and the reader uses its memory again: nothing here keeps a view. */
@@ -27,10 +29,10 @@ interface Reading {
 /** Reads chunks and tells what came, in the order in which it came. */
 function readAll(
   chunks: readonly Uint8Array[],
-  { maxBytes = 1_000_000, deflate = false, stopEvery, together = false }: Reading = {},
+  { maxBytes = 1_000_000, deflate = false, takeover = false, stopEvery, together = false }: Reading = {},
 ): Seen {
   const calls: string[] = [];
-  const inflater = deflate ? new Inflater({ noContextTakeover: true, windowBits: 15 }) : null;
+  const inflater = deflate ? new Inflater({ noContextTakeover: !takeover, windowBits: 15 }) : null;
   let messages = 0;
   const room = (): number => (stopEvery === undefined ? 1000 : stopEvery - (messages % stopEvery));
   const columns = new ColumnWriter();
@@ -81,6 +83,13 @@ function readAll(
 
 function compressed(text: string): Buffer {
   return deflateRawSync(Buffer.from(text), { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4);
+}
+
+/** A message whose references go back into `window`. */
+function compressedBehind(message: Buffer, window: Buffer, level: number, isLast: boolean): Buffer {
+  const options = window.length > 0 ? { level, dictionary: window } : { level };
+  if (isLast) return deflateRawSync(message, options);
+  return deflateRawSync(message, { ...options, finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, -4);
 }
 
 const text = (payload: string) => encodeServerFrame({ opcode: 1, payload: Buffer.from(payload) });
@@ -390,6 +399,44 @@ describe('compressed texts that are read together', () => {
       equal(alone.calls.length, 80);
       const options = { deflate: true, together: true, ...(random() < 0.5 ? { stopEvery: 7 } : {}) };
       deepEqual(readAll(chunks, options), alone);
+    }
+  });
+
+  test(`come as they were sent where the window is kept, long ones between them (TEST_SEED=${testSeed})`, () => {
+    const random = seeded(testSeed);
+    for (let run = 0; run < fuzzRuns(6); run++) {
+      let window = Buffer.alloc(0);
+      const sent: string[] = [];
+      const stream = Buffer.concat(
+        Array.from({ length: 40 }, (_, index) => {
+          // Letters at random do not become short: some of these are above 8 KiB when they are compressed, too.
+          const letters = Buffer.from(
+            Array.from({ length: Math.floor(random() ** 8 * 30_000) }, () => 32 + Math.floor(random() * 90)),
+          );
+          const payload = Buffer.from(
+            `{"n":${index},"text":"${letters.toString()}","end":"${sent.at(-1)?.slice(-40)}"}`,
+          );
+          sent.push(`text ${payload.toString()}`);
+          const isLast = random() < 0.1;
+          const level = random() < 0.2 ? 0 : 6;
+          const bytes = compressedBehind(payload, window, level, isLast);
+          window = isLast ? Buffer.alloc(0) : Buffer.concat([window, payload]).subarray(-32_768);
+          if (random() < 0.2 && bytes.length > 3)
+            return Buffer.concat(fragments(1, bytes, 1 + Math.floor(random() * 3), 0x40));
+          return encodeServerFrame({ opcode: 1, payload: bytes, reserved: 0x40 });
+        }),
+      );
+      const chunks: Buffer[] = [];
+      for (let at = 0; at < stream.length; ) {
+        const next = at + 1 + Math.floor(random() ** 3 * 20_000);
+        chunks.push(stream.subarray(at, next));
+        at = next;
+      }
+      const stopEvery = random() < 0.5 ? { stopEvery: 1 + Math.floor(random() * 7) } : {};
+      for (const together of [false, true]) {
+        const seen = readAll(chunks, { deflate: true, takeover: true, together, ...stopEvery });
+        deepEqual(seen, { calls: sent, within: false }, `run ${run}, together ${together}`);
+      }
     }
   });
 

@@ -1,11 +1,11 @@
 /**
  * Decompression of permessage-deflate messages (RFC 7692), synchronous: going through the thread pool for each message, as
  * node:zlib's streams do, is 30 to 140 times slower than the inflating itself. Short messages are inflated by ourselves
- * (deflate-decoder.ts), long ones by zlib, which is handed the window as a dictionary.
+ * (deflate-decoder.ts), long ones by zlib (long-inflate.ts), which is handed the window as a dictionary.
  */
-import { constants, inflateRawSync } from 'node:zlib';
 import { corrupt, DeflateDecoder, noRoom, slackBytes } from './deflate-decoder.ts';
 import { FrameFault } from './frame-fault.ts';
+import { inflateLong } from './long-inflate.ts';
 
 export interface InflaterOptions {
   /** Each message is compressed by itself. */
@@ -15,9 +15,6 @@ export interface InflaterOptions {
   readonly mostOwnBytes?: number;
 }
 
-/** What the sender leaves out at the end of a message (RFC 7692, 7.2.1), and a final block: a message that is cut off does not reach it. */
-const leftOut = Buffer.from([0x00, 0x00, 0xff, 0xff]);
-const theEnd = Buffer.from([0x01, 0x00, 0x00, 0xff, 0xff]);
 /** Beyond it zlib is faster, with what it costs to begin. */
 const mostOwn = 8 * 1024;
 /** Memory in which messages are inflated: at first, and where the window needs more. */
@@ -108,27 +105,8 @@ export class Inflater {
 
   #inflateLong(payload: Uint8Array, maxBytes: number): Uint8Array {
     const window = this.#memory.subarray(this.#windowFrom(), this.#end);
-    let message: Buffer;
-    let read: number;
-    try {
-      // Typed as the buffer alone, although `info` asks for the engine, too.
-      const done = inflateRawSync(Buffer.concat([payload, leftOut, theEnd]), {
-        windowBits: this.#windowBits,
-        finishFlush: constants.Z_FINISH,
-        maxOutputLength: maxBytes,
-        info: true,
-        ...(window.length > 0 ? { dictionary: window } : {}),
-      }) as unknown as { readonly buffer: Buffer; readonly engine: { readonly bytesWritten: number } };
-      message = done.buffer;
-      read = done.engine.bytesWritten;
-    } catch (error) {
-      throw new FrameFault((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? 'oversize' : 'inflate');
-    }
-    // To its end; or to a final block of the sender's, behind which a byte at most may stand (RFC 7692, 7.2.3.4); or that block
-    // is the one whose second half was left out. Whatever ends within that half was cut off.
-    const unread = payload.length - read;
-    if (unread > 1 || (unread < 0 && unread > -leftOut.length)) throw new FrameFault('inflate');
-    if (this.#noContextTakeover || unread >= -leftOut.length) this.#history = this.#end;
+    const { message, isFinal } = inflateLong(payload, { windowBits: this.#windowBits, window, maxBytes });
+    if (this.#noContextTakeover || isFinal) this.#history = this.#end;
     else this.#remember(message.subarray(-this.#windowBytes));
     return message;
   }
