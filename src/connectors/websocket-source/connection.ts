@@ -21,6 +21,8 @@ import { targetOf } from './url.ts';
 export interface ConnectionOptions {
   /** Tells its messages from those of other connections. */
   readonly number: number;
+  /** To which of the servers of a redundant pair. */
+  readonly server: number;
   readonly settings: Settings;
   readonly context: Pick<ConnectorContext, 'clock' | 'random' | 'log' | 'outbound'>;
   readonly tls: TlsTrust;
@@ -220,7 +222,7 @@ export class Connection {
   }
 
   #opened({ socket, read, head, deflate, subprotocol }: Upgraded): void {
-    const { number, settings, context, intake, meters, events } = this.#options;
+    const { number, server, settings, context, intake, meters, events } = this.#options;
     this.#dial = undefined;
     this.#link = new Link({
       socket,
@@ -230,6 +232,7 @@ export class Connection {
       maxMessageBytes: settings.maxMessageBytes,
       intake,
       number,
+      server,
       monotonicMs: () => context.clock.monotonicMs(),
       events: this.#linkEvents(),
     });

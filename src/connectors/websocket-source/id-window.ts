@@ -20,4 +20,11 @@ export class IdWindow {
     this.#known.add(id);
     return true;
   }
+
+  /** Undoes the `add` before, which was of this id. */
+  forgetNewest(id: string): void {
+    this.#known.delete(id);
+    this.#at = (this.#at + this.#size - 1) % this.#size;
+    delete this.#ids[this.#at];
+  }
 }

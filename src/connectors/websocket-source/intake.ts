@@ -6,6 +6,7 @@
  * its own, and so is text behind such a record, until the records were taken: the order is that of the arrival.
  */
 import { isUtf8 } from 'node:buffer';
+import { after, type Clock } from '../../base/clock.ts';
 import { ColumnQueue } from '../../record/column-queue.ts';
 import { BYTES, type Schema, STRING } from '../../record/schema.ts';
 import { noSourceHeaders, type SourceColumn, type SourceRecord } from '../../record/source-record.ts';
@@ -13,6 +14,7 @@ import type { ValueColumn } from '../../record/value-column.ts';
 import { BoundedQueue, type QueueSettings } from '../../source/bounded-queue.ts';
 import { Drops } from '../../source/drops.ts';
 import { QueueAlarm } from '../../source/queue-alarm.ts';
+import { BoundedLog } from '../../telemetry/bounded-log.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { TextHandler } from './frame-reader.ts';
 import { readPointer } from './json-pointer.ts';
@@ -32,6 +34,7 @@ export interface IntakeOptions {
   readonly messages: MessageSettings;
   readonly meters: () => Meters;
   readonly log: Log;
+  readonly clock: Clock;
   /** Called when there is something to take. */
   readonly onRecords: () => void;
   /** The text of a record about a gap. Called for each, before the message that showed it. */
@@ -60,6 +63,9 @@ export class Intake {
   readonly #numbering: Numbering | null;
   readonly #drops: Drops<DropReason>;
   readonly #alarm: QueueAlarm;
+  readonly #restarts: BoundedLog;
+  /** Calls off the timer for holes that are waited for. */
+  #cancelTick: (() => void) | undefined;
   #received = 0;
   #receivedBytes = 0;
   #binary = 0;
@@ -86,6 +92,7 @@ export class Intake {
     this.#drops = new Drops(dropReasons, log, 'message_dropped');
     this.#queue = new BoundedQueue(queue, this.#drops, ({ value }) => (value as Uint8Array).length);
     this.#alarm = new QueueAlarm(log, queue);
+    this.#restarts = new BoundedLog(log, 'sequence_restarted');
     this.texts = this.#textHandler();
   }
 
@@ -116,8 +123,9 @@ export class Intake {
     return this.#numbering?.channels ?? 0;
   }
 
-  opened(connection: number): void {
-    this.#numbering?.opened(connection);
+  /** `server`: which of those of a redundant pair. */
+  opened(connection: number, server = 0): void {
+    this.#numbering?.opened(connection, server);
     this.#alarm.rearm();
   }
 
@@ -196,13 +204,16 @@ export class Intake {
 
   /** Nobody will take what is left; says what has not been said. */
   end(nowMs: number): void {
-    this.#drops.add('abandoned', this.length);
+    this.#cancelTick?.();
     this.#numbering?.end();
+    // Records about the last gaps are among them.
+    this.#drops.add('abandoned', this.length);
     while (this.#columns.take() !== undefined);
     this.#queue.takeAll();
     this.#chunkAtMs = nowMs;
     this.settle();
     this.#drops.flush(nowMs);
+    this.#restarts.flush(nowMs, {});
   }
 
   #onText(payload: Uint8Array): boolean {
@@ -238,12 +249,11 @@ export class Intake {
     const text = this.#options.onGap(gap);
     const { gapTopic } = this.#options.messages.numbering;
     if (gapTopic === null) return;
-    this.#gapRecords++;
-    this.#enqueue(Buffer.from(text), STRING, Buffer.from(gap.channel), gapTopic);
+    if (this.#put(Buffer.from(text), STRING, Buffer.from(gap.channel), gapTopic)) this.#gapRecords++;
   }
 
   #settleNumbers(meters: Meters, numbering: Numbering): void {
-    const { dropped, late, repeated, restarted, unnumbered, forgotten } = numbering.takeCounts();
+    const { dropped, late, repeated, restarted, unnumbered, forgotten, offStep } = numbering.takeCounts();
     meters.deduplicated.value += dropped;
     meters.sequence.gaps.value += this.#gaps;
     meters.sequence.missing.value += this.#missing;
@@ -254,6 +264,22 @@ export class Intake {
     meters.sequence.unnumbered.value += unnumbered;
     meters.sequence.forgotten.value += forgotten;
     this.#gaps = this.#missing = this.#gapRecords = 0;
+    if (restarted > 0) this.#restarts.add(restarted, this.#chunkAtMs, offStep === 0 ? {} : { between_steps: offStep });
+    this.#wakeForHoles(numbering);
+  }
+
+  /** A feed may fall silent behind a hole. */
+  #wakeForHoles(numbering: Numbering): void {
+    if (this.#cancelTick !== undefined) return;
+    const { dueAtMs } = numbering;
+    if (dueAtMs === Number.POSITIVE_INFINITY) return;
+    const { clock } = this.#options;
+    this.#cancelTick = after(clock, dueAtMs - clock.monotonicMs(), () => {
+      this.#cancelTick = undefined;
+      this.#chunkAtMs = clock.monotonicMs();
+      numbering.tick(this.#chunkAtMs);
+      this.settle();
+    });
   }
 
   #drop(reason: DropReason): true {
@@ -261,9 +287,15 @@ export class Intake {
     return true;
   }
 
-  #enqueue(value: Uint8Array, valueSchema: Schema, key: Uint8Array | null, topic = this.#topic): boolean {
+  #enqueue(value: Uint8Array, valueSchema: Schema, key: Uint8Array | null): boolean {
+    if (!this.#put(value, valueSchema, key, this.#topic)) this.#numbering?.forgetLast();
+    return !this.isFull;
+  }
+
+  /** False: dropped, as there is no room. */
+  #put(value: Uint8Array, valueSchema: Schema, key: Uint8Array | null, topic: string): boolean {
     const bytes = value.length;
-    if (!this.#queue.admits(bytes)) return true;
+    if (!this.#queue.admits(bytes)) return false;
     this.#queue.push(
       {
         topic,
@@ -278,7 +310,7 @@ export class Intake {
       bytes,
       this.#chunkAtMs,
     );
-    return !this.isFull;
+    return true;
   }
 
   #textHandler(): TextHandler {

@@ -2,6 +2,7 @@ import { deepEqual, equal } from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { encodeServerFrame } from '../../../test/support/ws-frames.ts';
 import { silentLog } from '../../telemetry/log.ts';
 import { MetricRegistry } from '../../telemetry/metrics.ts';
@@ -34,6 +35,7 @@ function linkOver(socket: Duplex) {
     },
     meters: () => meters,
     log: silentLog,
+    clock: new ManualClock(),
     onRecords: () => {},
     onGap: () => '',
   });

@@ -36,6 +36,8 @@ export interface LinkOptions {
   readonly intake: Receiver;
   /** Which of its connections this is. */
   readonly number?: number;
+  /** To which of the servers of a redundant pair. */
+  readonly server?: number;
   readonly monotonicMs: () => number;
   readonly events: LinkEvents;
 }
@@ -60,11 +62,12 @@ export class Link {
   #reportedEnd = false;
   #error: Error | undefined;
 
-  constructor({ socket, read, head, deflate, maxMessageBytes, intake, number = 0, monotonicMs, events }: LinkOptions) {
+  constructor(options: LinkOptions) {
+    const { socket, read, head, deflate, maxMessageBytes, intake, number = 0, server, monotonicMs, events } = options;
     this.#socket = socket;
     this.#intake = intake;
     this.#number = number;
-    intake.opened(number);
+    intake.opened(number, server);
     this.#monotonicMs = monotonicMs;
     this.#events = events;
     this.heardAtMs = monotonicMs();

@@ -1,11 +1,8 @@
 /** What the configuration says about sequence numbers, gaps and repeated messages. */
 import { TributaryError } from '../../base/errors.ts';
 import { type Pointer, parsePointer } from './json-pointer.ts';
-import type { DedupeSettings, NumberingSettings, SequenceSettings } from './numbering.ts';
+import { type DedupeSettings, mostWindowNumbers, type NumberingSettings, type SequenceSettings } from './numbering.ts';
 import type { WebSocketConfig } from './spec.ts';
-
-/** Of the windows of all channels together: 128 MiB. */
-const mostWindowBits = 2 ** 30;
 
 /** CONFIG_INVALID where options need others that are missing. */
 export function numberingOf(values: WebSocketConfig): NumberingSettings {
@@ -14,8 +11,8 @@ export function numberingOf(values: WebSocketConfig): NumberingSettings {
   const gapTopic = values['websocket.gap.topic'] === '' ? null : values['websocket.gap.topic'];
   if (gapTopic !== null && sequence === null)
     throw invalid('websocket.gap.topic', gapTopic, 'websocket.sequence.pointer must say where the numbers stand');
-  if (dedupe?.by.kind === 'number' && sequence !== null && dedupe.window * sequence.maxChannels > mostWindowBits) {
-    const problem = `times websocket.sequence.channels.max ${sequence.maxChannels} must be at most ${mostWindowBits}`;
+  if (dedupe?.by.kind === 'number' && sequence !== null && dedupe.window * sequence.maxChannels > mostWindowNumbers) {
+    const problem = `times websocket.sequence.channels.max ${sequence.maxChannels} must be at most ${mostWindowNumbers}`;
     throw invalid('websocket.dedupe.window', dedupe.window, problem);
   }
   return { sequence, dedupe, gapTopic };
@@ -30,7 +27,7 @@ function sequenceOf(values: WebSocketConfig): SequenceSettings | null {
     throw invalid('websocket.sequence.channel.pointer', written, 'websocket.sequence.pointer is missing');
   }
   const scope = values['websocket.sequence.scope'] as SequenceSettings['scope'];
-  const maxChannels = values['websocket.sequence.channels.max'];
+  const maxChannels = channel === null ? 1 : values['websocket.sequence.channels.max'];
   return { number, channel, step: values['websocket.sequence.step'], scope, maxChannels };
 }
 

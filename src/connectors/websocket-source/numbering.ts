@@ -1,5 +1,6 @@
 /** Looks into each message for its number or id, where the configuration names a place: finds gaps and drops what came before. */
 import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
 import { IdWindow } from './id-window.ts';
 import { type Pointer, readPointer } from './json-pointer.ts';
 import { type Gap, Sequence, type Sighting } from './sequence.ts';
@@ -32,6 +33,8 @@ export interface DedupeSettings {
 
 /** Numbers told apart where none are dropped: one that comes late or again is no new beginning. */
 const quietWindow = 1024;
+/** Of the windows of all channels together: half a GiB of check sums for each server, once all channels are in use. */
+export const mostWindowNumbers = 2 ** 27;
 /** Longer ids are remembered by their hash. */
 const longestIdBytes = 64;
 
@@ -43,6 +46,9 @@ export class Numbering {
   readonly #feed: Sequence | null;
   /** One for each connection that counts for itself. */
   readonly #own = new Map<number, Sequence>();
+  /** What `forgetLast` has to undo. */
+  #lastSequence: Sequence | null = null;
+  #lastId: string | null = null;
   /** Since the last `takeCounts`. */
   #counts = noCounts();
 
@@ -59,18 +65,29 @@ export class Numbering {
     return this.#sequences.reduce((sum, { channels }) => sum + channels, 0);
   }
 
-  opened(connection: number): void {
+  /** When `tick` has something to tell. */
+  get dueAtMs(): number {
+    return this.#sequences.reduce((first, { dueAtMs }) => Math.min(first, dueAtMs), Number.POSITIVE_INFINITY);
+  }
+
+  /** `server`: which of those of a redundant pair. */
+  opened(connection: number, server: number): void {
     const { sequence } = this.#settings;
     if (sequence?.scope === 'connection') this.#own.set(connection, this.#newSequence(sequence));
-    for (const known of [this.#feed, this.#own.get(connection)]) known?.opened(connection);
+    for (const known of [this.#feed, this.#own.get(connection)]) known?.opened(connection, server);
   }
 
   closed(connection: number, nowMs: number): void {
     this.#feed?.closed(connection, nowMs);
     const own = this.#own.get(connection);
     own?.end();
-    if (own !== undefined) this.#counts.forgotten += own.forgotten;
+    if (own !== undefined) this.#count(own);
     this.#own.delete(connection);
+  }
+
+  /** Tells of holes that were waited for long enough. */
+  tick(nowMs: number): void {
+    for (const sequence of this.#sequences) sequence.tick(nowMs);
   }
 
   end(): void {
@@ -80,6 +97,7 @@ export class Numbering {
   /** False: it has come before and is dropped. */
   admits(payload: Uint8Array, connection: number, nowMs: number): boolean {
     const { sequence, dedupe } = this.#settings;
+    this.#lastSequence = this.#lastId = null;
     if (sequence !== null) {
       const sighting = this.#sight(payload, sequence, connection, nowMs);
       if (sighting === null) this.#counts.unnumbered++;
@@ -95,20 +113,34 @@ export class Numbering {
       this.#counts.unnumbered++;
       return true;
     }
-    if (this.#ids.add(id)) return true;
+    if (this.#ids.add(id)) {
+      this.#lastId = id;
+      return true;
+    }
     this.#counts.dropped++;
     return false;
+  }
+
+  /** The message admitted last found no room: a copy of it that comes over another connection is no repetition. */
+  forgetLast(): void {
+    if (this.#settings.dedupe === null) return;
+    this.#lastSequence?.forgetLast();
+    if (this.#lastId !== null) this.#ids?.forgetNewest(this.#lastId);
+    this.#lastSequence = this.#lastId = null;
   }
 
   /** What was counted since the last call. */
   takeCounts(): Readonly<Counts> {
     const counts = this.#counts;
-    for (const sequence of this.#sequences) {
-      counts.forgotten += sequence.forgotten;
-      sequence.forgotten = 0;
-    }
+    for (const sequence of this.#sequences) this.#count(sequence);
     this.#counts = noCounts();
     return counts;
+  }
+
+  #count(sequence: Sequence): void {
+    this.#counts.forgotten += sequence.forgotten;
+    this.#counts.offStep += sequence.offStep;
+    sequence.forgotten = sequence.offStep = 0;
   }
 
   get #sequences(): Sequence[] {
@@ -121,12 +153,15 @@ export class Numbering {
     if (number < 0) return null;
     const channel = settings.channel === null ? null : readPointer(payload, settings.channel);
     const name = channel === null ? '' : textOf(channel);
-    return (this.#feed ?? this.#own.get(connection)!).see(connection, name, number, nowMs);
+    const known = this.#feed ?? this.#own.get(connection)!;
+    this.#lastSequence = known;
+    return known.see(connection, name, number, nowMs, crc32(payload) || 1);
   }
 
   #newSequence({ step, maxChannels }: SequenceSettings): Sequence {
     const { dedupe } = this.#settings;
-    const window = dedupe?.by.kind === 'number' ? dedupe.window : quietWindow;
+    const most = Math.floor(mostWindowNumbers / maxChannels);
+    const window = dedupe?.by.kind === 'number' ? dedupe.window : Math.min(quietWindow, most);
     return new Sequence({ step, window, maxChannels, onGap: this.#onGap });
   }
 }
@@ -139,10 +174,12 @@ export interface Counts {
   restarted: number;
   unnumbered: number;
   forgotten: number;
+  /** Of those restarted, as their numbers lie between two steps. */
+  offStep: number;
 }
 
 function noCounts(): Counts {
-  return { dropped: 0, late: 0, repeated: 0, restarted: 0, unnumbered: 0, forgotten: 0 };
+  return { dropped: 0, late: 0, repeated: 0, restarted: 0, unnumbered: 0, forgotten: 0, offStep: 0 };
 }
 
 /** Exact, or by a hash that no two messages of a feed share. */

@@ -3,8 +3,13 @@
  *
  * One connection: a hole is told with the first message behind it. Several connections to one feed: a hole is told once each
  * of them that carries the channel has passed it, or after a while, and only as far as nobody has filled it.
+ *
+ * A server counts anew where a message is not of the count that its connection was in: other bytes under a number that the
+ * same server has sent before, further back than the window reaches, or between two steps. Other connections stay in the
+ * count before until they, too, go back.
  */
-import { SeenNumbers } from './seen-numbers.ts';
+import { RecentMap } from './recent-map.ts';
+import { type Hole, type Sample, ServerCount } from './server-count.ts';
 
 export interface SequenceOptions {
   /** From one number to the next. */
@@ -23,166 +28,188 @@ export interface Gap {
   readonly missing: number;
 }
 
-/** `late`: one of a hole. `restarted`: further back than the window reaches, so that the server counts anew. */
+/** `late`: one of a hole, or from before the first. `restarted`: the first of a new count. */
 export type Sighting = 'next' | 'late' | 'repeated' | 'restarted';
 
 interface Channel {
-  /** What is awaited, in steps. */
-  next: number;
-  /** What the numbers have beyond whole steps. */
-  phase: number;
-  readonly seen: SeenNumbers;
-  /** The newest of each connection, where there are or were several; one without any is at the front. */
-  readonly heads: Map<number, number>;
-  /** Holes that another connection may fill yet, oldest first. */
-  holes: Hole[];
+  readonly name: string;
+  newest: ServerCount;
+  /** Where each connection is. */
+  readonly places: Map<number, Place>;
 }
 
-interface Hole {
-  readonly from: number;
-  readonly to: number;
-  readonly sinceMs: number;
+interface Place {
+  count: ServerCount;
+  head: number;
 }
 
 /** A connection that carries a channel and does not get this far in time is not waited for. */
 const patienceMs = 5_000;
-/** Holes of one channel that are waited for; beyond, the oldest is told. */
-const mostHoles = 64;
 
 export class Sequence {
   readonly #options: SequenceOptions;
-  readonly #channels = new Map<string, Channel>();
-  readonly #connections = new Set<number>();
+  readonly #channels: RecentMap<Channel>;
+  /** The server of each. */
+  readonly #connections = new Map<number, number>();
   /** Channels that have holes to be told. */
-  readonly #waiting = new Set<string>();
+  readonly #waiting = new Set<Channel>();
+  #last: { readonly channel: Channel; readonly place: Place } | undefined;
   /** Channels that were given up because there were too many. */
   forgotten = 0;
+  /** New counts whose numbers lie between the steps of the one before. */
+  offStep = 0;
 
   constructor(options: SequenceOptions) {
     this.#options = options;
+    this.#channels = new RecentMap(options.maxChannels);
   }
 
   get channels(): number {
     return this.#channels.size;
   }
 
-  opened(connection: number): void {
-    this.#connections.add(connection);
+  /** When `tick` has something to tell. */
+  get dueAtMs(): number {
+    let sinceMs = Number.POSITIVE_INFINITY;
+    for (const channel of this.#waiting)
+      for (const { waitsSinceMs } of countsOf(channel)) sinceMs = Math.min(sinceMs, waitsSinceMs);
+    return sinceMs + patienceMs;
+  }
+
+  opened(connection: number, server = 0): void {
+    this.#connections.set(connection, server);
   }
 
   /** What only this connection could have filled is told. */
   closed(connection: number, nowMs: number): void {
     this.#connections.delete(connection);
-    for (const { heads } of this.#channels.values())
-      if (this.#connections.size > 0) heads.delete(connection);
-      else heads.clear();
-    for (const name of [...this.#waiting]) this.#tellHoles(name, this.#channels.get(name)!, nowMs);
+    for (const channel of this.#channels.values()) {
+      const place = channel.places.get(connection);
+      if (!channel.places.delete(connection)) continue;
+      this.#left(channel, place!.count);
+    }
+    this.tick(nowMs);
+  }
+
+  /** Tells of holes that were waited for long enough. */
+  tick(nowMs: number): void {
+    for (const channel of [...this.#waiting]) for (const count of countsOf(channel)) this.#tell(channel, count, nowMs);
   }
 
   /** Nothing will come any more. */
   end(): void {
-    for (const name of [...this.#waiting]) this.#tellHoles(name, this.#channels.get(name)!, Number.POSITIVE_INFINITY);
+    this.tick(Number.POSITIVE_INFINITY);
   }
 
-  see(connection: number, name: string, number: number, nowMs: number): Sighting {
+  /** `sum`: a check sum of the message, not 0. */
+  see(connection: number, name: string, number: number, nowMs: number, sum = 1): Sighting {
     const { step } = this.#options;
-    const count = Math.floor(number / step);
+    const at = Math.floor(number / step);
+    const sample = { at, phase: number - at * step, server: this.#connections.get(connection) ?? 0, sum };
     const channel = this.#channels.get(name);
     if (channel === undefined) {
-      this.#begin(name, connection, count, number - count * step);
+      this.#begin(name, connection, sample);
       return 'next';
     }
-    const { next, seen } = channel;
-    if (count === next) {
-      channel.next = count + 1;
-      seen.add(count);
-      this.#passed(name, channel, connection, count, nowMs);
-      return 'next';
+    const place = channel.places.get(connection);
+    if (place !== undefined) {
+      const sighting = place.count.judge(sample, place.head, false);
+      if (sighting !== null) {
+        place.head = at;
+        return this.#noted(channel, place, sample, sighting, nowMs);
+      }
     }
-    if (count < next) return this.#back(name, channel, connection, count, nowMs);
-    seen.clear(next, count);
-    seen.add(count);
-    channel.next = count + 1;
-    this.#noteHole(name, channel, { from: next, to: count - 1, sinceMs: nowMs });
-    this.#passed(name, channel, connection, count, nowMs);
-    return 'next';
+    return this.#enter(channel, connection, sample, nowMs);
   }
 
-  #begin(name: string, connection: number, count: number, phase: number): void {
-    if (this.#channels.size >= this.#options.maxChannels) {
-      const [oldest] = this.#channels.keys();
-      this.#tellHoles(oldest!, this.#channels.get(oldest!)!, Number.POSITIVE_INFINITY);
-      this.#channels.delete(oldest!);
+  /** The message seen last was not taken: when it comes again it has not come before. */
+  forgetLast(): void {
+    if (this.#last === undefined) return;
+    const { channel, place } = this.#last;
+    this.#gapOf(channel, place.count, place.count.forget(place.head));
+  }
+
+  #begin(name: string, connection: number, sample: Sample): void {
+    const newest = new ServerCount(this.#options.window, sample);
+    const place = { count: newest, head: sample.at };
+    const channel = { name, newest, places: new Map([[connection, place]]) };
+    const oldest = this.#channels.add(name, channel);
+    if (oldest !== undefined) {
+      for (const count of countsOf(oldest)) this.#tell(oldest, count, Number.POSITIVE_INFINITY);
       this.forgotten++;
     }
-    const seen = new SeenNumbers(this.#options.window);
-    seen.add(count);
-    const heads = new Map(this.#connections.size > 1 ? [[connection, count]] : []);
-    this.#channels.set(name, { next: count + 1, phase, seen, heads, holes: [] });
+    this.#last = { channel, place };
   }
 
-  #back(name: string, channel: Channel, connection: number, count: number, nowMs: number): Sighting {
-    const { next, seen, heads } = channel;
-    const isKnown = next - count <= this.#options.window;
-    // One connection of several that lags behind by more than the window goes on from where it was.
-    if (!isKnown && this.#connections.size > 1 && count > (heads.get(connection) ?? count)) {
-      this.#passed(name, channel, connection, count, nowMs);
-      return 'repeated';
+  /** A message that begins something: a connection in the newest count, or a new count. */
+  #enter(channel: Channel, connection: number, sample: Sample, nowMs: number): Sighting {
+    const before = channel.places.get(connection)?.count;
+    const { newest, places } = channel;
+    const isCarried = [...places.values()].some(({ count }) => count === newest);
+    const sighting = before === newest ? null : newest.judge(sample, undefined, isCarried);
+    if (sighting === null) {
+      if (sample.phase !== newest.phase) this.offStep++;
+      channel.newest = new ServerCount(this.#options.window, sample);
+    } else if (!isCarried && sighting !== 'repeated') newest.goOn();
+    const place = { count: channel.newest, head: sample.at };
+    places.set(connection, place);
+    this.#left(channel, newest);
+    if (before !== undefined && before !== newest) this.#left(channel, before);
+    if (sighting !== null) return this.#noted(channel, place, sample, sighting, nowMs);
+    this.#last = { channel, place };
+    return 'restarted';
+  }
+
+  /** A count before the newest that no connection is in any more is over. */
+  #left(channel: Channel, count: ServerCount): void {
+    if (count === channel.newest || count.pending === 0) return;
+    if ([...channel.places.values()].some((place) => place.count === count)) return;
+    this.#tell(channel, count, Number.POSITIVE_INFINITY);
+  }
+
+  #noted(channel: Channel, place: Place, sample: Sample, sighting: Sighting, nowMs: number): Sighting {
+    const { count } = place;
+    this.#gapOf(channel, count, count.note(sample, nowMs));
+    if (count.pending > 0) {
+      this.#waiting.add(channel);
+      this.#tell(channel, count, nowMs);
     }
-    if (!isKnown) {
-      this.#tellHoles(name, channel, Number.POSITIVE_INFINITY);
-      seen.clear(0, this.#options.window);
-      seen.add(count);
-      channel.next = count + 1;
-      heads.clear();
-      return 'restarted';
+    if (this.#last?.place !== place) this.#last = { channel, place };
+    return sighting;
+  }
+
+  #tell(channel: Channel, count: ServerCount, nowMs: number): void {
+    if (count.pending > 0) {
+      const over = count.takeOver(this.#passed(channel, count), nowMs - patienceMs);
+      for (const hole of over) this.#gapOf(channel, count, hole);
     }
-    const isRepeated = seen.has(count);
-    seen.add(count);
-    this.#passed(name, channel, connection, count, nowMs);
-    return isRepeated ? 'repeated' : 'late';
+    for (const { pending } of countsOf(channel)) if (pending > 0) return;
+    this.#waiting.delete(channel);
   }
 
-  #noteHole(name: string, channel: Channel, hole: Hole): void {
-    channel.holes.push(hole);
-    this.#waiting.add(name);
-    if (channel.holes.length > mostHoles) this.#tell(name, channel, channel.holes.shift()!);
-  }
-
-  /** A connection has got so far: what all have passed is told. */
-  #passed(name: string, channel: Channel, connection: number, count: number, nowMs: number): void {
-    const { heads } = channel;
-    if (this.#connections.size > 1 || heads.size > 0) heads.set(connection, count);
-    if (this.#connections.size === 1 && heads.size > 0 && count === channel.next - 1) heads.clear();
-    if (channel.holes.length > 0) this.#tellHoles(name, channel, nowMs);
-  }
-
-  #tellHoles(name: string, channel: Channel, nowMs: number): void {
+  /** How far all connections are that are in this count or may come into it. */
+  #passed({ places }: Channel, count: ServerCount): number {
     // One of several connections that has not carried this channel yet may have been asked for it a moment ago.
     const unknown = this.#connections.size > 1 ? -1 : Number.POSITIVE_INFINITY;
     let passed = Number.POSITIVE_INFINITY;
-    for (const connection of this.#connections) passed = Math.min(passed, channel.heads.get(connection) ?? unknown);
-    const isOver = ({ to, sinceMs }: Hole): boolean => passed > to || nowMs - sinceMs >= patienceMs;
-    const over = channel.holes.filter(isOver);
-    if (over.length === 0) return;
-    channel.holes = channel.holes.filter((hole) => !isOver(hole));
-    if (channel.holes.length === 0) this.#waiting.delete(name);
-    for (const hole of over) this.#tell(name, channel, hole);
-  }
-
-  /** Tells of the hole what nobody has filled, in runs. */
-  #tell(name: string, channel: Channel, { from, to }: Hole): void {
-    let start = from;
-    for (let count = Math.max(from, channel.next - this.#options.window); count <= to; count++) {
-      if (!channel.seen.has(count)) continue;
-      if (count > start) this.#gap(name, channel, start, count - 1);
-      start = count + 1;
+    for (const connection of this.#connections.keys()) {
+      const place = places.get(connection);
+      if (place === undefined) passed = Math.min(passed, unknown);
+      else if (place.count === count) passed = Math.min(passed, place.head);
     }
-    if (start <= to) this.#gap(name, channel, start, to);
+    return passed;
   }
 
-  #gap(name: string, { phase }: Channel, from: number, to: number): void {
+  #gapOf({ name }: Channel, { phase }: ServerCount, hole: Hole | undefined): void {
+    if (hole === undefined) return;
     const { step, onGap } = this.#options;
+    const { from, to } = hole;
     onGap({ channel: name, from: from * step + phase, to: to * step + phase, missing: to - from + 1 });
   }
+}
+
+function countsOf({ newest, places }: Channel): Set<ServerCount> {
+  const counts = new Set([newest]);
+  for (const { count } of places.values()) counts.add(count);
+  return counts;
 }

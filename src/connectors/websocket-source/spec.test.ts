@@ -159,10 +159,11 @@ describe('what passes validation and cannot run fails the start', () => {
     [
       {
         'websocket.sequence.pointer': '/s',
+        'websocket.sequence.channel.pointer': '/c',
         'websocket.sequence.channels.max': '10000',
         'websocket.dedupe.window': '1000000',
       },
-      'Cannot start with websocket.dedupe.window "1000000": times websocket.sequence.channels.max 10000 must be at most 1073741824',
+      'Cannot start with websocket.dedupe.window "1000000": times websocket.sequence.channels.max 10000 must be at most 134217728',
     ],
     [
       { 'websocket.redundant.url': 'ws://u:pw@h/' },

@@ -51,6 +51,7 @@ export class WebSocketTask {
       messages: settings.messages,
       meters: () => this.#meters,
       log: context.log,
+      clock: context.clock,
       onRecords: () => this.#waiters.notify(),
       onGap: (gap) => {
         const text = this.#gaps.note(gap);
@@ -158,7 +159,7 @@ export class WebSocketTask {
     const context = this.#contextOf(index);
     return new Feed({
       settings,
-      connect: (wanted, events) => this.#connection(wanted, context, events),
+      connect: (wanted, events) => this.#connection(wanted, context, index, events),
       events: {
         changed: () => this.#onChange(),
         tried: (problem) => context.onConnection?.(problem),
@@ -175,13 +176,13 @@ export class WebSocketTask {
     return index === 0 ? context : { ...context, log: context.log.child({ feed: 'redundant' }) };
   }
 
-  #connection(settings: Settings, context: ConnectorContext, events: ConnectionEvents): Connection {
+  #connection(settings: Settings, context: ConnectorContext, server: number, events: ConnectionEvents): Connection {
     const number = this.#connections++;
     const tls = new TlsTrust(settings.tls);
     if (settings.target.secure) tls.optionsFor(settings.target.host);
     const [intake, meters] = [this.#intake, this.#meters];
     const mask = (text: string): string => this.#mask(text);
-    return new Connection({ number, settings, context, tls, intake, meters, mask, events });
+    return new Connection({ number, server, settings, context, tls, intake, meters, mask, events });
   }
 
   #onChange(): void {
