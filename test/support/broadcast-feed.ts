@@ -39,6 +39,10 @@ export interface BroadcastOptions {
   readonly maxAgeMs?: number;
   /** Numbers go only to those who have sent something. */
   readonly wantsSubscription?: boolean;
+  /** Messages that end what is sent to their connection, until the next one. */
+  readonly unsubscribes?: (message: string) => boolean;
+  /** So long it takes until numbers go to those who have sent something. */
+  readonly subscribeMs?: number;
   /** Connections, from 0 on, that get nothing. */
   readonly ignores?: (connection: number) => boolean;
 }
@@ -71,7 +75,9 @@ export function numberOf(value: unknown): number {
   return (JSON.parse(Buffer.from(value as Uint8Array).toString()) as { readonly s: number }).s;
 }
 
-async function startServer({ maxAgeMs = 0, wantsSubscription = false, ignores = () => false }: BroadcastOptions) {
+async function startServer(options: BroadcastOptions) {
+  const { maxAgeMs = 0, wantsSubscription = false, subscribeMs = 0 } = options;
+  const { ignores = () => false, unsubscribes = () => false } = options;
   const sockets = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
   await once(sockets, 'listening');
   const live = new Set<WebSocket>();
@@ -93,7 +99,9 @@ async function startServer({ maxAgeMs = 0, wantsSubscription = false, ignores = 
     client.on('error', () => {}); // a client that goes away is no news here
     client.on('message', (data) => {
       own.push(String(data));
-      subscribe();
+      if (unsubscribes(String(data))) live.delete(client);
+      else if (subscribeMs > 0) setTimeout(subscribe, subscribeMs);
+      else subscribe();
     });
     client.on('close', () => {
       clearTimeout(timer);

@@ -185,6 +185,7 @@ export const faultRows: readonly FaultRow[] = [
         'a message that is left out: a gap record before the next one, counted, logged, and in the status',
       ),
       src('connectors/websocket-source/sequence', 'one connection'),
+      src('connectors/websocket-source/sequence', 'a server that counts anew'),
       integration('sse-connection', 'numbers that are missing after a reconnect are counted'),
     ],
     missing:
@@ -525,10 +526,14 @@ export const faultRows: readonly FaultRow[] = [
     number: 29,
     fault: 'The configuration changes under load',
     promise:
-      'Of a WebSocket: subscriptions are added over the connection there is, and taken out where `websocket.unsubscription.replace` says how; what concerns the connection alone (a token, headers, TLS, timers) is changed by a new connection before the old one ends, without a gap, and with a window nothing twice. Any other change starts the task anew: what had come is there once and in order, with one connection at a time',
+      'Of a WebSocket: subscriptions are added over the connection there is, or taken out where `websocket.unsubscription.replace` says how; a message that is replaced by another one, and what concerns the connection alone (a token, headers, TLS, timers), is changed by a new connection before the old one ends, without a gap, and with a window nothing twice. Any other change starts the task anew: what had come is there once and in order, with one connection at a time',
     modes: 'A B',
     tests: [
       faults('feed-changes', 'subscriptions are added and taken out over the connection there is'),
+      faults(
+        'feed-changes',
+        'a subscription message that is replaced by another one is replaced over the next connection: no gap, nothing twice',
+      ),
       faults(
         'feed-changes',
         'a token, and whatever concerns the connection alone, is changed by a new connection before the old one ends: no gap, nothing twice',

@@ -206,7 +206,7 @@ const messages = {
     default: null,
     validate: (value) =>
       value === null || value === '' || value.indexOf('=') > 0 ? undefined : 'Must be two texts with "=" between them',
-    doc: 'How the message of a subscription becomes the one that ends it: FROM=TO, such as subscribe=unsubscribe; each FROM in it is replaced. Then a subscription that is taken out of the configuration is ended over the connection there is. Without it a new connection takes the place of the one there is.',
+    doc: 'How the message of a subscription becomes the one that ends it: FROM=TO, such as subscribe=unsubscribe; each FROM in it is replaced. Then a subscription that is taken out of the configuration is ended over the connection there is. Without it, or where others come in its place, a new connection takes the place of the one there is.',
   }),
   'websocket.binary': string({
     default: 'bytes',
@@ -258,19 +258,19 @@ const order = {
     default: 1,
     min: 1,
     importance: 'low',
-    doc: 'From one sequence number to the next.',
+    doc: 'From one sequence number to the next. A number between two steps begins a new count.',
   }),
   'websocket.sequence.scope': string({
     default: 'feed',
     validate: oneOf(['feed', 'connection']),
-    doc: 'feed: numbers go on over reconnects, and what came between two connections is a gap. connection: the server counts anew for each.',
+    doc: 'feed: numbers go on over reconnects, and what came between two connections is a gap; other bytes under a number that has come are a new count. connection: the server counts anew for each.',
   }),
   'websocket.sequence.channels.max': int({
     default: 1000,
     min: 1,
     max: 1_000_000,
     importance: 'low',
-    doc: 'Channels whose numbers are followed. Beyond, the one known longest is forgotten, and counted.',
+    doc: 'Channels whose numbers are followed. Beyond, the one unused for longest is forgotten, and counted.',
   }),
   'websocket.gap.topic': string({
     default: null,
