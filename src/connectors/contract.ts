@@ -5,7 +5,9 @@
 import type { Clock, Random } from '../base/clock.ts';
 import type { ConfigDef, RawConfig } from '../config/config-def.ts';
 import type { OutboundPolicy } from '../net/outbound-policy.ts';
+import type { ColumnWriter } from '../record/column-writer.ts';
 import type { ConsumedRecord } from '../record/record.ts';
+import type { Schema } from '../record/schema.ts';
 import type { SourceColumn, SourceRecord } from '../record/source-record.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -56,7 +58,18 @@ export interface ConnectorContext {
   setStatus(detail: string | undefined): void;
 }
 
+/**
+ * Writes one more value of a column as the value converter would. It throws where that cannot be, and writes nothing then: what
+ * it throws fails the task, and the source throws it once it has given out what came before.
+ */
+export type WriteValue = (topic: string, schema: Schema | null, value: unknown, into: ColumnWriter) => void;
+
 export interface SourceContext extends ConnectorContext {
+  /**
+   * There where nothing but the value converter looks at values on their way to the topic. A source may give columns of what
+   * this wrote (`isWritten`) instead of values, and then makes no object for a record.
+   */
+  readonly writeValue?: WriteValue;
   /** Offset last committed for this partition of the source, or undefined. */
   resumeOffset(partition: SourceMap): SourceMap | undefined;
   /**

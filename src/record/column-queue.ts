@@ -43,12 +43,30 @@ export class ColumnQueue<Mark = undefined> {
     this.#closeWhenFull();
   }
 
+  /** Where somebody else may write the next value; `pushed` is called once it is there. */
+  get writer(): ColumnWriter {
+    return this.#writer;
+  }
+
+  /** One more value was written into `writer`. */
+  pushed(nowMs: number): void {
+    if (this.#writer.length === 1) this.#openedAtMs = nowMs;
+    this.#closeWhenFull();
+  }
+
   /** As ColumnWriter.appendTexts. */
   pushTexts(chunk: Uint8Array, spans: Int32Array, count: number, nowMs: number): boolean {
     if (this.#writer.length === 0) this.#openedAtMs = nowMs;
     if (!this.#writer.appendTexts(chunk, spans, count)) return false;
     this.#closeWhenFull();
     return true;
+  }
+
+  /** Takes back what came since a column was last closed or taken: how many values that were. */
+  dropOpen(): number {
+    const values = this.#writer.take();
+    this.#writer.giveBack(values);
+    return values.length;
   }
 
   take(): QueuedColumn<Mark> | undefined {

@@ -29,4 +29,6 @@ export interface SourceColumn {
   readonly topic: string;
   readonly schema: Schema | null;
   readonly values: ValueColumn;
+  /** The values are converted already: they are stored as they are. */
+  readonly isWritten?: boolean;
 }

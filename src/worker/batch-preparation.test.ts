@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
+import { deepEqual, equal, match, ok, rejects, throws } from 'node:assert/strict';
 import { test } from 'node:test';
 import { anywhere } from '../../test/support/converter-context.ts';
 import { memoryBroker } from '../../test/support/memory-broker.ts';
@@ -6,6 +6,9 @@ import { textRecord } from '../../test/support/scripted-source.ts';
 import { systemClock } from '../base/clock.ts';
 import { TributaryError } from '../base/errors.ts';
 import type { RawConfig } from '../config/raw.ts';
+import type { SourceBatch } from '../connectors/contract.ts';
+import { ColumnBatch } from '../record/column-batch.ts';
+import { ColumnWriter } from '../record/column-writer.ts';
 import { type Schema, STRING } from '../record/schema.ts';
 import type { SourceRecord } from '../record/source-record.ts';
 import { asList, type Records, ValueColumn } from '../record/value-column.ts';
@@ -288,4 +291,65 @@ test('failures are logged one by one if asked, with the record if asked, at a bo
   );
   await open.prepare('b');
   match(String(open.entries[0]?.fields['record']), /topic=t .*value=b$/);
+});
+
+const json = { 'value.converter': 'org.apache.kafka.connect.json.JsonConverter' };
+for (const [what, config, transform, offered] of [
+  ['as text and JSON', {}, undefined, true],
+  ['as JSON with schemas', json, undefined, true],
+  ['by a converter that makes nothing but records', { 'value.converter': 'StringConverter' }, undefined, false],
+  ['and a transform wants to see it', {}, (value: string) => value, false],
+  ['and failed records are passed over', tolerant, undefined, false],
+  ['and failed records are kept', withLetters, undefined, false],
+] as const) {
+  test(`where a value is stored ${what}, a source is ${offered ? '' : 'not '}told how to write it`, async () => {
+    const { preparation } = await setup(config, transform);
+    equal(preparation.writeValue !== undefined, offered);
+  });
+}
+
+/** A batch of what `writeValue` wrote. */
+function written(preparation: BatchPreparation, values: readonly unknown[]): SourceBatch {
+  const writer = new ColumnWriter();
+  for (const value of values) preparation.writeValue!('t', structSchema, value, writer);
+  const column = { topic: 't', schema: null, values: writer.take(), isWritten: true };
+  return new ColumnBatch({ column, partition: {}, offset: {}, receivedAtMs: 0, onRelease: () => {} });
+}
+
+for (const config of [{}, json]) {
+  test(`a column of written values is stored as it is: ${JSON.stringify(config)}`, async () => {
+    const { preparation } = await setup(config);
+    // One is longer than what the converter writes in its place.
+    const values = ['1', '"2"', 'x'.repeat(20_000)];
+    const fast = await preparation.prepare(
+      written(
+        preparation,
+        values.map((a) => ({ a: Buffer.from(a) })),
+      ),
+    );
+    ok(fast.sends[0]?.records instanceof ValueColumn);
+    const slow = await preparation.prepare({ records: structs(...values), partition: {}, receivedAtMs: 0 });
+    deepEqual(valuesOf(fast.sends[0]?.records), valuesOf(slow.sends[0]?.records));
+  });
+}
+
+test('a written value that the topic does not take fails as a record, and what came before it is sent unchanged', async () => {
+  const { preparation } = await setup(json, undefined, 5_000);
+  const batch = written(preparation, [
+    { a: Buffer.from('1') },
+    { a: Buffer.alloc(6_000, 'x') },
+    { a: Buffer.from('3') },
+  ]);
+  const { sends, failure, left } = await preparation.prepare(batch);
+  deepEqual(valuesOf(sends[0]?.records), [Buffer.from(batch.records[0]!.value as Uint8Array).toString()]);
+  match(String(failure?.error), /Cannot store a record of \d+ bytes in topic "t".*Tolerance exceeded/);
+  equal(left, 2);
+});
+
+test('what cannot be written is told as a failed record is, and leaves nothing in the column', async () => {
+  const { preparation, metrics } = await setup({});
+  const writer = new ColumnWriter();
+  throws(() => preparation.writeValue!('t', structSchema, { a: 5 }, writer), /VALUE_CONVERTER by .*Tolerance exceeded/);
+  throws(() => preparation.writeValue!('t', null, null, writer), /VALUE_CONVERTER by .*Tolerance exceeded/);
+  deepEqual([writer.length, metrics.errors.value], [0, 2]);
 });

@@ -3,9 +3,12 @@
  * configuration says; where it fails the task, what came before it is still sent.
  */
 import type { Clock } from '../base/clock.ts';
-import type { SourceBatch } from '../connectors/contract.ts';
+import { TributaryError } from '../base/errors.ts';
+import type { SourceBatch, WriteValue } from '../connectors/contract.ts';
+import type { Converter } from '../convert/converter.ts';
 import { ColumnWriter } from '../record/column-writer.ts';
 import type { ProduceRecord } from '../record/record.ts';
+import type { Schema } from '../record/schema.ts';
 import type { SourceRecord } from '../record/source-record.ts';
 import { asList } from '../record/value-column.ts';
 import type { LogFields } from '../telemetry/log.ts';
@@ -73,21 +76,30 @@ interface Stopped {
 const noInputs: ReadonlyMap<ProduceRecord, SourceRecord> = new Map();
 const noLetters: readonly ProduceRecord[] = [];
 
+/** For values that `writeValue` wrote. */
+const asWritten: Converter = { passes: () => true, toBytes: (_topic, _schema, value) => value as Uint8Array };
+
 export class BatchPreparation {
   readonly #options: PreparationOptions;
   /** Where converted values are written, while nobody wants to know which record one came from. */
   readonly #columns: ColumnWriter | undefined;
   #sticky = 0;
+  /** Writes values for a source, before there are records; undefined where somebody else wants to see them. */
+  readonly writeValue: WriteValue | undefined;
 
   constructor(options: PreparationOptions) {
     this.#options = options;
     const { converters, deadLetters, failures } = options;
     const isTolerant = deadLetters !== undefined || failures.policy.tolerance !== 'none';
     if (converters.value.append !== undefined && !isTolerant) this.#columns = new ColumnWriter();
+    // A converter that has to wait for something must see the batch first.
+    const isAlone = options.chain === undefined && converters.value.prepare === undefined;
+    this.writeValue = isAlone && this.#columns !== undefined ? this.#writing(converters.value) : undefined;
   }
 
   async prepare(batch: SourceBatch): Promise<PreparedBatch> {
-    const { chain, learn, converters, boundsOf, maxBatchBytes } = this.#options;
+    const { chain, learn, boundsOf, maxBatchBytes } = this.#options;
+    const converters = this.#convertersFor(batch);
     const sticky = this.#sticky++;
     if (chain === undefined) {
       const { column } = batch;
@@ -114,11 +126,37 @@ export class BatchPreparation {
         };
       }
     }
-    return this.#oneByOne(batch.records, sticky);
+    return this.#oneByOne(batch.records, converters, sticky);
   }
 
-  async #oneByOne(records: readonly SourceRecord[], sticky: number): Promise<PreparedBatch> {
-    const { learn, converters, boundsOf, maxBatchBytes, deadLetters } = this.#options;
+  #convertersFor({ column }: SourceBatch): Converters {
+    const { converters } = this.#options;
+    return column?.isWritten === true ? { ...converters, value: asWritten } : converters;
+  }
+
+  #writing(converter: Converter): WriteValue {
+    return (topic, schema, value, into) => {
+      if (converter.append!(schema, value, into)) return;
+      into.append(this.#bytesOf(converter, topic, schema, value));
+    };
+  }
+
+  /** For what the converter does not write in its place. Nothing is tolerated here: what fails throws. */
+  #bytesOf(converter: Converter, topic: string, schema: Schema | null, value: unknown): Uint8Array {
+    try {
+      const bytes = converter.toBytes(topic, schema, value);
+      if (bytes !== null) return bytes;
+      throw new TributaryError('CONVERSION_FAILED', 'Cannot write no value into a column');
+    } catch (thrown) {
+      const stage = 'VALUE_CONVERTER';
+      const failure = { stage, className: this.#classOf(stage), topic, error: asRecordError(thrown) } as const;
+      this.#options.failures.tolerate(failure, () => ({}));
+      throw thrown;
+    }
+  }
+
+  async #oneByOne(records: readonly SourceRecord[], converters: Converters, sticky: number): Promise<PreparedBatch> {
+    const { learn, boundsOf, maxBatchBytes, deadLetters } = this.#options;
     const letters: ProduceRecord[] = [];
     const transformed = await this.#transform(records, letters);
     const { outputs } = transformed;
@@ -126,7 +164,7 @@ export class BatchPreparation {
     const { signal } = this.#options;
     const preparing = prepareConverters(converters, outputs, signal);
     if (preparing !== undefined) await preparing;
-    const column = transformed.stopped === undefined ? this.#converted(outputs, sticky) : undefined;
+    const column = transformed.stopped === undefined ? this.#converted(outputs, converters, sticky) : undefined;
     if (column !== undefined) return { ...column, filtered: transformed.filtered };
     const sends = new RecordSends(converters, boundsOf, sticky);
     const inputs = deadLetters === undefined ? undefined : new Map<ProduceRecord, SourceRecord>();
@@ -155,10 +193,14 @@ export class BatchPreparation {
   }
 
   /** All of it as one column, where that can be. */
-  #converted(outputs: readonly SourceRecord[], sticky: number): Omit<PreparedBatch, 'filtered'> | undefined {
+  #converted(
+    outputs: readonly SourceRecord[],
+    converters: Converters,
+    sticky: number,
+  ): Omit<PreparedBatch, 'filtered'> | undefined {
     const writer = this.#columns;
-    if (writer === undefined || outputs.length === 0) return undefined;
-    const { converters, boundsOf, maxBatchBytes } = this.#options;
+    if (writer === undefined || converters.value.append === undefined || outputs.length === 0) return undefined;
+    const { boundsOf, maxBatchBytes } = this.#options;
     const bounds = boundsOf(outputs[0]!.topic);
     const whole = convertedColumn(outputs, converters, bounds, sticky, writer);
     if (whole === undefined) return undefined;

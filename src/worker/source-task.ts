@@ -171,6 +171,7 @@ class Run {
   }
 
   #context(way: Way): SourceContext {
+    const { writeValue } = way.preparation;
     const { name, task, clock, random, log, metrics, offsets, outbound } = this.#options;
     return {
       connector: name,
@@ -185,6 +186,7 @@ class Run {
         this.#setTrouble(this.#trouble);
       },
       signal: this.#stop,
+      ...(writeValue === undefined ? {} : { writeValue }),
       resumeOffset: way.resume ?? ((partition) => offsets.get(name, partition)),
       onConfig: (take) => {
         this.#takeConfig = take;

@@ -1,8 +1,10 @@
 /** The SSE source against a server that says what a test wants: what becomes of a stream. */
-import { deepEqual, equal, match } from 'node:assert/strict';
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
-import { eventsOf, runSse, textOf } from '../support/sse-run.ts';
+import type { WriteValue } from '../../src/connectors/contract.ts';
+import { naturalConverter } from '../../src/convert/natural.ts';
+import { eventsOf, runSse, type SeenEvent, textOf } from '../support/sse-run.ts';
 import { startSseServer } from '../support/sse-server.ts';
 
 test('events become structures of event, id and data', async () => {
@@ -257,4 +259,55 @@ test('data alone travels in columns, each with the position behind its own last 
     deepEqual(offset, { last_event_id: textOf(batch.at(-1)!.value as Uint8Array).trim() });
   }
   equal(run.metric('records_produced_total'), count);
+});
+
+describe('where the worker says how values are written', () => {
+  const json = naturalConverter();
+  const writeValue: WriteValue = (topic, schema, value, into) => {
+    if (textOf((value as Record<string, Uint8Array>)['data']!) === 'bad') throw new Error('cannot write "bad"');
+    if (!json.append!(schema, value, into)) into.append(json.toBytes(topic, schema, value)!);
+  };
+
+  test('structures travel in columns as they will be stored, each with the position behind its own last event', async () => {
+    const count = 3000;
+    const stream = Array.from({ length: count }, (_, n) => `id: ${n}\ndata: ${String(n).padEnd(500)}\n\n`).join('');
+    await using server = await startSseServer((x) => x.open().write(stream));
+    await using run = runSse(server.origin, {}, { writeValue });
+    const events = (await run.take(count)).map(({ value }) => JSON.parse(textOf(value as Uint8Array)) as SeenEvent);
+    deepEqual(
+      events.map(({ event, id, data }) => [event, id, Number(data)]),
+      Array.from({ length: count }, (_, n) => ['unknown', String(n), n]),
+    );
+    ok(run.batches.length > 1);
+    let taken = 0;
+    for (const { records, offset, column } of run.batches) {
+      deepEqual([column!.isWritten, column!.values.length], [true, records.length]);
+      taken += records.length;
+      deepEqual(offset, { last_event_id: String(taken - 1) });
+    }
+    equal(run.metric('records_produced_total'), count);
+  });
+
+  for (const [why, config] of [
+    ['keys', { 'sse.key': 'event' }],
+    ['headers', { 'sse.headers': 'id' }],
+    ['an overflow that drops', { 'sse.overflow': 'drop-oldest' }],
+  ] as const) {
+    test(`with ${why} they are records all the same`, async () => {
+      await using server = await startSseServer((x) => x.open().write('id: 1\ndata: a\n\n'));
+      await using run = runSse(server.origin, config, { writeValue });
+      deepEqual(eventsOf(await run.take(1)), [{ event: 'unknown', id: '1', data: 'a' }]);
+      equal(run.batches[0]!.column, undefined);
+    });
+  }
+
+  test('one that cannot be written fails the task by its own reason, and no position is given that is behind it', async () => {
+    await using server = await startSseServer((x) =>
+      x.open().write('id: 1\ndata: a\n\nid: 2\ndata: bad\n\nid: 3\ndata: c\n\n'),
+    );
+    await using run = runSse(server.origin, {}, { writeValue });
+    equal((await run.failure()).message, 'cannot write "bad"');
+    deepEqual(run.batches, []);
+    equal(run.metric('events_dropped_total', { reason: 'abandoned' }), 3);
+  });
 });

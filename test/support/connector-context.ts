@@ -1,7 +1,13 @@
 /** A connector without a worker: opens it, takes what it gives, and shows what it said meanwhile. */
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import type { RawConfig } from '../../src/config/config-def.ts';
-import type { SourceBatch, SourceConnector, SourceContext, SourceMap } from '../../src/connectors/contract.ts';
+import type {
+  SourceBatch,
+  SourceConnector,
+  SourceContext,
+  SourceMap,
+  WriteValue,
+} from '../../src/connectors/contract.ts';
 import { type OutboundPolicy, unrestricted } from '../../src/net/outbound-policy.ts';
 import type { SourceRecord } from '../../src/record/source-record.ts';
 import { type LogEntry, recordingLog } from '../../src/telemetry/log.ts';
@@ -15,6 +21,8 @@ export interface RunOptions {
   /** Of the metrics that `metric` reads. */
   readonly prefix?: string;
   readonly task?: number;
+  /** Given where nothing stands between the source and the value converter. */
+  readonly writeValue?: WriteValue;
 }
 
 /** How long a test waits for what it expects, before it fails. */
@@ -42,6 +50,7 @@ export class ConnectorRun implements AsyncDisposable {
       clock = systemClock,
       prefix = 'tributary_websocket_',
       task = 0,
+      writeValue,
     }: RunOptions = {},
   ) {
     this.#prefix = prefix;
@@ -56,6 +65,7 @@ export class ConnectorRun implements AsyncDisposable {
       signal: this.#stop.signal,
       setStatus: (detail) => this.statuses.push(detail),
       resumeOffset: () => resumeOffset,
+      ...(writeValue === undefined ? {} : { writeValue }),
     };
     this.#source = connector.open(config, this.context)[Symbol.asyncIterator]();
   }

@@ -14,7 +14,7 @@ export function sseSource(): SourceConnector {
 
   async function* batches(
     raw: RawConfig,
-    context: ConnectorContext | SourceContext,
+    context: ConnectorContext & Pick<SourceContext, 'writeValue'>,
     resumeOffset: (partition: SourceMap) => SourceMap | undefined,
   ): AsyncGenerator<SourceBatch, void, void> {
     const task = new SseTask(settingsOf(raw), context, resumeOffset(partition), slots);

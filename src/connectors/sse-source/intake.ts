@@ -2,6 +2,7 @@
  * Makes records of events and keeps them until the worker takes them. What is counted per event are plain fields; counters,
  * warnings and the one who waits are looked after once per chunk, in `settle`.
  */
+
 import { ColumnQueue, type QueuedColumn } from '../../record/column-queue.ts';
 import { type Schema, STRING } from '../../record/schema.ts';
 import { noSourceHeaders, type SourceHeader, type SourceRecord } from '../../record/source-record.ts';
@@ -11,6 +12,7 @@ import { Drops } from '../../source/drops.ts';
 import { QueueAlarm } from '../../source/queue-alarm.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { EventStreamSink } from '../../wire/sse/event-stream-parser.ts';
+import type { WriteValue } from '../contract.ts';
 import { type EventName, EventNames } from './event-names.ts';
 import { GapTracker } from './gaps.ts';
 import { type DropReason, dropReasons, type Meters } from './meters.ts';
@@ -33,6 +35,10 @@ export interface IntakeOptions {
   readonly onRetry: (ms: number) => void;
   /** False: read no further. */
   readonly onOversize: () => boolean;
+  /** Writes events as they will be stored; undefined where they have to be records. */
+  readonly writeValue: WriteValue | undefined;
+  /** An event cannot be written: nothing more is wanted. */
+  readonly onUnwritable: (error: unknown) => void;
 }
 
 export class Intake implements EventStreamSink {
@@ -44,13 +50,16 @@ export class Intake implements EventStreamSink {
   readonly #blocks: boolean;
   readonly #names: EventNames;
   readonly #queue: BoundedQueue;
-  /** In place of the queue of records where values stand alone. */
+  /** In place of the queue of records where values stand alone, as they are or written. */
   readonly #columns: ColumnQueue<Uint8Array | null> | null;
   readonly #drops: Drops<DropReason>;
   readonly #alarm: QueueAlarm;
   readonly #originBytes: Uint8Array;
   readonly #asStruct: boolean;
+  readonly #write: WriteValue | undefined;
   readonly #valueSchema: Schema;
+  /** The one that is being written. */
+  readonly #event: { -readonly [Part in 'event' | 'id' | 'data']: ServerSentEvent[Part] };
   #received = 0;
   #empty = 0;
   #missing = 0;
@@ -71,9 +80,12 @@ export class Intake implements EventStreamSink {
     this.#names = new EventNames(events, (name) => options.meters().ofName(name));
     this.#originBytes = Buffer.from(events.origin);
     this.#asStruct = events.value === 'struct';
-    const isPlain = !this.#asStruct && events.key === 'none' && events.headers.length === 0;
-    this.#columns = isPlain && this.#blocks ? new ColumnQueue(options.lastEventId) : null;
+    const isAlone = events.key === 'none' && events.headers.length === 0;
+    const isBytes = !this.#asStruct || options.writeValue !== undefined;
+    this.#columns = isAlone && isBytes && this.#blocks ? new ColumnQueue(options.lastEventId) : null;
+    this.#write = this.#asStruct ? options.writeValue : undefined;
     this.#valueSchema = this.#asStruct ? eventSchema : STRING;
+    this.#event = { event: this.#originBytes, id: null, data: this.#originBytes };
     // What the filter drops is what was asked for.
     this.#drops = new Drops(dropReasons, log, 'event_dropped', ['filtered']);
     this.#queue = new BoundedQueue(queue, this.#drops, bytesOf);
@@ -86,6 +98,11 @@ export class Intake implements EventStreamSink {
 
   get bytes(): number {
     return this.#columns?.bytes ?? this.#queue.bytes;
+  }
+
+  /** Whether columns hold events as they will be stored. */
+  get writes(): boolean {
+    return this.#columns !== null && this.#write !== undefined;
   }
 
   get isFull(): boolean {
@@ -112,7 +129,8 @@ export class Intake implements EventStreamSink {
       return true;
     }
     if (this.#columns !== null) {
-      this.#columns.push(data, this.#chunkAtMs);
+      if (this.#write === undefined) this.#columns.push(data, this.#chunkAtMs);
+      else if (!this.#pushWritten(this.#write, this.#columns, name, id, data)) return false;
       return !this.isFull;
     }
     const bytes = this.#asStruct ? data.length + name.bytes.length + (id?.length ?? 0) : data.length;
@@ -244,6 +262,29 @@ export class Intake implements EventStreamSink {
   #part(part: string, name: EventName, id: Uint8Array | null): Uint8Array | null {
     if (part === 'id') return id;
     return part === 'event' ? name.bytes : this.#originBytes;
+  }
+
+  #pushWritten(
+    write: WriteValue,
+    columns: ColumnQueue<Uint8Array | null>,
+    name: EventName,
+    id: Uint8Array | null,
+    data: Uint8Array,
+  ): boolean {
+    const event = this.#event;
+    event.event = name.bytes;
+    event.id = id;
+    event.data = data;
+    try {
+      write(this.#topic, eventSchema, event, columns.writer);
+    } catch (error) {
+      // The stream's id is that of this event already: what has no other position yet is left to the next run.
+      this.#drops.add('abandoned', columns.dropOpen() + 1);
+      this.#options.onUnwritable(error);
+      return false;
+    }
+    columns.pushed(this.#chunkAtMs);
+    return true;
   }
 
   #enqueue(record: SourceRecord, bytes: number): boolean {

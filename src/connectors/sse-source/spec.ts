@@ -124,7 +124,7 @@ const events = {
     min: 1,
     max: 2 ** 40,
     importance: 'low',
-    doc: 'Bytes of events the queue holds at most, besides their number. One event larger than this is still taken when the queue is empty.',
+    doc: 'Bytes of events the queue holds at most, besides their number; where events are queued as the JSON that will be stored, bytes of that. One event larger than this is still taken when the queue is empty.',
   }),
   'sse.overflow': string({
     group,

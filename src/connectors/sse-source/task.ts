@@ -16,7 +16,7 @@ import { STRING } from '../../record/schema.ts';
 import { type Machine, MachineDriver } from '../../source/machine-driver.ts';
 import type { Pulled } from '../../source/pull.ts';
 import { masker } from '../../telemetry/mask.ts';
-import type { ConnectorContext, SourceBatch, SourceMap } from '../contract.ts';
+import type { ConnectorContext, SourceBatch, SourceContext, SourceMap } from '../contract.ts';
 import { type Ask, ask, contentEncoding } from './ask.ts';
 import { Body } from './body.ts';
 import { headerOf, idOf, offsetOf, partition } from './event-id.ts';
@@ -57,10 +57,17 @@ export class SseTask {
   #reconnects = 0;
   #errors = 0;
   #trouble: Cause | undefined;
+  /** What the writing of an event failed with. */
+  #unwritable: unknown;
   #metricsTimer: NodeJS.Timeout | undefined;
   #shownOffset: { readonly id: Uint8Array | null; readonly offset: SourceMap } | undefined;
 
-  constructor(settings: Settings, context: ConnectorContext, resumeOffset: SourceMap | undefined, slots: StreamSlots) {
+  constructor(
+    settings: Settings,
+    context: ConnectorContext & Pick<SourceContext, 'writeValue'>,
+    resumeOffset: SourceMap | undefined,
+    slots: StreamSlots,
+  ) {
     this.#settings = settings;
     this.#context = context;
     this.#slots = slots;
@@ -88,6 +95,8 @@ export class SseTask {
         this.#retryMs = ms;
       },
       onOversize: () => this.#goesOnAfterOversize(),
+      writeValue: context.writeValue,
+      onUnwritable: (error) => this.#failUnwritable(error),
     });
     if (stored !== null) this.#intake.gaps.reconnected(stored);
     this.#readings = this.#readingsOf();
@@ -145,7 +154,10 @@ export class SseTask {
   #columnBatch({ values, receivedAtMs, mark }: EventColumn): SourceBatch {
     const offset = this.#offset(mark === undefined ? this.#newestId : mark);
     this.#body?.resume();
-    const column = { topic: this.#settings.topic, schema: STRING, values };
+    const { topic } = this.#settings;
+    const column = this.#intake.writes
+      ? { topic, schema: null, values, isWritten: true }
+      : { topic, schema: STRING, values };
     return new ColumnBatch({
       column,
       partition,
@@ -209,7 +221,7 @@ export class SseTask {
         if (this.#body?.isPaused) this.#body.resume();
       },
       isOver: () => {
-        if (this.#state.kind === 'failed') throw this.#failure(this.#state.reason);
+        if (this.#state.kind === 'failed') throw this.#unwritable ?? this.#failure(this.#state.reason);
         return this.#state.kind === 'stopped';
       },
     };
@@ -421,6 +433,12 @@ export class SseTask {
     this.#driver.raise({ kind: 'hopeless', reason: `an event is longer than sse.event.max.bytes (${maxBytes})` });
     this.#body?.abandon();
     return false;
+  }
+
+  #failUnwritable(error: unknown): void {
+    this.#unwritable = error;
+    this.#driver.raise({ kind: 'hopeless', reason: describeError(error) });
+    this.#body?.abandon();
   }
 
   /** What `admit` began is over. */
