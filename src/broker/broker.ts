@@ -102,6 +102,11 @@ export interface LocalBroker extends Broker {
    * passed over and named. UNKNOWN_TOPIC, UNKNOWN_PARTITION, OFFSET_OUT_OF_RANGE.
    */
   fetchRuns(topic: string, partition: number, offset: number, maxBytes: number): Promise<FetchedRuns>;
+  /**
+   * Takes committed batches away from between: those that lie whole from `from` up to `to`. What is before them stays, and
+   * readers pass over the hole. UNKNOWN_TOPIC, UNKNOWN_PARTITION, OFFSET_OUT_OF_RANGE.
+   */
+  deleteRange(topic: string, partition: number, from: number, to: number): Promise<void>;
 }
 
 export interface Extent {

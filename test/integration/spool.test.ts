@@ -1,5 +1,6 @@
 /** A source, a spool on the disk, and a broker in Kafka's place that can be held up. */
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -183,6 +184,42 @@ for (const mode of ['at-least-once', 'exactly-once']) {
   });
 }
 
+for (const mode of ['at-least-once', 'exactly-once']) {
+  test(`${mode}, full, drop-oldest, and a kill: what was on its way is still there, and nothing is lost uncounted`, async () => {
+    await using folder = await tempFolder('spool');
+    const before = memoryBroker();
+    await before.createTopic({ name: 't' });
+    const sends = Promise.withResolvers<void>();
+    const bounds = { 'spool.mode': mode, 'spool.max.bytes': '6000000', 'spool.when.full': 'drop-oldest' };
+    let droppedBefore = 0;
+    {
+      await using run = await startSpoolRun(join(folder.path, 'before'), before, bounds);
+      before.beforeSend = () => sends.promise; // it takes what is sent, and never answers
+      for (let n = 0; n < 120; n += 5) {
+        give(run, n, 5);
+        await until('it is received', () => run.counter(received) >= n + 5);
+      }
+      droppedBefore = run.counter(dropped);
+      ok(droppedBefore > 20, `${droppedBefore} dropped`);
+      // Markers of transactions have offsets, too.
+      if (mode === 'at-least-once') equal(run.spooled.log.unforwarded, 120 - droppedBefore, 'holes do not wait');
+      await cp(join(folder.path, 'before'), join(folder.path, 'killed'), { recursive: true }); // as a kill leaves it
+      before.beforeSend = () => {};
+      sends.resolve();
+    }
+    const kafka = memoryBroker();
+    await kafka.createTopic({ name: 't' });
+    await using run = await startSpoolRun(join(folder.path, 'killed'), kafka, bounds);
+    await until('the rest is forwarded', () => run.spooled.isEmpty);
+    const numbers = numbersIn(kafka);
+    equal(numbers[0], 0, 'what was on its way is there');
+    equal(numbers.at(-1), 119);
+    equal(numbers.length + droppedBefore, 120);
+    equal(new Set(numbers).size, numbers.length, 'once');
+    equal(run.counter('tributary_spool_records_corrupted_total'), 0, 'what was given up is not taken for damage');
+  });
+}
+
 test('full, block: the source waits, and goes on when there is room', async () => {
   await using folder = await tempFolder('spool');
   const kafka = memoryBroker();
@@ -221,7 +258,7 @@ test('records that are too old: the source waits for those, too', async () => {
   const old = { ...textRecord('t', 'old'), timestampMs: Date.now() - 5_000 };
   run.source.giveBatch({ records: [old], partition: scriptedPartition, receivedAtMs: 0 });
   await until('it is received', () => run.counter(received) === 1);
-  await until('it is read', () => run.spooled.trouble !== undefined || !run.spooled.isEmpty);
+  await until('its sending has failed, so that its age is known', () => run.spooled.trouble !== undefined);
   run.source.give('new');
   await rejects(run.ended, /is full \(spool.max.age.ms=1000\)/);
 });

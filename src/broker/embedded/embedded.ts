@@ -281,6 +281,19 @@ export class EmbeddedBroker implements LocalBroker {
     return fetchRuns(this.#reader, { topic, partition, offset, maxBytes });
   }
 
+  async deleteRange(topic: string, partition: number, from: number, to: number): Promise<void> {
+    this.#check(undefined, 'Deleting records');
+    const { no, first, stable } = this.#topics.partition(topic, partition);
+    if (from < first || to > stable || from > to) {
+      throw new TributaryError(
+        'OFFSET_OUT_OF_RANGE',
+        `Cannot delete records ${from} to ${to} of ${topic}-${partition}: must be from ${first} to ${stable}`,
+      );
+    }
+    const written = this.#client.write({ kind: 'delete-range', partition: no, from, to });
+    await this.#until('Deleting records', undefined, written, () => {});
+  }
+
   async *read(options: ReadOptions): AsyncGenerator<FetchedRecords, void> {
     this.#check(undefined, 'Reading');
     const signal =

@@ -73,6 +73,7 @@ export type StoreWrite =
   | { readonly kind: 'add-partitions'; readonly topic: number; readonly count: number }
   | { readonly kind: 'delete-topic'; readonly topic: number }
   | { readonly kind: 'delete-records'; readonly partition: number; readonly offset: number }
+  | { readonly kind: 'delete-range'; readonly partition: number; readonly from: number; readonly to: number }
   | {
       readonly kind: 'expire';
       readonly partition: number;

@@ -91,7 +91,8 @@ export class StoreLog {
   /** What should stand between two offsets and does not, where nothing was ever taken out from between. */
   #missing(no: number, from: number, to: number): Fetched['damaged'][number] | undefined {
     const partition = this.#memory.partitions.get(no);
-    if (from >= to || partition === undefined || from < partition.first || !this.#memory.isDense(partition)) return;
+    if (from >= to || partition === undefined || from < partition.first || !this.#memory.isDense(partition, from))
+      return;
     return { base: from, last: to - 1, reason: 'its entry in the index is missing' };
   }
 
@@ -126,6 +127,26 @@ export class StoreLog {
     }
     partition.first = offset;
     this.#memory.toTrim.add(partition.no);
+    this.#memory.changed.add(partition.no);
+    this.save(partition);
+  }
+
+  /** Takes the batches away that lie whole between the two. A first one that begins before stays whole. */
+  deleteBetween(partition: Partition, from: number, to: number): void {
+    const start = Math.max(from, partition.first);
+    const rows: BatchRow[] = [];
+    for (const row of this.#rowsFrom(partition.no, start)) {
+      if (row.last >= to) break;
+      if (row.base >= start) rows.push(row);
+    }
+    for (const row of rows) {
+      this.#deleteRow(partition.no, row);
+      partition.bytes -= row.size;
+    }
+    if (to > partition.compacted) {
+      this.#sql.setCompacted.run(to, partition.no);
+      partition.compacted = to;
+    }
     this.#memory.changed.add(partition.no);
     this.save(partition);
   }

@@ -16,7 +16,7 @@ export interface Partition {
   maxBytes: number;
   /** First offsets of transactions that are open here, by transaction. */
   readonly open: Map<number, number>;
-  /** How far it was compacted; 0: never, so that there are no holes in it. */
+  /** How far it was compacted, or batches were taken from between: there are no holes from here on. */
   compacted: number;
   /** Batches appended since the row of the partition was written. */
   unsaved: number;
@@ -99,9 +99,9 @@ export class StoreMemory {
     for (const no of partitions) this.deleted += this.partitions.get(no)?.next ?? 0;
   }
 
-  /** True where every offset from the first to the last belongs to a batch. */
-  isDense({ topic, compacted }: Partition): boolean {
-    return compacted === 0 && !(this.topics.get(topic)?.config['cleanup.policy'] ?? '').includes('compact');
+  /** True where every offset from this one to the last belongs to a batch. */
+  isDense({ topic, compacted }: Partition, from: number): boolean {
+    return compacted <= from && !(this.topics.get(topic)?.config['cleanup.policy'] ?? '').includes('compact');
   }
 
   maxBytesOf(config: Readonly<Record<string, string>>): number {

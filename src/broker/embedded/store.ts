@@ -264,6 +264,10 @@ export class Store {
         });
       case 'delete-records':
         return this.#withPartition(write.partition, (partition) => this.#log.deleteBelow(partition, write.offset));
+      case 'delete-range':
+        return this.#withPartition(write.partition, (partition) =>
+          this.#log.deleteBetween(partition, write.from, write.to),
+        );
       case 'expire':
         return this.#withPartition(write.partition, (partition) => this.#log.expire(partition, write.beforeMs));
       case 'compact':

@@ -145,7 +145,7 @@ export class Forwarder {
     while (!this.#stopped) {
       this.#attempt++;
       try {
-        metrics.droppedFull.value += await log.start();
+        await log.start();
         await this.#forward();
       } catch (error) {
         if (this.#stopped) return;
@@ -160,17 +160,11 @@ export class Forwarder {
     }
   }
 
-  /** What was on its way is read again, unless a full spool has dropped it meanwhile. */
+  /** What was on its way is read again. */
   #giveBack(): Promise<void> {
-    const { log, metrics } = this.#options;
-    return log.rewind(() => {
+    return this.#options.log.rewind(() => {
       this.#givenBackMs = this.oldestMs;
       // Its memory is not used again: who knows what a producer that was given up still looks at.
-      for (const { slot, nextOffset, prepared } of this.#open) {
-        if (nextOffset > log.broker.extent(log.name, slot).first) continue;
-        metrics.droppedFull.value += prepared.records;
-        metrics.droppedFullBytes.value += prepared.bytes;
-      }
       this.#open.clear();
     });
   }
@@ -300,7 +294,7 @@ export class Forwarder {
       // Also where the mode is another one now: it was written by transactions before.
       const { partition } = positionEntry(log.name, slot, 0);
       const position = parts.offsets.get(parts.positionsOf, partition)?.['position'];
-      if (typeof position === 'number') log.forwardedTo(slot, position);
+      if (typeof position === 'number') await log.forwardedTo(slot, position);
     }
     const groups = topicGroups(config);
     const topics = new SourceTopics({

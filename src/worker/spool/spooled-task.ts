@@ -36,8 +36,10 @@ export class SpooledTask {
 
   static async open(options: SpooledTaskOptions, entry: CatalogEntry): Promise<SpooledTask> {
     const log = new TaskLog(options.parts.broker, entry.log);
-    await log.start();
-    return new SpooledTask(options, entry, log);
+    const missing = await log.start();
+    const spooled = new SpooledTask(options, entry, log);
+    if (missing > 0) spooled.#countDropped('full', missing, 0);
+    return spooled;
   }
 
   private constructor(options: SpooledTaskOptions, entry: CatalogEntry, log: TaskLog) {
@@ -129,7 +131,8 @@ export class SpooledTask {
         case 'fail':
           throw fullError(this.#entry, settings, reason);
         case 'drop-oldest':
-          if (await this.#drop(reason)) continue;
+          if (await this.#drop(reason, settings.maxAgeMs)) continue;
+          if (reason === 'age') return; // what is too old is on its way
           break;
         case 'block':
           break;
@@ -187,22 +190,27 @@ export class SpooledTask {
     return oldestMs === Number.POSITIVE_INFINITY ? 0 : Math.max(0, this.#options.parts.clock.nowMs() - oldestMs);
   }
 
-  /** False where nothing is left that could be dropped: all of it is on its way. */
-  async #drop(reason: 'full' | 'age'): Promise<boolean> {
-    const dropped = await this.log.drop(dropBytes);
-    if (dropped === undefined) return false;
-    const { runs, release, damaged } = dropped;
-    const records = runs.reduce((sum, run) => sum + run.length, 0);
-    const bytes = runs.reduce((sum, run) => sum + bytesOf(run), 0);
+  /** False where nothing is left that could be dropped: all of it is on its way, or young enough. */
+  #drop(reason: 'full' | 'age', maxAgeMs = 0): Promise<boolean> {
+    const nowMs = this.#options.parts.clock.nowMs();
+    return this.log.drop(
+      dropBytes,
+      ({ runs }) => reason === 'full' || runs.length === 0 || nowMs - firstTimeMs(runs) > maxAgeMs,
+      ({ runs, damaged }) => {
+        for (const { from, to } of damaged) this.metrics.corrupted.value += to - from;
+        const records = runs.reduce((sum, run) => sum + run.length, 0);
+        const bytes = runs.reduce((sum, run) => sum + bytesOf(run), 0);
+        this.#countDropped(reason, records, bytes, firstTimeMs(runs));
+      },
+    );
+  }
+
+  #countDropped(reason: 'full' | 'age', records: number, bytes: number, oldestMs?: number): void {
     const { metrics } = this;
     metrics[reason === 'full' ? 'droppedFull' : 'droppedAge'].value += records;
     metrics[reason === 'full' ? 'droppedFullBytes' : 'droppedAgeBytes'].value += bytes;
-    for (const { from, to } of damaged) metrics.corrupted.value += to - from;
     const { connector, task } = this.#entry;
-    const oldestMs = firstTimeMs(runs);
     this.#options.parts.log.warn('spool_dropped', { connector, task, reason, records, bytes, oldestMs });
-    release();
-    return true;
   }
 
   /** Resolves when something was forwarded, or after a while: age and disk change by themselves. */

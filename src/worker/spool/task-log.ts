@@ -9,6 +9,13 @@ export interface LogRead extends FetchedRuns {
   readonly slot: number;
 }
 
+/** Offsets that were given up from behind what is on its way. */
+interface Hole {
+  readonly slot: number;
+  readonly from: number;
+  readonly to: number;
+}
+
 export class TaskLog {
   readonly broker: LocalBroker;
   readonly name: string;
@@ -16,6 +23,8 @@ export class TaskLog {
   #next: number[] = [];
   /** Up to where each is forwarded, as far as this process knows. */
   #forwarded: number[] = [];
+  /** Not forwarded yet: what lies before them is. Those of an earlier process are found empty when they are read. */
+  #holes: readonly Hole[] = [];
   #turn = 0;
   /** Reads and drops take turns: what is dropped must not be on its way out as well. */
   #reading: Promise<unknown> = Promise.resolve();
@@ -25,8 +34,12 @@ export class TaskLog {
     this.name = name;
   }
 
-  /** Begins at what is known to be forwarded. Gives the records between there and the first one that is left. */
-  async start(): Promise<number> {
+  /** Begins at what is known to be forwarded. Gives the records between there and the first one that is left: dropped, and a kill came before that was told. */
+  start(): Promise<number> {
+    return this.#inTurn(() => this.#start());
+  }
+
+  async #start(): Promise<number> {
     const committed = await this.broker.committedOffsets(forwardedGroup);
     const own = committed.filter(({ topic }) => topic === this.name);
     const { partitions } = await this.broker.describeTopic(this.name);
@@ -38,14 +51,15 @@ export class TaskLog {
       return Math.min(Math.max(stored, first, this.#forwarded[slot] ?? 0), stable);
     });
     this.#next = [...this.#forwarded];
+    if (missing > 0) await this.storeForwarded([...this.#forwarded.entries()]);
     return missing;
   }
 
   /** Another place knows of more. */
-  forwardedTo(slot: number, offset: number): void {
+  async forwardedTo(slot: number, offset: number): Promise<void> {
     const { stable } = this.broker.extent(this.name, slot);
     if (offset <= (this.#forwarded[slot] ?? 0) || offset > stable) return;
-    this.#forwarded[slot] = offset;
+    await this.storeForwarded([[slot, offset]]);
     this.#next[slot] = Math.max(this.#next[slot] ?? 0, offset);
   }
 
@@ -76,7 +90,8 @@ export class TaskLog {
   }
 
   get unforwarded(): number {
-    return this.#forwarded.reduce((sum, from, slot) => sum + this.broker.extent(this.name, slot).next - from, 0);
+    const all = this.#forwarded.reduce((sum, from, slot) => sum + this.broker.extent(this.name, slot).next - from, 0);
+    return this.#holes.reduce((sum, { from, to }) => sum - (to - from), all);
   }
 
   /** Everything that is there is in Kafka, or given up. */
@@ -101,17 +116,37 @@ export class TaskLog {
     });
   }
 
-  /** Takes the oldest unread records of the largest partition away, about so many bytes, and gives them to be counted. */
-  drop(maxBytes: number): Promise<LogRead | undefined> {
+  /**
+   * Takes the oldest unread records of the largest partition away, about so many bytes. What is on its way stays on disk: a
+   * kill must not lose it uncounted. False where nothing is unread, or `mayGo` says no.
+   */
+  drop(maxBytes: number, mayGo: (read: LogRead) => boolean, onDropped: (read: LogRead) => void): Promise<boolean> {
     return this.#inTurn(async () => {
       const unread = this.#next.map((from, slot) => this.broker.extent(this.name, slot).stable - from);
       const slot = unread.indexOf(Math.max(...unread));
+      const from = this.#next[slot] ?? 0;
       const read = await this.#readSlot(slot, maxBytes);
-      if (read !== undefined) {
-        await this.storeForwarded([[slot, read.nextOffset]]);
-        await this.broker.deleteRecords(this.name, slot, read.nextOffset);
+      if (read === undefined) return false;
+      const to = read.nextOffset;
+      try {
+        if (!mayGo(read)) {
+          this.#next[slot] = from;
+          return false;
+        }
+        const isFirst = from <= this.#forwarded[slot]!;
+        if (isFirst) await this.broker.deleteRecords(this.name, slot, to);
+        else await this.broker.deleteRange(this.name, slot, from, to);
+        onDropped(read);
+        // What was before it may have been acknowledged meanwhile.
+        if (from <= this.#forwarded[slot]!) await this.storeForwarded([[slot, to]]);
+        else this.#holes = withHole(this.#holes, { slot, from, to });
+        return true;
+      } catch (error) {
+        this.#next[slot] = from;
+        throw error;
+      } finally {
+        read.release();
       }
-      return read;
     });
   }
 
@@ -125,9 +160,11 @@ export class TaskLog {
 
   /** Up to here everything is in Kafka, or given up. Resolves when that is synced. */
   async storeForwarded(positions: readonly (readonly [slot: number, offset: number])[]): Promise<void> {
-    const offsets = positions.map(([partition, offset]) => ({ topic: this.name, partition, offset }));
+    const passed = positions.map(([slot, offset]) => [slot, this.#pastHoles(slot, offset)] as const);
+    const offsets = passed.map(([partition, offset]) => ({ topic: this.name, partition, offset }));
     await this.broker.setCommittedOffsets(forwardedGroup, offsets);
-    for (const [slot, offset] of positions) this.#forwarded[slot] = Math.max(this.#forwarded[slot] ?? 0, offset);
+    for (const [slot, offset] of passed) this.#forwarded[slot] = Math.max(this.#forwarded[slot] ?? 0, offset);
+    this.#holes = this.#holes.filter(({ slot, to }) => to > this.#forwarded[slot]!);
   }
 
   /** Gives the space of what is forwarded back to the spool. */
@@ -138,6 +175,11 @@ export class TaskLog {
         return to > first ? this.broker.deleteRecords(this.name, slot, to) : undefined;
       }),
     );
+  }
+
+  #pastHoles(slot: number, offset: number): number {
+    const hole = this.#holes.find((one) => one.slot === slot && one.from <= offset && offset < one.to);
+    return hole?.to ?? offset;
   }
 
   async #readSlot(slot: number, maxBytes: number): Promise<LogRead | undefined> {
@@ -160,4 +202,11 @@ export class TaskLog {
     this.#reading = done.catch(() => {}); // whoever asked is told
     return done;
   }
+}
+
+/** One behind the other are one. */
+function withHole(holes: readonly Hole[], { slot, from, to }: Hole): readonly Hole[] {
+  const before = holes.find((one) => one.slot === slot && one.to === from);
+  const others = holes.filter((one) => one !== before);
+  return [...others, { slot, from: before?.from ?? from, to }];
 }
