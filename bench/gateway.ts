@@ -7,7 +7,8 @@
  * In each round the floor is measured beside it (peers/bare-fan-main.ts writes the same records to as many sockets and does nothing
  * else), and nginx with nchan where it is installed. Each round has a gateway of its own.
  */
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { toolsMissing } from '../test/support/tools.ts';
 import { startBareFan } from './peers/bare-fan.ts';
@@ -236,16 +237,22 @@ async function queueIsFull(gateway: BenchGateway): Promise<void> {
 }
 
 /** Subscribed, and then it takes nothing any more. */
-async function stalledClient(port: number): Promise<import('node:net').Socket> {
+async function stalledClient(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
   const sub = `{"type":"sub","id":1,"topics":["${topic}"]}`;
   const handshake = `GET /v1/ws HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: tributary.v1.json\r\n\r\n`;
   socket.write(handshake);
-  await new Promise((resolve) => socket.once('data', resolve));
+  await heard(socket, '"type":"welcome"');
   socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | sub.length, 0, 0, 0, 0]), Buffer.from(sub)]));
-  await new Promise((resolve) => socket.once('data', resolve));
+  await heard(socket, '"type":"ok"');
   socket.pause();
   return socket;
+}
+
+/** Before the subscription is answered, records would pass the client by. */
+async function heard(socket: Socket, wanted: string): Promise<void> {
+  let text = '';
+  while (!text.includes(wanted)) text += String((await once(socket, 'data'))[0]);
 }
 
 /** What a connected subscriber costs, and how late records are with many of them: ten a second to each. */
