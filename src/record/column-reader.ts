@@ -55,12 +55,17 @@ export class ColumnReader {
     this.#runs.push(records);
   }
 
-  /** What was added since `begin`, in order, and what gives its memory back once nobody looks at it any more. */
+  /** What was added since `begin`, in order, and what gives its memory back once nobody looks at it any more; again does nothing. */
   take(): { readonly runs: readonly Records[]; readonly release: () => void } {
     this.#endColumn();
-    const memory = this.#memory;
+    let memory = this.#memory;
     this.#memory = noMemory;
-    return { runs: this.#runs, release: () => this.#giveBack(memory) };
+    const release = (): void => {
+      const given = memory;
+      memory = noMemory;
+      if (given !== noMemory) this.#giveBack(given);
+    };
+    return { runs: this.#runs, release };
   }
 
   /** False, and nothing is added, where a record is not a value alone. */
@@ -83,7 +88,8 @@ export class ColumnReader {
       const recordEnd = at + size;
       if (size < 6 || recordEnd > end) return false;
       at++; // attributes, unused
-      const delta = bytes[at]! < 0x80 ? unzigzag(bytes[at]!) : (readVarlong(bytes, at) ?? 0);
+      const delta = bytes[at]! < 0x80 ? unzigzag(bytes[at]!) : readVarlong(bytes, at);
+      if (delta === undefined) return false;
       at += bytes[at]! < 0x80 ? 1 : varlongLength(bytes, at);
       const offset = header.baseOffset + varint(bytes, at);
       at += varintLength(bytes, at);
