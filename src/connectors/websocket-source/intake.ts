@@ -18,6 +18,7 @@ import { BoundedLog } from '../../telemetry/bounded-log.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { TextHandler } from './frame-reader.ts';
 import { readPointer } from './json-pointer.ts';
+import { KeptViews } from './kept-views.ts';
 import { type DropReason, dropReasons, type Meters } from './meters.ts';
 import { Numbering } from './numbering.ts';
 import { unpack } from './payload.ts';
@@ -57,6 +58,7 @@ export class Intake {
   /** What is here came before what is in the queue of records. */
   readonly #columns = new ColumnQueue(() => undefined);
   readonly #queue: BoundedQueue;
+  readonly #views = new KeptViews();
   /** Takes the text messages of a chunk together. */
   readonly texts: TextHandler;
   /** null: nobody asks for numbers or ids of messages. */
@@ -302,7 +304,7 @@ export class Intake {
         partition: null,
         key,
         keySchema: key === null ? null : STRING,
-        value: this.keepsViews ? value : Buffer.from(value),
+        value: this.keepsViews ? this.#views.keep(value) : Buffer.from(value),
         valueSchema,
         headers: noSourceHeaders,
         timestampMs: null,
