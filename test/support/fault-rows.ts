@@ -560,6 +560,10 @@ export const faultRows: readonly FaultRow[] = [
       ),
       faults('feed-order', 'one of two servers refuses for good: the feed goes on, and the status says so'),
       src('connectors/websocket-source/sequence', 'two connections to one feed'),
+      src(
+        'connectors/websocket-source/intake',
+        'a message that a full queue refused is taken when the other server brings it, known by ${by.kind}',
+      ),
       integration('exactly-once', 'a task that was replaced is fenced and says so, and what it had is not seen'),
       e2e(
         'cluster-fencing',
