@@ -49,7 +49,8 @@ function readAll(batches: readonly (readonly ProduceRecord[])[], fromOffset: num
   });
   const reader = new ColumnReader(codecs);
   reader.begin(stored.reduce((sum, { length }) => sum + length, 0));
-  for (const each of stored) reader.add(each, fromOffset);
+  // What was copied may be gone at once.
+  for (const each of stored) if (reader.add(each, fromOffset)) each.fill(0xff);
   return reader.take().runs;
 }
 

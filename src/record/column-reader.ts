@@ -43,16 +43,21 @@ export class ColumnReader {
     this.#runs = [];
   }
 
-  /** Adds the records of a whole batch from `fromOffset` on. Throws what decode.ts throws; nothing of the batch is added then. */
-  add(bytes: Buffer, fromOffset: number): void {
+  /**
+   * Adds the records of a whole batch from `fromOffset` on. Throws what decode.ts throws; nothing of the batch is added then.
+   * True: they were copied, nobody looks at `bytes` any more.
+   */
+  add(bytes: Buffer, fromOffset: number): boolean {
     const header = readBatchHeader(bytes);
     checkCrc(bytes, header, this.#codecs);
-    if (header.compression === 'none' && this.#addColumn(bytes, header, fromOffset)) return;
+    if (header.compression === 'none' && this.#addColumn(bytes, header, fromOffset)) return true;
     const records: ConsumedRecord[] = [];
     decodeRecords(bytes, header, { codecs: this.#codecs, fromOffset, checkCrc: false }, records);
-    if (records.length === 0) return;
-    this.#endColumn();
-    this.#runs.push(records);
+    if (records.length > 0) {
+      this.#endColumn();
+      this.#runs.push(records);
+    }
+    return false;
   }
 
   /** What was added since `begin`, in order, and what gives its memory back once nobody looks at it any more; again does nothing. */
