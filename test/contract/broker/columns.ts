@@ -2,7 +2,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ConsumedRecord } from '../../../src/record/record.ts';
 import type { RecordColumn } from '../../../src/record/record-column.ts';
-import { type BrokerFixture, header, keyed, readAll, record, take, topicName } from './fixture.ts';
+import { type BrokerFixture, header, holds, keyed, readAll, record, take, topicName } from './fixture.ts';
 
 export function columnTests({ name, skip, broker: open }: BrokerFixture): void {
   const it = (what: string, run: () => Promise<void>): void => void test(`${name}: ${what}`, { skip }, run);
@@ -22,6 +22,8 @@ export function columnTests({ name, skip, broker: open }: BrokerFixture): void {
     await using plain = await broker.producer();
     const headers = [header('h', '1'), header('h', null)];
     await plain.send(from, 0, [record('b', { headers }), record('c', { timestampMs: 1_700_000_000_123 })]);
+
+    await holds(broker, from, ['a', null, '', 'b', 'c']);
 
     const columns: RecordColumn[] = [];
     const records: ConsumedRecord[] = [];

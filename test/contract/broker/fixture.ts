@@ -1,3 +1,4 @@
+import { deepEqual } from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type { Broker, FetchedRecords, Producer, ReadOptions } from '../../../src/broker/broker.ts';
 import { type ConsumedRecord, type Header, noHeaders, type ProduceRecord } from '../../../src/record/record.ts';
@@ -119,6 +120,19 @@ export async function take(source: AsyncIterable<FetchedRecords>, wanted: number
     if (records.length >= wanted) break;
   }
   return records;
+}
+
+/** A commit is safe when it returns; Kafka writes the markers that let readers pass a moment later. */
+export const markersMs = 10_000;
+
+/** What a topic's committed records are, once the markers of what was committed are written. */
+export async function holds(broker: Broker, topic: string, wanted: readonly (string | null)[]): Promise<void> {
+  const values = await eventually(
+    () => valuesOf(broker, topic),
+    ({ length }) => length >= wanted.length,
+    markersMs,
+  );
+  deepEqual(values, wanted);
 }
 
 /** Asks again until the answer is good, for as long as the broker may take; then the last answer stands. */

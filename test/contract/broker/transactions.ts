@@ -1,7 +1,16 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Broker, Producer } from '../../../src/broker/broker.ts';
-import { type BrokerFixture, eventually, record, sendValues, topicName, valuesOf } from './fixture.ts';
+import type { Producer } from '../../../src/broker/broker.ts';
+import {
+  type BrokerFixture,
+  eventually,
+  holds,
+  markersMs,
+  record,
+  sendValues,
+  topicName,
+  valuesOf,
+} from './fixture.ts';
 
 export function transactionTests({ name, skip, broker: open }: BrokerFixture): void {
   const it = (what: string, run: () => Promise<void>): void => void test(`${name}: ${what}`, { skip }, run);
@@ -134,16 +143,4 @@ export function transactionTests({ name, skip, broker: open }: BrokerFixture): v
     await producer.abort();
     equal(await producer.flush(), undefined);
   });
-}
-
-/** A commit is safe when it returns; Kafka writes the markers that let readers pass a moment later. */
-const markersMs = 10_000;
-
-async function holds(broker: Broker, topic: string, wanted: readonly string[]): Promise<void> {
-  const values = await eventually(
-    () => valuesOf(broker, topic),
-    ({ length }) => length >= wanted.length,
-    markersMs,
-  );
-  deepEqual(values, wanted);
 }
