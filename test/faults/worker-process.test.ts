@@ -4,12 +4,15 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { feedConfig, numbersOf, startFeed } from '../e2e/support/feed.ts';
-import { startTributary, until, within } from '../e2e/support/run.ts';
+import { startTributary, within } from '../e2e/support/run.ts';
 import { startWorker } from '../e2e/support/worker.ts';
 import { seeded, testSeed } from '../support/random.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
-const rounds = process.env['TEST_LONG'] === '1' ? 50 : 6;
+const isLong = process.env['TEST_LONG'] === '1';
+const rounds = isLong ? 50 : 6;
+/** Longer than pings, pongs and the idle timeout of the test allow a peer to be silent. */
+const asleepMs = isLong ? 60_000 : 3500;
 
 test(`SIGTERM at ${rounds} moments of the start: it ends, and the next start finds all whole (TEST_SEED=${testSeed})`, async () => {
   await using folder = await tempFolder('sigterm-start');
@@ -40,14 +43,19 @@ test(`SIGTERM at ${rounds} moments of the start: it ends, and the next start fin
 test('stopped like a machine that sleeps, and woken: it goes on over the same connection, without a hole', async () => {
   await using folder = await tempFolder('sleep');
   await using feed = await startFeed({ perTick: 5 });
-  await writeFile(join(folder.path, 'feed.yaml'), `worker:\n  listen: 127.0.0.1:0\n${feedConfig(feed.url)}`);
+  const liveness = ['ping.interval.ms: 200', 'pong.timeout.ms: 1500', 'idle.timeout.ms: 1500'];
+  const config = `${feedConfig(feed.url)}${liveness.map((line) => `    websocket.${line}\n`).join('')}`;
+  await writeFile(join(folder.path, 'feed.yaml'), `worker:\n  listen: 127.0.0.1:0\n${config}`);
   await using worker = await startWorker(['start', 'feed.yaml'], { cwd: folder.path });
   await worker.holds('feed', 200);
   process.kill(worker.pid, 'SIGSTOP');
   const before = feed.sent();
-  await until('the feed goes on', async () => feed.sent() > before + 1000);
+  await new Promise((wake) => setTimeout(wake, asleepMs)); // what is tested is that this much time is gone
+  ok(feed.sent() > before, 'the feed goes on');
   process.kill(worker.pid, 'SIGCONT');
-  await worker.holds('feed', before + 1500);
+  await worker.holds('feed', feed.sent() + 500);
+  equal(await worker.metric('tributary_websocket_reconnects_total'), 0, 'no silence was held against the server');
+  equal(await worker.metric('tributary_websocket_connected'), 1);
   const numbers = numbersOf(await worker.records('feed'));
   deepEqual(
     numbers,

@@ -319,8 +319,15 @@ export const faultRows: readonly FaultRow[] = [
     modes: 'A B C',
     tests: [
       { ...faults('broker-kafka-network', '${name} (TEST_SEED=${testSeed})') },
+      integration('exactly-once', 'a commit that took place though nobody heard of it is not made again'),
+      integration('exactly-once', 'a transaction that breaks before its commit is sent again, and seen once'),
       faults('broker-embedded-time', 'over a slow disk sends wait, share batches, and keep their order'),
+      faults(
+        'broker-embedded-time',
+        'where a batch ${name}, each record is there once and in order (TEST_SEED=${testSeed})',
+      ),
     ],
+    missing: 'A Kafka that takes ten kilobytes a second has no test of its own; delays and requests that time out have.',
   },
   {
     number: 20,
@@ -485,7 +492,8 @@ export const faultRows: readonly FaultRow[] = [
   {
     number: 27,
     fault: 'The process stands still: a stall, SIGSTOP and SIGCONT',
-    promise: 'It goes on over the same connection where the server kept it, without a hole; never two connections',
+    promise:
+      'It goes on over the same connection where the server kept it, without a hole; never two connections, and no timeout is held against a server that we did not hear',
     modes: 'A B',
     tests: [
       faults(
@@ -496,7 +504,13 @@ export const faultRows: readonly FaultRow[] = [
         'connectors/websocket-source/state',
         'a deadline that is noticed far too late was missed by us, not by the peer',
       ),
+      e2e(
+        'cluster',
+        'workers share connectors, answer for each other, and take over from one that leaves, is killed, or is stopped',
+      ),
     ],
+    missing:
+      'A minute by `npm run test:long`, seconds in `npm test`. No metric and no line of the log tells that the process stood still. A deadline that is noticed less than a second late counts as missed by the server.',
   },
   {
     number: 28,
@@ -693,9 +707,10 @@ export const faultRows: readonly FaultRow[] = [
       src('sql/parse/parse', 'no input crashes or hangs the parser (seed ${testSeed})'),
       src('sql/parse/parse', 'a script that was damaged parses or is refused in time (seed ${testSeed})'),
       integration('gateway-fuzz', '${perReader} broken inputs: ${name} (seed ${testSeed})'),
+      integration('parser-fuzz', '${inputs} broken inputs: ${name} (TEST_SEED=${testSeed})'),
     ],
     missing:
-      'By `npm run test:long`: twenty-five to a hundred thousand inputs for each reader, a million scripts; not ten million each.',
+      'The broken inputs of the last test are ten thousand in `npm test` and ten million by `npm run test:long`, two million for each of its readers. Of the answers of Kafka those to Fetch and Produce, which we read ourselves, are tried; the others are read by its client library.',
   },
 ];
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: titles as they are written in the tests
