@@ -327,7 +327,8 @@ export const faultRows: readonly FaultRow[] = [
         'where a batch ${name}, each record is there once and in order (TEST_SEED=${testSeed})',
       ),
     ],
-    missing: 'A Kafka that takes ten kilobytes a second has no test of its own; delays and requests that time out have.',
+    missing:
+      'A Kafka that takes ten kilobytes a second has no test of its own; delays and requests that time out have.',
   },
   {
     number: 20,
