@@ -83,6 +83,25 @@ test('a full store is a retriable error, and writing goes on when there is room 
   equal((await values(broker, 't', 0)).at(-1), 'after');
 });
 
+test('batches are taken away from between, for good, and readers pass over the hole', async () => {
+  await using folder = temporary();
+  {
+    await using broker = await open(folder.path);
+    await broker.createTopic({ name: 't' });
+    for (const value of ['a', 'b', 'c', 'd']) await send(broker, 't', 0, [value]);
+    const { bytes } = broker.extent('t', 0);
+    await broker.deleteRange('t', 0, 1, 3);
+    equal(broker.extent('t', 0).bytes, bytes / 2);
+    equal(broker.extent('t', 0).first, 0);
+    await rejects(broker.deleteRange('t', 0, 1, 5), { code: 'OFFSET_OUT_OF_RANGE' });
+  }
+  await using broker = await open(folder.path);
+  deepEqual(await values(broker, 't', 0), ['a', 'd']);
+  const { damaged, nextOffset, release } = await broker.fetchRuns('t', 0, 0, mib);
+  deepEqual({ damaged, nextOffset }, { damaged: [], nextOffset: 4 });
+  release();
+});
+
 test('sends that wait while the store is full are stored in order, once, as soon as there is room', async () => {
   await using folder = temporary();
   await using broker = await open(folder.path, { maxBytes: 4 * mib });
