@@ -31,7 +31,7 @@ export interface ConnectorState {
 
 export interface RunnerContext {
   readonly options: WorkerOptions;
-  readonly ownership: Pick<Ownership, 'owns'> & { readonly isSure: () => boolean };
+  readonly ownership: Pick<Ownership, 'owns' | 'mayWrite'>;
   readonly configs: ConfigTable;
   readonly offsets: OffsetTable;
   readonly statuses: StatusWriter;
@@ -75,7 +75,7 @@ export class ConnectorRunner {
       configs,
       statuses,
       offsets: () => this.offsets,
-      mayCommit: (task) => ownership.owns(name, task) && ownership.isSure(),
+      mayCommit: (task) => ownership.mayWrite(name, task),
       onTopic: (task, topic) => onTopic?.(name, task, topic),
       spool: context.spool,
       log: this.#log,

@@ -15,6 +15,9 @@ export class ConnectorRunners {
   readonly #topics: ActiveTopics;
   readonly #runners = new Map<string, ConnectorRunner>();
   readonly #changes = new ChangeQueue();
+  /** Resolved when everything ends: from then on nothing is started, whatever the group or the tables say. */
+  readonly #stopping = Promise.withResolvers<void>();
+  #isStopping = false;
 
   constructor(context: RunnerContext, topics: ActiveTopics) {
     this.#context = { ...context, startAgain: (name) => this.apply(name) };
@@ -37,6 +40,7 @@ export class ConnectorRunners {
 
   /** The configuration or the target state is another one, or the connector is to be started again. */
   apply(name: string): void {
+    if (this.#isStopping) return;
     if (this.#context.ownership.owns(name)) this.#runner(name); // it is shown as unassigned until then
     this.inBackground(
       name,
@@ -67,12 +71,13 @@ export class ConnectorRunners {
 
   /** There is more to do, `ready` once what those who did it before have told is read. */
   gained(ready: Promise<void>): void {
+    if (this.#isStopping) return;
     for (const name of this.#context.configs.connectors()) {
       if (!this.ownsAny(name)) continue;
       this.#runner(name); // it is shown as unassigned until then
       const adjust = async (): Promise<void> => {
-        await ready;
-        await this.#runner(name).adjust();
+        await Promise.race([ready, this.#stopping.promise]);
+        if (!this.#isStopping) await this.#runner(name).adjust();
       };
       this.inBackground(name, this.change(name, adjust));
     }
@@ -82,7 +87,11 @@ export class ConnectorRunners {
   async gaveUp(how: 'released' | 'lost'): Promise<void> {
     const runners = [...this.#runners.values()];
     if (how === 'lost') await Promise.all(runners.map((runner) => runner.lose()));
-    await Promise.all(runners.map((runner) => this.change(runner.name, () => runner.adjust())));
+    const adjust = async (runner: ConnectorRunner): Promise<void> => {
+      // Behind the end of its tasks there is nothing to adjust: it would start anew what this worker still owns.
+      if (!this.#isStopping) await runner.adjust();
+    };
+    await Promise.all(runners.map((runner) => this.change(runner.name, () => adjust(runner))));
     for (const { name, tasks } of runners) if (tasks.size === 0 && !this.ownsAny(name)) this.#runners.delete(name);
     if (how === 'released') await this.#context.statuses.settled();
   }
@@ -133,6 +142,8 @@ export class ConnectorRunners {
 
   /** Ends everything, writing what was received and where it ended. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#stopping.resolve();
     const runners = [...this.#runners.values()];
     await Promise.all(runners.map((runner) => this.change(runner.name, () => runner.stopTasks('UNASSIGNED'))));
   }

@@ -113,7 +113,7 @@ export class Worker implements AsyncDisposable {
       options,
       ownership: {
         owns: (name, task) => this.#ownership.owns(name, task),
-        isSure: () => this.#ownership.isSure,
+        mayWrite: (name, task) => this.#ownership.mayWrite(name, task),
       },
       configs: this.#configs,
       offsets,

@@ -12,6 +12,13 @@ import { leadersPartition, partitionOfWork, weightsOf } from './work.ts';
 const partitions = 8;
 const sessionTimeoutMs = 10_000;
 
+/** A connector whose task is work of this partition. */
+function workOf(partition: number): string {
+  for (let n = 0; ; n++) if (partitionOfWork(`c-${n}`, 0, partitions) === partition) return `c-${n}`;
+}
+
+const held = workOf(2);
+
 /** A worker in a group whose side the test plays, under a clock of the test's. */
 async function bench() {
   const broker = memoryBroker();
@@ -21,6 +28,7 @@ async function bench() {
   let ownsUntilMs = sessionTimeoutMs;
   let assignment: TopicPartition[] = [];
   const told: string[] = [];
+  let ending: PromiseWithResolvers<void> | undefined;
   const of = (numbers: readonly number[]): TopicPartition[] =>
     numbers.map((partition) => ({ topic: 'work', partition }));
   const give = (numbers: readonly number[]): void => {
@@ -55,7 +63,10 @@ async function bench() {
     heartbeatMs: 300,
     weights: () => weightsOf([], partitions),
     onGained: () => told.push('gained'),
-    onLess: async (how) => void told.push(how),
+    onLess: async (how) => {
+      told.push(how);
+      await ending?.promise;
+    },
     log: recordingLog(log),
     metrics: new MetricRegistry().root(),
     clock,
@@ -72,6 +83,11 @@ async function bench() {
     take,
     owned,
     shared: (members: number, generation = 1) => asked.onShared?.({ generation, members }),
+    /** Work that is given up from now on ends when the result is called. */
+    holdUp(): () => void {
+      ending = Promise.withResolvers<void>();
+      return ending.resolve;
+    },
     /** The group answers at this time, or the clock only goes on. */
     at(ms: number, isHeard: boolean) {
       nowMs = ms;
@@ -102,13 +118,34 @@ test('what is given is owned, what is taken is ended first', async () => {
   deepEqual(it.owned(), []);
 });
 
+test('what is given up may be written for until it has ended, or the group no longer waits; what is lost may not', async () => {
+  const it = await bench();
+  it.shared(2);
+  const end = it.holdUp();
+  const given = it.take([2], 'revoked');
+  equal(it.ownership.owns(held), false);
+  ok(it.ownership.mayWrite(held, 0));
+  it.at(9_999, true);
+  ok(it.ownership.mayWrite(held, 0));
+  it.at(10_000, true);
+  equal(it.ownership.mayWrite(held, 0), false, 'the group does not wait any longer');
+  it.at(9_999, true);
+  end();
+  await given;
+  equal(it.ownership.mayWrite(held, 0), false, 'it has ended');
+  const lost = it.take([1], 'lost');
+  equal(it.ownership.mayWrite(workOf(1), 0), false);
+  await lost;
+  await it.ownership.close();
+});
+
 test('a worker that the group has not answered for a session stops by its own clock, and goes on when it is heard in time', async () => {
   const it = await bench();
   it.shared(2);
   it.at(9_999, false);
-  ok(it.ownership.isSure);
+  ok(it.ownership.mayWrite(held, 0));
   it.at(10_000, false);
-  equal(it.ownership.isSure, false, 'before anything else has happened');
+  equal(it.ownership.mayWrite(held, 0), false, 'before anything else has happened');
   await it.hasTold(1);
   deepEqual(it.told, ['lost']);
   deepEqual(it.owned(), []);
@@ -125,7 +162,7 @@ test('a worker that was alone in the group goes on through a silence, and gives 
   it.at(20_000, false);
   await it.take([0, 1, 2, 3], 'lost');
   deepEqual(it.owned(), [0, 1, 2, 3]);
-  ok(it.ownership.isSure);
+  ok(it.ownership.mayWrite(held, 0));
   it.at(30_000, true);
   it.give([0, 1]);
   it.shared(2, 2);

@@ -20,8 +20,11 @@ export interface Ownership {
   owns(connector: string, task?: number): boolean;
   /** It answers where only one worker may. */
   readonly isLeader: boolean;
-  /** False where others may have what this worker owned: nothing may be written for it any more. */
-  readonly isSure: boolean;
+  /**
+   * False where others may do this work already: nothing may be written for it any more. What is being given up is written
+   * to its end, as the group gives it to nobody before.
+   */
+  mayWrite(connector: string, task: number): boolean;
   /** Why the worker can do nothing for good. */
   readonly failure: string | undefined;
   /** What each partition stands for has changed: has them shared out anew where that would make a difference. */
@@ -33,7 +36,7 @@ export interface Ownership {
 export const everything: Ownership = {
   owns: () => true,
   isLeader: true,
-  isSure: true,
+  mayWrite: () => true,
   failure: undefined,
   weightsChanged() {},
   async close() {},
@@ -78,6 +81,8 @@ class SharedOwnership implements Ownership {
   readonly #options: OwnershipOptions;
   readonly #partitions: number;
   readonly #owned = new Set<number>();
+  /** What is being given up, and until when the group waits for that at most. */
+  readonly #releasedByMs = new Map<number, number>();
   readonly #retryWarning: LimitedWarning;
   readonly #metrics: RebalanceMetrics;
   #member: GroupMember | undefined;
@@ -137,8 +142,12 @@ class SharedOwnership implements Ownership {
     return !this.#isClosing && this.#owned.has(leadersPartition);
   }
 
-  get isSure(): boolean {
-    return this.#failure === undefined && (this.#isHolding || this.#isInSession());
+  mayWrite(connector: string, task: number): boolean {
+    if (this.#isClosing || this.#failure !== undefined) return false;
+    if (!this.#isHolding && !this.#isInSession()) return false;
+    const partition = partitionOfWork(connector, task, this.#partitions);
+    if (this.#owned.has(partition)) return true;
+    return this.#options.clock.monotonicMs() < (this.#releasedByMs.get(partition) ?? Number.NEGATIVE_INFINITY);
   }
 
   get failure(): string | undefined {
@@ -176,7 +185,12 @@ class SharedOwnership implements Ownership {
   }
 
   async #giveUp(partitions: ReadonlySet<number>, how: 'revoked' | 'lost'): Promise<void> {
-    for (const partition of partitions) this.#owned.delete(partition);
+    const releasedByMs = this.#options.clock.monotonicMs() + this.#options.sessionTimeoutMs;
+    for (const partition of partitions) {
+      this.#owned.delete(partition);
+      if (how === 'revoked') this.#releasedByMs.set(partition, releasedByMs);
+      else this.#releasedByMs.delete(partition);
+    }
     const left = this.#owned.size;
     if (how === 'lost')
       this.#options.log.warn('group_lost', { detail: 'others may do this work: it stops here', left });
@@ -185,6 +199,7 @@ class SharedOwnership implements Ownership {
     try {
       await this.#options.onLess(how === 'lost' ? 'lost' : 'released');
     } finally {
+      for (const partition of partitions) this.#releasedByMs.delete(partition);
       this.#givingUp--;
     }
   }
