@@ -328,3 +328,31 @@ test('the log of a deleted connector is forwarded, and then taken away', async (
   await until('it has gone', () => run.spool.connectors().length === 0);
   deepEqual(kafka.values('t'), ['1']);
 });
+
+for (const mode of ['at-least-once', 'exactly-once'] as const) {
+  test(`${mode}: a connector that is deleted and made again begins a log of its own, and loses nothing`, async () => {
+    await using folder = await tempFolder('spool');
+    const kafka = memoryBroker();
+    await kafka.createTopic({ name: 't' });
+    {
+      await using run = await startSpoolRun(folder.path, kafka, { 'spool.mode': 'exactly-once' });
+      for (let n = 0; n < 20; n++) run.source.give(`old ${n}`);
+      await until('all is received', () => run.counter(received) === 20);
+      await until('all is forwarded', () => run.spooled.isEmpty);
+      await run.stop();
+      run.spool.forget('c');
+      await until('it has gone', () => run.spool.connectors().length === 0);
+    }
+    const release = holdUp(kafka);
+    await using run = await startSpoolRun(folder.path, kafka, { 'spool.mode': mode });
+    const wanted = Array.from({ length: 100 }, (_, n) => `new ${n}`);
+    for (const value of wanted) run.source.give(value);
+    await until('all is received', () => run.counter(received) === wanted.length);
+    release();
+    await until('all is forwarded', () => run.spooled.isEmpty);
+    deepEqual(
+      kafka.values('t').filter((value) => value!.startsWith('new')),
+      wanted,
+    );
+  });
+}

@@ -285,14 +285,14 @@ export class Forwarder {
       broker.producer({ ...producerOptions, transactionalId, transactionTimeoutMs, signal });
     const forwarding = isTransactional
       ? await TransactionalForwarding.start({
-          ...{ connector, transactionalId, open, dispatch, log: log.name, transactionTimeoutMs },
+          ...{ connector, transactionalId, open, dispatch, log, transactionTimeoutMs },
           ...{ logger, clock, random, signal, onForwarded, offsets: parts.offsets, positionsOf: parts.positionsOf },
           metrics: transactionCounters(metrics),
         })
       : new AcknowledgedForwarding({ producer: await broker.producer(producerOptions), dispatch, onForwarded });
     for (let slot = 0; slot < log.slots; slot++) {
       // Also where the mode is another one now: it was written by transactions before.
-      const { partition } = positionEntry(log.name, slot, 0);
+      const { partition } = positionEntry(log, slot, 0);
       const position = parts.offsets.get(parts.positionsOf, partition)?.['position'];
       if (typeof position === 'number') await log.forwardedTo(slot, position);
     }

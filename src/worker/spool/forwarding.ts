@@ -111,7 +111,7 @@ export interface TransactionalOptions {
   readonly offsets: OffsetTable;
   /** Under which name of a connector, which is none. */
   readonly positionsOf: string;
-  readonly log: string;
+  readonly log: LogIdentity;
   readonly transactionTimeoutMs: number;
   readonly metrics: ExactlyOnceMetrics;
   readonly logger: Log;
@@ -127,7 +127,7 @@ const transactionBytes = 4 * 1024 * 1024;
 /** Exactly once: records and position in one transaction, which is sent again as a whole where it breaks. */
 export class TransactionalForwarding implements Forwarding {
   readonly #delivery: ExactlyOnce;
-  readonly #log: string;
+  readonly #log: LogIdentity;
   readonly #chunks = new Map<PreparedBatch, Chunk>();
   readonly #onForwarded: TransactionalOptions['onForwarded'];
   #stored: Promise<void> = Promise.resolve();
@@ -203,7 +203,13 @@ export class TransactionalForwarding implements Forwarding {
   }
 }
 
+/** A log that is made again has the same name and begins at 0: only the id tells that an older position is not its own. */
+export interface LogIdentity {
+  readonly name: string;
+  readonly id: string;
+}
+
 /** As it stands in the workers' table of offsets. */
-export function positionEntry(log: string, slot: number, position: number) {
-  return { partition: { log, slot }, offset: { position } };
+export function positionEntry({ name, id }: LogIdentity, slot: number, position: number) {
+  return { partition: { log: name, id, slot }, offset: { position } };
 }

@@ -21,6 +21,7 @@ export class Spool implements AsyncDisposable {
   readonly #known: Table;
   readonly #tables: readonly Table[];
   readonly #tasks = new Map<string, Promise<SpooledTask>>();
+  readonly #turns = new Map<string, Promise<unknown>>();
 
   /** Begins to forward what lies there, whoever it belongs to. */
   static async open(options: SpoolOptions): Promise<Spool> {
@@ -44,10 +45,12 @@ export class Spool implements AsyncDisposable {
 
   /** The spool of a task that starts now, with the table that its connector's offsets stand in. */
   async task(connector: string, task: number, config: RawConfig, offsets: OffsetTable): Promise<SpooledTask> {
-    const entry = await this.#catalog.open(connector, task, config);
-    const spooled = await this.#spooled(entry, offsets);
-    spooled.configure(entry, this.#offsetsOf(connector, offsets));
-    return spooled;
+    return this.#inTurn(logName(connector, task), async () => {
+      const entry = await this.#catalog.open(connector, task, config);
+      const spooled = await this.#spooled(entry, offsets);
+      spooled.configure(entry, this.#offsetsOf(connector, offsets));
+      return spooled;
+    });
   }
 
   /** The connector is gone: what it has received still goes out, then its log is taken away. */
@@ -97,6 +100,16 @@ export class Spool implements AsyncDisposable {
     return new SpoolOffsets({ connector, local: this.#local, kafka, known: this.#known, log });
   }
 
+  /** A log is taken away or opened, never both at once. */
+  #inTurn<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const done = (this.#turns.get(name) ?? Promise.resolve()).then(work);
+    this.#turns.set(
+      name,
+      done.catch(() => {}),
+    ); // whoever asked is told
+    return done;
+  }
+
   async #forgetTask(entry: CatalogEntry): Promise<void> {
     const { connector, task, log: name } = entry;
     const { log } = this.#parts;
@@ -104,11 +117,13 @@ export class Spool implements AsyncDisposable {
       await this.#catalog.orphan(entry);
       const spooled = await this.#spooled(entry, this.#parts.offsets);
       if (!(await spooled.forwarded(new AbortController().signal))) return;
-      if (this.#catalog.get(connector, task)?.isOrphan !== true) return; // it was made again meanwhile
-      this.#tasks.delete(name);
-      await spooled.close();
-      await this.#catalog.remove(entry);
-      log.info('spool_removed', { connector, task });
+      await this.#inTurn(name, async () => {
+        if (this.#catalog.get(connector, task)?.isOrphan !== true) return; // it was made again meanwhile
+        this.#tasks.delete(name);
+        await spooled.close();
+        await this.#catalog.remove(entry);
+        log.info('spool_removed', { connector, task });
+      });
     } catch (error) {
       log.warn('spool_not_removed', { connector, task, reason: describeError(error) });
     }

@@ -32,7 +32,7 @@ export class SpooledTask {
   readonly #slots = new Map<string, number>();
   #entry: CatalogEntry;
   #atRisk: () => number = () => 0;
-  #forRoom: (() => void)[] = [];
+  readonly #forRoom = new Set<() => void>();
 
   static async open(options: SpooledTaskOptions, entry: CatalogEntry): Promise<SpooledTask> {
     const log = new TaskLog(options.parts.broker, entry.log);
@@ -63,7 +63,7 @@ export class SpooledTask {
       entry: () => this.#entry,
       onForwarded: () => {
         this.#relay.forwarded(log.forwarded);
-        for (const resolve of this.#forRoom.splice(0)) resolve();
+        for (const tell of this.#forRoom) tell();
       },
     });
     this.#forwarder.start();
@@ -216,8 +216,10 @@ export class SpooledTask {
   /** Resolves when something was forwarded, or after a while: age and disk change by themselves. */
   async #roomMade(signal: AbortSignal): Promise<void> {
     const over = new AbortController();
-    const made = new Promise<void>((resolve) => this.#forRoom.push(resolve));
-    await Promise.race([made, sleep(500, AbortSignal.any([signal, over.signal]))]).finally(() => over.abort());
+    const made = () => over.abort();
+    this.#forRoom.add(made);
+    await sleep(500, AbortSignal.any([signal, over.signal]));
+    this.#forRoom.delete(made);
   }
 }
 

@@ -19,6 +19,7 @@ interface Hole {
 export class TaskLog {
   readonly broker: LocalBroker;
   readonly name: string;
+  #id = '';
   /** Where each partition is read next. */
   #next: number[] = [];
   /** Up to where each is forwarded, as far as this process knows. */
@@ -42,7 +43,8 @@ export class TaskLog {
   async #start(): Promise<number> {
     const committed = await this.broker.committedOffsets(forwardedGroup);
     const own = committed.filter(({ topic }) => topic === this.name);
-    const { partitions } = await this.broker.describeTopic(this.name);
+    const { id, partitions } = await this.broker.describeTopic(this.name);
+    this.#id = id;
     let missing = 0;
     this.#forwarded = partitions.map((_, slot) => {
       const { first, stable } = this.broker.extent(this.name, slot);
@@ -61,6 +63,11 @@ export class TaskLog {
     if (offset <= (this.#forwarded[slot] ?? 0) || offset > stable) return;
     await this.storeForwarded([[slot, offset]]);
     this.#next[slot] = Math.max(this.#next[slot] ?? 0, offset);
+  }
+
+  /** Of its topic: another one where the log was made again. Known from `start` on. */
+  get id(): string {
+    return this.#id;
   }
 
   get slots(): number {
@@ -160,7 +167,9 @@ export class TaskLog {
 
   /** Up to here everything is in Kafka, or given up. Resolves when that is synced. */
   async storeForwarded(positions: readonly (readonly [slot: number, offset: number])[]): Promise<void> {
-    const passed = positions.map(([slot, offset]) => [slot, this.#pastHoles(slot, offset)] as const);
+    // Never backwards: another place may have known of more.
+    const furthest = (slot: number, offset: number): number => Math.max(offset, this.#forwarded[slot] ?? 0);
+    const passed = positions.map(([slot, offset]) => [slot, this.#pastHoles(slot, furthest(slot, offset))] as const);
     const offsets = passed.map(([partition, offset]) => ({ topic: this.name, partition, offset }));
     await this.broker.setCommittedOffsets(forwardedGroup, offsets);
     for (const [slot, offset] of passed) this.#forwarded[slot] = Math.max(this.#forwarded[slot] ?? 0, offset);
