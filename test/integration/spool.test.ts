@@ -344,11 +344,14 @@ for (const mode of ['at-least-once', 'exactly-once'] as const) {
       await until('it has gone', () => run.spool.connectors().length === 0);
     }
     const release = holdUp(kafka);
-    await using run = await startSpoolRun(folder.path, kafka, { 'spool.mode': mode });
     const wanted = Array.from({ length: 100 }, (_, n) => `new ${n}`);
-    for (const value of wanted) run.source.give(value);
-    await until('all is received', () => run.counter(received) === wanted.length);
+    {
+      await using run = await startSpoolRun(folder.path, kafka, { 'spool.mode': mode });
+      for (const value of wanted) run.source.give(value);
+      await until('all is received', () => run.counter(received) === wanted.length);
+    }
     release();
+    await using run = await startSpoolRun(folder.path, kafka, { 'spool.mode': mode });
     await until('all is forwarded', () => run.spooled.isEmpty);
     deepEqual(
       kafka.values('t').filter((value) => value!.startsWith('new')),
