@@ -219,6 +219,7 @@ export const faultRows: readonly FaultRow[] = [
       integration('sse-connection', '204 ends the stream for good, the task stays and says so'),
       e2e('sse', 'nchan is killed and comes back, we are killed and come back: each event is there once'),
     ],
+    missing: 'An id that the server does not know leaves a counted gap, but no gap record in a topic.',
   },
   {
     number: 13,
@@ -310,7 +311,7 @@ export const faultRows: readonly FaultRow[] = [
       ),
     ],
     missing:
-      'The tests take Kafka away for seconds; a day of messages is written in compressed time by the benchmark `recovery --broker outage`. Without a spool a live feed may itself drop what it sends while its socket is held back.',
+      'The tests take Kafka away for seconds; a day of messages is written in compressed time by the benchmark `recovery --broker outage`. Several workers of one group close their sockets, with a spool as well, while all of Kafka is away for longer than the session timeout. Without a spool a live feed may itself drop what it sends while its socket is held back.',
   },
   {
     number: 19,
@@ -589,7 +590,8 @@ export const faultRows: readonly FaultRow[] = [
         'a worker that is cut off from Kafka closes its sockets by itself, and what it held is not written behind the work of others',
       ),
     ],
-    missing: 'Two copies without exactly-once that both reach Kafka have no test.',
+    missing:
+      'Of two copies without exactly-once that both reach Kafka it is tested that the older one is refused, not what the topic then holds.',
   },
   {
     number: 31,
@@ -614,6 +616,7 @@ export const faultRows: readonly FaultRow[] = [
       integration('websocket-tls', 'a client certificate'),
       integration('websocket-tls', 'a certificate that is changed on disk counts from the next connection on'),
     ],
+    missing: 'A server that speaks TLS 1.1 only has no test.',
   },
   {
     number: 33,
@@ -627,6 +630,7 @@ export const faultRows: readonly FaultRow[] = [
         'a proxy that never answers ends with the connection timeout and leaves no socket',
       ),
     ],
+    missing: 'A proxy that ends idle connections after 60 s has no test; pings go out more often than that by default.',
   },
   {
     number: 34,
@@ -648,6 +652,7 @@ export const faultRows: readonly FaultRow[] = [
         'drop: the oldest unsent records are thrown away, a gap slow stands before the next, and every offset is accounted for',
       ),
     ],
+    missing: 'Tests have tens of clients; a thousand with one that never reads are in the benchmark `gateway`.',
   },
   {
     number: 35,
@@ -683,6 +688,7 @@ export const faultRows: readonly FaultRow[] = [
       { file: 'test/conformance/gateway.test.ts', title: 'every case of the gateway passes on the embedded broker' },
       { file: 'test/conformance/gateway-kafka.test.ts', title: 'every case of the gateway passes on a real Kafka' },
     ],
+    missing: 'A rebalance of a group is in the recorded cases of the gateway, not in a test named here.',
   },
   {
     number: 37,
