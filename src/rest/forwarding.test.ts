@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { fakeWorker } from '../../test/support/fake-worker.ts';
 import { restServer } from '../../test/support/rest-server.ts';
 import { TributaryError } from '../base/errors.ts';
+import type { LogEntry } from '../telemetry/log.ts';
 import type { PeerAnswer, PeerRequest } from './forwarding.ts';
 
 const done: PeerAnswer = {
@@ -26,7 +27,8 @@ function follower(...answers: readonly (PeerAnswer | Error)[]) {
       return answer;
     },
   };
-  return { ...restServer({ worker, forwarding }), sent };
+  const log: LogEntry[] = [];
+  return { ...restServer({ worker, forwarding, log }), sent, log };
 }
 
 test('a change is passed on as it came, with who asks, and answered once it can be read here', async () => {
@@ -49,6 +51,18 @@ test('a change is passed on as it came, with who asks, and answered once it can 
     },
   ]);
   deepEqual(worker.calls, ['caught up']);
+});
+
+test('tables that do not follow are logged, and do not make a change that is done an error', async () => {
+  const { ask, worker, log } = follower(done);
+  worker.failure = new TributaryError('BROKER_UNAVAILABLE', 'Cannot reach the broker');
+  const answer = await ask('PUT /connectors/a/config?secret=s3', {});
+  equal(answer.status, 201);
+  const told = log.filter(({ event }) => event === 'tables_behind');
+  deepEqual(
+    told.map(({ level, fields }) => [level, fields]),
+    [['warn', { request: 'PUT /connectors/a/config', reason: 'Cannot reach the broker' }]],
+  );
 });
 
 test('what reads, checks or sets a logger is answered here', async () => {

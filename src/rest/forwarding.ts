@@ -8,7 +8,8 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { abortable, sleep, withTimeout } from '../base/abort.ts';
-import { isError } from '../base/errors.ts';
+import { describeError, isError } from '../base/errors.ts';
+import type { Log } from '../telemetry/log.ts';
 import { isReading } from './access/audit.ts';
 import { Refusal } from './refusal.ts';
 import { bodyText } from './request-format.ts';
@@ -45,11 +46,18 @@ export const followerHeader = 'x-tributary-not-leader';
 /** For a leader that is gone to be replaced, and found. */
 const patienceMs = 15_000;
 const lookAgainMs = 100;
+/** For this worker's tables to show what the leader has changed. */
+const showingMs = 5_000;
 /** What is passed on; all else of a request was this worker's to look at. */
 const passedOn = ['authorization', 'content-type', 'accept'] as const;
 
 /** Call it before the routes are declared. */
-export function forwardChanges(server: FastifyInstance, worker: RestWorker, { send, workerId }: Forwarding): void {
+export function forwardChanges(
+  server: FastifyInstance,
+  worker: RestWorker,
+  { send, workerId }: Forwarding,
+  log: Log,
+): void {
   server.addHook('preHandler', async (request, reply) => {
     if (isReading(request.method) || !isOfConnectors(request)) return undefined;
     if (worker.leader().kind === 'self') return undefined;
@@ -68,7 +76,7 @@ export function forwardChanges(server: FastifyInstance, worker: RestWorker, { se
       }),
     );
     if (answer === undefined) return undefined; // this worker leads by now
-    if (answer.status < 400) await showing(worker);
+    if (answer.status < 400) await showing(worker, log, request);
     return passBack(request, reply, answer);
   });
 }
@@ -100,9 +108,14 @@ async function leadersAnswer(
   }
 }
 
-/** The client that goes on to ask this worker finds what it has changed; a table that lags does not hold up its answer. */
-async function showing(worker: RestWorker): Promise<void> {
-  await withTimeout(worker.caughtUp(), 5_000, 'Reading the tables').catch(() => {});
+/**
+ * The client that goes on to ask this worker finds what it has changed. A table that lags does not hold up the answer for
+ * longer, and does not make it an error: the change is done.
+ */
+async function showing(worker: RestWorker, log: Log, { method, url }: FastifyRequest): Promise<void> {
+  await withTimeout(worker.caughtUp(), showingMs, 'Reading the tables').catch((error: unknown) =>
+    log.warn('tables_behind', { request: `${method} ${url.split('?', 1)[0]}`, reason: describeError(error) }),
+  );
 }
 
 function passBack(request: FastifyRequest, reply: FastifyReply, answer: PeerAnswer): FastifyReply {

@@ -102,8 +102,11 @@ export class Worker implements AsyncDisposable {
       host: options.share?.host,
       workerId: options.workerId,
       isLeader: () => this.#ownership.isLeader,
+      isSure: () => this.#ownership.isSure,
       tables,
       log: options.log,
+      clock: options.clock,
+      random: options.random,
     });
     this.#configs = configTable(tables.config);
     this.#topics = activeTopics(tables.status, options.clock, options.log);
@@ -145,7 +148,10 @@ export class Worker implements AsyncDisposable {
         metrics,
         weights: (partitions) => weightsOf(this.#taskCounts(), partitions),
         onGained: () => this.#gained(),
-        onLess: (how) => this.#runners.gaveUp(how),
+        onLess: (how) => {
+          this.#leadership.less();
+          return this.#runners.gaveUp(how);
+        },
       });
     }
     await this.#leadership.update();
@@ -196,7 +202,7 @@ export class Worker implements AsyncDisposable {
 
   /** Resolves when the tables show what other workers have changed before. */
   async caughtUp(): Promise<void> {
-    await Promise.all([this.#tables.config.caughtUp(), this.#tables.offset.caughtUp()]);
+    await Promise.all(Object.values(this.#tables).map((table) => table.caughtUp()));
   }
 
   clusterId(): Promise<string> {
@@ -402,6 +408,7 @@ export class Worker implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#state = 'stopping';
+    this.#leadership.stop();
     await this.#runners.stop();
     // A broker that is away must not hold up the end: a status that is not written shows as an unclean end later.
     await withTimeout(this.#spool?.close() ?? Promise.resolve(), spoolCloseMs, 'Closing the spool').catch(
@@ -449,8 +456,7 @@ export class Worker implements AsyncDisposable {
   }
 
   async #tablesCaughtUp(): Promise<void> {
-    const reading = Promise.all(Object.values(this.#tables).map((table) => table.caughtUp()));
-    await withTimeout(reading, tablesPatienceMs, 'Reading the tables').catch((error: unknown) =>
+    await withTimeout(this.caughtUp(), tablesPatienceMs, 'Reading the tables').catch((error: unknown) =>
       this.#options.log.warn('tables_behind', { reason: describeError(error) }),
     );
   }

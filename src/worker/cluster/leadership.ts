@@ -2,6 +2,8 @@
  * Who answers where only one worker may: the owner of the assignment topic's first partition. It tells its address in the
  * status topic, under a key of ours that Kafka Connect's workers pass over.
  */
+import { type BackoffPolicy, backoffMs } from '../../base/backoff.ts';
+import { after, type Clock, type Random } from '../../base/clock.ts';
 import { describeError } from '../../base/errors.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { parseObject } from '../json.ts';
@@ -21,25 +23,35 @@ export interface LeadershipOptions {
   readonly host: string | undefined;
   readonly workerId: string;
   readonly isLeader: () => boolean;
-  readonly tables: { readonly config: Table; readonly status: Table };
+  /** False where another worker may lead by now and this one has not heard of it. */
+  readonly isSure: () => boolean;
+  readonly tables: {
+    readonly config: Pick<Table, 'caughtUp'>;
+    readonly status: Pick<Table, 'entries' | 'put'>;
+  };
   readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
 }
 
 const key = 'tributary-leader';
+const retry: BackoffPolicy = { baseMs: 100, maxMs: 5_000, jitter: 0.2 };
 
 export class Leadership {
   readonly #options: LeadershipOptions;
   /** The tables show what the leader before this one has written, and this one's address is told. */
   #isReady = false;
-  #updating: Promise<void> | undefined;
+  /** Of the last beginning: an older one, whose reading of the tables may have begun too early, ends. */
+  #beginning = new AbortController();
+  #callOffRetry: (() => void) | undefined;
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
   }
 
   leader(): Leader {
-    const { isLeader, workerId, host, tables } = this.#options;
-    if (isLeader()) return this.#isReady ? { kind: 'self' } : { kind: 'unknown' };
+    const { isLeader, isSure, workerId, host, tables } = this.#options;
+    if (isLeader()) return this.#isReady && isSure() ? { kind: 'self' } : { kind: 'unknown' };
     const told = parseObject(tables.status.entries.get(key));
     const { url, host: on, worker_id: who } = told ?? {};
     if (typeof url !== 'string') return { kind: 'unknown' };
@@ -47,12 +59,22 @@ export class Leadership {
     return who === workerId ? { kind: 'unknown' } : { kind: 'other', url };
   }
 
-  /** What this worker owns has changed. Resolves when it can answer, where it leads. */
-  update(): Promise<void> {
-    this.#updating ??= this.#begin().finally(() => {
-      this.#updating = undefined;
-    });
-    return this.#updating;
+  /** There is more that this worker owns. Resolves when it can answer, where it leads, or has failed at that once: it goes on. */
+  async update(): Promise<void> {
+    this.stop();
+    if (!this.#options.isLeader()) {
+      this.#isReady = false;
+      return;
+    }
+    this.#beginning = new AbortController();
+    await this.#begin(this.#beginning.signal, 1);
+  }
+
+  /** There is less that this worker owns. One that leads again later begins by reading what was written in between. */
+  less(): void {
+    if (this.#options.isLeader()) return;
+    this.stop();
+    this.#isReady = false;
   }
 
   /** A leader of before may tell its address late: the one there is tells its own again. */
@@ -61,20 +83,28 @@ export class Leadership {
     if (changed === key && isLeader() && tables.status.entries.get(key) !== this.#told()) void this.update();
   }
 
-  async #begin(): Promise<void> {
-    const { isLeader, url, tables, log } = this.#options;
-    if (!isLeader()) {
-      this.#isReady = false;
-      return;
-    }
+  /** Nothing is tried any more. */
+  stop(): void {
+    this.#beginning.abort();
+    this.#callOffRetry?.();
+    this.#callOffRetry = undefined;
+  }
+
+  async #begin(signal: AbortSignal, attempt: number): Promise<void> {
+    const { url, tables, log, clock, random } = this.#options;
     try {
-      await tables.config.caughtUp();
+      await tables.config.caughtUp(signal);
       const told = this.#told();
+      if (signal.aborted) return;
       if (url !== undefined && tables.status.entries.get(key) !== told) await tables.status.put([[key, told]]);
+      if (signal.aborted) return;
       if (!this.#isReady) log.info('leading', {});
       this.#isReady = true;
     } catch (error) {
-      log.warn('leadership_not_told', { reason: describeError(error) });
+      if (signal.aborted) return;
+      const inMs = Math.round(backoffMs(attempt, retry, random));
+      log.warn('leadership_not_told', { reason: describeError(error), attempt, again_in_ms: inMs });
+      this.#callOffRetry = after(clock, inMs, () => void this.#begin(signal, attempt + 1));
     }
   }
 

@@ -20,6 +20,8 @@ export interface Ownership {
   owns(connector: string, task?: number): boolean;
   /** It answers where only one worker may. */
   readonly isLeader: boolean;
+  /** False where the group was not heard for a session: what this worker owns may be another's by now. */
+  readonly isSure: boolean;
   /**
    * False where others may do this work already: nothing may be written for it any more. What is being given up is written
    * to its end, as the group gives it to nobody before.
@@ -36,6 +38,7 @@ export interface Ownership {
 export const everything: Ownership = {
   owns: () => true,
   isLeader: true,
+  isSure: true,
   mayWrite: () => true,
   failure: undefined,
   weightsChanged() {},
@@ -142,9 +145,12 @@ class SharedOwnership implements Ownership {
     return !this.#isClosing && this.#owned.has(leadersPartition);
   }
 
+  get isSure(): boolean {
+    return this.#failure === undefined && (this.#isHolding || this.#isInSession());
+  }
+
   mayWrite(connector: string, task: number): boolean {
-    if (this.#isClosing || this.#failure !== undefined) return false;
-    if (!this.#isHolding && !this.#isInSession()) return false;
+    if (this.#isClosing || !this.isSure) return false;
     const partition = partitionOfWork(connector, task, this.#partitions);
     if (this.#owned.has(partition)) return true;
     return this.#options.clock.monotonicMs() < (this.#releasedByMs.get(partition) ?? Number.NEGATIVE_INFINITY);

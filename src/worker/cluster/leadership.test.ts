@@ -1,0 +1,172 @@
+import { deepEqual, equal } from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { type LogEntry, recordingLog } from '../../telemetry/log.ts';
+import { Leadership } from './leadership.ts';
+
+const key = 'tributary-leader';
+const self = { kind: 'self' } as const;
+const unknown = { kind: 'unknown' } as const;
+const own = '{"url":"http://me:8083","worker_id":"me:8083","host":"here"}';
+
+/** Leadership over tables whose side the test plays: each reading to the end waits until it is answered. */
+function bench() {
+  const group = { isLeader: true, isSure: true };
+  const clock = new ManualClock();
+  const log: LogEntry[] = [];
+  const readings: PromiseWithResolvers<void>[] = [];
+  const status = new Map<string, string>();
+  let writeFailure: Error | undefined;
+  const caughtUp = (): Promise<void> => {
+    const reading = Promise.withResolvers<void>();
+    readings.push(reading);
+    return reading.promise;
+  };
+  const leadership = new Leadership({
+    url: 'http://me:8083',
+    host: 'here',
+    workerId: 'me:8083',
+    isLeader: () => group.isLeader,
+    isSure: () => group.isSure,
+    tables: {
+      config: { caughtUp },
+      status: {
+        entries: status,
+        put: async ([entry]) => {
+          if (writeFailure !== undefined) throw writeFailure;
+          const [name, value] = entry!;
+          status.set(name, value!);
+          leadership.statusChanged(name);
+        },
+      },
+    },
+    log: recordingLog(log),
+    clock,
+    random: () => 0,
+  });
+  const told = (event: string): unknown[] => log.filter((line) => line.event === event).map(({ fields }) => fields);
+  const leading = async (): Promise<void> => {
+    const updated = leadership.update();
+    readings.at(-1)!.resolve();
+    await updated;
+  };
+  const writesFail = (failure: Error | undefined): void => {
+    writeFailure = failure;
+  };
+  return { leadership, group, clock, readings, status, told, leading, writesFail };
+}
+
+test('who leads answers once its table shows what was written before, and its address is told', async () => {
+  const { leadership, readings, status } = bench();
+  const updated = leadership.update();
+  deepEqual(leadership.leader(), unknown);
+  readings[0]!.resolve();
+  await updated;
+  deepEqual(leadership.leader(), self);
+  equal(status.get(key), own);
+});
+
+test('a table that cannot be read, an address that cannot be told: tried again, later each time, until it leads', async () => {
+  const { leadership, clock, readings, told, writesFail } = bench();
+  const updated = leadership.update();
+  readings[0]!.reject(new Error('no broker'));
+  await updated;
+  deepEqual(leadership.leader(), unknown);
+  clock.advance(99);
+  equal(readings.length, 1);
+  clock.advance(1);
+  writesFail(new Error('no room'));
+  readings[1]!.resolve();
+  await setImmediate();
+  deepEqual(told('leadership_not_told'), [
+    { reason: 'no broker', attempt: 1, again_in_ms: 100 },
+    { reason: 'no room', attempt: 2, again_in_ms: 200 },
+  ]);
+  deepEqual(leadership.leader(), unknown);
+  writesFail(undefined);
+  clock.advance(200);
+  readings[2]!.resolve();
+  await setImmediate();
+  deepEqual(leadership.leader(), self);
+  equal(clock.timers, 0);
+});
+
+test('who does not lead any more, or ends, tries no more', async () => {
+  for (const end of ['less', 'stop'] as const) {
+    const { leadership, group, clock, readings } = bench();
+    const updated = leadership.update();
+    readings[0]!.reject(new Error('no broker'));
+    await updated;
+    equal(clock.timers, 1);
+    group.isLeader = end === 'stop';
+    leadership[end]();
+    equal(clock.timers, 0, end);
+  }
+});
+
+test('who leads again does not answer before it has read what others have written in between', async () => {
+  const { leadership, group, readings, leading } = bench();
+  await leading();
+  group.isLeader = false;
+  leadership.less();
+  group.isLeader = true;
+  const updated = leadership.update();
+  deepEqual(leadership.leader(), unknown);
+  readings[1]!.resolve();
+  await updated;
+  deepEqual(leadership.leader(), self);
+});
+
+test('a reading that began before leadership was lost does not count for the next time', async () => {
+  const { leadership, group, readings, told } = bench();
+  const first = leadership.update();
+  group.isLeader = false;
+  leadership.less();
+  group.isLeader = true;
+  const second = leadership.update();
+  readings[0]!.resolve();
+  await first;
+  deepEqual(leadership.leader(), unknown);
+  readings[1]!.resolve();
+  await second;
+  deepEqual(leadership.leader(), self);
+  equal(told('leading').length, 1);
+});
+
+test('less of other work, and more of it, changes nothing for who leads', async () => {
+  const { leadership, readings, leading } = bench();
+  await leading();
+  leadership.less();
+  deepEqual(leadership.leader(), self);
+  const updated = leadership.update();
+  deepEqual(leadership.leader(), self);
+  readings[1]!.resolve();
+  await updated;
+  deepEqual(leadership.leader(), self);
+});
+
+test('who has not heard the group for a session does not answer until it is sure again', async () => {
+  const { leadership, group, leading } = bench();
+  await leading();
+  group.isSure = false;
+  deepEqual(leadership.leader(), unknown);
+  group.isSure = true;
+  deepEqual(leadership.leader(), self);
+});
+
+test('the address of a leader of before, told late, is told over', async () => {
+  const { leadership, group, readings, status, leading } = bench();
+  await leading();
+  status.set(key, '{"url":"http://other:8083","worker_id":"other:8083","host":"there"}');
+  leadership.statusChanged(key);
+  readings[1]!.resolve();
+  await setImmediate();
+  equal(status.get(key), own);
+  status.set(key, '{"url":"http://other:8083","worker_id":"other:8083","host":"there"}');
+  group.isLeader = false;
+  leadership.less();
+  leadership.statusChanged(key);
+  equal(readings.length, 2, 'a follower leaves it');
+  deepEqual(leadership.leader(), { kind: 'other', url: 'http://other:8083' });
+});
