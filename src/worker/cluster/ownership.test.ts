@@ -144,8 +144,10 @@ test('a worker that the group has not answered for a session stops by its own cl
   it.shared(2);
   it.at(9_999, false);
   ok(it.ownership.mayWrite(held, 0));
+  ok(it.ownership.isSure);
   it.at(10_000, false);
   equal(it.ownership.mayWrite(held, 0), false, 'before anything else has happened');
+  deepEqual([it.ownership.isLeader, it.ownership.isSure], [true, false]);
   await it.hasTold(1);
   deepEqual(it.told, ['lost']);
   deepEqual(it.owned(), []);
