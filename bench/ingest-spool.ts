@@ -10,7 +10,7 @@ import { type Run, reportIngest } from './support/ingest-report.ts';
 import { machineLine } from './support/machine.ts';
 import { timeUntil } from './support/measure.ts';
 import { showCount } from './support/stats.ts';
-import { benchTopic, openTarget } from './support/targets.ts';
+import { benchTopic, feedConnector, openTarget } from './support/targets.ts';
 import { startTributary } from './support/tributary.ts';
 
 const size = 200;
@@ -44,13 +44,7 @@ async function once(mode: string, count: number): Promise<Run> {
     await using tributary = await startTributary({
       broker: target.address,
       connectors: {
-        bench: {
-          'connector.class': 'websocket',
-          'websocket.url': feed.url,
-          'kafka.topic': benchTopic,
-          'websocket.reconnect.enabled': 'false',
-          'spool.mode': mode,
-        },
+        bench: feedConnector(feed.url, { 'spool.mode': mode }),
       },
     });
     const timed = await timeUntil(count, () => tributary.metric(forwarded), tributary.pid);

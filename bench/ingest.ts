@@ -14,7 +14,7 @@ import { type Run, reportIngest } from './support/ingest-report.ts';
 import { machineLine } from './support/machine.ts';
 import { timeUntil } from './support/measure.ts';
 import { showCount } from './support/stats.ts';
-import { benchTopic, openTarget } from './support/targets.ts';
+import { benchTopic, feedConnector, openTarget } from './support/targets.ts';
 import { startTributary } from './support/tributary.ts';
 
 export interface IngestOptions {
@@ -88,12 +88,7 @@ async function once(job: IngestJob): Promise<Run> {
       broker: target.address,
       ...(apart ? { core: 1 } : {}),
       connectors: {
-        bench: {
-          'connector.class': 'websocket',
-          'websocket.url': feed.url,
-          'kafka.topic': benchTopic,
-          'websocket.reconnect.enabled': 'false',
-        },
+        bench: feedConnector(feed.url),
       },
     });
     const timed = await timeUntil(count, () => tributary.metric(acknowledged), tributary.pid);

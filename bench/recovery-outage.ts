@@ -10,7 +10,7 @@ import { startKafka } from '../test/support/kafka.ts';
 import { buildTools, startFeed } from './support/feed.ts';
 import { processUse } from './support/process.ts';
 import { showCount, spread } from './support/stats.ts';
-import { benchTopic, kafkaTarget } from './support/targets.ts';
+import { benchTopic, feedConnector, kafkaTarget } from './support/targets.ts';
 import { startTributary, type Tributary } from './support/tributary.ts';
 
 const liveRate = 5_000;
@@ -97,14 +97,7 @@ function startSpooled(broker: string, url: string, spool?: string): Promise<Trib
     broker,
     ...(spool === undefined ? {} : { spool }),
     connectors: {
-      bench: {
-        'connector.class': 'websocket',
-        'websocket.url': url,
-        'kafka.topic': benchTopic,
-        'websocket.reconnect.enabled': 'false',
-        'spool.mode': 'exactly-once',
-        'spool.max.bytes': `${100 * 2 ** 30}`,
-      },
+      bench: feedConnector(url, { 'spool.mode': 'exactly-once', 'spool.max.bytes': `${100 * 2 ** 30}` }),
     },
   });
 }

@@ -11,7 +11,7 @@ import { machineLine } from './support/machine.ts';
 import { timeUntil } from './support/measure.ts';
 import { startSizedFeed } from './support/sized-feed.ts';
 import { showCount, showSpread, spread } from './support/stats.ts';
-import { benchTopic, openTarget } from './support/targets.ts';
+import { benchTopic, feedConnector, openTarget } from './support/targets.ts';
 import { startTributary } from './support/tributary.ts';
 
 interface Row {
@@ -108,14 +108,10 @@ async function once(row: Row, kind: string): Promise<Run> {
       connectors: Object.fromEntries(
         Array.from({ length: connectors }, (_, index) => [
           `bench-${index}`,
-          {
-            'connector.class': 'websocket',
-            'websocket.url': feed.url,
-            'kafka.topic': benchTopic,
+          feedConnector(feed.url, {
             'topic.creation.default.partitions': `${partitions}`,
             'topic.creation.default.replication.factor': '1',
-            'websocket.reconnect.enabled': 'false',
-          },
+          }),
         ]),
       ),
     });

@@ -11,6 +11,17 @@ import type { StandInCounts } from '../stand-in/log.ts';
 /** The topic of every benchmark; the stand-in discards it. */
 export const benchTopic = 'bench';
 
+/** The connector that the benchmarks measure: one feed into `benchTopic`, connected once. */
+export function feedConnector(url: string, more: Readonly<Record<string, string>> = {}): Record<string, string> {
+  return {
+    'connector.class': 'websocket',
+    'websocket.url': url,
+    'kafka.topic': benchTopic,
+    'websocket.reconnect.enabled': 'false',
+    ...more,
+  };
+}
+
 export interface Target extends AsyncDisposable {
   /** For the configuration: `embedded:DIR`, `kafka://host:port`. */
   readonly address: string;

@@ -7,7 +7,7 @@ import { abortable, throwIfAborted } from './abort.ts';
 export class CallsInTurn {
   #last: Promise<unknown> = Promise.resolve();
 
-  run(what: string, signal: AbortSignal | undefined, call: () => Promise<void> | void): Promise<void> {
+  run<T>(what: string, signal: AbortSignal | undefined, call: () => Promise<T> | T): Promise<T> {
     const run = this.#last.then(() => {
       throwIfAborted(signal, what);
       return call();

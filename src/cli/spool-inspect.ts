@@ -1,6 +1,7 @@
 import type { SpoolEntry } from '../app/spool/spool-access.ts';
 import { command } from './command.ts';
 import { interruptSignal, writeAll } from './io.ts';
+import { recordLine, recordOutput } from './record-output.ts';
 import { openSpool, spoolOptions } from './spool-target.ts';
 
 export const spoolInspect = command({
@@ -12,13 +13,7 @@ export const spoolInspect = command({
     topic: { kind: 'text', doc: 'Only what goes to this topic of Kafka' },
     from: { kind: 'number', doc: 'Starts with this offset of the log instead of the oldest record that waits' },
     limit: { kind: 'number', short: 'n', doc: 'Ends after so many records' },
-    output: {
-      kind: 'text',
-      short: 'o',
-      value: 'text|value|json',
-      choices: ['text', 'value', 'json'],
-      doc: 'value: nothing but the values, a line each; json: NDJSON with everything',
-    },
+    output: recordOutput,
     ...spoolOptions,
   },
   examples: ['tributary spool inspect trades -n 10', 'tributary spool inspect trades --dir ./spool -o json'],
@@ -48,8 +43,6 @@ const shows = {
       const { from, to, reason } = entry.damaged;
       return `(damaged: offsets ${from} to ${to - 1} of task ${task} for ${topic}: ${reason})\n`;
     }
-    const { offset, timestamp, key, value } = entry;
-    const time = new Date(timestamp).toISOString().slice(0, 23).replace('T', ' ');
-    return `${[time, `${topic} ${task}:${offset}`, ...(key === null ? [] : [key]), value ?? '(tombstone)'].join('  ')}\n`;
+    return `${recordLine(entry, `${topic} ${task}:${entry.offset}`)}\n`;
   },
 };

@@ -2,6 +2,7 @@ import type { TapRecord } from '../app/topics/topic-access.ts';
 import { TributaryError } from '../base/errors.ts';
 import { command } from './command.ts';
 import { interruptSignal, writeAll } from './io.ts';
+import { recordLine, recordOutput } from './record-output.ts';
 import { openTopics, targetOptions } from './topic-target.ts';
 
 export const tap = command({
@@ -18,13 +19,7 @@ export const tap = command({
     },
     partition: { kind: 'number', short: 'p', doc: 'Only this partition' },
     key: { kind: 'text', short: 'k', doc: 'Only records with this key' },
-    output: {
-      kind: 'text',
-      short: 'o',
-      value: 'text|value|json',
-      choices: ['text', 'value', 'json'],
-      doc: 'value: nothing but the values, a line each; json: NDJSON with everything',
-    },
+    output: recordOutput,
     ...targetOptions,
   },
   examples: [
@@ -54,8 +49,5 @@ export const tap = command({
 const shows = {
   json: (record: TapRecord): string => JSON.stringify(record),
   value: ({ value }: TapRecord): string => value ?? '',
-  text({ partition, offset, timestamp, key, value }: TapRecord): string {
-    const time = new Date(timestamp).toISOString().slice(0, 23).replace('T', ' ');
-    return [time, `${partition}:${offset}`, ...(key === null ? [] : [key]), value ?? '(tombstone)'].join('  ');
-  },
+  text: (record: TapRecord): string => recordLine(record, `${record.partition}:${record.offset}`),
 };

@@ -1,9 +1,12 @@
 /** Ids that are whole numbers and count by one tell of events that never came. Ids of any other kind tell nothing. */
+import { wholeNumberOf } from '../../base/whole-number.ts';
 
 /** So many ids in a row that count by one are no accident, in the midst of a stream. */
 const longRun = 10;
 /** The same where a stream was taken up again: there a gap is likely. */
 const shortRun = 3;
+/** Longer ids are no counts. */
+const mostDigits = 15;
 
 export class GapTracker {
   #last = -1;
@@ -18,13 +21,13 @@ export class GapTracker {
     this.#resuming = true;
     this.#suspected = 0;
     if (lastId === undefined) return;
-    this.#last = numberOf(lastId);
+    this.#last = wholeNumberOf(lastId, mostDigits);
     this.#run = 0;
   }
 
   /** How many events are missing before this one; below 0: its id was there already, or the server counts anew. */
   see(id: Uint8Array): number {
-    const number = numberOf(id);
+    const number = wholeNumberOf(id, mostDigits);
     const last = this.#last;
     const resuming = this.#resuming;
     this.#last = number;
@@ -49,17 +52,4 @@ export class GapTracker {
     this.#suspected = 0;
     return missing;
   }
-}
-
-/** -1 for what is no whole number that JavaScript holds exactly. */
-function numberOf(id: Uint8Array): number {
-  const { length } = id;
-  if (length === 0 || length > 15) return -1;
-  let number = 0;
-  for (let at = 0; at < length; at++) {
-    const digit = id[at]! - 48;
-    if (digit < 0 || digit > 9) return -1;
-    number = number * 10 + digit;
-  }
-  return number;
 }

@@ -1,30 +1,17 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { unwatchedMeters } from '../../../test/support/websocket-meters.ts';
 import type { QueueSettings } from '../../source/bounded-queue.ts';
 import { silentLog } from '../../telemetry/log.ts';
-import { MetricRegistry } from '../../telemetry/metrics.ts';
 import { Intake } from './intake.ts';
 import { parsePointer } from './json-pointer.ts';
-import { declareMeters } from './meters.ts';
 import type { DedupeSettings } from './numbering.ts';
 
 /** Takes numbered messages of two connections, one to each of two servers; gaps become records. */
 function intakeOf(queue: Partial<QueueSettings> = {}, by: DedupeSettings['by'] = { kind: 'number' }) {
   const clock = new ManualClock(1_000);
-  const meters = declareMeters(new MetricRegistry().root(), {
-    queueRecords: () => 0,
-    queueBytes: () => 0,
-    queueCapacity: 0,
-    queueCapacityBytes: 0,
-    isConnected: () => true,
-    openConnections: () => 2,
-    sequenceChannels: () => 0,
-    secondsSinceLastMessage: () => 0,
-    uptimeSeconds: () => 0,
-    isPaused: () => false,
-    tlsInsecure: false,
-  });
+  const meters = unwatchedMeters();
   const intake = new Intake({
     topic: 'topic',
     queue: { maxRecords: 100, maxBytes: 10_000, overflow: 'drop-newest', ...queue },

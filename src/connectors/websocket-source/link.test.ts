@@ -3,29 +3,16 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { unwatchedMeters } from '../../../test/support/websocket-meters.ts';
 import { encodeServerFrame } from '../../../test/support/ws-frames.ts';
 import { silentLog } from '../../telemetry/log.ts';
-import { MetricRegistry } from '../../telemetry/metrics.ts';
 import { Intake } from './intake.ts';
 import { Link } from './link.ts';
-import { declareMeters } from './meters.ts';
 
 /** A link over a socket without a network, whose queue holds two messages. */
 function linkOver(socket: Duplex) {
   const events: string[] = [];
-  const meters = declareMeters(new MetricRegistry().root(), {
-    queueRecords: () => 0,
-    queueBytes: () => 0,
-    queueCapacity: 2,
-    queueCapacityBytes: 100,
-    isConnected: () => true,
-    openConnections: () => 1,
-    sequenceChannels: () => 0,
-    secondsSinceLastMessage: () => 0,
-    uptimeSeconds: () => 0,
-    isPaused: () => false,
-    tlsInsecure: false,
-  });
+  const meters = unwatchedMeters();
   const intake = new Intake({
     topic: 't',
     queue: { maxRecords: 2, maxBytes: 100, overflow: 'block' },

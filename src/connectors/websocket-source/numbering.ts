@@ -1,6 +1,7 @@
 /** Looks into each message for its number or id, where the configuration names a place: finds gaps and drops what came before. */
 import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import { wholeNumberOf } from '../../base/whole-number.ts';
 import { IdWindow } from './id-window.ts';
 import { type Pointer, readPointer } from './json-pointer.ts';
 import { type Gap, Sequence, type Sighting } from './sequence.ts';
@@ -37,6 +38,7 @@ const quietWindow = 1024;
 export const mostWindowNumbers = 2 ** 27;
 /** Longer ids are remembered by their hash. */
 const longestIdBytes = 64;
+const mostDigits = 16;
 
 export class Numbering {
   readonly #settings: NumberingSettings;
@@ -149,7 +151,7 @@ export class Numbering {
 
   #sight(payload: Uint8Array, settings: SequenceSettings, connection: number, nowMs: number): Sighting | null {
     const found = readPointer(payload, settings.number);
-    const number = found === null ? -1 : numberOf(found);
+    const number = found === null ? -1 : wholeNumberOf(found, mostDigits);
     if (number < 0) return null;
     const channel = settings.channel === null ? null : readPointer(payload, settings.channel);
     const name = channel === null ? '' : textOf(channel);
@@ -192,17 +194,4 @@ function idOf(payload: Uint8Array, { by }: DedupeSettings): string | null {
 
 function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
-}
-
-/** -1 for what is no whole number that JavaScript holds exactly. */
-function numberOf(digits: Uint8Array): number {
-  const { length } = digits;
-  if (length === 0 || length > 16) return -1;
-  let number = 0;
-  for (let at = 0; at < length; at++) {
-    const digit = digits[at]! - 48;
-    if (digit < 0 || digit > 9) return -1;
-    number = number * 10 + digit;
-  }
-  return number <= Number.MAX_SAFE_INTEGER ? number : -1;
 }

@@ -1,4 +1,5 @@
 /** All spools of a worker: a broker inside the process, with a log for each task that wants one. docs/spool.md says what it is for. */
+import { CallsInTurn } from '../../base/calls-in-turn.ts';
 import { describeError } from '../../base/errors.ts';
 import type { RawConfig } from '../../config/raw.ts';
 import type { OffsetTable } from '../offset-table.ts';
@@ -21,7 +22,7 @@ export class Spool implements AsyncDisposable {
   readonly #known: Table;
   readonly #tables: readonly Table[];
   readonly #tasks = new Map<string, Promise<SpooledTask>>();
-  readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #turns = new Map<string, CallsInTurn>();
 
   /** Begins to forward what lies there, whoever it belongs to. */
   static async open(options: SpoolOptions): Promise<Spool> {
@@ -102,12 +103,9 @@ export class Spool implements AsyncDisposable {
 
   /** A log is taken away or opened, never both at once. */
   #inTurn<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const done = (this.#turns.get(name) ?? Promise.resolve()).then(work);
-    this.#turns.set(
-      name,
-      done.catch(() => {}),
-    ); // whoever asked is told
-    return done;
+    const turns = this.#turns.get(name) ?? new CallsInTurn();
+    this.#turns.set(name, turns);
+    return turns.run(`The spool of "${name}"`, undefined, work);
   }
 
   async #forgetTask(entry: CatalogEntry): Promise<void> {

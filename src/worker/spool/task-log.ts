@@ -1,4 +1,5 @@
 /** The log of one task: what lies in it, how far it is forwarded, and what takes forwarded records away. */
+import { CallsInTurn } from '../../base/calls-in-turn.ts';
 import { isError } from '../../base/errors.ts';
 import type { FetchedRuns, LocalBroker } from '../../broker/broker.ts';
 
@@ -28,7 +29,7 @@ export class TaskLog {
   #holes: readonly Hole[] = [];
   #turn = 0;
   /** Reads and drops take turns: what is dropped must not be on its way out as well. */
-  #reading: Promise<unknown> = Promise.resolve();
+  readonly #turns = new CallsInTurn();
 
   constructor(broker: LocalBroker, name: string) {
     this.broker = broker;
@@ -207,9 +208,7 @@ export class TaskLog {
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#reading.then(work);
-    this.#reading = done.catch(() => {}); // whoever asked is told
-    return done;
+    return this.#turns.run('Reading the spool', undefined, work);
   }
 }
 
