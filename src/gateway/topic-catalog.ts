@@ -2,6 +2,7 @@
 import { withTimeout } from '../base/abort.ts';
 import { isError, TributaryError } from '../base/errors.ts';
 import type { Broker, TopicDescription } from '../broker/broker.ts';
+import { SharedQuestion } from './shared-question.ts';
 
 export interface TopicWatcher {
   /** Its topics, where it has named them; null: any may be one of them. */
@@ -22,27 +23,32 @@ export interface CatalogOptions {
 
 export class TopicCatalog {
   readonly #options: CatalogOptions;
-  readonly #asked = new Map<string, Promise<TopicDescription>>();
+  readonly #described = new Map<string, SharedQuestion<TopicDescription>>();
+  readonly #listed: SharedQuestion<readonly string[]>;
   readonly #watchers = new Set<TopicWatcher>();
   #timer: NodeJS.Timeout | undefined;
   #isLooking = false;
 
   constructor(options: CatalogOptions) {
     this.#options = options;
+    this.#listed = new SharedQuestion(() => this.#bounded(options.broker.listTopics()));
   }
 
   /** UNKNOWN_TOPIC, BROKER_UNAVAILABLE. */
   describe(topic: string): Promise<TopicDescription> {
-    let asked = this.#asked.get(topic);
-    if (asked === undefined) {
-      asked = this.#bounded(this.#options.broker.describeTopic(topic)).finally(() => this.#asked.delete(topic));
-      this.#asked.set(topic, asked);
+    let question = this.#described.get(topic);
+    if (question === undefined) {
+      question = new SharedQuestion(
+        () => this.#bounded(this.#options.broker.describeTopic(topic)),
+        () => this.#described.delete(topic),
+      );
+      this.#described.set(topic, question);
     }
-    return asked;
+    return question.ask();
   }
 
-  async list(): Promise<readonly string[]> {
-    return this.#bounded(this.#options.broker.listTopics());
+  list(): Promise<readonly string[]> {
+    return this.#listed.ask();
   }
 
   /** Call the function to end it. */

@@ -94,11 +94,12 @@ export class Cursor implements FeedReader {
       this.#consumed?.();
     }
     if (this.#feed === undefined || this.#replaying) return undefined;
-    const { ring } = this.#feed;
+    const { ring, replayed } = this.#feed;
     if (this.next >= ring.head) return undefined;
     if (this.next >= ring.start) return ring.at(this.next);
-    void this.#replay();
-    return undefined;
+    const shared = replayed.at(this.next);
+    if (shared === undefined) void this.#replay();
+    return shared;
   }
 
   wake(): void {
@@ -133,7 +134,7 @@ export class Cursor implements FeedReader {
     this.#feed = undefined;
   }
 
-  /** Reads from the broker until the ring holds the next position. */
+  /** Reads from the broker until the next position is in memory. */
   async #replay(): Promise<void> {
     if (this.#replaying) return;
     this.#replaying = true;
@@ -141,9 +142,11 @@ export class Cursor implements FeedReader {
     if (this.#isClosed) this.#stop.abort();
     const { signal } = this.#stop;
     try {
-      while (!signal.aborted && this.#isBehind()) {
+      while (!signal.aborted && this.#isBehind() && !this.#isShared()) {
+        const another = this.#feed!.replayed.read(this.next);
+        if (another !== undefined) await another;
         // Whose client takes nothing gives way until it asks again.
-        if (await this.#replayTurn()) break;
+        else if (await this.#replayTurn()) break;
       }
     } catch (error) {
       if (!signal.aborted && (isError(error, 'UNKNOWN_TOPIC') || isError(error, 'UNKNOWN_PARTITION'))) {
@@ -159,13 +162,21 @@ export class Cursor implements FeedReader {
     return this.#feed !== undefined && this.next < this.#feed.ring.start;
   }
 
+  /** Whether another replay has just read what it needs next. */
+  #isShared(): boolean {
+    return this.#feed?.replayed.at(this.next) !== undefined;
+  }
+
   /** True where nobody took what was read, and others wait: then it is not kept either, for it stands in no budget. */
   async #replayTurn(): Promise<boolean> {
     const { hub, places, clock, topic, partition, onRetry } = this.#options;
     const { signal } = this.#stop!;
-    const release = await places.take(signal);
+    const { replayed } = this.#feed!;
+    let isRead = replayed.reading(this.next);
+    let release: (() => void) | undefined;
     let bytes = 0;
     try {
+      release = await places.take(signal);
       const from = { offset: this.next };
       let position = this.next;
       for await (const fetched of hub.broker.read({
@@ -179,8 +190,10 @@ export class Cursor implements FeedReader {
       })) {
         for (const chunk of chunksOf(fetched, position, clock.monotonicMs())) {
           // Moved by a hole that the shared reader met: what was fetched lies on the other side of it.
-          if (this.next !== position) return false;
+          if (this.next !== position || this.#feed?.replayed !== replayed) return false;
           this.#replayed = chunk;
+          replayed.add(chunk);
+          isRead();
           position = chunk.nextOffset;
           bytes += chunk.bytes;
           if (!(await this.#isTaken(signal))) {
@@ -188,6 +201,9 @@ export class Cursor implements FeedReader {
             return true;
           }
           if (!this.#isBehind()) return false;
+          // Others have come by meanwhile, and one of them reads on.
+          if (this.#isShared() || replayed.read(this.next) !== undefined) return false;
+          isRead = replayed.reading(this.next);
         }
         if (bytes > bytesPerTurn && places.waiting > 0) return false;
       }
@@ -199,7 +215,8 @@ export class Cursor implements FeedReader {
         await sleep(retryMs, signal);
       } else throw error;
     } finally {
-      release();
+      isRead();
+      release?.();
     }
     return false;
   }

@@ -9,7 +9,9 @@ import { describeError, isError, isRetriable } from '../../base/errors.ts';
 import type { Broker, RetryEvent } from '../../broker/broker.ts';
 import type { GapReason } from '../../wire/gateway/server-frames.ts';
 import { chunksOf } from './chunk.ts';
+import { ReplayedChunks } from './replayed-chunks.ts';
 import { Ring } from './ring.ts';
+import type { RingMemory } from './ring-memory.ts';
 
 /** Somebody who reads here. Called synchronously: to remember, not to work. */
 export interface FeedReader {
@@ -36,8 +38,10 @@ export interface FeedOptions {
   readonly topic: string;
   readonly partition: number;
   readonly clock: Clock;
-  /** A chunk was added: the owner keeps the memory of all rings within its bound. */
-  readonly onChunk: (feed: Feed) => void;
+  /** Of all rings. */
+  readonly memory: RingMemory;
+  /** Of what all replays share. */
+  readonly replayedMemory: RingMemory;
   /** It has ended for good: its topic is gone, or reading failed. */
   readonly onEnd: (feed: Feed, error: unknown) => void;
   readonly onRetry: (event: RetryEvent) => void;
@@ -55,6 +59,7 @@ export class Feed {
   /** Records on the log that it had not read when it last read some. */
   lag = 0;
   #ring: Ring | undefined;
+  #replayed: ReplayedChunks;
   readonly #options: FeedOptions;
   readonly #stop = new AbortController();
 
@@ -62,8 +67,9 @@ export class Feed {
     this.#options = options;
     this.topic = options.topic;
     this.partition = options.partition;
+    this.#replayed = new ReplayedChunks(options.replayedMemory);
     this.started = new Promise((resolve, reject) => {
-      void this.#follow(resolve, reject);
+      void this.#follow(resolve, reject).finally(() => this.#release());
     });
     this.started.catch(() => {}); // told to onEnd as well, where somebody always listens
   }
@@ -73,12 +79,18 @@ export class Feed {
     return this.#ring!;
   }
 
+  /** What is behind the ring, as far as it was read lately. Another one after a hole. */
+  get replayed(): ReplayedChunks {
+    return this.#replayed;
+  }
+
   stop(): void {
     this.#stop.abort();
+    this.#release();
   }
 
   async #follow(started: () => void, failed: (error: unknown) => void): Promise<void> {
-    const { broker, topic, partition } = this.#options;
+    const { broker, topic, partition, memory } = this.#options;
     const { signal } = this.#stop;
     let from: 'latest' | 'earliest' | { readonly offset: number } = 'latest';
     for (;;) {
@@ -91,17 +103,17 @@ export class Feed {
           passesDamaged: true,
           onRetry: this.#options.onRetry,
           onStart: (offset) => {
-            this.#ring ??= new Ring(offset);
+            this.#ring ??= new Ring(offset, memory);
             started();
           },
         })) {
-          this.#ring ??= new Ring(fetched.nextOffset);
+          this.#ring ??= new Ring(fetched.nextOffset, memory);
           const { records, nextOffset, endOffset } = fetched;
           this.lag = Math.max(0, endOffset - nextOffset);
           if (nextOffset === this.#ring.head && records.length === 0) continue;
           const now = this.#options.clock.monotonicMs();
           for (const chunk of chunksOf(fetched, this.#ring.head, now)) this.#ring.add(chunk);
-          this.#options.onChunk(this);
+          memory.trim();
           for (const reader of this.readers) reader.wake();
         }
         failed(abortError(signal, `reading ${topic}/${partition}`)); // stopped; of no effect where it had started
@@ -147,8 +159,16 @@ export class Feed {
   }
 
   #moveTo(hole: Hole & { readonly next: number }): 'moved' {
-    this.#ring = new Ring(hole.next);
+    const { memory, replayedMemory } = this.#options;
+    this.#release();
+    this.#ring = new Ring(hole.next, memory);
+    this.#replayed = new ReplayedChunks(replayedMemory);
     for (const reader of [...this.readers]) reader.broken(hole);
     return 'moved';
+  }
+
+  #release(): void {
+    this.#ring?.release();
+    this.#replayed.release();
   }
 }

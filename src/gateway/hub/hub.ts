@@ -1,13 +1,15 @@
 /**
  * Shared readers of all partitions that somebody listens to. One reader a partition, however many subscribers; together
- * their rings stay within `ringBytes`. A reader without subscribers stops after a while.
+ * their rings, and what replays share, stay within `ringBytes`. A reader without subscribers stops after a while.
  */
 import type { Clock } from '../../base/clock.ts';
 import { isError } from '../../base/errors.ts';
 import type { Broker, RetryEvent } from '../../broker/broker.ts';
 import { partitionKey } from '../../record/record.ts';
+import { SharedQuestion } from '../shared-question.ts';
 import { Feed, type FeedReader, type Hole } from './feed.ts';
 import { PositionTexts } from './position-texts.ts';
+import { RingMemory } from './ring-memory.ts';
 
 export interface HubOptions {
   readonly broker: Broker;
@@ -26,11 +28,15 @@ export class Hub {
   readonly #options: HubOptions;
   readonly #feeds = new Map<string, Feed>();
   readonly #idle = new Map<Feed, NodeJS.Timeout>();
-  readonly #questions = new Map<string, SharedQuestion>();
-  #bytes = 0;
+  readonly #questions = new Map<string, SharedQuestion<number>>();
+  readonly #replayedMemory: RingMemory;
+  readonly #memory: RingMemory;
 
   constructor(options: HubOptions) {
     this.#options = options;
+    // Whoever reads the whole log anew does not push out what everybody else is reading.
+    this.#replayedMemory = new RingMemory(options.ringBytes / 4);
+    this.#memory = new RingMemory(options.ringBytes, this.#replayedMemory);
     this.broker = options.broker;
   }
 
@@ -46,7 +52,7 @@ export class Hub {
   }
 
   get ringBytes(): number {
-    return this.#bytes;
+    return this.#memory.bytes + this.#replayedMemory.bytes;
   }
 
   /** The feed of a partition, once it stands at the partition's end. Rejects where it cannot be read. */
@@ -106,8 +112,9 @@ export class Hub {
         topic,
         partition,
         clock,
+        memory: this.#memory,
+        replayedMemory: this.#replayedMemory,
         onRetry,
-        onChunk: () => this.#trim(),
         onEnd: (ended, error) => {
           const hole: Hole = { reason: 'deleted', from: ended.ring?.head ?? 0, to: null, next: null };
           this.#drop(ended);
@@ -130,64 +137,9 @@ export class Hub {
     const key = partitionKey(feed.topic, feed.partition);
     if (this.#feeds.get(key) === feed) this.#feeds.delete(key);
   }
-
-  /** The oldest chunk of all goes first, so that a busy partition does not push a quiet one out by being busy. */
-  #trim(): void {
-    let total = 0;
-    for (const { ring } of this.#feeds.values()) total += ring?.bytes ?? 0;
-    while (total > this.#options.ringBytes) {
-      let oldest: Feed | undefined;
-      for (const feed of this.#feeds.values()) {
-        const age = feed.ring?.oldest?.fetchedAtMs;
-        if (age !== undefined && (oldest === undefined || age < oldest.ring.oldest!.fetchedAtMs)) oldest = feed;
-      }
-      if (oldest === undefined) break;
-      total -= oldest.ring.dropOldest();
-    }
-    this.#bytes = total;
-  }
 }
 
 /** Its topic was deleted, perhaps to be made anew, perhaps with fewer partitions. */
 function isGone(error: unknown): boolean {
   return (['UNKNOWN_TOPIC', 'UNKNOWN_PARTITION', 'TOPIC_RECREATED'] as const).some((code) => isError(error, code));
-}
-
-/** One question at a time: who asks while one is on its way shares the next. */
-class SharedQuestion {
-  readonly #ask: () => Promise<number>;
-  readonly #done: () => void;
-  #current: Promise<number> | undefined;
-  #next: Promise<number> | undefined;
-
-  constructor(ask: () => Promise<number>, done: () => void) {
-    this.#ask = ask;
-    this.#done = done;
-  }
-
-  ask(): Promise<number> {
-    if (this.#current === undefined) {
-      this.#current = this.#run();
-      return this.#current;
-    }
-    this.#next ??= this.#current
-      .catch(() => {})
-      .then(() => {
-        this.#current = this.#next;
-        this.#next = undefined;
-        return this.#run();
-      });
-    return this.#next;
-  }
-
-  async #run(): Promise<number> {
-    try {
-      return await this.#ask();
-    } finally {
-      if (this.#next === undefined) {
-        this.#current = undefined;
-        this.#done();
-      }
-    }
-  }
 }

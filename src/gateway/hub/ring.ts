@@ -1,16 +1,25 @@
-/** The newest chunks of one partition, oldest first. Whoever owns the memory budget tells when one has to go. */
+/** The newest chunks of one partition, oldest first. Who owns the memory of all rings tells when one has to go. */
 import type { Chunk } from './chunk.ts';
+import type { ChunkHolder, RingMemory } from './ring-memory.ts';
 
-export class Ring {
-  readonly #chunks: Chunk[] = [];
+/** Places of dropped chunks are taken out of the list once there are so many, and more than are left. */
+const maxSpent = 1024;
+
+export class Ring implements ChunkHolder {
+  readonly #memory: RingMemory;
+  #chunks: (Chunk | undefined)[] = [];
+  /** Where the oldest one stands: with a chunk for each small record there are so many that moving them would be felt. */
+  #first = 0;
   #start: number;
   #head: number;
   #bytes = 0;
+  #isReleased = false;
 
   /** `start`: the position before the first record that will be added. */
-  constructor(start: number) {
+  constructor(start: number, memory: RingMemory) {
     this.#start = start;
     this.#head = start;
+    this.#memory = memory;
   }
 
   /** First position that is held. */
@@ -23,40 +32,57 @@ export class Ring {
     return this.#head;
   }
 
+  /** With the forms that were made of its chunks. */
   get bytes(): number {
     return this.#bytes;
   }
 
   get oldest(): Chunk | undefined {
-    return this.#chunks[0];
+    return this.#chunks[this.#first];
   }
 
   add(chunk: Chunk): void {
     this.#head = chunk.nextOffset;
-    if (chunk.records.length === 0 && !chunk.isDamaged && this.#chunks.length === 0) {
+    if (chunk.records.length === 0 && !chunk.isDamaged && this.#first === this.#chunks.length) {
       this.#start = chunk.nextOffset;
       return;
     }
     this.#chunks.push(chunk);
+    if (this.#isReleased) return;
     this.#bytes += chunk.heldBytes;
+    this.#memory.added(this, chunk.heldBytes);
     chunk.onGrown = (bytes) => {
       this.#bytes += bytes;
+      this.#memory.grown(bytes);
     };
   }
 
-  /** Drops the oldest chunk and gives its size. */
   dropOldest(): number {
-    const chunk = this.#chunks.shift();
+    const chunk = this.#chunks[this.#first];
     if (chunk === undefined) return 0;
+    this.#chunks[this.#first++] = undefined;
+    if (this.#first >= maxSpent && this.#first >= this.#chunks.length / 2) {
+      this.#chunks.splice(0, this.#first);
+      this.#first = 0;
+    }
     this.#start = chunk.nextOffset;
     chunk.onGrown = undefined;
     this.#bytes -= chunk.heldBytes;
     return chunk.heldBytes;
   }
 
+  /** Nobody reads here any more: what it holds counts no longer. */
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    for (const chunk of this.#chunks) if (chunk !== undefined) chunk.onGrown = undefined;
+    this.#memory.left(this, this.#bytes);
+    this.#bytes = 0;
+  }
+
   /** Chunk that holds a position within start and head; undefined at the head. */
   at(offset: number): Chunk | undefined {
-    let low = 0;
+    let low = this.#first;
     let high = this.#chunks.length;
     while (low < high) {
       const middle = (low + high) >> 1;
