@@ -312,6 +312,11 @@ export interface GroupOptions extends CallOptions {
   readonly instanceId?: string;
   /** With an instance id: whether `close` leaves at once all the same, as members without one do. Default false. */
   readonly leavesOnClose?: boolean;
+  /**
+   * A silence of the group, however long, takes nothing away: whoever asks looks at `ownsUntilMs`. When the group answers
+   * again the member goes on as the same one, unless it was replaced. Default false: after the session it is all `lost`.
+   */
+  readonly outlastsSilence?: boolean;
   /** How often the group hears of this member, default a tenth of the session timeout, 3 s at most. */
   readonly heartbeatMs?: number;
   /** How much work a partition stands for, for whoever shares them out; default: each the same. Asked at each sharing. */

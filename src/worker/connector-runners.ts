@@ -69,6 +69,16 @@ export class ConnectorRunners {
     this.inBackground(name, this.change(name, remove));
   }
 
+  /** There are others now than before: what was spooled of those that are no more goes away, once they have ended here. */
+  tasksMade(name: string): void {
+    const { spool } = this.#context;
+    if (spool === undefined || this.#isStopping) return;
+    this.inBackground(
+      name,
+      this.change(name, async () => spool.tasksMade(name)),
+    );
+  }
+
   /** There is more to do, `ready` once what those who did it before have told is read. */
   gained(ready: Promise<void>): void {
     if (this.#isStopping) return;

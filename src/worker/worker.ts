@@ -23,6 +23,7 @@ import { changeOffsets, type OffsetChange, type OffsetChangeTarget, resetOffsets
 import { offsetTable, type SourceOffset } from './offset-table.ts';
 import { type Plugin, pluginOptions, pluginsOf } from './plugin-catalogue.ts';
 import { asRestarting, type RestartPlan, restartPlan } from './restart-plan.ts';
+import { goesOnThroughSilence } from './spool/spool-options.ts';
 import { WorkerSpool } from './spool/worker-spool.ts';
 import { statusTable } from './status-table.ts';
 import { statusWriter } from './status-writer.ts';
@@ -147,6 +148,7 @@ export class Worker implements AsyncDisposable {
         log,
         metrics,
         weights: (partitions) => weightsOf(this.#taskCounts(), partitions),
+        outlastsSilence: (name) => this.#outlastsSilence(name),
         onGained: () => this.#gained(),
         onLess: (how) => {
           this.#leadership.less();
@@ -179,8 +181,9 @@ export class Worker implements AsyncDisposable {
         break;
       case 'tasks':
         this.#ownership.weightsChanged();
-        if (this.#configs.connector(entry.name) === undefined || this.#ownership.owns(entry.name)) break;
-        this.#runners.apply(entry.name);
+        if (this.#configs.connector(entry.name) !== undefined && !this.#ownership.owns(entry.name))
+          this.#runners.apply(entry.name);
+        this.#runners.tasksMade(entry.name);
         break;
       case 'restart': {
         const status = this.status(entry.name);
@@ -459,6 +462,13 @@ export class Worker implements AsyncDisposable {
     await withTimeout(this.caughtUp(), tablesPatienceMs, 'Reading the tables').catch((error: unknown) =>
       this.#options.log.warn('tables_behind', { reason: describeError(error) }),
     );
+  }
+
+  /** What a task receives into its spool is good whoever does its work. */
+  #outlastsSilence(name: string): boolean {
+    const config = this.#configs.connector(name);
+    if (this.#spool === undefined || config === undefined || this.#classes.typeOf(config) !== 'source') return false;
+    return goesOnThroughSilence(this.#options.resolve?.(config, 'keep') ?? config);
   }
 
   #taskCounts(): (readonly [string, number])[] {

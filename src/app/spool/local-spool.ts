@@ -130,7 +130,8 @@ function noSpool(connector: string, entries: readonly CatalogEntry[]): Tributary
 }
 
 async function catalogOf(broker: LocalBroker): Promise<CatalogEntry[]> {
-  if (!(await broker.listTopics()).includes(catalogTopic)) return [];
+  const topics = new Set(await broker.listTopics());
+  if (!topics.has(catalogTopic)) return [];
   const entries = new Map<string, CatalogEntry>();
   const read = { topic: catalogTopic, partition: 0, from: 'earliest', until: 'end' } as const;
   for await (const { records } of broker.read(read)) {
@@ -142,7 +143,8 @@ async function catalogOf(broker: LocalBroker): Promise<CatalogEntry[]> {
   }
   const byName = (a: CatalogEntry, b: CatalogEntry): number =>
     a.connector < b.connector ? -1 : a.connector > b.connector ? 1 : a.task - b.task;
-  return [...entries.values()].sort(byName);
+  // One whose log is gone already is taken out at the next start.
+  return [...entries.values()].filter(({ log }) => topics.has(log)).sort(byName);
 }
 
 type Forwarded = (log: string, slot: number) => number;

@@ -43,6 +43,7 @@ export class KafkaGroupMember implements GroupMember {
       sessionTimeoutMs: options.sessionTimeoutMs ?? defaults.sessionTimeoutMs,
       instanceId: options.instanceId ?? null,
       leavesOnClose: options.leavesOnClose ?? false,
+      outlastsSilence: options.outlastsSilence ?? false,
       heartbeatMs: options.heartbeatMs ?? usualHeartbeatMs(options.sessionTimeoutMs ?? defaults.sessionTimeoutMs),
       weightOf: options.weightOf,
       onRevoked: (partitions, how) => this.#revoked(partitions, how),

@@ -20,6 +20,7 @@ export interface MembershipSettings {
   readonly sessionTimeoutMs: number;
   readonly instanceId: string | null;
   readonly leavesOnClose: boolean;
+  readonly outlastsSilence: boolean;
   readonly heartbeatMs: number;
   readonly weightOf: ((partition: TopicPartition) => number) | undefined;
   /** Partitions go away: `revoked` with time to commit, which is waited for; `lost` without. */
@@ -42,6 +43,8 @@ const fencedInstance = 82;
 const rebalanceTimeoutMs = 60_000;
 /** How often the topics are looked at for new ones and new partitions. */
 const watchMs = 5000;
+/** Of a group that was silent for a session: how long one try to hear from it may take. */
+const silentTryMs = 3000;
 
 /** Why the heart stopped. */
 type Pause =
@@ -306,7 +309,7 @@ export class Membership {
   }
 
   async #beat(signal: AbortSignal): Promise<Pause> {
-    const { sessionTimeoutMs, heartbeatMs } = this.#settings;
+    const { sessionTimeoutMs, heartbeatMs, outlastsSilence } = this.#settings;
     const watch = { nextMs: this.#nowMs() + watchMs };
     for (;;) {
       this.#endPause = new AbortController();
@@ -314,8 +317,9 @@ export class Membership {
       if (signal.aborted) return 'ended';
       try {
         // A network that swallows everything must not keep us from seeing that our session is over.
-        const leftMs = Math.max(this.ownsUntilMs - this.#nowMs(), 1);
-        const pause = await withTimeout(this.#beatOnce(watch), leftMs, 'Hearing from the group');
+        const leftMs = this.ownsUntilMs - this.#nowMs();
+        const tryMs = leftMs > 0 ? leftMs : outlastsSilence ? silentTryMs : 1;
+        const pause = await withTimeout(this.#beatOnce(watch), tryMs, 'Hearing from the group');
         if (pause !== undefined) return pause;
       } catch (error) {
         if (signal.aborted) return 'ended';
@@ -324,7 +328,7 @@ export class Membership {
       }
       if (this.#nowMs() - this.#aliveAtMs >= sessionTimeoutMs) {
         this.#client.connections.end(this.#purpose); // what it waits for may never come
-        return 'silent';
+        if (!outlastsSilence) return 'silent';
       }
     }
   }
@@ -388,7 +392,8 @@ export class Membership {
       throw error;
     }
     this.#missed(error);
-    if (this.#nowMs() - this.#aliveAtMs > this.#settings.sessionTimeoutMs) await this.#loseOwned();
+    const { sessionTimeoutMs, outlastsSilence } = this.#settings;
+    if (!outlastsSilence && this.#nowMs() - this.#aliveAtMs > sessionTimeoutMs) await this.#loseOwned();
   }
 
   #missed(error: unknown): void {

@@ -13,11 +13,13 @@ const partitions = 8;
 const sessionTimeoutMs = 10_000;
 
 /** A connector whose task is work of this partition. */
-function workOf(partition: number): string {
-  for (let n = 0; ; n++) if (partitionOfWork(`c-${n}`, 0, partitions) === partition) return `c-${n}`;
+function workOf(partition: number, prefix = 'c'): string {
+  for (let n = 0; ; n++) if (partitionOfWork(`${prefix}-${n}`, 0, partitions) === partition) return `${prefix}-${n}`;
 }
 
 const held = workOf(2);
+/** Work of these partitions that outlasts a silence. */
+const spooled = [0, 1, 2, 3].map((partition) => workOf(partition, 'spooled'));
 
 /** A worker in a group whose side the test plays, under a clock of the test's. */
 async function bench() {
@@ -62,6 +64,7 @@ async function bench() {
     sessionTimeoutMs,
     heartbeatMs: 300,
     weights: () => weightsOf([], partitions),
+    outlastsSilence: (connector) => connector.startsWith('spooled'),
     onGained: () => told.push('gained'),
     onLess: async (how) => {
       told.push(how);
@@ -76,9 +79,11 @@ async function bench() {
     for (let n = 0; n < 200; n++) if (ownership.owns(`c-${n}`)) found.push(partitionOfWork(`c-${n}`, 0, partitions));
     return [...new Set(found)].sort();
   };
+  const spooledOwned = (): number[] => [0, 1, 2, 3].filter((partition) => ownership.owns(spooled[partition]!));
   return {
     ownership,
     told,
+    spooledOwned,
     give,
     take,
     owned,
@@ -172,3 +177,64 @@ test('a worker that was alone in the group goes on through a silence, and gives 
   deepEqual(it.told, ['gained', 'lost']);
   await it.ownership.close();
 });
+
+/** How the group answers after a silence, whose work then is this worker's, and what was told of it. */
+const answers = [
+  {
+    answer: 'late, and has given nothing away',
+    tell: async (it) => it.at(30_000, true),
+    owned: [0, 1, 2, 3],
+    goesOn: [0, 1, 2, 3],
+    told: ['lost', 'gained'],
+  },
+  {
+    answer: 'that it does not know the worker any more, and shares out anew',
+    tell: async (it) => {
+      await it.take([0, 1, 2, 3], 'lost');
+      deepEqual(it.spooledOwned(), [0, 1, 2, 3], 'it has not said yet whose they are');
+      it.at(30_000, true);
+      it.give([1, 2]);
+      it.shared(2, 2);
+    },
+    owned: [1, 2],
+    goesOn: [1, 2],
+    told: ['lost', 'lost', 'gained', 'lost'],
+  },
+  {
+    answer: 'by taking some of it in an orderly way',
+    tell: async (it) => {
+      it.at(30_000, true);
+      await it.hasTold(2);
+      await it.take([0, 3], 'revoked');
+    },
+    owned: [1, 2],
+    goesOn: [1, 2],
+    told: ['lost', 'gained', 'released'],
+  },
+] satisfies {
+  readonly answer: string;
+  readonly tell: (it: Awaited<ReturnType<typeof bench>>) => Promise<void>;
+  readonly owned: readonly number[];
+  readonly goesOn: readonly number[];
+  readonly told: readonly string[];
+}[];
+
+for (const { answer, tell, owned, goesOn, told } of answers) {
+  test(`work that outlasts a silence goes on through it; the group answers ${answer}`, async () => {
+    const it = await bench();
+    it.shared(2);
+    it.at(20_000, false);
+    await it.hasTold(1);
+    deepEqual(it.owned(), [], 'the rest is given up');
+    deepEqual(it.spooledOwned(), [0, 1, 2, 3]);
+    equal(it.ownership.mayWrite(spooled[2]!, 0), false, 'somebody else may do the same');
+    deepEqual([it.ownership.isLeader, it.ownership.isSure], [false, false]);
+    await tell(it);
+    await it.hasTold(told.length);
+    deepEqual(it.owned(), owned);
+    deepEqual(it.spooledOwned(), goesOn);
+    deepEqual(it.told, told);
+    await it.ownership.close();
+    deepEqual(it.spooledOwned(), []);
+  });
+}

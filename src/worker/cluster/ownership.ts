@@ -3,8 +3,8 @@
  * Kafka elects, balances and expires; nothing is decided here.
  *
  * A worker that the group has not answered for a whole session, by its own clock, must take it that others do its work:
- * it stops, before it can ask anybody. Only one that was the group's single member goes on, as there is nobody to go on
- * for it; the group's next answer says whether that was right.
+ * it stops, before it can ask anybody. Two things go on, until the group's next answer says whose they are: all of a worker
+ * that was the group's single member, as there is nobody to go on for it, and work that says so itself (a task with a spool).
  */
 import type { Clock } from '../../base/clock.ts';
 import { isError, TributaryError } from '../../base/errors.ts';
@@ -57,6 +57,8 @@ export interface OwnershipOptions {
   /** Under which a worker that was killed is known again when it comes back. */
   readonly instanceId?: string | undefined;
   readonly weights: (partitions: number) => readonly number[];
+  /** True for work that goes on while nobody can tell whose it is. */
+  readonly outlastsSilence: (connector: string, task: number) => boolean;
   /** There is more to do, or less: `owns` says what. */
   readonly onGained: () => void;
   /** `released`: resolves when the work has ended, which is waited for. `lost`: others do it already. */
@@ -84,6 +86,8 @@ class SharedOwnership implements Ownership {
   readonly #options: OwnershipOptions;
   readonly #partitions: number;
   readonly #owned = new Set<number>();
+  /** What was lost without the group having said whose it is: of its work, that which outlasts a silence goes on. */
+  readonly #held = new Set<number>();
   /** What is being given up, and until when the group waits for that at most. */
   readonly #releasedByMs = new Map<number, number>();
   readonly #retryWarning: LimitedWarning;
@@ -108,7 +112,14 @@ class SharedOwnership implements Ownership {
 
   async join(): Promise<void> {
     const { broker, groupId, topic, sessionTimeoutMs, heartbeatMs, instanceId, weights, log } = this.#options;
-    const asked = { groupId, topics: [topic], fetch: false, sessionTimeoutMs, heartbeatMs } as const;
+    const asked = {
+      groupId,
+      topics: [topic],
+      fetch: false,
+      outlastsSilence: true,
+      sessionTimeoutMs,
+      heartbeatMs,
+    } as const;
     log.info('group_joining', { group: groupId });
     const member = await broker
       .group({
@@ -120,7 +131,7 @@ class SharedOwnership implements Ownership {
           return this.#weights[partition] ?? 1;
         },
         onAssigned: (gained) => {
-          for (const { partition } of gained) this.#owned.add(partition);
+          for (const { partition } of gained) this.#own(partition);
           this.#isHolding = false;
           if (this.#member !== undefined) this.#options.onGained();
         },
@@ -138,7 +149,9 @@ class SharedOwnership implements Ownership {
   }
 
   owns(connector: string, task = 0): boolean {
-    return !this.#isClosing && this.#owned.has(partitionOfWork(connector, task, this.#partitions));
+    if (this.#isClosing) return false;
+    const partition = partitionOfWork(connector, task, this.#partitions);
+    return this.#owned.has(partition) || (this.#held.has(partition) && this.#options.outlastsSilence(connector, task));
   }
 
   get isLeader(): boolean {
@@ -176,6 +189,12 @@ class SharedOwnership implements Ownership {
     clearInterval(this.#watching);
     await this.#member?.close();
     this.#owned.clear();
+    this.#held.clear();
+  }
+
+  #own(partition: number): void {
+    this.#owned.add(partition);
+    this.#held.delete(partition);
   }
 
   async #less(partitions: ReadonlySet<number>, how: 'revoked' | 'lost'): Promise<void> {
@@ -187,19 +206,23 @@ class SharedOwnership implements Ownership {
       });
       return;
     }
-    await this.#giveUp(partitions, how);
+    await this.#giveUp(partitions, how, how === 'lost');
   }
 
-  async #giveUp(partitions: ReadonlySet<number>, how: 'revoked' | 'lost'): Promise<void> {
+  async #giveUp(partitions: ReadonlySet<number>, how: 'revoked' | 'lost', isHeld = false): Promise<void> {
     const releasedByMs = this.#options.clock.monotonicMs() + this.#options.sessionTimeoutMs;
     for (const partition of partitions) {
       this.#owned.delete(partition);
+      if (isHeld) this.#held.add(partition);
+      else this.#held.delete(partition);
       if (how === 'revoked') this.#releasedByMs.set(partition, releasedByMs);
       else this.#releasedByMs.delete(partition);
     }
     const left = this.#owned.size;
-    if (how === 'lost')
-      this.#options.log.warn('group_lost', { detail: 'others may do this work: it stops here', left });
+    if (how === 'lost') {
+      const detail = isHeld ? 'it stops here where it has no spool' : 'it stops here';
+      this.#options.log.warn('group_lost', { detail: `others may do this work: ${detail}`, left });
+    }
     this.#metrics.begins();
     this.#givingUp++;
     try {
@@ -216,7 +239,7 @@ class SharedOwnership implements Ownership {
     const { assignment } = this.#member ?? { assignment: undefined };
     if (assignment === undefined) return;
     const now = new Set(assignment.map(({ partition }) => partition));
-    const gone = new Set([...this.#owned].filter((partition) => !now.has(partition)));
+    const gone = new Set([...this.#owned, ...this.#held].filter((partition) => !now.has(partition)));
     // What was held through a silence and has become somebody else's.
     this.#isHolding = false;
     if (gone.size > 0) void this.#giveUp(gone, 'lost');
@@ -224,15 +247,16 @@ class SharedOwnership implements Ownership {
 
   /** The group's own client may be waiting for an answer that never comes: the clock decides. */
   #watch(): void {
-    if (this.#isHolding || this.#failure !== undefined) return;
+    if (this.#failure !== undefined) return;
     if (!this.#isInSession()) {
-      if (this.#owned.size > 0) void this.#less(new Set(this.#owned), 'lost');
+      if (this.#owned.size > 0 && !this.#isHolding) void this.#less(new Set(this.#owned), 'lost');
       return;
     }
+    this.#isHolding = false;
     if (this.#givingUp > 0) return;
     // It was late and not out: the group has answered again, and nothing was given to others.
     const back = this.#member!.assignment.filter(({ partition }) => !this.#owned.has(partition));
-    for (const { partition } of back) this.#owned.add(partition);
+    for (const { partition } of back) this.#own(partition);
     if (back.length > 0) this.#options.onGained();
   }
 
@@ -252,7 +276,7 @@ class SharedOwnership implements Ownership {
     if (what === 'group') {
       this.#failure = `this worker has lost its place among the workers: ${reason}`;
       this.#options.log.error('group_ended', { reason });
-      void this.#giveUp(new Set(this.#owned), 'lost');
+      void this.#giveUp(new Set([...this.#owned, ...this.#held]), 'lost');
       return;
     }
     this.#retryWarning.warn({ what, reason });

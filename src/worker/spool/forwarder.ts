@@ -215,7 +215,7 @@ export class Forwarder {
     if (this.#stopped && !isAway) {
       await withTimeout(forwarding.settle(), settleMs, 'Forwarding').catch(() => {}); // it stays in the log
     }
-    forwarding.abandon();
+    await forwarding.abandon();
     await withTimeout(forwarding.close(), isAway ? awayCloseMs : closeMs, 'Closing the producer').catch(
       (error: unknown) => {
         this.#options.parts.log.warn('producer_not_closed', { reason: describeError(error) });
@@ -232,7 +232,7 @@ export class Forwarder {
 
   async #prepared(read: LogRead, { topics, maxBatchBytes }: Way): Promise<Chunk> {
     const { slot, runs, nextOffset, damaged, release } = read;
-    this.#countDamaged(damaged);
+    this.#countDamaged(slot, damaged);
     const topic = this.#options.entry().topics[slot]!;
     let forward = { sends: [], records: 0, bytes: 0 } as ReturnType<typeof forwardSends>;
     if (runs.length > 0) {
@@ -243,9 +243,11 @@ export class Forwarder {
     return { slot, nextOffset, prepared, oldestMs: firstTimeMs(runs), isLast: this.#options.log.isRead, release };
   }
 
-  #countDamaged(damaged: LogRead['damaged']): void {
+  #countDamaged(slot: number, damaged: LogRead['damaged']): void {
     for (const { from, to, reason } of damaged) {
-      this.#options.metrics.corrupted.value += to - from;
+      const untold = this.#options.log.untoldDamage(slot, to - from, to);
+      if (untold === 0) continue;
+      this.#options.metrics.corrupted.value += untold;
       this.#options.parts.log.error('spool_block_damaged', { log: this.#options.log.name, from, to, reason });
     }
   }

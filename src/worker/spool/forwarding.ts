@@ -4,7 +4,6 @@ import type { Producer } from '../../broker/broker.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { BatchDispatch } from '../batch-dispatch.ts';
 import type { PreparedBatch } from '../batch-preparation.ts';
-import type { Delivered } from '../delivery.ts';
 import { ExactlyOnce, type ExactlyOnceMetrics } from '../exactly-once.ts';
 import type { OffsetTable } from '../offset-table.ts';
 import { Pipeline } from '../pipeline.ts';
@@ -26,7 +25,8 @@ export interface Forwarding {
   submit(chunk: Chunk): Promise<void>;
   /** Resolves when all that was handed in is stored, and its position with it. */
   settle(): Promise<void>;
-  abandon(): void;
+  /** From now on nothing more counts as forwarded. Resolves when the position of what does is stored. */
+  abandon(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -49,6 +49,7 @@ export class AcknowledgedForwarding implements Forwarding {
   #waiting: Chunk[] = [];
   #storing: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
+  #isOver = false;
 
   constructor(options: AcknowledgedOptions) {
     this.#options = options;
@@ -74,8 +75,10 @@ export class AcknowledgedForwarding implements Forwarding {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  abandon(): void {
+  async abandon(): Promise<void> {
+    this.#isOver = true;
     this.producer.abandon();
+    while (this.#storing !== undefined) await this.#storing;
   }
 
   close(): Promise<void> {
@@ -83,6 +86,7 @@ export class AcknowledgedForwarding implements Forwarding {
   }
 
   #acknowledged(chunk: Chunk): void {
+    if (this.#isOver) return; // it is read and sent again, and must not count twice
     this.#waiting.push(chunk);
     this.#storing ??= this.#store();
   }
@@ -131,6 +135,9 @@ export class TransactionalForwarding implements Forwarding {
   readonly #chunks = new Map<PreparedBatch, Chunk>();
   readonly #onForwarded: TransactionalOptions['onForwarded'];
   #stored: Promise<void> = Promise.resolve();
+  #submitting: Promise<void> = Promise.resolve();
+  /** What the last chunk has left open: another one was behind it. */
+  #openAt: ReturnType<typeof positionEntry> | undefined;
   #bytes = 0;
   #committed: Chunk[] = [];
   /** Nothing to send was in them; they are done with the transaction around them. */
@@ -163,19 +170,25 @@ export class TransactionalForwarding implements Forwarding {
     return this.#delivery.producer;
   }
 
-  async submit(chunk: Chunk): Promise<void> {
+  submit(chunk: Chunk): Promise<void> {
+    this.#submitting = this.#submit(chunk);
+    return this.#submitting;
+  }
+
+  async #submit(chunk: Chunk): Promise<void> {
     const { prepared, slot, nextOffset, isLast } = chunk;
     this.#bytes += prepared.bytes;
     const isEnd = isLast || this.#bytes >= transactionBytes;
-    if (isEnd) this.#bytes = 0;
-    const batch: Delivered['batch'] = {
-      ...positionEntry(this.#log, slot, nextOffset),
-      receivedAtMs: 0,
-      ...(isEnd ? { transactionEnd: 'commit' as const } : {}),
-    };
     if (prepared.sends.length === 0) this.#empty.push(chunk);
     else this.#chunks.set(prepared, chunk);
-    await this.#delivery.submit({ batch, prepared });
+    await this.#deliver(positionEntry(this.#log, slot, nextOffset), prepared, isEnd);
+  }
+
+  async #deliver(position: ReturnType<typeof positionEntry>, prepared: PreparedBatch, isEnd: boolean): Promise<void> {
+    this.#openAt = isEnd ? undefined : position;
+    if (isEnd) this.#bytes = 0;
+    const end = isEnd ? { transactionEnd: 'commit' as const } : {};
+    await this.#delivery.submit({ batch: { ...position, receivedAtMs: 0, ...end }, prepared });
     if (isEnd) this.#committed.push(...this.#empty.splice(0));
     const committed = this.#committed.splice(0);
     if (committed.length === 0) return;
@@ -190,18 +203,27 @@ export class TransactionalForwarding implements Forwarding {
     if (chunk !== undefined) this.#committed.push(chunk);
   }
 
-  settle(): Promise<void> {
-    return this.#stored;
+  /** Where what was behind the last chunk has been given up meanwhile, nobody else ends the transaction. */
+  async settle(): Promise<void> {
+    await this.#submitting;
+    if (this.#openAt !== undefined) await this.#deliver(this.#openAt, nothing, true);
+    await this.#stored;
   }
 
-  abandon(): void {
+  async abandon(): Promise<void> {
     this.#delivery.abandon();
+    await this.#stored.catch(() => {}); // told by whoever submitted
   }
 
   close(): Promise<void> {
     return this.#delivery.closeProducer();
   }
 }
+
+/** Of a chunk that there is none of. */
+const nothing: PreparedBatch = {
+  ...{ sends: [], letters: [], records: 0, bytes: 0, filtered: 0, failure: undefined, left: 0, inputs: new Map() },
+};
 
 /** A log that is made again has the same name and begins at 0: only the id tells that an older position is not its own. */
 export interface LogIdentity {

@@ -30,6 +30,8 @@ const transactionTimeoutMs = 60_000;
 /** For what was received to reach Kafka at a stop, where Kafka answers. */
 const forwardAtStopMs = 700;
 const syncTimeoutMs = 1_000;
+/** For a task that is to fail by what it has received when that gets too old, also if nothing more comes. */
+const ageCheckMs = 500;
 
 export async function openSpooledWay(options: SourceTaskOptions, parts: WayParts, way: SpoolWay): Promise<Way> {
   const { transforms: chain, converters, converterNames, clock, errors, name, task, redact } = options;
@@ -127,11 +129,18 @@ class Receipt implements Delivery {
   }
 
   dueInMs(): number | undefined {
-    return this.#inner.dueInMs();
+    const dueMs = this.#inner.dueInMs();
+    return this.#failsByAge ? Math.min(dueMs ?? ageCheckMs, ageCheckMs) : dueMs;
   }
 
-  onDue(): Promise<void> {
-    return this.#inner.onDue();
+  async onDue(): Promise<void> {
+    if (this.#failsByAge) this.#spooled.checkAge(this.#settings);
+    await this.#inner.onDue();
+  }
+
+  get #failsByAge(): boolean {
+    const { whenFull, maxAgeMs } = this.#settings;
+    return whenFull === 'fail' && maxAgeMs !== Number.POSITIVE_INFINITY;
   }
 
   drain(): Promise<void> {

@@ -3,6 +3,7 @@
  * forwarder of that task has to know when nobody runs the task any more. Kept in a table of the spool's own broker.
  */
 import { createHash } from 'node:crypto';
+import { isError } from '../../base/errors.ts';
 import type { LocalBroker } from '../../broker/broker.ts';
 import type { RawConfig } from '../../config/raw.ts';
 import type { Table } from '../table.ts';
@@ -67,15 +68,24 @@ export class SpoolCatalog {
     return slot;
   }
 
+  /** Those whose log is gone: a crash came between the two steps of `remove`. */
+  async withoutLog(): Promise<readonly CatalogEntry[]> {
+    const topics = new Set(await this.#broker.listTopics());
+    return this.all().filter(({ log }) => !topics.has(log));
+  }
+
   async orphan(entry: CatalogEntry): Promise<void> {
     await this.#put({ ...(this.get(entry.connector, entry.task) ?? entry), isOrphan: true });
   }
 
+  /** In this order: an entry without a log is found at the next start, a log without an entry would lie there for ever. */
   async remove({ connector, task, log }: CatalogEntry): Promise<void> {
     const key = keyOf(connector, task);
+    await this.#broker.deleteTopic(log).catch((error: unknown) => {
+      if (!isError(error, 'UNKNOWN_TOPIC')) throw error;
+    });
     this.#entries.delete(key);
     await this.#table.put([[key, null]]);
-    await this.#broker.deleteTopic(log);
   }
 
   async #ensureLog(log: string): Promise<void> {

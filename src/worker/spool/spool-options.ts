@@ -1,6 +1,6 @@
 /** What a connector's configuration says of its spool: `spool.*`. */
 import { define, parse } from '../../config/config-def.ts';
-import { long, oneOf, range, string } from '../../config/option.ts';
+import { boolean, long, oneOf, range, string } from '../../config/option.ts';
 import type { RawConfig } from '../../config/raw.ts';
 
 const modes = ['off', 'best-effort', 'at-least-once', 'exactly-once'] as const;
@@ -43,7 +43,22 @@ export const spoolOptions = define({
     validate: (value) => (value === null ? undefined : oneOf(answers)(value, 'spool.when.full')),
     importance: 'medium',
   }),
+  'spool.through.silence': boolean({
+    default: true,
+    doc: 'Of several workers of one group: whether a task with a spool goes on receiving while its worker cannot hear the group for longer than the session timeout. Another worker may do the same work then. Without it the task ends there, as one without a spool does',
+    importance: 'low',
+  }),
 });
+
+/** Whether a source with this configuration has a spool, and goes on while nobody can tell whose work it is. */
+export function goesOnThroughSilence(config: RawConfig): boolean {
+  try {
+    const values = parse(spoolOptions, config);
+    return values['spool.mode'] !== 'off' && values['spool.through.silence'];
+  } catch {
+    return false; // no task runs by it
+  }
+}
 
 /** Undefined where the connector wants none. CONFIG_INVALID for a value that cannot be parsed. */
 export function spoolSettingsOf(config: RawConfig): SpoolSettings | undefined {

@@ -23,6 +23,8 @@ export class Spool implements AsyncDisposable {
   readonly #tables: readonly Table[];
   readonly #tasks = new Map<string, Promise<SpooledTask>>();
   readonly #turns = new Map<string, CallsInTurn>();
+  /** Logs that are taken away once they are forwarded. */
+  readonly #leaving = new Set<string>();
 
   /** Begins to forward what lies there, whoever it belongs to. */
   static async open(options: SpoolOptions): Promise<Spool> {
@@ -54,9 +56,11 @@ export class Spool implements AsyncDisposable {
     });
   }
 
-  /** The connector is gone: what it has received still goes out, then its log is taken away. */
-  forget(connector: string): void {
-    for (const entry of this.#catalog.all()) if (entry.connector === connector) void this.#forgetTask(entry);
+  /** The connector is gone, or its tasks from this one on: what they have received still goes out, then their logs are taken away. */
+  forget(connector: string, fromTask = 0): void {
+    for (const entry of this.#catalog.all()) {
+      if (entry.connector === connector && entry.task >= fromTask) void this.#forgetTask(entry);
+    }
   }
 
   /** Connectors that something lies here for. */
@@ -75,6 +79,12 @@ export class Spool implements AsyncDisposable {
   }
 
   async #goOn(): Promise<void> {
+    for (const entry of await this.#catalog.withoutLog()) {
+      const { connector, task, log } = entry;
+      // Of one that is to stay the task makes a new log, and somebody must hear that the old one has gone.
+      if (entry.isOrphan !== true) this.#parts.log.error('spool_log_missing', { connector, task, log });
+      await this.#catalog.remove(entry);
+    }
     for (const entry of this.#catalog.all()) {
       const { connector, task } = entry;
       const spooled = await this.#spooled(entry, this.#parts.offsets);
@@ -110,20 +120,26 @@ export class Spool implements AsyncDisposable {
 
   async #forgetTask(entry: CatalogEntry): Promise<void> {
     const { connector, task, log: name } = entry;
-    const { log } = this.#parts;
     try {
       await this.#catalog.orphan(entry);
-      const spooled = await this.#spooled(entry, this.#parts.offsets);
-      if (!(await spooled.forwarded(new AbortController().signal))) return;
-      await this.#inTurn(name, async () => {
-        if (this.#catalog.get(connector, task)?.isOrphan !== true) return; // it was made again meanwhile
-        this.#tasks.delete(name);
-        await spooled.close();
-        await this.#catalog.remove(entry);
-        log.info('spool_removed', { connector, task });
-      });
+      if (this.#leaving.has(name)) return;
+      this.#leaving.add(name);
+      await this.#takeAway(entry).finally(() => this.#leaving.delete(name));
     } catch (error) {
-      log.warn('spool_not_removed', { connector, task, reason: describeError(error) });
+      this.#parts.log.warn('spool_not_removed', { connector, task, reason: describeError(error) });
     }
+  }
+
+  async #takeAway(entry: CatalogEntry): Promise<void> {
+    const { connector, task, log: name } = entry;
+    const spooled = await this.#spooled(entry, this.#parts.offsets);
+    if (!(await spooled.forwarded(new AbortController().signal))) return;
+    await this.#inTurn(name, async () => {
+      if (this.#catalog.get(connector, task)?.isOrphan !== true) return; // it was made again meanwhile
+      this.#tasks.delete(name);
+      await spooled.close();
+      await this.#catalog.remove(entry);
+      this.#parts.log.info('spool_removed', { connector, task });
+    });
   }
 }

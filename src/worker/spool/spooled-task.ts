@@ -8,7 +8,7 @@ import { Forwarder } from './forwarder.ts';
 import type { CatalogEntry, SpoolCatalog } from './spool-catalog.ts';
 import { type SpoolMetrics, spoolMetrics } from './spool-metrics.ts';
 import { OffsetRelay, type SpoolOffsets } from './spool-offsets.ts';
-import type { SpoolSettings } from './spool-options.ts';
+import { type SpoolSettings, spoolSettingsOf } from './spool-options.ts';
 import type { SpoolParts } from './spool-parts.ts';
 import { TaskLog } from './task-log.ts';
 
@@ -20,6 +20,9 @@ export interface SpooledTaskOptions {
 
 const dropBytes = 1024 * 1024;
 const closeMs = 1_000;
+/** How often records are looked at that become too old while nothing is received: in parts of what they may be, and at most. */
+const ageParts = 4;
+const maxAgeCheckMs = 5_000;
 
 export class SpooledTask {
   #offsets: SpoolOffsets;
@@ -33,6 +36,8 @@ export class SpooledTask {
   #entry: CatalogEntry;
   #atRisk: () => number = () => 0;
   readonly #forRoom = new Set<() => void>();
+  #ageTimer: NodeJS.Timeout | undefined;
+  #droppingOld: Promise<void> | undefined;
 
   static async open(options: SpooledTaskOptions, entry: CatalogEntry): Promise<SpooledTask> {
     const log = new TaskLog(options.parts.broker, entry.log);
@@ -67,6 +72,7 @@ export class SpooledTask {
       },
     });
     this.#forwarder.start();
+    this.#watchAge();
   }
 
   get entry(): CatalogEntry {
@@ -91,6 +97,12 @@ export class SpooledTask {
   configure(entry: CatalogEntry, offsets: SpoolOffsets): void {
     this.#entry = entry;
     this.#offsets = offsets;
+    this.#watchAge();
+  }
+
+  /** Throws where what waits is too old, and the task is to fail then. A quiet feed brings no batch that would be refused. */
+  checkAge(settings: SpoolSettings): void {
+    if (this.#ageMs() > settings.maxAgeMs) throw fullError(this.#entry, settings, 'age');
   }
 
   /** What was received and is not synced, from now on. */
@@ -178,7 +190,9 @@ export class SpooledTask {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#ageTimer);
     await this.#forwarder.close();
+    await this.#droppingOld;
     await withTimeout(this.storeOffsets(), closeMs, 'Storing the offsets').catch((error: unknown) => {
       this.#options.parts.log.warn('offset_commit_failed', { reason: describeError(error) });
     });
@@ -190,14 +204,37 @@ export class SpooledTask {
     return oldestMs === Number.POSITIVE_INFINITY ? 0 : Math.max(0, this.#options.parts.clock.nowMs() - oldestMs);
   }
 
+  /** Also while nobody runs the task, and while its feed is quiet. */
+  #watchAge(): void {
+    clearInterval(this.#ageTimer);
+    const settings = spoolSettingsOf(this.#entry.config);
+    if (settings?.whenFull !== 'drop-oldest' || settings.maxAgeMs === Number.POSITIVE_INFINITY) return;
+    const look = (): void => {
+      this.#droppingOld ??= this.#dropOld(settings.maxAgeMs).finally(() => {
+        this.#droppingOld = undefined;
+      });
+    };
+    this.#ageTimer = setInterval(look, Math.min(settings.maxAgeMs / ageParts, maxAgeCheckMs));
+    this.#ageTimer.unref();
+  }
+
+  async #dropOld(maxAgeMs: number): Promise<void> {
+    try {
+      while (this.#ageMs() > maxAgeMs && (await this.#drop('age', maxAgeMs)));
+    } catch (error) {
+      const { connector, task } = this.#entry;
+      this.#options.parts.log.warn('spool_not_trimmed', { connector, task, reason: describeError(error) });
+    }
+  }
+
   /** False where nothing is left that could be dropped: all of it is on its way, or young enough. */
   #drop(reason: 'full' | 'age', maxAgeMs = 0): Promise<boolean> {
     const nowMs = this.#options.parts.clock.nowMs();
     return this.log.drop(
       dropBytes,
       ({ runs }) => reason === 'full' || runs.length === 0 || nowMs - firstTimeMs(runs) > maxAgeMs,
-      ({ runs, damaged }) => {
-        for (const { from, to } of damaged) this.metrics.corrupted.value += to - from;
+      ({ slot, runs, damaged }) => {
+        for (const { from, to } of damaged) this.metrics.corrupted.value += this.log.untoldDamage(slot, to - from, to);
         const records = runs.reduce((sum, run) => sum + run.length, 0);
         const bytes = runs.reduce((sum, run) => sum + bytesOf(run), 0);
         this.#countDropped(reason, records, bytes, firstTimeMs(runs));

@@ -27,6 +27,8 @@ export class TaskLog {
   #forwarded: number[] = [];
   /** Not forwarded yet: what lies before them is. Those of an earlier process are found empty when they are read. */
   #holes: readonly Hole[] = [];
+  /** Up to where damage was counted. */
+  readonly #damagedTo: number[] = [];
   #turn = 0;
   /** Reads and drops take turns: what is dropped must not be on its way out as well. */
   readonly #turns = new CallsInTurn();
@@ -112,6 +114,13 @@ export class TaskLog {
     return this.#next.every((from, slot) => from >= this.broker.extent(this.name, slot).stable);
   }
 
+  /** Of so many damaged records before this offset, those that nobody has asked about: forwarding that begins anew meets them again. */
+  untoldDamage(slot: number, records: number, to: number): number {
+    const untold = Math.min(records, Math.max(0, to - (this.#damagedTo[slot] ?? 0)));
+    this.#damagedTo[slot] = Math.max(to, this.#damagedTo[slot] ?? 0);
+    return untold;
+  }
+
   /** The next records of the partition whose turn it is; undefined where nothing is left to read. */
   read(maxBytes: number): Promise<LogRead | undefined> {
     return this.#inTurn(async () => {
@@ -125,37 +134,47 @@ export class TaskLog {
   }
 
   /**
-   * Takes the oldest unread records of the largest partition away, about so many bytes. What is on its way stays on disk: a
-   * kill must not lose it uncounted. False where nothing is unread, or `mayGo` says no.
+   * Takes the oldest unread records of the largest partition that may go away, about so many bytes. What is on its way stays
+   * on disk: a kill must not lose it uncounted. False where nothing is unread, or `mayGo` says no to all.
    */
   drop(maxBytes: number, mayGo: (read: LogRead) => boolean, onDropped: (read: LogRead) => void): Promise<boolean> {
     return this.#inTurn(async () => {
       const unread = this.#next.map((from, slot) => this.broker.extent(this.name, slot).stable - from);
-      const slot = unread.indexOf(Math.max(...unread));
-      const from = this.#next[slot] ?? 0;
-      const read = await this.#readSlot(slot, maxBytes);
-      if (read === undefined) return false;
-      const to = read.nextOffset;
-      try {
-        if (!mayGo(read)) {
-          this.#next[slot] = from;
-          return false;
-        }
-        const isFirst = from <= this.#forwarded[slot]!;
-        if (isFirst) await this.broker.deleteRecords(this.name, slot, to);
-        else await this.broker.deleteRange(this.name, slot, from, to);
-        onDropped(read);
-        // What was before it may have been acknowledged meanwhile.
-        if (from <= this.#forwarded[slot]!) await this.storeForwarded([[slot, to]]);
-        else this.#holes = withHole(this.#holes, { slot, from, to });
-        return true;
-      } catch (error) {
-        this.#next[slot] = from;
-        throw error;
-      } finally {
-        read.release();
-      }
+      const slots = [...unread.keys()].sort((a, b) => unread[b]! - unread[a]!);
+      for (const slot of slots) if (await this.#dropFrom(slot, maxBytes, mayGo, onDropped)) return true;
+      return false;
     });
+  }
+
+  async #dropFrom(
+    slot: number,
+    maxBytes: number,
+    mayGo: (read: LogRead) => boolean,
+    onDropped: (read: LogRead) => void,
+  ): Promise<boolean> {
+    const from = this.#next[slot]!;
+    const read = await this.#readSlot(slot, maxBytes);
+    if (read === undefined) return false;
+    const to = read.nextOffset;
+    try {
+      if (!mayGo(read)) {
+        this.#next[slot] = from;
+        return false;
+      }
+      const isFirst = from <= this.#forwarded[slot]!;
+      if (isFirst) await this.broker.deleteRecords(this.name, slot, to);
+      else await this.broker.deleteRange(this.name, slot, from, to);
+      onDropped(read);
+      // What was before it may have been acknowledged meanwhile.
+      if (from <= this.#forwarded[slot]!) await this.storeForwarded([[slot, to]]);
+      else this.#holes = withHole(this.#holes, { slot, from, to });
+      return true;
+    } catch (error) {
+      this.#next[slot] = from;
+      throw error;
+    } finally {
+      read.release();
+    }
   }
 
   /** Reads again from what is forwarded on. `before` is called while nothing is read or dropped. */

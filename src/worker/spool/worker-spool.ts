@@ -34,7 +34,14 @@ export class WorkerSpool {
     if (spool === undefined) return;
     for (const connector of spool.connectors()) {
       if (this.#configs.connector(connector) === undefined) spool.forget(connector);
+      else this.tasksMade(connector);
     }
+  }
+
+  /** Tasks that the connector has no more of are gone. One that is stopped has none, and has them again when it goes on. */
+  tasksMade(connector: string): void {
+    const { length } = this.#configs.tasks(connector);
+    if (length > 0) this.forget(connector, length);
   }
 
   /** The spool of a task that starts now. `offsets` are its connector's. */
@@ -42,10 +49,10 @@ export class WorkerSpool {
     return (await this.#opened()).task(connector, task, config, offsets);
   }
 
-  /** The connector is gone. */
-  forget(connector: string): void {
+  /** The connector is gone, or its tasks from this one on. */
+  forget(connector: string, fromTask?: number): void {
     this.#spool?.then(
-      (spool) => spool.forget(connector),
+      (spool) => spool.forget(connector, fromTask),
       () => {}, // whoever opened it was told
     );
   }
