@@ -103,3 +103,74 @@ test('Kafka is killed and comes back, then both are: all that was received is th
     equal(ledger.countOf(1), restarted[mode], `behind it: ${mode}`);
   }
 });
+
+const sessionMs = 3_000;
+
+test('two workers of one group, Kafka away for longer than their session: both go on receiving, and no message is missing or doubled', {
+  skip,
+  timeout: 600_000,
+}, async () => {
+  await using folder = await tempFolder('spool-group');
+  await using opened = new AsyncDisposableStack();
+  const names = Array.from({ length: 6 }, (_, n) => `group-${n}`);
+  const servers = await Promise.all(names.map(async () => opened.use(await startLedgerServer({ perTick: 2 }))));
+  const workers = [];
+  for (const name of ['a', 'b']) {
+    const group = `worker: { group.id: spool-group, session.timeout.ms: ${sessionMs} }`;
+    await writeFile(
+      join(folder.path, `${name}.yaml`),
+      `broker: kafka://${kafka!.bootstrap}\nspool.dir: ${name}\n${group}\n`,
+    );
+    workers.push(opened.use(await startWorker(['start', `${name}.yaml`], { cwd: folder.path })));
+  }
+  const [a, b] = workers as [StartedWorker, StartedWorker];
+  for (const [n, name] of names.entries()) {
+    const config = {
+      'connector.class': 'websocket',
+      'websocket.url': servers[n]!.url,
+      'websocket.reconnect.interval.ms': '50',
+      'kafka.topic': name,
+      'spool.mode': modes[n % 2],
+    };
+    const headers = { 'content-type': 'application/json' };
+    const body = JSON.stringify({ name, config });
+    equal((await fetch(`${a.url}/connectors`, { method: 'POST', headers, body })).status, 201);
+  }
+  const isShared = async (): Promise<boolean> => {
+    const shares = await Promise.all([a, b].map(({ url }) => fetch(`${url}/metrics`).then((answer) => answer.text())));
+    const running = shares.map((text) => text.match(/^tributary_spool_records\{/gm)?.length ?? 0);
+    return running.every((count) => count > 0) && running[0]! + running[1]! === names.length;
+  };
+  await until('both have tasks', isShared, patienceMs);
+  const ofAll = async (metric: string): Promise<number> => (await a.metric(metric)) + (await b.metric(metric));
+  const more = async (metric: string, count: number): Promise<void> => {
+    const from = await ofAll(metric);
+    await until(`${count} more of ${metric}`, async () => (await ofAll(metric)) >= from + count, patienceMs);
+  };
+  await more(forwarded, 1_000);
+  const before = servers.map(({ connections }) => connections.length);
+  await kafka!.kill9();
+  const areCutOff = async (): Promise<boolean> => [a, b].every(({ stderr }) => /group_lost/.test(stderr()));
+  await until('both have not heard the group for a session', areCutOff, patienceMs);
+  await more(received, 2_000);
+  ok((await ofAll(waiting)) > 1_000, 'what is received waits');
+  deepEqual(
+    servers.map(({ connections }) => connections.length),
+    before,
+    'no feed saw anything of it',
+  );
+  await kafka!.restart();
+  await more(forwarded, 3_000);
+  await Promise.all(servers.map((server) => server.quiesce()));
+  await until('nothing waits', async () => (await ofAll(waiting)) === 0, patienceMs);
+  for (const worker of [a, b]) {
+    const { code, stderr } = await worker.stop('SIGTERM');
+    equal(code, 0, stderr);
+  }
+  for (const [n, name] of names.entries()) {
+    const { connections } = servers[n]!;
+    const audit = (await ledgerOf(name)).audit(connections);
+    const sent = connections.reduce((sum, connection) => sum + connection.sent, 0);
+    deepEqual(audit, flawless(sent), `${name}, over ${connections.length} connections`);
+  }
+});
