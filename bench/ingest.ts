@@ -8,12 +8,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { floorsOf, type IngestJob, peersOf, type Subject } from './peers/subjects.ts';
-import { buildTools, startFeed } from './support/feed.ts';
-import { type Run, reportIngest } from './support/ingest-report.ts';
+import { coresOf, feedOf, floorsOf, type IngestJob, peersOf, whereOf } from './peers/beside-ingest.ts';
+import { buildTools } from './support/feed.ts';
+import type { Run } from './support/ingest-report.ts';
 import { machineLine } from './support/machine.ts';
 import { timeUntil } from './support/measure.ts';
 import { showCount } from './support/stats.ts';
+import { measureSubjects, type Subject } from './support/subjects.ts';
 import { benchTopic, feedConnector, openTarget } from './support/targets.ts';
 import { startTributary } from './support/tributary.ts';
 
@@ -28,70 +29,70 @@ export interface IngestOptions {
   readonly alone?: boolean;
 }
 
+/** What is measured by one name. */
+export interface IngestBenchmark {
+  readonly name: string;
+  readonly protocol: IngestJob['protocol'];
+  readonly count: number;
+  /** Where no broker is named. */
+  readonly brokers: readonly string[];
+  /** Our program, in one way or in several. */
+  readonly ours: readonly Subject<IngestJob>[];
+}
+
 const size = 200;
 export const acknowledged = 'kafka_connect_source_task_source_record_write_total';
-export const tributary: Subject = { name: 'tributary', measure: once };
 
 export async function run(options: IngestOptions & { readonly spool: boolean }): Promise<void> {
-  if (!options.spool) return ingest('ingest', false, options);
-  const { ingestSpool } = await import('./ingest-spool.ts');
-  return ingestSpool(options);
+  if (options.spool) await (await import('./ingest-spool.ts')).ingestSpool(options);
+  else await ingest({ name: 'ingest', protocol: 'websocket', count: 4_000_000, brokers, ours: [ourProgram] }, options);
 }
 
-/** `deflate`: over permessage-deflate; the feed has compressed everything before (10 µs a message), and sends at the cost of a copy. */
-export async function ingest(name: string, deflate: boolean, options: IngestOptions): Promise<void> {
+export const brokers: readonly string[] = ['embedded', 'null', 'kafka'];
+export const ourProgram: Subject<IngestJob> = {
+  name: 'tributary',
+  measure: (job) => throughTributary(job, acknowledged, feedConnector),
+};
+
+export async function ingest(benchmark: IngestBenchmark, options: IngestOptions): Promise<void> {
   buildTools();
-  const { smoke, json, peers = false, alone = false } = options;
-  const count = smoke ? 20_000 : deflate ? 400_000 : 4_000_000;
+  const { name, protocol, ours } = benchmark;
+  const { json, smoke, peers = false, alone = false } = options;
+  const count = smoke ? 20_000 : benchmark.count;
   const runs = options.runs ?? (smoke ? 1 : 3);
-  const kinds = options.broker === undefined ? (['embedded', 'null', 'kafka'] as const) : [options.broker];
+  const unit = protocol === 'sse' ? 'event' : 'message';
   if (!json) {
-    console.log(
-      `${name}: ${showCount(count)} text messages of ${size} B over one WebSocket, ${runs} runs each\n${machineLine()}\n`,
-    );
+    const load = `${showCount(count)} ${unit}s of ${size} B over one ${protocol === 'sse' ? 'stream' : 'WebSocket'}`;
+    console.log(`${name}: ${load}, ${runs} runs each\n${machineLine()}\n`);
   }
-  for (const kind of kinds) {
-    const job: IngestJob = { kind, count, size, deflate, where: whereOf(kind) };
-    const subjects = [tributary, ...(alone ? [] : floorsOf(job)), ...(peers ? peersOf(job) : [])];
-    const results = subjects.map(() => [] as Run[]);
-    if (!json) console.log(`${kind}: ${job.where}\n`);
-    for (let round = 0; round < runs; round++) {
-      for (const [at, subject] of subjects.entries()) results[at]!.push(await subject.measure(job));
-    }
-    for (const [at, subject] of subjects.entries()) {
-      const { settings } = subject;
-      const about = {
-        ...{ benchmark: name, broker: kind, subject: subject.name, count, size, where: job.where },
-        ...(settings === undefined ? {} : { settings }),
-      };
-      if (!json && settings !== undefined) console.log(`${subject.name}: ${settings}`);
-      const isOurs = subject === tributary;
-      reportIngest(results[at]!, { about, label: subject.name.padEnd(21), unit: 'message', json, isOurs });
-    }
+  for (const kind of options.broker === undefined ? benchmark.brokers : [options.broker]) {
+    const job: IngestJob = { kind, count, size, protocol };
+    const where = whereOf(kind);
+    const subjects = [...ours, ...(alone ? [] : floorsOf(job)), ...(peers ? peersOf(job) : [])];
+    if (!json) console.log(`${kind}: ${where}\n`);
+    const about = { benchmark: name, broker: kind, count, size, where };
+    await measureSubjects(subjects, job, { about, runs, unit, json });
   }
 }
 
-/** An embedded broker or the stand-in leaves a core for each side; with a real Kafka three processes share the cores. */
-function whereOf(kind: string): string {
-  if (kind === 'kafka') return 'feed, reader and Kafka share all cores';
-  return `feed${kind === 'null' ? ' and stand-in' : ''} on core 0, the reader on core 1`;
-}
-
-async function once(job: IngestJob): Promise<Run> {
-  const { kind, count, deflate } = job;
+/** `metric` counts what is through; `connector` is what takes the feed of this address to the topic. */
+export async function throughTributary(
+  job: IngestJob,
+  metric: string,
+  connector: (url: string) => Readonly<Record<string, string>>,
+): Promise<Run> {
+  const { kind, count } = job;
   const folder = mkdtempSync(join(tmpdir(), 'tributary-ingest-'));
+  const cores = coresOf(kind);
   try {
     await using target = await openTarget(kind, folder);
-    const apart = kind !== 'kafka';
-    await using feed = await startFeed({ rate: 0, count, size: job.size, deflate, ...(apart ? { core: 0 } : {}) });
+    await using feed = await feedOf(job);
     await using tributary = await startTributary({
       broker: target.address,
-      ...(apart ? { core: 1 } : {}),
-      connectors: {
-        bench: feedConnector(feed.url),
-      },
+      ...(cores === undefined ? {} : { core: cores.reader }),
+      connectors: { bench: connector(feed.url) },
     });
-    const timed = await timeUntil(count, () => tributary.metric(acknowledged), tributary.pid);
+    const timed = await timeUntil(count, () => tributary.metric(metric), tributary.pid);
     await tributary.stop();
     return { ...timed, losses: await target.check(benchTopic, count) };
   } finally {

@@ -10,10 +10,11 @@ import type { Broker } from '../src/broker/broker.ts';
 import { openEmbeddedBroker } from '../src/broker/embedded/embedded.ts';
 import { startPeer } from './peers/child.ts';
 import { startStreams, streamsSettings } from './peers/kafka-streams.ts';
-import { type Run, reportIngest } from './support/ingest-report.ts';
+import type { Run } from './support/ingest-report.ts';
 import { machineLine } from './support/machine.ts';
 import { timeUntil } from './support/measure.ts';
 import { showCount } from './support/stats.ts';
+import { measureSubjects, type Subject } from './support/subjects.ts';
 import { openTarget, type Target } from './support/targets.ts';
 import { groups, priceOf, quantityOf, symbolOf, tradeOf } from './support/trades.ts';
 import { startTributary } from './support/tributary.ts';
@@ -32,13 +33,6 @@ interface Job {
   readonly folder: string;
   readonly count: number;
   readonly firstMs: number;
-}
-
-interface Subject {
-  readonly name: string;
-  /** Of a peer: its version, and how it was set. */
-  readonly settings?: string;
-  measure(job: Job, output: string): Promise<Run>;
 }
 
 export interface TopicsOptions {
@@ -60,14 +54,13 @@ export async function runBetweenTopics({
   alone,
 }: TopicsOptions): Promise<void> {
   const count = smoke ? 3 * windowMs : 40 * windowMs;
+  const where = 'program and broker share all cores';
   if (!json)
-    console.log(
-      `${method}\n${machineLine()}\n\n${kind}: program and broker share all cores; ${showCount(count)} trades, ${runs} runs each\n`,
-    );
-  const subjects: readonly Subject[] = [
-    { name: 'tributary', measure: ours },
-    ...(alone || kind !== 'kafka' ? [] : [{ name: 'bare Fetch loop', measure: fetchLoop }]),
-    ...(peers && kind === 'kafka' ? (['at_least_once', 'exactly_once_v2'] as const).map(kafkaStreams) : []),
+    console.log(`${method}\n${machineLine()}\n\n${kind}: ${where}; ${showCount(count)} trades, ${runs} runs each\n`);
+  const subjects: readonly Subject<Job>[] = [
+    { name: 'tributary', measure: (job, round) => ours(job, `vwap-${round}`) },
+    ...(alone ? [] : [floorOf(kind)]),
+    ...(peers ? (['at_least_once', 'exactly_once_v2'] as const).map(kafkaStreams) : []),
   ];
   const folder = mkdtempSync(join(tmpdir(), 'tributary-sql-'));
   try {
@@ -76,24 +69,15 @@ export async function runBetweenTopics({
     const firstMs = Math.floor((Date.now() - count) / windowMs) * windowMs;
     const job: Job = { target, kind, folder, count, firstMs };
     await fill(job);
-    const results = subjects.map(() => [] as Run[]);
-    for (let round = 0; round < runs; round++) {
-      for (const [at, subject] of subjects.entries())
-        results[at]!.push(await subject.measure(job, `vwap-${at}-${round}`));
-    }
-    for (const [at, { name, settings }] of subjects.entries()) {
-      const about = {
-        benchmark: 'sql',
-        broker: kind,
-        case: 'tumbling VWAP, 60 s, topic to topic',
-        subject: name,
-        count,
-        size: 200,
-        ...(settings === undefined ? {} : { settings }),
-      };
-      if (!json && settings !== undefined) console.log(`${name}: ${settings}`);
-      reportIngest(results[at]!, { about, label: name.padEnd(32), unit: 'row', json, isOurs: at === 0 });
-    }
+    const about = {
+      benchmark: 'sql',
+      broker: kind,
+      case: 'tumbling VWAP, 60 s, topic to topic',
+      count,
+      size: 200,
+      where,
+    };
+    await measureSubjects(subjects, job, { about, runs, unit: 'row', json });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -156,17 +140,27 @@ async function ours(job: Job, output: string): Promise<Run> {
 }
 
 /** Nothing else can be faster than who reads the topic and looks at nothing. */
-async function fetchLoop({ target, count }: Job): Promise<Run> {
-  const bootstrap = target.address.slice('kafka://'.length);
-  await using peer = await startPeer('fetch-loop.ts', [bootstrap, input], undefined);
-  return await timeUntil(count, () => peer.seen(), peer.pid);
+function floorOf(kind: string): Subject<Job> {
+  const isKafka = kind === 'kafka';
+  const script = isKafka ? 'fetch-loop.ts' : 'store-loop.ts';
+  return {
+    name: isKafka ? 'bare Fetch loop' : 'bare loop over the store',
+    beside: 'floor',
+    async measure({ target, folder, count }) {
+      const from = isKafka ? target.address.slice('kafka://'.length) : join(folder, 'data');
+      await using peer = await startPeer(script, [from, input], undefined);
+      return await timeUntil(count, () => peer.seen(), peer.pid);
+    },
+  };
 }
 
-function kafkaStreams(guarantee: 'at_least_once' | 'exactly_once_v2'): Subject {
+function kafkaStreams(guarantee: 'at_least_once' | 'exactly_once_v2'): Subject<Job> {
   return {
     name: `Kafka Streams, ${guarantee}`,
+    beside: 'peer',
     settings: streamsSettings,
-    async measure(job, output) {
+    async measure(job, round) {
+      const output = `vwap-${guarantee}-${round}`;
       {
         await using broker = await openBroker(job);
         await broker.createTopic({ name: output });

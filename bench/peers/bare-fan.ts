@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { gatewayCore } from '../gateway/places.ts';
 import { freePort, listening } from '../support/feed.ts';
-import { gatewayCore } from '../support/gateway.ts';
 
 export interface BareFan extends AsyncDisposable {
   readonly pid: number;

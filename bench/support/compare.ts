@@ -83,9 +83,14 @@ function checkOut(ref: string, folder: string): string {
 
 /** One run of a benchmark in a process of its own, by what was measured. */
 async function measure(root: string, name: string, words: readonly string[]): Promise<Figures> {
-  const command = ['bench/run.ts', name, '--json', '--alone', '--runs', '1', ...words];
-  const { stdout } = await promisify(execFile)(process.execPath, command, { cwd: root, maxBuffer: 2 ** 26 });
-  return figuresOf(stdout);
+  const command = ['bench/run.ts', name, '--json', '--runs', '1', ...words];
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, command, { cwd: root, maxBuffer: 2 ** 26 });
+    return figuresOf(stdout);
+  } catch (error) {
+    const side = root === here ? 'this checkout' : 'the other commit';
+    throw new Error(`Cannot compare: "${command.slice(1).join(' ')}" of ${side} has failed`, { cause: error });
+  }
 }
 
 /** Exported for its test. */

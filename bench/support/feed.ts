@@ -10,9 +10,10 @@ export function buildTools(): void {
   try {
     execFileSync('make', ['-C', tools], { stdio: 'pipe' });
   } catch (error) {
-    throw new Error('Cannot build bench/tools: make, a C compiler and the headers of zlib and OpenSSL are wanted', {
-      cause: error,
-    });
+    const said = String((error as { readonly stderr?: Buffer }).stderr ?? error).trim();
+    throw new Error(
+      `Cannot build bench/tools: make, a C compiler and the headers of zlib and OpenSSL are wanted:\n${said}`,
+    );
   }
 }
 

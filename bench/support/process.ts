@@ -1,5 +1,5 @@
 /** What the kernel says of a process: its own use of the processor and its memory, threads included, children not. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 
 export interface ProcessUse {
   readonly cpuMs: number;
@@ -19,6 +19,11 @@ export function processUse(pid: number): ProcessUse {
     residentMb: kilobytes(status, 'VmRSS') / 1024,
     peakMb: kilobytes(status, 'VmHWM') / 1024,
   };
+}
+
+/** The most memory is counted anew from now on (proc(5): clear_refs). */
+export function resetPeak(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5');
 }
 
 function kilobytes(status: string, name: string): number {

@@ -1,5 +1,5 @@
 /* pubclient: publishes over the gateway's native binary form (tributary.v1.bin) and counts the answers. One thread, epoll.
- * Each record is JSON of exactly -s bytes: {"ts":<CLOCK_MONOTONIC ns>,"seq":<per connection, from 0>,"pad":"..."}
+ * Each record is JSON of exactly -s bytes: {"ts":<CLOCK_MONOTONIC ns>,"seq":<per connection, from 0>,"c":<connection>,"pad":"..."}
  * Paced (-r): batches of -b records on one tick. Unpaced: each connection keeps -w publishes without an answer.
  * An error ends it. One final line of JSON. Usage: pubclient -p PORT -t TOPIC [-n CONNECTIONS] [-r RECORDS/S] [-b BATCH] [-w WINDOW]
  * [-s SIZE] [-c COUNT] [-P N] (of N partitions each connection writes to one) */
@@ -19,7 +19,7 @@
 #define OUT (1 << 20)
 
 typedef struct {
-  int fd, partition, want_out;
+  int fd, number, partition, want_out;
   uint64_t seq, answered;
   uint32_t id;
   char *out; size_t olen, ooff;
@@ -40,7 +40,7 @@ static size_t var(unsigned char *p, uint64_t v) { size_t n = 0; while (v >= 128)
 /* One masked binary message (mask of zeros) with one pub frame. */
 static size_t pub(unsigned char *p, Conn *c, uint64_t ts) {
   unsigned char f[4096], *q = f; size_t l = strlen(topic);
-  char value[3072]; int n = snprintf(value, sizeof value, "{\"ts\":%19llu,\"seq\":%12llu,\"pad\":\"", (unsigned long long)ts, (unsigned long long)c->seq++);
+  char value[3100]; int n = snprintf(value, sizeof value, "{\"ts\":%19llu,\"seq\":%12llu,\"c\":%5d,\"pad\":\"", (unsigned long long)ts, (unsigned long long)c->seq++, c->number);
   int fill = size - n - 2; if (fill < 0) fill = 0;
   memcpy(value + n, pad, fill); n += fill; value[n++] = '"'; value[n++] = '}';
   c->id = c->id % 0xfffffff0u + 1;
@@ -110,7 +110,7 @@ int main(int argc, char **argv) {
   if (size > 3000) size = 3000;
   memset(pad, 'x', sizeof pad);
   Conn *c = calloc(conns, sizeof *c); int ep = epoll_create1(0);
-  for (int i = 0; i < conns; i++) { dial(&c[i]); c[i].partition = partitions ? i % partitions : 0; struct epoll_event e = {EPOLLIN, {.ptr = &c[i]}}; epoll_ctl(ep, EPOLL_CTL_ADD, c[i].fd, &e); }
+  for (int i = 0; i < conns; i++) { dial(&c[i]); c[i].number = i; c[i].partition = partitions ? i % partitions : 0; struct epoll_event e = {EPOLLIN, {.ptr = &c[i]}}; epoll_ctl(ep, EPOLL_CTL_ADD, c[i].fd, &e); }
   uint64_t start = now(), each = (count + conns - 1) / conns, total = each * conns, done = 0; double worst = 0;
   while (done < total) {
     uint64_t at = now(); int wait = 1000;

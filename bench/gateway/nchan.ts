@@ -1,18 +1,26 @@
 /** nginx with nchan, Debian's packages, beside our gateway: the same subscribers, the same core. It keeps messages in memory. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nchanModule, nginxBinary } from '../../test/support/tools.ts';
-import { freePort, listening } from './feed.ts';
-import { clientCore, gatewayCore } from './gateway.ts';
+import { freePort, listening } from '../support/feed.ts';
+import { clientCore, gatewayCore } from './places.ts';
 
 const tools = join(import.meta.dirname, '../tools');
+
+/** For people: what it is, and how it is set. */
+export function nchanSettings(): string {
+  const version = /nginx\/(\S+)/.exec(String(spawnSync(nginxBinary, ['-v']).stderr))?.[1] ?? 'of an unknown version';
+  return `nginx ${version} with Debian's nchan, one worker, messages in memory (256 MiB), no acknowledgements`;
+}
 
 export interface BenchNchan extends AsyncDisposable {
   readonly pid: number;
   readonly port: number;
+  /** Where its subscribers go. */
+  urlOf(form: 'json' | 'sse'): string;
   /** Records of 200 bytes at that rate, as the feed makes them, over one WebSocket publisher. */
   publish(count: number, rate: number): Promise<void>;
 }
@@ -48,6 +56,7 @@ http {
   return {
     pid: child.pid!,
     port,
+    urlOf: (form) => (form === 'sse' ? `http://127.0.0.1:${port}/eventsource` : `ws://127.0.0.1:${port}/websocket`),
     async publish(count, rate) {
       const feed = `${tools}/feed -m out -s 200 -r ${rate} -n ${count} -d 300`;
       const line = `${feed} 2>/dev/null | ${tools}/wspub ws://127.0.0.1:${port}/publish 2>/dev/null`;
