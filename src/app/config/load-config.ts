@@ -52,7 +52,7 @@ export function loadYaml(file: string | undefined, overrides: Overrides, options
       unknown: 'error' as const,
       exactlyOnceSources: config.worker.exactlyOnceSources,
     };
-    if (script !== undefined) return problemsOfScript(script, check);
+    if (script !== undefined) return problemsOfScript(script, shown, check);
     return connectorProblems(connector, {
       ...check,
       file: shown,
@@ -63,9 +63,10 @@ export function loadYaml(file: string | undefined, overrides: Overrides, options
   return combined(config, [{ problems: [], warnings }, ...found]);
 }
 
-/** The place that counts is the one in the script. */
+/** The place that counts is the one in the script; for a setting beside its name that in the configuration file. */
 function problemsOfScript(
-  { name, file, config }: SqlApplication,
+  { name, file, config, lineOf }: SqlApplication,
+  configuration: string,
   check: Omit<ConnectorCheck, 'file' | 'lineOf' | 'shownPrefix'>,
 ): FoundProblems {
   const connector = { name, config };
@@ -78,7 +79,11 @@ function problemsOfScript(
   return {
     problems: problems.map((problem) => {
       const line = / at line (\d+), column /.exec(problem.message)?.[1];
-      return line === undefined ? problem : { file, line: Number(line), message: problem.message };
+      if (line !== undefined) return { file, line: Number(line), message: problem.message };
+      const setIn = problem.key === undefined ? undefined : lineOf(problem.key);
+      return setIn === undefined
+        ? problem
+        : { ...problem, file: configuration, line: setIn, key: `sql.${problem.key}` };
     }),
     warnings,
   };

@@ -116,7 +116,7 @@ export const appOptions = define({
 
   sql: list({
     default: [],
-    doc: 'Scripts of streaming SQL, with paths from this file: each runs as a connector of class sql that is named after its file',
+    doc: 'Scripts of streaming SQL, with paths from this file: each runs as a connector of class sql that is named after its file. An entry may be a map: "file", and what else the connector takes ("tasks.max: 4")',
   }),
 
   'outbound.policy': string({

@@ -35,6 +35,27 @@ test('each script of the file is a connector of class sql, named after it', asyn
   );
 });
 
+test('an entry that is a map says what else the connector has, and under which name', async () => {
+  const yaml = `sql:
+  - a.sql
+  - { file: b.sql, tasks.max: 4 }
+  - file: b.sql
+    name: again
+    checkpoint: { interval.ms: 200, generation: two }
+`;
+  const { config, problems } = await load(yaml, { 'a.sql': script, 'b.sql': script });
+  deepEqual(problems, []);
+  const common = { 'connector.class': 'sql', 'sql.text': script };
+  deepEqual(
+    config!.connectors.map(({ name, config }) => ({ name, ...config })),
+    [
+      { name: 'a', ...common },
+      { name: 'b', 'tasks.max': '4', ...common },
+      { name: 'again', 'checkpoint.interval.ms': '200', 'checkpoint.generation': 'two', ...common },
+    ],
+  );
+});
+
 test('what is wrong with a script is told with its own file and line', async () => {
   const { problems } = await load('sql: [a.sql]', { 'a.sql': script.replace('SELECT a', 'SELECT b') });
   equal(problems.length, 1);
@@ -51,6 +72,24 @@ const refused: readonly (readonly [yaml: string, problem: RegExp])[] = [
   [
     'sql: [a.sql]\nconnectors:\n  a: { connector.class: sql, sql.text: SELECT }',
     /^feed\.yaml:1: sql: "a\.sql" would be the connector "a", and there is one of that name$/,
+  ],
+  ['sql:\n  - tasks.max: 4', /^feed\.yaml:2: sql: an entry that is a map needs "file", the path of the script$/],
+  ['sql: [{ file: none.sql, tasks.max: 4 }]', /^feed\.yaml:1: sql: cannot read "none\.sql": there is no such file$/],
+  [
+    'sql:\n  - file: a.sql\n    sql.text: x',
+    /^feed\.yaml:2: sql: "sql\.text" of "a\.sql" cannot be set: the script is/,
+  ],
+  [
+    'sql:\n  - a.sql\n  - { file: a.sql }',
+    /^feed\.yaml:3: sql: "a\.sql" and "a\.sql" would both be the connector "a"$/,
+  ],
+  [
+    'sql:\n  - file: a.sql\n    tasks.max: x',
+    /^feed\.yaml:3: sql\.tasks\.max: Invalid value x for configuration tasks\.max/,
+  ],
+  [
+    'sql:\n  - file: a.sql\n    task.max: 2',
+    /^feed\.yaml:3: sql\.task\.max: unknown key\. Did you mean "tasks\.max"\?$/,
   ],
 ];
 for (const [yaml, problem] of refused) {

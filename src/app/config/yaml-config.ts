@@ -78,10 +78,13 @@ export function readYamlConfig(
   let applications: readonly SqlApplication[] = [];
   if (problems.length === 0) {
     problems.push(...problemsBetween(file, tree, values));
-    const sql = readSqlApplications(values.sql, folder, [...tree.connectors.keys()]);
+    // Elsewhere there are only names of files: what stands there replaces the whole list.
+    const isOfFile = !('sql' in overrides) && !environment.found.has('sql');
+    const entries = { files: values.sql, sections: isOfFile ? tree.scripts : [] };
+    const sql = readSqlApplications(entries, folder, [...tree.connectors.keys()]);
     applications = sql.applications;
-    for (const message of sql.problems)
-      problems.push({ file, line: tree.entries.get('sql')?.line, key: 'sql', message });
+    for (const { message, line = tree.entries.get('sql')?.line } of sql.problems)
+      problems.push({ file, line, key: 'sql', message });
     rest = restOf(file, tree, raw, values, { env, folder, onResolved }, problems);
     gateway = gatewayOf(file, tree, gatewayOver, { env, folder, onResolved }, problems);
   }

@@ -8,10 +8,18 @@ export interface Entry {
   readonly line: number;
 }
 
+/** A map of keys, with the line it begins on. */
+export interface YamlSection {
+  readonly line: number;
+  readonly entries: ReadonlyMap<string, Entry>;
+}
+
 export interface YamlTree {
   /** Nested maps joined by dots, all but `connectors`. */
   readonly entries: ReadonlyMap<string, Entry>;
-  readonly connectors: ReadonlyMap<string, { readonly line: number; readonly entries: ReadonlyMap<string, Entry> }>;
+  readonly connectors: ReadonlyMap<string, YamlSection>;
+  /** Entries of the list `sql` that are maps; the others stand in `entries`. */
+  readonly scripts: readonly YamlSection[];
   /** The section `gateway`, which has lists of maps: as it was parsed. */
   readonly gateway: { readonly line: number; readonly value: unknown } | undefined;
   readonly problems: readonly ConfigProblem[];
@@ -23,31 +31,49 @@ export function readYaml(file: string, text: string): YamlTree {
   const reader = new Reader(file, lines);
   for (const error of document.errors) reader.problem(error.pos[0], undefined, error.message);
   const entries = new Map<string, Entry>();
-  const connectors = new Map<string, { line: number; entries: Map<string, Entry> }>();
+  const connectors = new Map<string, YamlSection>();
+  const scripts: YamlSection[] = [];
   let gateway: YamlTree['gateway'];
   const root = document.contents as Node | null;
-  if (reader.problems.length > 0 || root === null) return { entries, connectors, gateway, problems: reader.problems };
+  const tree = (): YamlTree => ({ entries, connectors, scripts, gateway, problems: reader.problems });
+  if (reader.problems.length > 0 || root === null) return tree();
   if (!isMap(root)) {
     reader.problem(root.range?.[0] ?? 0, undefined, 'must be a map of keys');
-    return { entries, connectors, gateway, problems: reader.problems };
+    return tree();
   }
   for (const pair of root.items) {
     if (reader.keyOf(pair) === 'gateway') {
       const value: unknown = pair.value === null ? {} : (pair.value as Node).toJS(document);
       gateway = { line: reader.lineOf(reader.offsetOf(pair)), value };
-    } else if (reader.keyOf(pair) !== 'connectors') reader.flatten(pair, '', entries);
+    } else if (reader.keyOf(pair) === 'sql' && isSeq(pair.value))
+      readScripts(reader, pair, pair.value, entries, scripts);
+    else if (reader.keyOf(pair) !== 'connectors') reader.flatten(pair, '', entries);
     else if (isMap(pair.value)) readConnectors(reader, pair.value, connectors);
     else if (!isScalar(pair.value) || pair.value.value !== null)
       reader.problem(reader.offsetOf(pair), 'connectors', 'must be a map of connectors by name');
   }
-  return { entries, connectors, gateway, problems: reader.problems };
+  return tree();
 }
 
-function readConnectors(
+/** Its words are an option like others; a map among them is a script with settings. */
+function readScripts(
   reader: Reader,
-  map: YAMLMap,
-  connectors: Map<string, { line: number; entries: Map<string, Entry> }>,
+  pair: Pair,
+  list: YAMLSeq,
+  words: Map<string, Entry>,
+  scripts: YamlSection[],
 ): void {
+  const maps = list.items.filter((item) => isMap(item));
+  list.items = list.items.filter((item) => !isMap(item));
+  if (list.items.length > 0) reader.flatten(pair, '', words);
+  for (const map of maps) {
+    const entries = new Map<string, Entry>();
+    for (const inner of map.items) reader.flatten(inner, '', entries, 'sql.');
+    scripts.push({ line: reader.lineOf(map.range?.[0] ?? 0), entries });
+  }
+}
+
+function readConnectors(reader: Reader, map: YAMLMap, connectors: Map<string, YamlSection>): void {
   for (const pair of map.items) {
     const name = reader.keyOf(pair);
     const line = reader.lineOf(reader.offsetOf(pair));
