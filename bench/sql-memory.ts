@@ -4,7 +4,6 @@ import { BatchBuffer } from '../src/record/batch-buffer.ts';
 import { readBatchHeader } from '../src/record/batch-header.ts';
 import { decodeColumn } from '../src/record/decode.ts';
 import { encodeBatch } from '../src/record/encode.ts';
-import { noHeaders } from '../src/record/record.ts';
 import type { RecordColumn } from '../src/record/record-column.ts';
 import { type RowEncoder, rowEncoder } from '../src/sql/mapping/row-encoder.ts';
 import { sourceMapper } from '../src/sql/mapping/source-mapper.ts';
@@ -169,12 +168,7 @@ function outputTopic(encode: RowEncoder): { readonly rows: Row[]; flush(): reado
     rows,
     flush() {
       const written = rows.splice(0);
-      const records = encode(written).map((value, index) => ({
-        key: null,
-        value,
-        headers: noHeaders,
-        timestampMs: written[index]!.timestamp,
-      }));
+      const records = encode(written);
       for (let from = 0; from < records.length; ) {
         buffer.clear();
         from += encodeBatch(records, from, buffer, { codecs, maxBytes: 1_000_000, nowMs: firstTimeMs }).count;

@@ -2,7 +2,9 @@
 import { deepEqual, equal, match, ok, rejects, throws } from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { codecs } from '../../src/app/codecs.ts';
 import { createApplication, createSink, createSource, SqlError } from '../../src/app/embedding/embedding.ts';
+import { openEmbeddedBroker } from '../../src/broker/embedded/embedded.ts';
 import { closedServer, feedServer, until, webSocketStream } from '../support/sql-app.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { WsServer } from '../support/ws-server.ts';
@@ -228,6 +230,21 @@ const refused: readonly (readonly [make: () => unknown, message: string])[] = [
 for (const [make, message] of refused) {
   test(`refused: ${message}`, () => throws(make, { code: 'SQL_INVALID', message }));
 }
+
+test('messages of a topic go from a source to a program, and from there to another topic', async () => {
+  await using folder = await tempFolder('embedding');
+  await using broker = await openEmbeddedBroker({ directory: folder.path, codecs });
+  const topics = { extension: 'kafka', 'kafka.topic': 'from', 'kafka.from': 'earliest' };
+  await using into = createSink({ extension: 'kafka', 'kafka.topic': 'from' }, { broker });
+  await into.start();
+  await into.publish('{"a":1}');
+  await into.publish('{"a":2}');
+  await using source = createSource(topics, { broker });
+  const seen: string[] = [];
+  await source.start((message) => void seen.push(Buffer.from(message).toString()));
+  await until(() => seen.length === 2, 'both messages');
+  deepEqual(seen, ['{"a":1}', '{"a":2}']);
+});
 
 test('what fails is told: a source that gives up, a publish without a connection, a message that is no text', async () => {
   const gone = await closedServer();

@@ -2,6 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { describeError, TributaryError } from '../../base/errors.ts';
 import type { ConnectorContext } from '../../connectors/contract.ts';
+import { ValueColumn } from '../../record/value-column.ts';
 import { checkCreate, type StreamPlan } from '../../sql/check/stream-plan.ts';
 import { connectorConfig } from '../../sql/runtime/connector-config.ts';
 import { Positions } from '../../sql/runtime/positions.ts';
@@ -202,9 +203,9 @@ class EmbeddedSource extends EmbeddedEndpoint implements Source {
   }
 
   async #read(frames: AsyncIterable<Frames>, listener: MessageListener): Promise<void> {
-    for await (const { messages } of frames) {
+    for await (const batch of frames) {
       // A copy: the connector uses its memory again.
-      for (const message of messages) {
+      for (const message of messagesOf(batch)) {
         const waiting = listener(Uint8Array.from(typeof message === 'string' ? Buffer.from(message) : message));
         if (waiting !== undefined) await waiting;
       }
@@ -262,7 +263,8 @@ class EmbeddedSink extends EmbeddedEndpoint implements Sink {
     const bytes = typeof message === 'string' ? Buffer.from(message) : message;
     const sent = this.#last.then(async () => {
       this.#rejected = undefined;
-      await destination.write([{ values: [bytes], timestamp: Date.now() }], [bytes], new Set());
+      const timestamp = Date.now();
+      await destination.write([{ values: [bytes], timestamp }], alone(bytes, timestamp), new Set());
       if (this.#rejected !== undefined) throw this.#rejected;
     });
     this.#last = sent.catch(() => {}); // told to its caller, and the next one is tried
@@ -282,4 +284,21 @@ class EmbeddedSink extends EmbeddedEndpoint implements Sink {
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }
+}
+
+/** Tombstones are none. */
+function* messagesOf({ columns = [], messages }: Frames): Generator<Uint8Array | string> {
+  for (const column of columns) {
+    for (let index = 0; index < column.length; index++) {
+      const value = column.value(index);
+      if (value !== null) yield value;
+    }
+  }
+  yield* messages;
+}
+
+function alone(bytes: Uint8Array, timeMs: number): ValueColumn {
+  const { buffer, byteOffset, length } = bytes;
+  const span = Int32Array.of(0, length);
+  return new ValueColumn(Buffer.from(buffer, byteOffset, length), span, 1, length, Float64Array.of(timeMs));
 }

@@ -99,8 +99,8 @@ class Run {
       if (stream.options.role !== 'sink') continue;
       const encode = rowEncoder(stream);
       this.application.subscribe(stream.name, (row) => {
-        const [message] = encode([row]);
-        this.messages.push({ stream: stream.name, text: Buffer.from(message!).toString() });
+        const message = encode([row]).value(0);
+        this.messages.push({ stream: stream.name, text: Buffer.from(message).toString() });
       });
     }
   }

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { ValueColumn } from '../../record/value-column.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import { JsonBytes } from '../json/json-bytes.ts';
 import { writeJson } from '../json/write.ts';
@@ -7,8 +8,8 @@ import { type SinkMapper, sinkMapper } from './sink-mapper.ts';
 
 const firstBytesPerRow = 100;
 
-/** Rows as the messages that their sink sends: views, side by side in one piece of memory. */
-export type RowEncoder = (rows: readonly Row[]) => Uint8Array[];
+/** Rows as the messages that their sink sends, side by side in one piece of memory, with the times of their rows. */
+export type RowEncoder = (rows: readonly Row[]) => ValueColumn;
 
 export function rowEncoder(plan: StreamPlan): RowEncoder {
   const { format, values } = plan.options;
@@ -23,13 +24,14 @@ export function rowEncoder(plan: StreamPlan): RowEncoder {
   return (rows) => {
     // The last batch says how long rows are; with a little room, growing is the exception.
     const out = new JsonBytes(Math.ceil(bytesPerRow * rows.length * 1.1));
-    const ends = new Float64Array(rows.length);
+    const spans = new Int32Array(rows.length * 2);
     for (let i = 0; i < rows.length; i++) {
+      spans[i * 2] = out.length;
       writeRow(out, keys, rows[i]!, withTime);
-      ends[i] = out.length;
+      spans[i * 2 + 1] = out.length;
     }
     if (rows.length > 0) bytesPerRow = out.length / rows.length;
-    return cut(out.view(), ends);
+    return columnOf(out.view(), spans, rows);
   };
 }
 
@@ -54,20 +56,28 @@ function writeValue(out: JsonBytes, value: Value): void {
   else out.plain(String(value));
 }
 
-function cut(bytes: Buffer, ends: Float64Array): Uint8Array[] {
-  const messages: Uint8Array[] = new Array(ends.length);
-  for (let i = 0, from = 0; i < ends.length; i++) {
-    const end = ends[i]!;
-    messages[i] = bytes.subarray(from, end);
-    from = end;
-  }
-  return messages;
-}
-
 function fromMapper(map: SinkMapper): RowEncoder {
-  return (rows) =>
-    rows.map((row) => {
+  return (rows) => {
+    const messages = rows.map((row) => {
       const message = map(row);
       return typeof message === 'string' ? Buffer.from(message) : message;
     });
+    const spans = new Int32Array(rows.length * 2);
+    for (let i = 0, at = 0; i < rows.length; i++) {
+      spans[i * 2] = at;
+      at += messages[i]!.length;
+      spans[i * 2 + 1] = at;
+    }
+    return columnOf(Buffer.concat(messages), spans, rows);
+  };
+}
+
+function columnOf(bytes: Buffer, spans: Int32Array, rows: readonly Row[]): ValueColumn {
+  const times = new Float64Array(rows.length);
+  let longest = 0;
+  for (let i = 0; i < rows.length; i++) {
+    times[i] = Math.max(0, rows[i]!.timestamp); // brokers know no time before 1970
+    longest = Math.max(longest, spans[i * 2 + 1]! - spans[i * 2]!);
+  }
+  return new ValueColumn(bytes, spans, rows.length, longest, times);
 }

@@ -11,6 +11,7 @@ import type { Clock } from '../../base/clock.ts';
 import { describeError, isError, isRetriable, TributaryError } from '../../base/errors.ts';
 import type { Producer } from '../../broker/broker.ts';
 import type { ProduceRecord } from '../../record/record.ts';
+import { asList, type Records, ValueColumn } from '../../record/value-column.ts';
 import type { Log } from '../../telemetry/log.ts';
 
 export interface OutputTransactionOptions {
@@ -31,8 +32,9 @@ export interface OutputTransactionOptions {
 export interface Parcel {
   readonly topic: string;
   readonly partition: number;
-  readonly records: readonly ProduceRecord[];
-  readonly refused: (record: ProduceRecord, error: unknown) => void;
+  readonly records: Records;
+  /** `place`: of the record among these. */
+  readonly refused: (record: ProduceRecord, error: unknown, place: number) => void;
 }
 
 const retry = { baseMs: 100, maxMs: 5_000, jitter: 0 };
@@ -72,7 +74,7 @@ export class OutputTransaction {
   /** Takes records and begins to send them. What fails is seen to by `settle`, which has the time to wait. */
   add(parcel: Parcel): void {
     this.held.push(parcel);
-    for (const { key, value } of parcel.records) this.bytes += 64 + (key?.length ?? 0) + (value?.length ?? 0);
+    this.bytes += bytesOf(parcel.records);
     this.pumping ??= this.sendHeld()
       .catch(() => {})
       .finally(() => {
@@ -136,13 +138,19 @@ export class OutputTransaction {
   private async sendOneByOne(): Promise<void> {
     await this.begin();
     for (const [index, { topic, partition, records, refused }] of this.held.entries()) {
-      for (const record of records) {
+      const list = asList(records);
+      for (const [place, record] of list.entries()) {
         const error = await failureOf(this.producer.send(topic, partition, [record]));
         if (error === undefined) continue;
         if (!isLasting(error)) throw error;
-        const rest = records.filter((other) => other !== record);
-        this.held.splice(index, 1, ...(rest.length === 0 ? [] : [{ topic, partition, records: rest, refused }]));
-        refused(record, error);
+        const rest: Parcel = {
+          topic,
+          partition,
+          records: list.toSpliced(place, 1),
+          refused: (other, reason, at) => refused(other, reason, at < place ? at : at + 1),
+        };
+        this.held.splice(index, 1, ...(rest.records.length === 0 ? [] : [rest]));
+        refused(record, error, place);
         throw new Refused(error);
       }
     }
@@ -221,6 +229,14 @@ export class OutputTransaction {
       { cause },
     );
   }
+}
+
+/** What records take in memory, about. */
+function bytesOf(records: Records): number {
+  if (records instanceof ValueColumn) return records.valueBytes + records.length * 16;
+  let sum = 0;
+  for (const { key, value } of asList(records)) sum += 64 + (key?.length ?? 0) + (value?.length ?? 0);
+  return sum;
 }
 
 /** One record fewer is held: everything else is to be sent again at once. */

@@ -5,6 +5,8 @@ import { isError } from '../../base/errors.ts';
 import { PartialWriteError } from '../../base/partial-write.ts';
 import type { RawConfig } from '../../config/config-def.ts';
 import type { ConnectorContext, SinkConnector } from '../../connectors/contract.ts';
+import { noHeaders } from '../../record/record.ts';
+import { ValueColumn } from '../../record/value-column.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import { type RowEncoder, rowEncoder } from '../mapping/row-encoder.ts';
 import type { Row } from '../values/value.ts';
@@ -13,14 +15,14 @@ import type { LostRows } from './failures.ts';
 /** Takes the messages of rows to where they go; fails when that is not possible. */
 export interface Destination {
   /** Where it fails it has added to `settled` the places of rows that are written, or told of as lost, all the same. */
-  write(rows: readonly Row[], messages: readonly Uint8Array[], settled: Set<number>): Promise<void>;
+  write(rows: readonly Row[], messages: ValueColumn, settled: Set<number>): Promise<void>;
   close(): Promise<void>;
 }
 
 export function lineDestination(print: (line: string) => void): Destination {
   return {
     async write(_rows, messages) {
-      for (const message of messages) print(Buffer.from(message).toString());
+      for (const message of valuesOf(messages)) print(Buffer.from(message).toString());
     },
     async close() {},
   };
@@ -46,13 +48,13 @@ export async function connectorDestination(
     async write(rows, messages, settled) {
       current = rows;
       rejected = settled;
-      const records = messages.map((value, offset) => ({
+      const records = valuesOf(messages).map((value, offset) => ({
         topic: '',
         partition: 0,
         offset,
         key: null,
         value,
-        headers: [],
+        headers: noHeaders,
         timestampMs: rows[offset]!.timestamp,
       }));
       try {
@@ -107,7 +109,7 @@ export class Sink {
 
   private async write(all: readonly Row[]): Promise<void> {
     let rows = all;
-    let messages: readonly Uint8Array[] = this.encode(rows);
+    let messages = this.encode(rows);
     const { stream, destination, lost, signal } = this.options;
     const { values } = stream.options;
     const tries =
@@ -119,9 +121,9 @@ export class Sink {
         return;
       } catch (error) {
         rows = rows.filter((_, place) => !settled.has(place));
-        messages = messages.filter((_, place) => !settled.has(place));
+        messages = without(messages, settled);
         if (attempts >= tries || signal.aborted || isError(error, 'CONNECTION_REFUSED_FOR_GOOD')) {
-          lost({ rows, messages, error, attempts });
+          lost({ rows, messages: valuesOf(messages), error, attempts });
           return;
         }
         await sleep(retryDelayMs(values, attempts), signal);
@@ -133,6 +135,16 @@ export class Sink {
     await this.flush();
     await this.options.destination.close();
   }
+}
+
+function valuesOf(messages: ValueColumn): Uint8Array[] {
+  return Array.from({ length: messages.length }, (_, index) => messages.value(index));
+}
+
+function without({ bytes, spans, longest, times }: ValueColumn, settled: ReadonlySet<number>): ValueColumn {
+  const isLeft = (_: number, at: number): boolean => !settled.has(at);
+  const left = spans.filter((_, at) => isLeft(0, at >> 1));
+  return new ValueColumn(bytes, left, left.length / 2, longest, times?.filter(isLeft));
 }
 
 function retryDelayMs(values: ReadonlyMap<string, string>, attempt: number): number {

@@ -3,15 +3,16 @@ import { test } from 'node:test';
 import { memoryBroker } from '../../../test/support/memory-broker.ts';
 import { TributaryError } from '../../base/errors.ts';
 import { check } from '../check/check.ts';
+import { rowEncoder } from '../mapping/row-encoder.ts';
 import { topicDestination } from './topic-destination.ts';
 
 const { streams } = check(
-  `CREATE STREAM Out (k STRING) WITH (type = 'sink', extension = 'kafka', format = 'json', kafka.topic = 'out', kafka.key = 'k');`,
+  `CREATE STREAM Out (k STRING) WITH (type = 'sink', extension = 'kafka', format = 'text', kafka.topic = 'out', kafka.key = 'k');`,
   { now: () => 0, random: () => 0 },
 );
 const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
 const rows = keys.map((key) => ({ values: [key], timestamp: 0 }));
-const messages = keys.map((key) => Buffer.from(key));
+const encode = rowEncoder(streams.get('Out')!);
 
 test('what some partitions have taken is not sent to them again, and not lost with what another one refuses', async () => {
   await using broker = memoryBroker();
@@ -24,7 +25,7 @@ test('what some partitions have taken is not sent to them again, and not lost wi
     isAway = false;
     throw new TributaryError('BROKER_UNAVAILABLE', 'away', { retriable: true });
   };
-  await destination.write(rows, messages, new Set());
+  await destination.write(rows, encode(rows), new Set());
   const [first, second] = [broker.values('out', 0), broker.values('out', 1)];
   deepEqual([...first, ...second].sort(), keys, 'each of them once');
 
@@ -32,7 +33,7 @@ test('what some partitions have taken is not sent to them again, and not lost wi
     if (partition === 1) throw new TributaryError('RECORD_TOO_LARGE', 'refused');
   };
   const settled = new Set<number>();
-  await rejects(destination.write(rows, messages, settled), { code: 'RECORD_TOO_LARGE' });
+  await rejects(destination.write(rows, encode(rows), settled), { code: 'RECORD_TOO_LARGE' });
   deepEqual(
     [...settled].sort().map((place) => keys[place]),
     first,

@@ -3,6 +3,7 @@ import { isError, isRetriable } from '../../base/errors.ts';
 import type { Broker, Producer } from '../../broker/broker.ts';
 import { partitionFor } from '../../record/partitioner.ts';
 import { noHeaders, type ProduceRecord } from '../../record/record.ts';
+import type { Records, ValueColumn } from '../../record/value-column.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import { textOf } from '../values/cast.ts';
 import type { Row, Value } from '../values/value.ts';
@@ -16,7 +17,7 @@ import { waiting } from './waiting.ts';
  * broker is away rows wait: only what it refuses for good is given up.
  */
 export async function topicDestination(broker: Broker, stream: StreamPlan, signal: AbortSignal): Promise<Destination> {
-  const topic = await madeTopic(broker, stream);
+  const topic = await waiting(signal, () => madeTopic(broker, stream));
   const partitions = new Partitions(stream);
   const producer = await broker.producer();
   return {
@@ -30,7 +31,7 @@ export async function topicDestination(broker: Broker, stream: StreamPlan, signa
         if (failures.length === 0) return;
         // What the other partitions have is neither sent again nor lost.
         for (const [share, { status }] of sent.entries())
-          if (status === 'fulfilled') for (const index of shares[share]!.indexes) settled.add(index);
+          if (status === 'fulfilled') for (const index of placesOf(shares[share]!)) settled.add(index);
         throw failures.find(isRetriable) ?? failures[0];
       });
     },
@@ -46,15 +47,15 @@ export async function transactionalDestination(
   lost: (rows: LostRows) => void,
   signal: AbortSignal,
 ): Promise<Destination> {
-  const topic = await madeTopic(broker, stream);
+  const topic = await waiting(signal, () => madeTopic(broker, stream));
   const partitions = new Partitions(stream);
   return {
     async write(rows, messages) {
       const count = await waiting(signal, () => output.partitionCount(topic));
       for (const { partition, records, indexes } of partitions.of(rows, messages, count)) {
-        const refused = (record: ProduceRecord, error: unknown): void => {
-          const index = indexes[records.indexOf(record)]!;
-          lost({ rows: [rows[index]!], messages: [messages[index]!], error, attempts: 1 });
+        const refused = (_: ProduceRecord, error: unknown, place: number): void => {
+          const index = indexes?.[place] ?? place;
+          lost({ rows: [rows[index]!], messages: [messages.value(index)], error, attempts: 1 });
         };
         output.add({ topic, partition, records, refused });
       }
@@ -76,9 +77,13 @@ async function madeTopic(broker: Broker, { options }: StreamPlan): Promise<strin
 
 interface Share {
   readonly partition: number;
-  readonly records: ProduceRecord[];
-  /** Of their rows. */
-  readonly indexes: number[];
+  readonly records: Records;
+  /** Of their rows; undefined: all of them, in their order. */
+  readonly indexes?: readonly number[];
+}
+
+function placesOf({ records, indexes }: Share): Iterable<number> {
+  return indexes ?? Array.from({ length: records.length }).keys();
 }
 
 const nothing: ReadonlySet<number> = new Set();
@@ -91,20 +96,17 @@ class Partitions {
     this.key = columns.findIndex(({ name }) => name === options.values.get('kafka.key'));
   }
 
-  of(
-    rows: readonly Row[],
-    messages: readonly Uint8Array[],
-    count: number,
-    settled: ReadonlySet<number> = nothing,
-  ): Share[] {
+  of(rows: readonly Row[], messages: ValueColumn, count: number, settled: ReadonlySet<number> = nothing): Share[] {
     const batch = this.turn++;
-    const shares = new Map<number, Share>();
-    for (const [index, value] of messages.entries()) {
+    // Rows without a key stay the column that they are.
+    if (this.key === -1)
+      return settled.size > 0 ? [] : [{ partition: partitionFor(null, count, batch), records: messages }];
+    const shares = new Map<number, { partition: number; records: ProduceRecord[]; indexes: number[] }>();
+    for (let index = 0; index < rows.length; index++) {
       if (settled.size > 0 && settled.has(index)) continue;
-      const { values, timestamp } = rows[index]!;
-      const key = this.key === -1 ? null : keyBytes(values[this.key]!);
+      const key = keyBytes(rows[index]!.values[this.key]!);
       const partition = partitionFor(key, count, batch);
-      const record = { key, value, headers: noHeaders, timestampMs: Math.max(0, timestamp) };
+      const record = { key, value: messages.value(index), headers: noHeaders, timestampMs: messages.times![index]! };
       const share = shares.get(partition);
       if (share === undefined) shares.set(partition, { partition, records: [record], indexes: [index] });
       else {
