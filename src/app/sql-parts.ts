@@ -3,6 +3,7 @@ import type { Broker } from '../broker/broker.ts';
 import type { Part } from '../sql/runtime/part.ts';
 import { SqlRun, type World } from '../sql/runtime/run.ts';
 import { topicInputOf } from '../sql/runtime/topic-source.ts';
+import { waiting } from '../sql/runtime/waiting.ts';
 import { checkScript } from './sql-files.ts';
 
 export interface TaskParts {
@@ -47,7 +48,8 @@ export async function runParts(options: TaskParts): Promise<void> {
 async function partitionsOf(script: string, broker: Broker, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
   const sources = [...checkScript(script).streams.values()].filter(({ options }) => options.role === 'source');
   const counts = sources.map(async (stream) => {
-    const { partitions } = await broker.describeTopic(topicInputOf(stream).topic, { signal });
+    const { topic } = topicInputOf(stream);
+    const { partitions } = await waiting(signal, () => broker.describeTopic(topic, { signal }));
     return [stream.name, partitions.length] as const;
   });
   return new Map(await Promise.all(counts));

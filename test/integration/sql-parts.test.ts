@@ -2,8 +2,9 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { codecs } from '../../src/app/codecs.ts';
-import type { Broker } from '../../src/broker/broker.ts';
+import type { Broker, FetchedRecords, ReadOptions } from '../../src/broker/broker.ts';
 import { openEmbeddedBroker } from '../../src/broker/embedded/embedded.ts';
+import { partOf } from '../../src/sql/plan/parts/part-of.ts';
 import {
   closingRows,
   feedRows,
@@ -220,3 +221,82 @@ test('a whole application is cut once its state has been forgotten: its checkpoi
     await Promise.all(apps.map((app) => app.stop()));
     equal((await broker.describeTopic('__tributary-sql-app')).partitions.length, parts);
   }));
+
+test('with another generation an application is cut anew over partitions that were added, its repartition topic too', () =>
+  onBroker(async (broker) => {
+    // A declared key would say of rows that were written before that they lie where they do not lie any more.
+    const script = byBuyer.replace(", kafka.key = 'symbol'", '');
+    const rows = Array.from({ length: 600 }, (_, index) => partRow(index));
+    const four = Array.from({ length: parts }, (_, index) => startPart(broker, script, [index, parts]));
+    await feedRows(broker, rows.slice(0, 300), parts);
+    await four[0]!.until(() => four.every((app) => app.metric('repartition_rows_in_total') > 0), 'rows everywhere');
+    await Promise.all(four.map((app) => app.stop()));
+    const before = await outRows(broker);
+    const more = 6;
+    await broker.addPartitions('trades', more);
+    await broker.addPartitions('quotes', more);
+    // Not even a part that is new begins without what came before.
+    for (const index of [0, 5])
+      await rejects(
+        startPart(broker, script, [index, more]).done,
+        /the cut into 6 parts is new, the cut into 4 parts is/,
+      );
+    const settings = { generation: 'six' };
+    const six = Array.from({ length: more }, (_, index) => startPart(broker, script, [index, more], settings));
+    const rest = [...rows.slice(300), ...closingRows(more, 6000)];
+    await feedRows(broker, rest, more);
+    await eventually(broker, [...before, ...wantedOf(script, [...rows.slice(0, 300), ...rest])].sort());
+    ok(
+      six.some((app) => app.metric('repartition_foreign_total') > 0),
+      'blocks of the cut before were there',
+    );
+    await Promise.all(six.map((app) => app.stop()));
+    const topics = (await broker.listTopics()).filter((name) => name.startsWith('__tributary-sql-app-by-'));
+    equal(topics.length, 1);
+    equal((await broker.describeTopic(topics[0]!)).partitions.length, more);
+  }));
+
+test('a part that has moved shows that it reads its checkpoint, and then how far behind it is', () =>
+  onBroker(async (broker) => {
+    {
+      await using app = startPart(broker, byBuyer, [1, parts]);
+      await feedRows(
+        broker,
+        Array.from({ length: 300 }, (_, index) => partRow(index)),
+        parts,
+      );
+      await app.until(() => app.metric('stream_rows') > 0 && app.metric('checkpoints_total') > 1, 'a checkpoint');
+      await app.stop();
+    }
+    const missed = Array.from({ length: 600 }, (_, index) => partRow(300 + index));
+    await feedRows(broker, missed, parts);
+    const own = missed.filter(({ key }) => partOf([key], parts) === 1).length;
+    const gates = { '__tributary-sql-app': Promise.withResolvers<void>(), trades: Promise.withResolvers<void>() };
+    const said: boolean[] = [];
+    const more = { onRestoring: (isRestoring: boolean) => said.push(isRestoring) };
+    await using taken = startPart(slowly(broker, gates), byBuyer, [1, parts], {}, more);
+    await taken.until(() => taken.metric('restoring') === 1, 'that it is being restored');
+    gates['__tributary-sql-app'].resolve();
+    await taken.until(() => taken.metric('restoring') === 0, 'that it is restored');
+    deepEqual(said, [true, false]);
+    await taken.until(() => taken.metric('source_lag') >= missed.length / 8, 'that it is behind');
+    gates.trades.resolve();
+    await taken.until(() => taken.metric('source_lag') === 0, 'that it has caught up');
+    equal(taken.metric('stream_rows') > own, true);
+    await taken.stop();
+  }));
+
+/** Nothing of these topics is read before somebody says so. */
+function slowly(broker: Broker, gates: Readonly<Record<string, PromiseWithResolvers<void>>>): Broker {
+  async function* read(options: ReadOptions): AsyncGenerator<FetchedRecords> {
+    await gates[options.topic]?.promise;
+    yield* broker.read(options);
+  }
+  return new Proxy(broker, {
+    get(target, key) {
+      if (key === 'read') return read;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}

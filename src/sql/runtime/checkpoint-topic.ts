@@ -11,6 +11,7 @@ import { isError, TributaryError } from '../../base/errors.ts';
 import type { Broker } from '../../broker/broker.ts';
 import { noHeaders, type ProduceRecord } from '../../record/record.ts';
 import type { Checkpoint } from './checkpoint.ts';
+import { growTo } from './grow-to.ts';
 
 /** Well below the largest record that a broker takes by default. */
 export const pieceBytes = 512 * 1024;
@@ -58,7 +59,7 @@ export function forgettingRecords(entries: ReadonlyMap<string, Uint8Array>): Pro
 export async function ensureCheckpointTopic(broker: Broker, topic: string, parts: number): Promise<void> {
   try {
     const { partitions } = await broker.describeTopic(topic);
-    if (partitions.length < parts) await addPartitions(broker, topic, parts);
+    if (partitions.length < parts) await growTo(broker, topic, parts);
   } catch (error) {
     if (!isError(error, 'UNKNOWN_TOPIC')) throw error;
     // Each checkpoint replaces the one before: what is older is cleaned away often, lest a start has to read it.
@@ -71,16 +72,6 @@ export async function ensureCheckpointTopic(broker: Broker, topic: string, parts
     await broker.createTopic({ name: topic, partitions: parts, config }).catch((failure: unknown) => {
       if (!isError(failure, 'TOPIC_EXISTS')) throw failure;
     });
-  }
-}
-
-/** Parts that start together all try it. */
-async function addPartitions(broker: Broker, topic: string, count: number): Promise<void> {
-  try {
-    await broker.addPartitions(topic, count);
-  } catch (error) {
-    const { partitions } = await broker.describeTopic(topic);
-    if (partitions.length < count) throw error;
   }
 }
 

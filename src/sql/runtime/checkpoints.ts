@@ -89,11 +89,12 @@ export class Checkpoints {
     const topic = checkpointTopicOf(settings.application);
     const transactionalId = transactionalIdOf(settings);
     const open = (): Promise<Producer> => broker.producer({ transactionalId, transactionTimeoutMs, signal });
-    const producer = await open();
+    const producer = await waiting(signal, open);
     try {
       const part = settings.part?.index ?? 0;
-      const entries = await readEntries(broker, topic, part, signal);
+      const entries = await waiting(signal, () => readEntries(broker, topic, part, signal));
       const found = await usable(parts, topic, producer, entries);
+      if (found === undefined) await checkFirstPart(parts, topic);
       const state = found === undefined ? undefined : stateOf(entries, found, part);
       return new Checkpoints(parts, topic, producer, open, found, state);
     } catch (error) {
@@ -258,22 +259,33 @@ async function usable(
 ): Promise<CheckpointSummary | undefined> {
   const part = settings.part?.index ?? 0;
   const found = settings.reset ? undefined : summaryOf(entries, part);
-  if (found !== undefined && found.generation === settings.generation) {
-    const change = changeBetween(found.statements, statementsOf(settings, script));
-    if (change === undefined) return found;
-    const { application, howToReset } = settings;
-    throw new TributaryError(
-      'CONFLICT',
-      `Cannot go on from the checkpoint of application "${application}" of ${new Date(found.takenAtMs).toISOString()}: ${change}. ` +
-        `Its state does not fit the script as it is now. To forget state and positions, ${howToReset}`,
-    );
-  }
+  if (found !== undefined && isToBeUsed(found, settings, script)) return found;
   if (entries.size === 0) return undefined;
   await producer.begin();
   await producer.send(topic, part, forgettingRecords(entries));
   await producer.commit();
   log.warn('sql_state_forgotten', { application: settings.application, topic, ...toldOf(entries, part) });
   return undefined;
+}
+
+/** False where it is of another generation. CONFLICT where it is of another script, or of another cut. */
+function isToBeUsed(found: CheckpointSummary, settings: CheckpointSettings, script: string): boolean {
+  if (found.generation !== settings.generation) return false;
+  const change = changeBetween(found.statements, statementsOf(settings, script));
+  if (change === undefined) return true;
+  const { application, howToReset } = settings;
+  throw new TributaryError(
+    'CONFLICT',
+    `Cannot go on from the checkpoint of application "${application}" of ${new Date(found.takenAtMs).toISOString()}: ${change}. ` +
+      `Its state does not fit the script as it is now. To forget state and positions, ${howToReset}`,
+  );
+}
+
+/** A part that is new asks the first one: where the cut was another, its rows would be answered without what came before. */
+async function checkFirstPart({ settings, script, broker, signal }: CheckpointParts, topic: string): Promise<void> {
+  if (settings.part === undefined || settings.part.index === 0 || settings.reset) return;
+  const found = summaryOf(await waiting(signal, () => readEntries(broker, topic, 0, signal)), 0);
+  if (found !== undefined) isToBeUsed(found, settings, script);
 }
 
 /** What is being forgotten, as far as it can be read. */

@@ -11,6 +11,7 @@ import { StateWriter } from '../state/state-writer.ts';
 import type { Row, Value } from '../values/value.ts';
 import type { StatementHash } from './checkpoint.ts';
 import { checkpointTopicOf } from './checkpoint-topic.ts';
+import { growTo } from './grow-to.ts';
 
 /** What follows in a block. */
 const entry = { end: 0, row: 1, time: 2 } as const;
@@ -31,7 +32,10 @@ export function fingerprintOf(statements: readonly StatementHash[], generation: 
   return createHash('sha256').update(text).digest('base64url').slice(0, 11);
 }
 
-/** Kept until it has been read: what is behind all checkpoints is deleted by those who read it. */
+/**
+ * Kept until it has been read: what is behind all checkpoints is deleted by those who read it. An application that is cut anew
+ * uses its topic again, with more partitions where there are more parts; blocks of the cut before have another fingerprint.
+ */
 export async function ensureRepartitionTopic(broker: Broker, topic: string, parts: number): Promise<void> {
   const config = {
     'cleanup.policy': 'delete',
@@ -41,16 +45,11 @@ export async function ensureRepartitionTopic(broker: Broker, topic: string, part
   };
   try {
     await broker.createTopic({ name: topic, partitions: parts, config });
-    return;
   } catch (error) {
     if (!isError(error, 'TOPIC_EXISTS')) throw error;
+    const { partitions } = await broker.describeTopic(topic);
+    if (partitions.length < parts) await growTo(broker, topic, parts);
   }
-  const { partitions } = await broker.describeTopic(topic);
-  if (partitions.length === parts) return;
-  throw new TributaryError(
-    'CONFLICT',
-    `Cannot use repartition topic "${topic}": it has ${partitions.length} partitions, and the application has ${parts} parts. Delete the topic to start anew`,
-  );
 }
 
 /** A block in the making. */

@@ -24,7 +24,14 @@ import { Positions } from './positions.ts';
 import { connectorDestination, type Destination, lineDestination, Sink } from './sinks.ts';
 import { connectorFrames, type Frames } from './sources.ts';
 import { topicDestination, transactionalDestination } from './topic-destination.ts';
-import { defaultLookMs, type TopicInput, type TopicReaders, topicInputOf, topicReaders } from './topic-source.ts';
+import {
+  defaultLookMs,
+  type TopicInput,
+  type TopicReaders,
+  type TopicSourceParts,
+  topicInputOf,
+  topicReaders,
+} from './topic-source.ts';
 
 /** What a running application needs of the world. */
 export interface World {
@@ -275,15 +282,19 @@ export class SqlRun {
       const take = (batch: Frames): boolean => this.takeAll(stream, batch);
       this.entrances.set(name, this.entranceOf(stream));
       if (extension === 'kafka') {
-        readers.push(...(await this.openTopic(topicInputOf(stream), part?.partitions.get(name), take)));
+        const only = part && { partition: part.index, of: part.partitions.get(name) ?? part.count };
+        readers.push(...(await this.openTopic(topicInputOf(stream), only, take)));
         continue;
       }
       const context = this.world.context(stream.name, signal);
       const frames = await connectorFrames(this.world.source(extension), stream, context, this.positions);
       readers.push({ name, frames, take });
     }
-    for (const input of this.exchanges?.inputs ?? [])
-      readers.push(...(await this.openTopic(input, part?.count, (batch) => this.takeBlocks(input.topic, batch))));
+    for (const input of this.exchanges?.inputs ?? []) {
+      // Cut into fewer parts than before, the topic has more partitions.
+      const only = { partition: part!.index, of: undefined };
+      readers.push(...(await this.openTopic(input, only, (batch) => this.takeBlocks(input.topic, batch))));
+    }
     if (readers.length === 0 && this.world.isFed !== true)
       throw new TributaryError('CONFIG_INVALID', "Nothing to run: the script has no stream of type 'source'");
     return readers;
@@ -305,13 +316,12 @@ export class SqlRun {
   }
 
   /** A reader for each of its partitions; for the one that is this part's where it is a part. */
-  private async openTopic(stream: TopicInput, partitions: number | undefined, take: Reader['take']): Promise<Reader[]> {
-    const { log, metrics, part, partitionsMs: lookMs = defaultLookMs } = this.world;
+  private async openTopic(stream: TopicInput, only: TopicSourceParts['only'], take: Reader['take']): Promise<Reader[]> {
+    const { log, metrics, partitionsMs: lookMs = defaultLookMs } = this.world;
     const { positions } = this;
     const { signal } = this.stopping;
     const missed = metrics.counter('tributary_sql_source_missed_total', missedHelp, { stream: stream.name });
     const broker = await this.world.broker();
-    const only = part && { partition: part.index, of: partitions ?? part.count };
     const all = await topicReaders({ broker, stream, positions, signal, log, missed, lookMs, ...(only && { only }) });
     // Nobody waits for the time of a source that has no partition for this part.
     if (all.readers.length === 0) this.application.silence(stream.name);
@@ -332,6 +342,7 @@ export class SqlRun {
         while (this.checkpointing !== undefined) await this.checkpointing;
         if (this.failure !== undefined) return;
         this.lags.note(name, batch);
+        if (batch.lag !== undefined && batch.offset === undefined) continue; // nothing has come yet
         if (!take(batch)) return;
         await this.flush();
         if (this.checkpoints?.isFull) await this.checkpoint();

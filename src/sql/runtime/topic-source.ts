@@ -8,6 +8,7 @@ import type { Counter } from '../../telemetry/metrics.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import type { Positions } from './positions.ts';
 import type { Frames } from './sources.ts';
+import { waiting } from './waiting.ts';
 
 /** What is read, under which name, and where it begins without a checkpoint. */
 export interface TopicInput {
@@ -19,8 +20,8 @@ export interface TopicInput {
 export interface TopicSourceParts {
   readonly broker: Broker;
   readonly stream: TopicInput;
-  /** Of an application in parts: only this partition is read, of so many. */
-  readonly only?: { readonly partition: number; readonly of: number };
+  /** Of an application in parts: only this partition is read, and there must be so many. Undefined: however many there are. */
+  readonly only?: { readonly partition: number; readonly of: number | undefined };
   readonly positions: Positions;
   readonly signal: AbortSignal;
   readonly log: Log;
@@ -43,11 +44,11 @@ export interface TopicReaders {
 export async function topicReaders(parts: TopicSourceParts): Promise<TopicReaders> {
   const { broker, stream, positions, signal, only } = parts;
   const { topic } = stream;
-  const { partitions, id } = await broker.describeTopic(topic, { signal });
+  const { partitions, id } = await waiting(signal, () => broker.describeTopic(topic, { signal }));
   if (partitions.length === 0)
     throw new TributaryError('UNKNOWN_TOPIC', `Stream "${stream.name}": topic "${topic}" has no partitions`);
   setMaxListeners(partitions.length + 20, signal);
-  if (only !== undefined && partitions.length !== only.of) throw grown(stream, partitions.length, only.of);
+  if (only?.of !== undefined && partitions.length !== only.of) throw grown(stream, partitions.length, only.of);
   const own = only === undefined ? partitions : partitions.filter(({ partition }) => partition === only.partition);
   // A partition that was added since the checkpoint is read whole.
   const isKnown = positions.has(stream.name);
@@ -74,6 +75,7 @@ async function* addedReaders(
   initial: number,
 ): AsyncGenerator<AsyncIterable<Frames>> {
   const { broker, stream, signal, log, lookMs, only } = parts;
+  if (only !== undefined && only.of === undefined) return;
   for (let known = initial; ; ) {
     await sleep(lookMs, signal);
     if (signal.aborted) return;
@@ -88,7 +90,7 @@ async function* addedReaders(
       log.warn('sql_partitions_unknown', { stream: stream.name, topic, reason: describeError(error) });
       continue;
     }
-    if (only !== undefined) throw grown(stream, count, only.of);
+    if (only?.of !== undefined) throw grown(stream, count, only.of);
     setMaxListeners(count + 20, signal);
     log.info('sql_partitions_added', { stream: stream.name, topic, from: known, to: count });
     for (; known < count; known++) yield readerOf(parts, { topic, id, partition: known, from: 'earliest' });
@@ -129,6 +131,8 @@ async function* readerOf(parts: TopicSourceParts, { topic, id, partition, from }
     next = offset;
     positions.set(stream.name, name, { kafka_offset: offset, topic_id: id });
   };
+  // How far behind a restored position is shall be seen before the first records have come.
+  if (next !== undefined) yield { messages: [], partition: name, lag: await lagOf(parts, topic, partition, next) };
   for (;;) {
     try {
       const at = next === undefined ? from : { offset: next };
@@ -143,6 +147,21 @@ async function* readerOf(parts: TopicSourceParts, { topic, id, partition, from }
       if (!isError(error, 'OFFSET_OUT_OF_RANGE') || next === undefined) throw error;
       next = await firstKept(parts, topic, partition, next);
     }
+  }
+}
+
+async function lagOf(
+  { broker, signal }: TopicSourceParts,
+  topic: string,
+  partition: number,
+  from: number,
+): Promise<number> {
+  const end = (): Promise<number> => broker.offset(topic, partition, 'latest', { isolation: 'read-committed', signal });
+  try {
+    return Math.max(0, (await waiting(signal, end)) - from);
+  } catch (error) {
+    if (signal.aborted) return 0; // the reader ends, too
+    throw error;
   }
 }
 
