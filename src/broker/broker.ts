@@ -107,6 +107,18 @@ export interface LocalBroker extends Broker {
    * readers pass over the hole. UNKNOWN_TOPIC, UNKNOWN_PARTITION, OFFSET_OUT_OF_RANGE.
    */
   deleteRange(topic: string, partition: number, from: number, to: number): Promise<void>;
+  deleteRecords(topic: string, partition: number, offset: number, options?: LazyOptions): Promise<number>;
+  setCommittedOffsets(
+    groupId: string,
+    offsets: readonly (TopicPartition & { readonly offset: number | null })[],
+    options?: LazyOptions,
+  ): Promise<void>;
+}
+
+/** Of a call that nobody waits for at once. */
+export interface LazyOptions extends CallOptions {
+  /** It may wait so long for another write, to need no sync of its own. */
+  readonly withinMs?: number;
 }
 
 export interface Extent {

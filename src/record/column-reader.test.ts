@@ -50,7 +50,7 @@ function readAll(batches: readonly (readonly ProduceRecord[])[], fromOffset: num
   const reader = new ColumnReader(codecs);
   reader.begin(stored.reduce((sum, { length }) => sum + length, 0));
   // What was copied may be gone at once.
-  for (const each of stored) if (reader.add(each, fromOffset)) each.fill(0xff);
+  for (const each of stored) if (reader.add(each, fromOffset) === 'copied') each.fill(0xff);
   return reader.take().runs;
 }
 

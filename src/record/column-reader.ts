@@ -1,7 +1,8 @@
 /**
  * Stored batches back into columns: what column-writer.ts and encode-column.ts do, the other way round. Batches whose records
- * are values alone become one column with the times of its records; a batch with a key, a header or a null in it becomes a
- * list. So a log can be read at the speed at which it was written, without an object for each record.
+ * are values alone become one column with the times of its records, or, where they are large, stay as they are; a batch with a
+ * key, a header or a null in it becomes a list. So a log can be read at the speed at which it was written, without an object for
+ * each record.
  */
 import { type BatchHeader, readBatchHeader } from './batch-header.ts';
 import type { Codecs } from './codecs.ts';
@@ -10,9 +11,17 @@ import { layout } from './layout.ts';
 import type { ConsumedRecord } from './record.ts';
 import { type Records, ValueColumn } from './value-column.ts';
 import { readVarlong, varlongLength } from './varint.ts';
+import { WholeBatch } from './whole-batch.ts';
 
 /** Memory of columns that were given back is kept up to here. */
 const keptBytes = 8 * 1024 * 1024;
+/** A batch of that size goes on as it is. Smaller ones are put together: what is sent costs more than what is copied. */
+export const wholeBatchBytes: number = 64 * 1024;
+
+/** What is known of a batch by whoever has encoded it: its records are values alone, and its checksum is right. */
+export interface KnownValues {
+  readonly valueBytes: number;
+}
 
 interface Memory {
   readonly bytes: Buffer;
@@ -35,7 +44,7 @@ export class ColumnReader {
     this.#codecs = codecs;
   }
 
-  /** Begins a turn whose batches have so many bytes together. */
+  /** Begins a turn whose batches that are not `staysWhole` have so many bytes together. */
   begin(bytes: number): void {
     const fitting = this.#spare.findIndex((memory) => memory.bytes.length >= bytes);
     this.#memory = fitting === -1 ? newMemory(bytes) : this.#spare.splice(fitting, 1)[0]!;
@@ -45,19 +54,27 @@ export class ColumnReader {
 
   /**
    * Adds the records of a whole batch from `fromOffset` on. Throws what decode.ts throws; nothing of the batch is added then.
-   * True: they were copied, nobody looks at `bytes` any more.
+   * `copied`: nobody looks at `bytes` any more; `whole`: until the release; `viewed`: who has a record looks at them.
    */
-  add(bytes: Buffer, fromOffset: number): boolean {
+  add(bytes: Buffer, fromOffset: number, known?: KnownValues): 'copied' | 'whole' | 'viewed' {
     const header = readBatchHeader(bytes);
-    checkCrc(bytes, header, this.#codecs);
-    if (header.compression === 'none' && this.#addColumn(bytes, header, fromOffset)) return true;
+    if (known === undefined) checkCrc(bytes, header, this.#codecs);
+    if (staysWhole(bytes.length, header.baseOffset, fromOffset)) {
+      const valueBytes = known?.valueBytes ?? bytesOfValuesAlone(bytes, header);
+      if (valueBytes !== undefined) {
+        this.#endColumn();
+        this.#runs.push(new WholeBatch(bytes, header.recordCount, valueBytes, (batch) => this.#columnOf(batch)));
+        return 'whole';
+      }
+    }
+    if (header.compression === 'none' && this.#addColumn(bytes, header, fromOffset)) return 'copied';
     const records: ConsumedRecord[] = [];
     decodeRecords(bytes, header, { codecs: this.#codecs, fromOffset, checkCrc: false }, records);
     if (records.length > 0) {
       this.#endColumn();
       this.#runs.push(records);
     }
-    return false;
+    return 'viewed';
   }
 
   /** What was added since `begin`, in order, and what gives its memory back once nobody looks at it any more; again does nothing. */
@@ -71,6 +88,14 @@ export class ColumnReader {
       if (given !== noMemory) this.#giveBack(given);
     };
     return { runs: this.#runs, release };
+  }
+
+  #columnOf(batch: Buffer): ValueColumn {
+    const reader = new ColumnReader(this.#codecs);
+    reader.begin(batch.length);
+    reader.#addColumn(batch, readBatchHeader(batch), 0);
+    reader.#endColumn();
+    return reader.#runs[0] as ValueColumn;
   }
 
   /** False, and nothing is added, where a record is not a value alone. */
@@ -144,6 +169,36 @@ export class ColumnReader {
     const kept = this.#spare.reduce((sum, { bytes }) => sum + bytes.length, 0);
     if (kept + memory.bytes.length <= keptBytes) this.#spare.push(memory);
   }
+}
+
+/** True where a batch is not taken apart, if its records are values alone. */
+export function staysWhole(bytes: number, baseOffset: number, fromOffset: number): boolean {
+  return bytes >= wholeBatchBytes && baseOffset >= fromOffset;
+}
+
+/** Undefined where a record is more than a value, or another log could not take the batch as it is. */
+function bytesOfValuesAlone(bytes: Buffer, header: BatchHeader): number | undefined {
+  const { start, end, recordCount, lastOffset, baseOffset, compression, timestampType } = header;
+  if (compression !== 'none' || timestampType !== 'create' || lastOffset - baseOffset + 1 !== recordCount) return undefined;
+  let at = start + layout.records;
+  let sum = 0;
+  for (let index = 0; index < recordCount; index++) {
+    const size = varint(bytes, at);
+    at += varintLength(bytes, at);
+    const recordEnd = at + size;
+    if (size < 6 || recordEnd > end) return undefined;
+    at++; // attributes, unused
+    at += bytes[at]! < 0x80 ? 1 : varlongLength(bytes, at);
+    if (varint(bytes, at) !== index) return undefined;
+    at += varintLength(bytes, at);
+    if (bytes[at++] !== 1) return undefined; // zigzag of -1: no key
+    const valueBytes = varint(bytes, at);
+    at += varintLength(bytes, at);
+    if (valueBytes < 0 || at + valueBytes + 1 !== recordEnd || bytes[recordEnd - 1] !== 0) return undefined;
+    sum += valueBytes;
+    at = recordEnd;
+  }
+  return at === end ? sum : undefined;
 }
 
 const noMemory: Memory = { bytes: Buffer.alloc(0), spans: new Int32Array(0), times: new Float64Array(0) };

@@ -24,16 +24,42 @@ export function crc32c(bytes: Uint8Array): number {
   return (crc ^ -1) >>> 0;
 }
 
+/**
+ * The sum of bytes whose beginning is replaced by another one of the same length, from the sums of the two beginnings alone,
+ * however long what follows them is: sums of equally long bytes differ by what their difference would leave behind, and behind
+ * `following` zeros that is a product with a power of x modulo the polynomial.
+ */
+export function crcOfOtherHead(crc: number, head: number, otherHead: number, following: number): number {
+  let difference = head ^ otherHead;
+  // x^8, x^16, x^32, …: one byte of zeros, two, four.
+  for (let bit = 0, power = oneByte; following >= 2 ** bit; bit++, power = product(power, power))
+    if (Math.floor(following / 2 ** bit) % 2 === 1) difference = product(power, difference);
+  return (crc ^ difference) >>> 0;
+}
+
+/** Of two polynomials over GF(2), modulo that of CRC-32C; bits are reflected, so the highest one is x^0. */
+function product(one: number, other: number): number {
+  let sum = 0;
+  for (let bit = 31; bit >= 0; bit--) {
+    if (((one >>> bit) & 1) === 1) sum ^= other;
+    other = (other & 1) === 0 ? other >>> 1 : (other >>> 1) ^ reflectedPolynomial;
+  }
+  return sum;
+}
+
+const reflectedPolynomial = 0x82f63b78;
+/** x^8. */
+const oneByte = 1 << 23;
+
 type Table = Int32Array;
 const tables = makeTables();
 
 /** Table k holds what a byte contributes when k further bytes follow it. */
 function makeTables(): readonly [Table, Table, Table, Table, Table, Table, Table, Table] {
-  const reversedPolynomial = 0x82f63b78;
   const first = new Int32Array(256);
   for (let byte = 0; byte < 256; byte++) {
     let crc = byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 0 ? crc >>> 1 : (crc >>> 1) ^ reversedPolynomial;
+    for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 0 ? crc >>> 1 : (crc >>> 1) ^ reflectedPolynomial;
     first[byte] = crc;
   }
   const next = (table: Table): Table => table.map((crc) => (crc >>> 8) ^ first[crc & 0xff]!);

@@ -8,6 +8,7 @@ import type { Header, ProduceRecord } from './record.ts';
 import { RecordColumn } from './record-column.ts';
 import { asList, type Records, ValueColumn } from './value-column.ts';
 import { varintSize, varlongSize, writeVarint, writeVarlong } from './varint.ts';
+import { WholeBatch } from './whole-batch.ts';
 
 export interface EncodeOptions {
   readonly codecs: Codecs;
@@ -42,19 +43,27 @@ export interface EncodedBatch {
  * written once, straight to its place, and nothing is allocated for a record.
  */
 export function encodeBatch(records: Records, from: number, into: BatchBuffer, options: EncodeOptions): EncodedBatch {
-  const { maxBytes, nowMs } = options;
+  const { maxBytes, nowMs, compression = 'none' } = options;
   const start = into.length;
+  if (records instanceof WholeBatch) {
+    const isAsItIs = from === 0 && compression === 'none' && records.bytes.length <= maxBytes;
+    if (!isAsItIs) return encodeBatch(records.column, from, into, options);
+    into.reserve(start + records.bytes.length);
+    records.copyTo(into.bytes, start, options, options.codecs);
+    into.length = start + records.bytes.length;
+    return { start, end: into.length, count: records.length };
+  }
   const first = start + batchHeaderBytes;
   const limit = start + maxBytes;
   into.reserve(first);
   const { count, at, baseTimestampMs, maxTimestampMs } = writeAny(records, from, into, first, limit, nowMs);
   if (count === 0) throw nothingFits(records, from, maxBytes, nowMs);
-  const compression = compressRecords(into, first, at, limit, options);
-  writeHeader(into, start, count, compression, baseTimestampMs, maxTimestampMs, options);
+  const stored = compressRecords(into, first, at, limit, options);
+  writeHeader(into, start, count, stored, baseTimestampMs, maxTimestampMs, options);
   return { start, end: into.length, count };
 }
 
-function writeAny(records: Records, from: number, into: BatchBuffer, at: number, limit: number, nowMs: number) {
+function writeAny(records: Exclude<Records, WholeBatch>, from: number, into: BatchBuffer, at: number, limit: number, nowMs: number) {
   if (records instanceof RecordColumn) return writeRecordColumn(records, from, into, at, limit);
   if (!(records instanceof ValueColumn)) return writeRecords(records, from, into, at, limit, nowMs);
   return writeColumn(records, from, into, at, limit, nowMs);

@@ -4,6 +4,7 @@
  * That is what nearly every feed gives. An object and a view for each record would be 230 bytes of heap that live until the
  * acknowledgement, which made most of the memory of a process at full speed, and a third of its work.
  */
+import { WholeBatch } from './whole-batch.ts';
 import { noHeaders, type ProduceRecord } from './record.ts';
 import { RecordColumn } from './record-column.ts';
 
@@ -59,13 +60,13 @@ export class ValueColumn implements Iterable<ProduceRecord> {
 }
 
 /** What can be sent. */
-export type Records = readonly ProduceRecord[] | ValueColumn | RecordColumn;
+export type Records = readonly ProduceRecord[] | ValueColumn | RecordColumn | WholeBatch;
 
 export function asList(records: Records): readonly ProduceRecord[] {
   return isColumn(records) ? [...records] : records;
 }
 
 /** Records that are no objects yet. */
-export function isColumn(records: Records): records is ValueColumn | RecordColumn {
-  return records instanceof ValueColumn || records instanceof RecordColumn;
+export function isColumn(records: Records): records is ValueColumn | RecordColumn | WholeBatch {
+  return records instanceof ValueColumn || records instanceof RecordColumn || records instanceof WholeBatch;
 }

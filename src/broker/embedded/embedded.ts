@@ -16,6 +16,7 @@ import type {
   GroupMember,
   GroupOptions,
   Isolation,
+  LazyOptions,
   LocalBroker,
   NewTopic,
   OffsetSpec,
@@ -220,7 +221,7 @@ export class EmbeddedBroker implements LocalBroker {
     });
   }
 
-  async deleteRecords(topic: string, partition: number, offset: number, options?: CallOptions): Promise<number> {
+  async deleteRecords(topic: string, partition: number, offset: number, options?: LazyOptions): Promise<number> {
     this.#check(options, 'Deleting records');
     const { no, first, stable } = this.#topics.partition(topic, partition);
     const to = offset === -1 ? stable : offset;
@@ -231,7 +232,7 @@ export class EmbeddedBroker implements LocalBroker {
       );
     }
     if (to <= first) return first;
-    const written = this.#client.write({ kind: 'delete-records', partition: no, offset: to });
+    const written = this.#client.write({ kind: 'delete-records', partition: no, offset: to }, options?.withinMs);
     return this.#until('Deleting records', options, written, (result) =>
       result.kind === 'number' ? result.value : to,
     );
@@ -291,7 +292,7 @@ export class EmbeddedBroker implements LocalBroker {
       );
     }
     const written = this.#client.write({ kind: 'delete-range', partition: no, from, to });
-    await this.#until('Deleting records', undefined, written, () => {});
+    await this.#until('Deleting records', undefined, written, () => this.#client.tail.clear(no));
   }
 
   async *read(options: ReadOptions): AsyncGenerator<FetchedRecords, void> {
@@ -322,12 +323,12 @@ export class EmbeddedBroker implements LocalBroker {
   async setCommittedOffsets(
     groupId: string,
     offsets: readonly (TopicPartition & { readonly offset: number | null })[],
-    options?: CallOptions,
+    options?: LazyOptions,
   ): Promise<void> {
     this.#check(options, 'Setting committed offsets');
     this.#mustHaveNoMembers(groupId, 'set offsets of');
     for (const { topic, partition } of offsets) this.#topics.partition(topic, partition);
-    const written = this.#client.write({ kind: 'set-offsets', groupId, offsets });
+    const written = this.#client.write({ kind: 'set-offsets', groupId, offsets }, options?.withinMs);
     await abortable(written, options?.signal, 'Setting committed offsets');
   }
 

@@ -6,6 +6,7 @@
 import { backoffMs } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { TributaryError } from '../../base/errors.ts';
+import type { KnownValues } from '../../record/column-reader.ts';
 import { asList, type Records } from '../../record/value-column.ts';
 import type { SendResult } from '../broker.ts';
 import { type AppendAnswer, errorOf } from './store-client.ts';
@@ -17,7 +18,8 @@ export interface LaneParts {
   /** Gives encoded bytes other numbers. */
   readonly renumber: (buffer: ArrayBuffer, length: number, numbers: Numbers) => void;
   readonly append: (buffer: ArrayBuffer, length: number) => Promise<AppendAnswer>;
-  readonly release: (buffer: ArrayBuffer) => void;
+  /** A batch is stored, from `base` on; its buffer is no longer needed here. */
+  readonly stored: (batch: EncodedForStore, base: number) => void;
   readonly hasRoom: () => boolean;
   readonly onRoom: (callback: () => void) => void;
   /** Waits before a retry. False: the producer is closing, there is none. */
@@ -34,6 +36,8 @@ export interface EncodedForStore {
   readonly buffer: ArrayBuffer;
   readonly length: number;
   readonly count: number;
+  /** Where its records are values alone. */
+  readonly values?: KnownValues | undefined;
 }
 
 /** A call of send. */
@@ -59,6 +63,7 @@ interface Batch {
   buffer: ArrayBuffer;
   readonly length: number;
   readonly count: number;
+  readonly values: KnownValues | undefined;
   /** The how many-th batch of the lane it is. */
   readonly number: number;
   readonly deadlineMs: number;
@@ -174,7 +179,7 @@ export class Lane {
       end(sends[0]!, internal(error));
       return undefined;
     }
-    const { buffer, length, count } = encoded;
+    const { buffer, length, count, values } = encoded;
     this.#sequence = (this.#sequence + count) % sequences;
     const parts: Part[] = [];
     let deadlineMs = Number.POSITIVE_INFINITY;
@@ -189,7 +194,7 @@ export class Lane {
     }
     const done = parts.filter(({ send }) => send.encoded === send.records.length).length;
     this.#waiting.splice(0, done);
-    return { buffer, length, count, number: this.#batches++, deadlineMs, parts };
+    return { buffer, length, count, values, number: this.#batches++, deadlineMs, parts };
   }
 
   /** The first sends that wait, as many as make a good batch, and their records that are still to be encoded. */
@@ -234,9 +239,9 @@ export class Lane {
     else if (this.#inFlight.size === 0) void this.#retry();
   }
 
-  #stored({ buffer, parts }: Batch, base: number): void {
-    this.#parts.release(buffer);
-    for (const { send, count } of parts) {
+  #stored(batch: Batch, base: number): void {
+    this.#parts.stored(batch, base);
+    for (const { send, count } of batch.parts) {
       if (send.stored === 0) send.baseOffset = base;
       send.stored += count;
       base += count;

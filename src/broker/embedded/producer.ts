@@ -8,6 +8,7 @@ import type { Codecs } from '../../record/codecs.ts';
 import { batchBytesOf, encodeBatch } from '../../record/encode.ts';
 import { setLogAppendTime, setProducer } from '../../record/patch.ts';
 import type { ProduceRecord, TopicPartition } from '../../record/record.ts';
+import { RecordColumn } from '../../record/record-column.ts';
 import { asList, isColumn, type Records, ValueColumn } from '../../record/value-column.ts';
 import {
   type CallOptions,
@@ -161,7 +162,7 @@ export class EmbeddedProducer implements Producer {
     const maxBytes = this.#maxBytes(topic);
     const needsKeys = isCompacted(topic.config);
     if (isColumn(records) && !needsKeys && records.longest + recordOverhead <= maxBytes) {
-      const bytes = records instanceof ValueColumn ? records.valueBytes : records.dataBytes;
+      const bytes = records instanceof RecordColumn ? records.dataBytes : records.valueBytes;
       return bytes + records.length * recordOverhead;
     }
     let sum = 0;
@@ -197,7 +198,12 @@ export class EmbeddedProducer implements Producer {
         setProducer(Buffer.from(buffer, 0, length), 0, numbers, codecs);
       },
       append: (buffer, length) => client.append(no, buffer, length),
-      release: (buffer) => client.releaseBuffer(buffer),
+      stored: ({ buffer, length, count, values }, base) => {
+        // What a transaction wrote is not readable before its end.
+        const mayKeep = values !== undefined && this.#transaction === undefined;
+        const isKept = mayKeep && client.tail.keep(no, { base, last: base + count - 1, buffer, length, values });
+        if (!isKept) client.releaseBuffer(buffer);
+      },
       hasRoom: () => client.hasRoom,
       onRoom: (callback) => client.onRoom(callback),
       pause: async (ms) => {
@@ -218,6 +224,7 @@ export class EmbeddedProducer implements Producer {
     const into = isSmall ? this.#scratch : new BatchBuffer(client.takeBuffer());
     into.clear();
     const nowMs = clock.nowMs();
+    const { compression = 'none' } = this.#options;
     const { count } = encodeBatch(records, 0, into, {
       codecs,
       maxBytes: Math.min(
@@ -225,17 +232,20 @@ export class EmbeddedProducer implements Producer {
         Math.max(appendBufferBytes, batchBytesOf(asList(records.slice(0, 1))[0]!)),
       ),
       nowMs,
-      compression: this.#options.compression ?? 'none',
+      compression,
       producerId,
       producerEpoch: epoch,
       baseSequence: sequence,
       isTransactional: this.#transaction !== undefined,
     });
-    if (state.config['message.timestamp.type'] === 'LogAppendTime') setLogAppendTime(into.bytes, 0, nowMs, codecs);
+    const isAppendTime = state.config['message.timestamp.type'] === 'LogAppendTime';
+    if (isAppendTime) setLogAppendTime(into.bytes, 0, nowMs, codecs);
+    const areValues = records instanceof ValueColumn && compression === 'none' && !isAppendTime;
+    const values = areValues ? { valueBytes: records.slice(0, count).valueBytes } : undefined;
     const { length } = into;
     const memory = into.bytes.buffer as ArrayBuffer;
     // Small batches are encoded in one place, and each travels in memory of its own size.
-    return { buffer: isSmall ? memory.slice(0, length) : memory, length, count };
+    return { buffer: isSmall ? memory.slice(0, length) : memory, length, count, values };
   }
 }
 

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { TributaryError } from '../../base/errors.ts';
+import { LogTail } from './log-tail.ts';
 import type {
   Appended,
   AppendWrite,
@@ -31,8 +32,12 @@ const maxUnansweredBytes = 8 * 1024 * 1024;
 /** What `takeBuffer` gives: of one size, so that each can be used again for any batch. */
 export const appendBufferBytes = 512 * 1024;
 const maxSpareBuffers = 6;
+/** The same where what was stored is read again at once: so many are with the reader. */
+const maxSpareWithTail = 16;
 
 export class StoreClient {
+  /** What was stored last, for readers that follow closely. */
+  readonly tail: LogTail = new LogTail((buffer) => this.releaseBuffer(buffer));
   readonly #thread: Worker;
   /** Who waits for the answer to a request: several writes travel as one. */
   readonly #requests = new Map<number, readonly Waiting[]>();
@@ -41,8 +46,10 @@ export class StoreClient {
   readonly #spare: ArrayBuffer[] = [];
   readonly #onUpkeepFailure: (failure: Failure) => void;
   readonly #ended: Promise<void>;
-  /** Writes of this turn of the event loop, sent as one message at its end. */
+  /** Writes of this turn of the event loop, sent as one message at its end, and those that may wait for them. */
   #outbox: { readonly writes: StoreWrite[]; readonly waiting: Waiting[] } = { writes: [], waiting: [] };
+  #isPosting = false;
+  #postTimer: NodeJS.Timeout | undefined;
   #unansweredBytes = 0;
   #forRoom: (() => void)[] = [];
   #nextId = 1;
@@ -100,6 +107,7 @@ export class StoreClient {
   forget(partitions: readonly PartitionState[]): void {
     for (const { no } of partitions) {
       this.#partitions.delete(no);
+      this.tail.remove(no);
       this.#wake(no);
     }
   }
@@ -121,18 +129,22 @@ export class StoreClient {
 
   /** Gives a buffer back that is no longer needed. */
   releaseBuffer(buffer: ArrayBuffer): void {
-    if (buffer.byteLength === appendBufferBytes && this.#spare.length < maxSpareBuffers) this.#spare.push(buffer);
+    const max = this.tail.isUsed ? maxSpareWithTail : maxSpareBuffers;
+    if (buffer.byteLength === appendBufferBytes && this.#spare.length < max) this.#spare.push(buffer);
   }
 
   /** The buffer is away until the answer. Rejects only where the thread has ended: BROKER_CLOSED, INTERNAL. */
   append(partition: number, buffer: ArrayBuffer, length: number): Promise<AppendAnswer> {
     this.#unansweredBytes += buffer.byteLength;
-    return this.#enqueue({ kind: 'append', partition, buffer, length });
+    return this.#enqueue({ kind: 'append', partition, buffer, length }, 0);
   }
 
-  /** Resolves when the write is on the disk; throws what failed. */
-  async write(write: Exclude<StoreWrite, AppendWrite>): Promise<WriteResult> {
-    const result = await this.#enqueue<WriteResult>(write);
+  /**
+   * Resolves when the write is on the disk; throws what failed. It may wait so long for another one to go with it, so that it
+   * needs no sync of its own.
+   */
+  async write(write: Exclude<StoreWrite, AppendWrite>, withinMs = 0): Promise<WriteResult> {
+    const result = await this.#enqueue<WriteResult>(write, withinMs);
     if (result.kind === 'failed') throw errorOf(result.failure);
     return result;
   }
@@ -181,9 +193,11 @@ export class StoreClient {
     await this.#ended;
   }
 
-  #enqueue<T>(write: StoreWrite): Promise<T> {
+  #enqueue<T>(write: StoreWrite, withinMs: number): Promise<T> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
-    if (this.#outbox.writes.length === 0) queueMicrotask(() => this.#post());
+    if (withinMs > 0) this.#postTimer ??= setTimeout(() => this.#post(), withinMs);
+    else if (!this.#isPosting) queueMicrotask(() => this.#post());
+    this.#isPosting ||= withinMs === 0;
     this.#outbox.writes.push(write);
     return new Promise<T>((done, failed) => {
       this.#outbox.waiting.push({ done: done as Waiting['done'], failed, isAppend: write.kind === 'append' });
@@ -191,6 +205,9 @@ export class StoreClient {
   }
 
   #post(): void {
+    clearTimeout(this.#postTimer);
+    this.#postTimer = undefined;
+    this.#isPosting = false;
     const { writes, waiting } = this.#outbox;
     if (writes.length === 0) return;
     this.#outbox = { writes: [], waiting: [] };
@@ -271,6 +288,7 @@ export class StoreClient {
   /** The thread is gone: nobody else will answer. */
   #end(error: TributaryError): void {
     this.#closed ??= error;
+    clearTimeout(this.#postTimer);
     for (const { failed } of this.#outbox.waiting.splice(0)) failed(this.#closed);
     for (const id of [...this.#requests.keys()]) for (const { failed } of this.#taken(id)) failed(this.#closed);
     for (const no of [...this.#watchers.keys()]) this.#wake(no);

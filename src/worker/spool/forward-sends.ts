@@ -2,6 +2,7 @@
 import { partitionFor } from '../../record/partitioner.ts';
 import type { ProduceRecord } from '../../record/record.ts';
 import { asList, type Records, ValueColumn } from '../../record/value-column.ts';
+import { WholeBatch } from '../../record/whole-batch.ts';
 import { cut } from '../batch-limit.ts';
 import type { RecordSend, TopicBounds } from '../record-sends.ts';
 import { namedPartition } from './spool-producer.ts';
@@ -25,13 +26,14 @@ export function forwardSends(
   let bytes = 0;
   /** The producer cuts by its own bound; where the topic's is lower, it is done here. */
   const add = (partition: number, part: Records): void => {
-    if (maxBytes >= maxBatchBytes) sends.push({ topic, partition, records: part });
+    const fits = maxBytes >= maxBatchBytes || (part instanceof WholeBatch && part.bytes.length <= maxBytes);
+    if (fits) sends.push({ topic, partition, records: part });
     else for (const piece of cut(asList(part), maxBytes)) sends.push({ topic, partition, records: piece });
   };
   for (const run of runs) {
     records += run.length;
     bytes += bytesOf(run);
-    if (run instanceof ValueColumn) add(partitionFor(null, partitions, sticky), run);
+    if (run instanceof ValueColumn || run instanceof WholeBatch) add(partitionFor(null, partitions, sticky), run);
     else for (const [partition, list] of byPartition(asList(run), partitions, sticky)) add(partition, list);
   }
   return { sends, records, bytes };
@@ -55,7 +57,7 @@ function byPartition(
 }
 
 export function bytesOf(records: Records): number {
-  if (records instanceof ValueColumn) return records.valueBytes;
+  if (records instanceof ValueColumn || records instanceof WholeBatch) return records.valueBytes;
   return asList(records).reduce((sum, { key, value }) => sum + (key?.length ?? 0) + (value?.length ?? 0), 0);
 }
 
@@ -63,6 +65,7 @@ export function bytesOf(records: Records): number {
 export function firstTimeMs(runs: readonly Records[]): number {
   const [first] = runs;
   if (first === undefined) return Number.POSITIVE_INFINITY;
+  if (first instanceof WholeBatch) return first.firstTimeMs;
   const [record] = asList(first.slice(0, 1));
   return record?.timestampMs ?? Number.POSITIVE_INFINITY;
 }

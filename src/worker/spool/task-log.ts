@@ -5,6 +5,8 @@ import type { FetchedRuns, LocalBroker } from '../../broker/broker.ts';
 
 /** Of all logs of a spool: the group whose offsets say how far they are forwarded. */
 export const forwardedGroup = 'tributary-spool';
+/** What follows behind the forwarding goes along with the next batch that is received, if one comes by then: it costs no sync. */
+const withinMs = 10;
 
 export interface LogRead extends FetchedRuns {
   readonly slot: number;
@@ -191,7 +193,7 @@ export class TaskLog {
     const furthest = (slot: number, offset: number): number => Math.max(offset, this.#forwarded[slot] ?? 0);
     const passed = positions.map(([slot, offset]) => [slot, this.#pastHoles(slot, furthest(slot, offset))] as const);
     const offsets = passed.map(([partition, offset]) => ({ topic: this.name, partition, offset }));
-    await this.broker.setCommittedOffsets(forwardedGroup, offsets);
+    await this.broker.setCommittedOffsets(forwardedGroup, offsets, { withinMs });
     for (const [slot, offset] of passed) this.#forwarded[slot] = Math.max(this.#forwarded[slot] ?? 0, offset);
     this.#holes = this.#holes.filter(({ slot, to }) => to > this.#forwarded[slot]!);
   }
@@ -201,7 +203,7 @@ export class TaskLog {
     await Promise.all(
       this.#forwarded.map((to, slot) => {
         const { first } = this.broker.extent(this.name, slot);
-        return to > first ? this.broker.deleteRecords(this.name, slot, to) : undefined;
+        return to > first ? this.broker.deleteRecords(this.name, slot, to, { withinMs }) : undefined;
       }),
     );
   }
