@@ -179,7 +179,8 @@ export function staysWhole(bytes: number, baseOffset: number, fromOffset: number
 /** Undefined where a record is more than a value, or another log could not take the batch as it is. */
 function bytesOfValuesAlone(bytes: Buffer, header: BatchHeader): number | undefined {
   const { start, end, recordCount, lastOffset, baseOffset, compression, timestampType } = header;
-  if (compression !== 'none' || timestampType !== 'create' || lastOffset - baseOffset + 1 !== recordCount) return undefined;
+  if (compression !== 'none' || timestampType !== 'create' || lastOffset - baseOffset + 1 !== recordCount)
+    return undefined;
   let at = start + layout.records;
   let sum = 0;
   for (let index = 0; index < recordCount; index++) {

@@ -63,7 +63,14 @@ export function encodeBatch(records: Records, from: number, into: BatchBuffer, o
   return { start, end: into.length, count };
 }
 
-function writeAny(records: Exclude<Records, WholeBatch>, from: number, into: BatchBuffer, at: number, limit: number, nowMs: number) {
+function writeAny(
+  records: Exclude<Records, WholeBatch>,
+  from: number,
+  into: BatchBuffer,
+  at: number,
+  limit: number,
+  nowMs: number,
+) {
   if (records instanceof RecordColumn) return writeRecordColumn(records, from, into, at, limit);
   if (!(records instanceof ValueColumn)) return writeRecords(records, from, into, at, limit, nowMs);
   return writeColumn(records, from, into, at, limit, nowMs);

@@ -4,9 +4,10 @@
  * That is what nearly every feed gives. An object and a view for each record would be 230 bytes of heap that live until the
  * acknowledgement, which made most of the memory of a process at full speed, and a third of its work.
  */
-import { WholeBatch } from './whole-batch.ts';
+
 import { noHeaders, type ProduceRecord } from './record.ts';
 import { RecordColumn } from './record-column.ts';
+import { WholeBatch } from './whole-batch.ts';
 
 export class ValueColumn implements Iterable<ProduceRecord> {
   /** Holds other bytes between the values, too. */
