@@ -1,34 +1,34 @@
 /**
- * The worker: runs its share of what the configuration table says, and changes that table for those who ask. Above 300
- * lines because it is the whole surface of the folder: each method is a few lines that check, take their turn and hand on.
+ * The worker: its life among the others of its group, and the whole surface of the folder (hence more than 300 lines). It runs its
+ * share of what the configuration table says; what people change is written there by connector-changes.ts.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { sleep, withTimeout } from '../base/abort.ts';
+import { withTimeout } from '../base/abort.ts';
 import { unreachable } from '../base/assert.ts';
-import { describeError, TributaryError } from '../base/errors.ts';
+import { describeError } from '../base/errors.ts';
 import type { ConfigInfos, ConfigKeyInfo } from '../config/config-infos.ts';
-import { type RawConfig, type RawConfigWithNulls, withoutNulls } from '../config/raw.ts';
+import type { RawConfig, RawConfigWithNulls } from '../config/raw.ts';
 import { type ActiveTopics, activeTopics } from './active-topics.ts';
 import { type Leader, Leadership } from './cluster/leadership.ts';
 import { everything, joinWorkers, type Ownership } from './cluster/ownership.ts';
 import { weightsOf } from './cluster/work.ts';
 import { configEntry } from './config-entries.ts';
-import { type ConfigTable, configTable, type TargetState } from './config-table.ts';
+import { type ConfigTable, configTable } from './config-table.ts';
+import { ConnectorChanges } from './connector-changes.ts';
 import { ConnectorClasses } from './connector-classes.ts';
 import type { RunnerContext } from './connector-runner.ts';
 import { ConnectorRunners } from './connector-runners.ts';
 import { connectorStatus } from './connector-status.ts';
-import { type OffsetAccess, offsetsOf, whileStopped } from './offset-access.ts';
-import { changeOffsets, type OffsetChange, type OffsetChangeTarget, resetOffsets } from './offset-changes.ts';
+import { type OffsetAccess, offsetsOf } from './offset-access.ts';
+import type { OffsetChange } from './offset-changes.ts';
 import { offsetTable, type SourceOffset } from './offset-table.ts';
 import { type Plugin, pluginOptions, pluginsOf } from './plugin-catalogue.ts';
-import { asRestarting, type RestartPlan, restartPlan } from './restart-plan.ts';
 import { goesOnThroughSilence } from './spool/spool-options.ts';
 import { WorkerSpool } from './spool/worker-spool.ts';
 import { statusTable } from './status-table.ts';
 import { statusWriter } from './status-writer.ts';
 import { openTable, type Table, type TableOptions } from './table.ts';
-import { checkConnectorConfig, connectorValues, validationAnswer } from './validation.ts';
+import { connectorValues, validationAnswer } from './validation.ts';
 import { defaultGracefulStopMs, defaultTables, type WorkerOptions } from './worker-options.ts';
 import type { ConnectorStatus, ConnectorView, RestartOptions } from './worker-view.ts';
 
@@ -65,13 +65,10 @@ export async function startWorker(
   return worker;
 }
 
-/** For the owner of a connector that is restarted by itself to say what became of it. */
-const ownersWordMs = 10_000;
 /** For what other workers have written to be read, before their work is taken over all the same. */
 const tablesPatienceMs = 10_000;
 /** What is not forwarded by then stays in the spool, for the next start. */
 const spoolCloseMs = 3_000;
-const targets = { RUNNING: 'STARTED', PAUSED: 'PAUSED', STOPPED: 'STOPPED' } as const;
 
 interface Tables {
   readonly config: Table;
@@ -87,6 +84,7 @@ export class Worker implements AsyncDisposable {
   readonly #topics: ActiveTopics;
   readonly #offsetAccess: OffsetAccess;
   readonly #runners: ConnectorRunners;
+  readonly #changes: ConnectorChanges;
   readonly #classes: ConnectorClasses;
   readonly #leadership: Leadership;
   #ownership: Ownership = everything;
@@ -131,11 +129,19 @@ export class Worker implements AsyncDisposable {
       runner: (name) => this.#runners.get(name),
       ownsConnector: (name) => this.#ownership.owns(name),
     };
+    this.#changes = new ConnectorChanges({
+      options,
+      configs: this.#configs,
+      runners: this.#runners,
+      offsets: this.#offsetAccess,
+      ownership: () => this.#ownership,
+      status: (name) => this.status(name),
+    });
   }
 
   async start(fromFile: Readonly<Record<string, RawConfig>>): Promise<void> {
     const given = Object.entries(fromFile).map(([name, config]) => [name, { ...config, name }] as const);
-    for (const [name, config] of given) this.#check(name, config);
+    for (const [name, config] of given) this.#changes.check(name, config);
     // Side by side: each write waits until the table has read it back.
     await Promise.all(given.map(([name, config]) => this.#takeFromFile(name, config)));
     await this.#spool?.goOn();
@@ -248,21 +254,15 @@ export class Worker implements AsyncDisposable {
   }
 
   async offsets(name: string): Promise<readonly SourceOffset[]> {
-    return offsetsOf(this.#offsetAccess, name, this.#known(name));
+    return offsetsOf(this.#offsetAccess, name, this.#changes.known(name));
   }
 
-  /** Changes stored offsets. True where the connector confirms it. CONFLICT unless it is stopped. */
   alterOffsets(name: string, changes: readonly OffsetChange[]): Promise<boolean> {
-    const unnamed = changes.filter(({ partition }) => partition === null).length;
-    if (unnamed > 0) {
-      const reason = 'they name no partition of the source';
-      this.#options.log.warn('offset_changes_ignored', { connector: name, changes: unnamed, reason });
-    }
-    return this.#whileStopped(name, (target) => changeOffsets(target, changes));
+    return this.#changes.alterOffsets(name, changes);
   }
 
   resetOffsets(name: string): Promise<boolean> {
-    return this.#whileStopped(name, resetOffsets);
+    return this.#changes.resetOffsets(name);
   }
 
   /** Topics that the connector has written to since they were last forgotten; none of one that there is not. */
@@ -284,7 +284,7 @@ export class Worker implements AsyncDisposable {
 
   /** What Kafka Connect would say to a configuration. CONFIG_INVALID, INVALID_CONFIG: see connectorValues. */
   validate(config: RawConfigWithNulls): ConfigInfos {
-    const resolved = this.#resolved(config);
+    const resolved = this.#changes.resolved(config);
     return validationAnswer(resolved['connector.class'] ?? '', connectorValues(config, resolved, this.#options));
   }
 
@@ -292,108 +292,44 @@ export class Worker implements AsyncDisposable {
     return this.#classes.secretKeys(config);
   }
 
-  async create(
-    name: string,
-    config: RawConfigWithNulls,
-    initialState: 'RUNNING' | 'PAUSED' | 'STOPPED',
-  ): Promise<void> {
-    this.#requireOpen();
-    this.#check(name, config);
-    await this.#change(name, async () => {
-      if (this.#configs.connector(name) !== undefined) {
-        throw new TributaryError('ALREADY_EXISTS', `Connector ${name} already exists`);
-      }
-      await this.#configs.putConnector(name, config, targets[initialState]);
-    });
+  create(name: string, config: RawConfigWithNulls, initialState: 'RUNNING' | 'PAUSED' | 'STOPPED'): Promise<void> {
+    return this.#changes.create(name, config, initialState);
   }
 
-  /** Replaces the configuration by what `change` makes of it. NOT_FOUND, CONFIG_INVALID. */
-  async patch(name: string, change: (config: RawConfigWithNulls) => RawConfigWithNulls): Promise<void> {
-    this.#requireOpen();
-    this.#known(name);
-    await this.#change(name, async () => {
-      this.#known(name);
-      const config = change(this.#configs.asGiven(name) ?? {});
-      this.#check(name, config);
-      if (config['name'] !== name) {
-        // Connect stores it as it is: whoever sends this configuration back will be refused.
-        this.#options.log.warn('connector_name_differs', { connector: name, configured: config['name'] });
-      }
-      await this.#configs.putConnector(name, config);
-    });
+  patch(name: string, change: (config: RawConfigWithNulls) => RawConfigWithNulls): Promise<void> {
+    return this.#changes.patch(name, change);
   }
 
-  async put(name: string, config: RawConfigWithNulls): Promise<'created' | 'updated'> {
-    this.#requireOpen();
-    this.#check(name, config);
-    return this.#change(name, async () => {
-      const known = this.#configs.connector(name) !== undefined;
-      await this.#configs.putConnector(name, config);
-      return known ? 'updated' : 'created';
-    });
+  put(name: string, config: RawConfigWithNulls): Promise<'created' | 'updated'> {
+    return this.#changes.put(name, config);
   }
 
-  /** Resolves when it is gone, and with it what ran here of it. */
-  async delete(name: string): Promise<void> {
-    this.#requireOpen();
-    this.#known(name);
-    await this.#change(name, async () => {
-      this.#known(name);
-      await this.#configs.remove(name);
-    });
-    await this.#runners.settled(name);
+  delete(name: string): Promise<void> {
+    return this.#changes.delete(name);
   }
 
   pause(name: string): Promise<void> {
-    return this.#setTarget(name, 'PAUSED');
+    return this.#changes.setTarget(name, 'PAUSED');
   }
 
   resume(name: string): Promise<void> {
-    return this.#setTarget(name, 'STARTED');
+    return this.#changes.setTarget(name, 'STARTED');
   }
 
   stop(name: string): Promise<void> {
-    return this.#setTarget(name, 'STOPPED');
+    return this.#changes.setTarget(name, 'STOPPED');
   }
 
-  /**
-   * Restarts the connector, with its tasks where `includeTasks` says so; `onlyFailed` leaves alone what has not failed.
-   * INTERNAL where only the connector was to be restarted and it does not start.
-   */
-  async restart(name: string, { includeTasks, onlyFailed }: RestartOptions): Promise<ConnectorStatus> {
-    this.#requireOpen();
-    this.#known(name);
-    const before = this.status(name);
-    const plan = restartPlan(before, { includeTasks, onlyFailed });
-    if (this.#runners.ownsAll(name)) await this.#restartHere(name, plan, { includeTasks, onlyFailed });
-    else await this.#restartEverywhere(name, { includeTasks, onlyFailed });
-    const { workerId } = this.#options;
-    const unassigned = { state: 'UNASSIGNED', workerId, version: null, trace: null } as const;
-    const status = before ?? { name, type: 'unknown', connector: unassigned, tasks: [] };
-    return asRestarting(status, plan);
+  restart(name: string, options: RestartOptions): Promise<ConnectorStatus> {
+    return this.#changes.restart(name, options);
   }
 
-  async restartTask(name: string, task: number): Promise<void> {
-    this.#requireOpen();
-    this.#known(name);
-    if (this.#configs.targetState(name) === 'STOPPED') {
-      // Connect looks for the worker that runs the task, and says this when it finds none.
-      throw new TributaryError(
-        'CONFLICT',
-        'Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway.',
-      );
-    }
-    if (!this.#ownership.owns(name, task)) {
-      await this.#configs.putRestart(name, { includeTasks: true, onlyFailed: false, task });
-      return;
-    }
-    await this.#runners.restartTask(name, task);
+  restartTask(name: string, task: number): Promise<void> {
+    return this.#changes.restartTask(name, task);
   }
 
-  /** Sets the level of a logger on all workers. */
-  async setClusterLogLevel(logger: string, level: string): Promise<void> {
-    this.#requireOpen();
-    await this.#configs.putLoggerLevel(logger, level);
+  setClusterLogLevel(logger: string, level: string): Promise<void> {
+    return this.#changes.setClusterLogLevel(logger, level);
   }
 
   /**
@@ -411,6 +347,7 @@ export class Worker implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#state = 'stopping';
+    this.#changes.end();
     this.#leadership.stop();
     await this.#runners.stop();
     // A broker that is away must not hold up the end: a status that is not written shows as an unclean end later.
@@ -441,16 +378,6 @@ export class Worker implements AsyncDisposable {
     await this.#configs.putConnector(name, config);
   }
 
-  async #setTarget(name: string, target: TargetState): Promise<void> {
-    this.#requireOpen();
-    this.#known(name);
-    await this.#change(name, async () => {
-      const failed = this.status(name)?.connector.state === 'FAILED';
-      if (this.#configs.targetState(name) === target && !failed) return;
-      await this.#configs.putTargetState(name, target);
-    });
-  }
-
   /** The group has given this worker more to do. What those who did it before have told is read first. */
   #gained(): void {
     if (this.#state !== 'healthy') return;
@@ -473,65 +400,5 @@ export class Worker implements AsyncDisposable {
 
   #taskCounts(): (readonly [string, number])[] {
     return this.connectorNames().map((name) => [name, this.#configs.tasks(name).length] as const);
-  }
-
-  async #restartHere(name: string, plan: RestartPlan, { includeTasks, onlyFailed }: RestartOptions): Promise<void> {
-    const work = this.#runners.restart(name, plan);
-    if (includeTasks || onlyFailed) return this.#runners.inBackground(name, work);
-    await work;
-    this.#requireStarted(name);
-  }
-
-  /** By a command that all workers read; each does its share. */
-  async #restartEverywhere(name: string, options: RestartOptions): Promise<void> {
-    const before = this.#context.statuses.connector(name);
-    await this.#configs.putRestart(name, options);
-    if (options.includeTasks || options.onlyFailed || before?.state !== 'FAILED') return;
-    await this.#ownersWord(name, before);
-    this.#requireStarted(name);
-  }
-
-  /** Waits until the connector's owner has told its state anew. */
-  async #ownersWord(name: string, before: object): Promise<void> {
-    const { clock } = this.#options;
-    const deadlineMs = clock.monotonicMs() + ownersWordMs;
-    while (isDeepStrictEqual(this.#context.statuses.connector(name), before) && clock.monotonicMs() < deadlineMs) {
-      await sleep(50);
-    }
-  }
-
-  #requireStarted(name: string): void {
-    if (this.status(name)?.connector.state !== 'FAILED') return;
-    throw new TributaryError('INTERNAL', `Failed to start connector: ${name}`);
-  }
-
-  #change<T>(name: string, change: () => Promise<T>): Promise<T> {
-    return this.#runners.change(name, change);
-  }
-
-  #requireOpen(): void {
-    if (this.#state === 'stopping') throw new TributaryError('CONFLICT', 'The worker is stopping');
-  }
-
-  #known(name: string): RawConfig {
-    const config = this.#configs.connector(name);
-    if (config === undefined) throw new TributaryError('NOT_FOUND', `Unknown connector ${name}`);
-    return config;
-  }
-
-  #check(name: string, config: RawConfigWithNulls): void {
-    checkConnectorConfig(name, config, this.#resolved(config), this.#options);
-  }
-
-  /** References that stand for nothing stay as they are: whether that matters is seen when the connector starts. */
-  #resolved(config: RawConfigWithNulls): RawConfigWithNulls {
-    const { resolve } = this.#options;
-    return resolve === undefined ? config : { ...config, ...resolve(withoutNulls(config), 'keep') };
-  }
-
-  async #whileStopped<T>(name: string, work: (target: OffsetChangeTarget) => Promise<T>): Promise<T> {
-    this.#requireOpen();
-    this.#known(name);
-    return this.#change(name, () => whileStopped(this.#offsetAccess, name, this.#known(name), work));
   }
 }
