@@ -4,10 +4,11 @@ import { TributaryError } from '../../base/errors.ts';
 import type { Codecs } from '../../record/codecs.ts';
 import type { TopicPartition } from '../../record/record.ts';
 import type { CallOptions } from '../broker.ts';
-import { apiVersions, type CoordinatorKind, findCoordinator, type VersionRange } from './api/cluster.ts';
+import { apiVersions, type CoordinatorKind, type VersionRange } from './api/cluster.ts';
 import { fetchKey, fetchVersions } from './api/fetch.ts';
 import { produceKey, produceVersions } from './api/produce.ts';
 import type { Address, Connections, Wire } from './connections.ts';
+import { Coordinators } from './coordinators.ts';
 import { type Leader, Metadata, unknownPartitionError } from './metadata.ts';
 import { type RetryOptions, retrying } from './retry.ts';
 import type { Toolkit } from './toolkit.ts';
@@ -33,7 +34,7 @@ export class KafkaClient {
   readonly committedInTransactions = new Map<string, readonly TopicPartition[]>();
   readonly settings: ClientSettings;
   readonly #closed = new AbortController();
-  readonly #coordinators = new Map<string, Address>();
+  readonly #coordinators: Coordinators;
   #produceVersion: number = produceVersions.max;
   #fetchVersion: number = fetchVersions.max;
   #purposes = 0;
@@ -43,6 +44,7 @@ export class KafkaClient {
     this.connections = connections;
     this.settings = settings;
     this.metadata = new Metadata(connections, settings.bootstrap);
+    this.#coordinators = new Coordinators(toolkit, this.metadata);
   }
 
   get produceVersion(): number {
@@ -156,23 +158,18 @@ export class KafkaClient {
 
   /** A connection to the coordinator of a group or a transactional id. */
   async toCoordinator(kind: CoordinatorKind, key: string, purpose: string, requestTimeoutMs?: number): Promise<Wire> {
-    const name = `${kind} ${key}`;
-    let address = this.#coordinators.get(name);
-    if (address === undefined) {
-      address = await this.metadata.anyNode((wire) => findCoordinator(this.toolkit, wire, kind, key));
-      this.#coordinators.set(name, address);
-    }
+    const address = await this.#coordinators.find(kind, key);
     try {
       return await this.connections.to(address, purpose, { requestTimeoutMs });
     } catch (error) {
-      this.#coordinators.delete(name);
+      this.#coordinators.forget(kind, key);
       throw error;
     }
   }
 
   /** The next request looks for the coordinator anew. */
   forgetCoordinator(kind: CoordinatorKind, key: string): void {
-    this.#coordinators.delete(`${kind} ${key}`);
+    this.#coordinators.forget(kind, key);
   }
 
   #endError(signal: AbortSignal | undefined, what: string): TributaryError {

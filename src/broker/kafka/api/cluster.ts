@@ -66,16 +66,28 @@ export async function metadata(
 
 export type CoordinatorKind = 'group' | 'transaction';
 
-/** FindCoordinator: the node that keeps a group's or a transactional id's state. Throws what the answer's code means. */
-export async function findCoordinator(
+export interface FoundCoordinator extends Address {
+  readonly key: string;
+  readonly nodeId: number;
+  readonly errorCode: number;
+  readonly errorMessage?: string | null;
+}
+
+/** FindCoordinator: the nodes that keep the states of these groups or transactional ids, each with a code of its own. */
+export async function findCoordinators(
   toolkit: Toolkit,
   wire: Wire,
   kind: CoordinatorKind,
-  key: string,
-): Promise<Address & { readonly nodeId: number }> {
-  const answer = await wire.call(toolkit.findCoordinatorV4.api, kind === 'group' ? 0 : 1, [key]);
-  const coordinator = answer.coordinators.find((candidate) => candidate.key === key);
+  keys: readonly string[],
+): Promise<readonly FoundCoordinator[]> {
+  const answer = await wire.call(toolkit.findCoordinatorV4.api, kind === 'group' ? 0 : 1, [...keys]);
+  return answer.coordinators;
+}
+
+/** That of one key among them. Throws what its code means. */
+export function coordinatorOf(found: readonly FoundCoordinator[], kind: CoordinatorKind, key: string): Address {
+  const coordinator = found.find((candidate) => candidate.key === key);
   check(coordinator?.errorCode ?? 15, `find the coordinator of ${kind} "${key}"`, coordinator?.errorMessage);
-  const { nodeId, host, port } = coordinator!;
-  return { nodeId, host, port };
+  const { host, port } = coordinator!;
+  return { host, port };
 }
