@@ -32,7 +32,8 @@ export interface ConfigTable {
   putLoggerLevel(logger: string, level: string): Promise<void>;
 }
 
-export function configTable(table: Table): ConfigTable {
+/** `putChanges` writes what people change, all of it or nothing; what workers tell each other goes to the table as it is. */
+export function configTable(table: Table, putChanges: Table['put'] = table.put): ConfigTable {
   const properties = (key: string): RawConfigWithNulls | undefined =>
     parseObject(table.entries.get(key))?.['properties'] as RawConfigWithNulls | undefined;
 
@@ -68,10 +69,10 @@ export function configTable(table: Table): ConfigTable {
     },
     async putConnector(name, config, target) {
       // The state first: whoever sees the configuration must not start what shall be stopped.
-      if (target !== undefined) await table.put([targetEntry(name, target)]);
-      await table.put([[`connector-${name}`, JSON.stringify({ properties: config })]]);
+      const state = target === undefined ? [] : [targetEntry(name, target)];
+      await putChanges([...state, [`connector-${name}`, JSON.stringify({ properties: config })]]);
     },
-    putTargetState: (name, target) => table.put([targetEntry(name, target)]),
+    putTargetState: (name, target) => putChanges([targetEntry(name, target)]),
     async putTasks(name, configs) {
       const entries = configs.map(
         (config, task): TableEntry => [`task-${name}-${task}`, JSON.stringify({ properties: config })],
@@ -84,11 +85,11 @@ export function configTable(table: Table): ConfigTable {
       if (entries.length > 0) await table.put(entries);
       await table.put([[`commit-${name}`, JSON.stringify({ tasks: configs.length })], ...removed]);
     },
-    putRestart: (name, command) => table.put([restartEntry(name, command)]),
+    putRestart: (name, command) => putChanges([restartEntry(name, command)]),
     putLoggerLevel: (logger, level) => table.put([loggerEntry(logger, level)]),
     async remove(name) {
       const tasks = Array.from({ length: taskCount(name) }, (_, task): TableEntry => [`task-${name}-${task}`, null]);
-      await table.put([
+      await putChanges([
         [`connector-${name}`, null],
         [`target-state-${name}`, null],
         [`commit-${name}`, null],

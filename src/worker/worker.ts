@@ -9,6 +9,7 @@ import { describeError } from '../base/errors.ts';
 import type { ConfigInfos, ConfigKeyInfo } from '../config/config-infos.ts';
 import type { RawConfig, RawConfigWithNulls } from '../config/raw.ts';
 import { type ActiveTopics, activeTopics } from './active-topics.ts';
+import { LeaderWrites, leadersTransactionalId } from './cluster/leader-writes.ts';
 import { type Leader, Leadership } from './cluster/leadership.ts';
 import { everything, joinWorkers, type Ownership } from './cluster/ownership.ts';
 import { weightsOf } from './cluster/work.ts';
@@ -87,6 +88,7 @@ export class Worker implements AsyncDisposable {
   readonly #changes: ConnectorChanges;
   readonly #classes: ConnectorClasses;
   readonly #leadership: Leadership;
+  readonly #leaderWrites: LeaderWrites;
   #ownership: Ownership = everything;
   #state: 'starting' | 'healthy' | 'stopping' = 'starting';
   #closed: Promise<void> | undefined;
@@ -96,18 +98,29 @@ export class Worker implements AsyncDisposable {
     this.#options = options;
     this.#tables = tables;
     this.#classes = new ConnectorClasses(options.connectors);
+    const { share, isFenced, broker } = options;
+    this.#leaderWrites = new LeaderWrites({
+      broker,
+      transactionalId: share !== undefined && isFenced === true ? leadersTransactionalId(share.groupId) : undefined,
+      table: tables.config,
+      isLeading: () => this.#leadership.leader().kind === 'self',
+      onLost: () => this.#leadership.refused(),
+      log: options.log,
+    });
     this.#leadership = new Leadership({
-      url: options.share?.url,
-      host: options.share?.host,
+      url: share?.url,
+      host: share?.host,
       workerId: options.workerId,
       isLeader: () => this.#ownership.isLeader,
       isSure: () => this.#ownership.isSure,
+      heardAtMs: () => this.#ownership.heardAtMs,
+      writes: this.#leaderWrites,
       tables,
       log: options.log,
       clock: options.clock,
       random: options.random,
     });
-    this.#configs = configTable(tables.config);
+    this.#configs = configTable(tables.config, (entries) => this.#leaderWrites.put(entries));
     this.#topics = activeTopics(tables.status, options.clock, options.log);
     const offsets = offsetTable(tables.offset);
     this.#spool = options.spool && new WorkerSpool(options.spool, options, offsets, this.#configs);
@@ -156,10 +169,7 @@ export class Worker implements AsyncDisposable {
         weights: (partitions) => weightsOf(this.#taskCounts(), partitions),
         outlastsSilence: (name) => this.#outlastsSilence(name),
         onGained: () => this.#gained(),
-        onLess: (how) => {
-          this.#leadership.less();
-          return this.#runners.gaveUp(how);
-        },
+        onLess: (how) => this.#less(how),
       });
     }
     await this.#leadership.update();
@@ -359,7 +369,9 @@ export class Worker implements AsyncDisposable {
       .settled()
       // Others take the work over once this worker has left, and find the statuses that it has written.
       .then(() => this.#ownership.close())
-      .then(() => Promise.all([own, ...Object.values(this.#tables).map((table) => table.close())]));
+      .then(() =>
+        Promise.all([own, this.#leaderWrites.release(), ...Object.values(this.#tables).map((table) => table.close())]),
+      );
     await withTimeout(tablesClosed, this.#options.gracefulStopMs ?? defaultGracefulStopMs, 'Closing the tables').catch(
       (error: unknown) => this.#options.log.warn('tables_not_closed', { reason: describeError(error) }),
     );
@@ -383,6 +395,13 @@ export class Worker implements AsyncDisposable {
     if (this.#state !== 'healthy') return;
     void this.#leadership.update();
     this.#runners.gained(this.#ownership === everything ? Promise.resolve() : this.#tablesCaughtUp());
+  }
+
+  /** The group takes work away. Where it waits for that, nobody leads in this one's place before its last write is there. */
+  async #less(how: 'released' | 'lost'): Promise<void> {
+    const left = this.#leadership.less();
+    await this.#runners.gaveUp(how);
+    if (how === 'released') await left;
   }
 
   async #tablesCaughtUp(): Promise<void> {

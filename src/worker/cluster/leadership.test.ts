@@ -12,7 +12,9 @@ const own = '{"url":"http://me:8083","worker_id":"me:8083","host":"here"}';
 
 /** Leadership over tables whose side the test plays: each reading to the end waits until it is answered. */
 function bench() {
-  const group = { isLeader: true, isSure: true };
+  const group = { isLeader: true, isSure: true, heardAtMs: 0 };
+  const writes: string[] = [];
+  let claimFailure: Error | undefined;
   const clock = new ManualClock();
   const log: LogEntry[] = [];
   const readings: PromiseWithResolvers<void>[] = [];
@@ -29,6 +31,14 @@ function bench() {
     workerId: 'me:8083',
     isLeader: () => group.isLeader,
     isSure: () => group.isSure,
+    heardAtMs: () => group.heardAtMs,
+    writes: {
+      claim: async () => {
+        if (claimFailure !== undefined) throw claimFailure;
+        writes.push('claimed');
+      },
+      release: async () => void writes.push('released'),
+    },
     tables: {
       config: { caughtUp },
       status: {
@@ -48,19 +58,24 @@ function bench() {
   const told = (event: string): unknown[] => log.filter((line) => line.event === event).map(({ fields }) => fields);
   const leading = async (): Promise<void> => {
     const updated = leadership.update();
+    await setImmediate();
     readings.at(-1)!.resolve();
     await updated;
+  };
+  const claimFails = (failure: Error | undefined): void => {
+    claimFailure = failure;
   };
   const writesFail = (failure: Error | undefined): void => {
     writeFailure = failure;
   };
-  return { leadership, group, clock, readings, status, told, leading, writesFail };
+  return { leadership, group, clock, readings, status, told, leading, writes, claimFails, writesFail };
 }
 
 test('who leads answers once its table shows what was written before, and its address is told', async () => {
   const { leadership, readings, status } = bench();
   const updated = leadership.update();
   deepEqual(leadership.leader(), unknown);
+  await setImmediate();
   readings[0]!.resolve();
   await updated;
   deepEqual(leadership.leader(), self);
@@ -70,12 +85,14 @@ test('who leads answers once its table shows what was written before, and its ad
 test('a table that cannot be read, an address that cannot be told: tried again, later each time, until it leads', async () => {
   const { leadership, clock, readings, told, writesFail } = bench();
   const updated = leadership.update();
+  await setImmediate();
   readings[0]!.reject(new Error('no broker'));
   await updated;
   deepEqual(leadership.leader(), unknown);
   clock.advance(99);
   equal(readings.length, 1);
   clock.advance(1);
+  await setImmediate();
   writesFail(new Error('no room'));
   readings[1]!.resolve();
   await setImmediate();
@@ -86,6 +103,7 @@ test('a table that cannot be read, an address that cannot be told: tried again, 
   deepEqual(leadership.leader(), unknown);
   writesFail(undefined);
   clock.advance(200);
+  await setImmediate();
   readings[2]!.resolve();
   await setImmediate();
   deepEqual(leadership.leader(), self);
@@ -96,11 +114,12 @@ test('who does not lead any more, or ends, tries no more', async () => {
   for (const end of ['less', 'stop'] as const) {
     const { leadership, group, clock, readings } = bench();
     const updated = leadership.update();
+    await setImmediate();
     readings[0]!.reject(new Error('no broker'));
     await updated;
     equal(clock.timers, 1);
     group.isLeader = end === 'stop';
-    leadership[end]();
+    void leadership[end]();
     equal(clock.timers, 0, end);
   }
 });
@@ -109,10 +128,11 @@ test('who leads again does not answer before it has read what others have writte
   const { leadership, group, readings, leading } = bench();
   await leading();
   group.isLeader = false;
-  leadership.less();
+  void leadership.less();
   group.isLeader = true;
   const updated = leadership.update();
   deepEqual(leadership.leader(), unknown);
+  await setImmediate();
   readings[1]!.resolve();
   await updated;
   deepEqual(leadership.leader(), self);
@@ -121,10 +141,12 @@ test('who leads again does not answer before it has read what others have writte
 test('a reading that began before leadership was lost does not count for the next time', async () => {
   const { leadership, group, readings, told } = bench();
   const first = leadership.update();
+  await setImmediate();
   group.isLeader = false;
-  leadership.less();
+  void leadership.less();
   group.isLeader = true;
   const second = leadership.update();
+  await setImmediate();
   readings[0]!.resolve();
   await first;
   deepEqual(leadership.leader(), unknown);
@@ -137,10 +159,11 @@ test('a reading that began before leadership was lost does not count for the nex
 test('less of other work, and more of it, changes nothing for who leads', async () => {
   const { leadership, readings, leading } = bench();
   await leading();
-  leadership.less();
+  void leadership.less();
   deepEqual(leadership.leader(), self);
   const updated = leadership.update();
   deepEqual(leadership.leader(), self);
+  await setImmediate();
   readings[1]!.resolve();
   await updated;
   deepEqual(leadership.leader(), self);
@@ -160,13 +183,64 @@ test('the address of a leader of before, told late, is told over', async () => {
   await leading();
   status.set(key, '{"url":"http://other:8083","worker_id":"other:8083","host":"there"}');
   leadership.statusChanged(key);
+  await setImmediate();
   readings[1]!.resolve();
   await setImmediate();
   equal(status.get(key), own);
   status.set(key, '{"url":"http://other:8083","worker_id":"other:8083","host":"there"}');
   group.isLeader = false;
-  leadership.less();
+  void leadership.less();
   leadership.statusChanged(key);
   equal(readings.length, 2, 'a follower leaves it');
   deepEqual(leadership.leader(), { kind: 'other', url: 'http://other:8083' });
+});
+
+test('writes are claimed before the table is read to its end, tried again like all of a beginning, and released with the lead', async () => {
+  const { leadership, group, clock, readings, told, leading, writes, claimFails } = bench();
+  claimFails(new Error('no coordinator'));
+  await leadership.update();
+  equal(readings.length, 0);
+  deepEqual(told('leadership_not_told'), [{ reason: 'no coordinator', attempt: 1, again_in_ms: 100 }]);
+  claimFails(undefined);
+  clock.advance(100);
+  await setImmediate();
+  deepEqual([writes, readings.length], [['claimed'], 1]);
+  await leading();
+  deepEqual(leadership.leader(), self);
+  group.isLeader = false;
+  void leadership.less();
+  equal(writes.at(-1), 'released');
+});
+
+test('who was refused leads again only when the group has answered that it does, behind the refusal', async () => {
+  const { leadership, group, clock, readings, told, leading, writes } = bench();
+  await leading();
+  clock.advance(1000);
+  group.heardAtMs = 1000;
+  leadership.refused();
+  deepEqual(leadership.leader(), unknown);
+  equal(told('leader_refused').length, 1);
+  clock.advance(5000);
+  await setImmediate();
+  deepEqual(writes, ['claimed'], 'what was heard before proves nothing');
+  group.heardAtMs = 5500;
+  clock.advance(100);
+  await setImmediate();
+  deepEqual(writes, ['claimed', 'claimed']);
+  readings[1]!.resolve();
+  await setImmediate();
+  deepEqual(leadership.leader(), self);
+  equal(clock.timers, 0);
+});
+
+test('who was refused and hears that it does not lead any more leaves it at that', async () => {
+  const { leadership, group, clock, leading, writes } = bench();
+  await leading();
+  leadership.refused();
+  group.isLeader = false;
+  void leadership.less();
+  group.heardAtMs = 10_000;
+  clock.advance(10_000);
+  equal(clock.timers, 0);
+  deepEqual(writes, ['claimed', 'released']);
 });

@@ -8,6 +8,7 @@ import { describeError } from '../../base/errors.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { parseObject } from '../json.ts';
 import type { Table } from '../table.ts';
+import type { LeaderWrites } from './leader-writes.ts';
 
 export type Leader =
   | { readonly kind: 'self' }
@@ -25,6 +26,9 @@ export interface LeadershipOptions {
   readonly isLeader: () => boolean;
   /** False where another worker may lead by now and this one has not heard of it. */
   readonly isSure: () => boolean;
+  /** Monotonic time when that was sent whose answer last said that this worker is one of the group. */
+  readonly heardAtMs: () => number;
+  readonly writes: Pick<LeaderWrites, 'claim' | 'release'>;
   readonly tables: {
     readonly config: Pick<Table, 'caughtUp'>;
     readonly status: Pick<Table, 'entries' | 'put'>;
@@ -36,6 +40,7 @@ export interface LeadershipOptions {
 
 const key = 'tributary-leader';
 const retry: BackoffPolicy = { baseMs: 100, maxMs: 5_000, jitter: 0.2 };
+const listenAgainMs = 100;
 
 export class Leadership {
   readonly #options: LeadershipOptions;
@@ -63,18 +68,34 @@ export class Leadership {
   async update(): Promise<void> {
     this.stop();
     if (!this.#options.isLeader()) {
-      this.#isReady = false;
+      void this.#leave();
       return;
     }
     this.#beginning = new AbortController();
     await this.#begin(this.#beginning.signal, 1);
   }
 
-  /** There is less that this worker owns. One that leads again later begins by reading what was written in between. */
-  less(): void {
+  /**
+   * There is less that this worker owns. One that leads again later begins by reading what was written in between. Resolves when
+   * what it wrote as the one that leads is written.
+   */
+  async less(): Promise<void> {
     if (this.#options.isLeader()) return;
     this.stop();
+    await this.#leave();
+  }
+
+  /**
+   * A write was refused: another worker has claimed to lead. One that leads by what it last heard asks the group first, as it
+   * would else take the writes from whoever leads now; that the group answers it proves that it was the other's mistake.
+   */
+  refused(): void {
+    this.stop();
     this.#isReady = false;
+    if (!this.#options.isLeader()) return;
+    this.#options.log.warn('leader_refused', { detail: 'another worker has claimed to lead: the group is asked' });
+    this.#beginning = new AbortController();
+    this.#beginOnceHeard(this.#beginning.signal, this.#options.clock.monotonicMs());
   }
 
   /** A leader of before may tell its address late: the one there is tells its own again. */
@@ -90,9 +111,23 @@ export class Leadership {
     this.#callOffRetry = undefined;
   }
 
+  async #leave(): Promise<void> {
+    this.#isReady = false;
+    await this.#options.writes.release();
+  }
+
+  #beginOnceHeard(signal: AbortSignal, sinceMs: number): void {
+    const { isLeader, isSure, heardAtMs, clock } = this.#options;
+    if (signal.aborted) return;
+    if (isLeader() && isSure() && heardAtMs() > sinceMs) void this.#begin(signal, 1);
+    else this.#callOffRetry = after(clock, listenAgainMs, () => this.#beginOnceHeard(signal, sinceMs));
+  }
+
   async #begin(signal: AbortSignal, attempt: number): Promise<void> {
-    const { url, tables, log, clock, random } = this.#options;
+    const { url, writes, tables, log, clock, random } = this.#options;
     try {
+      // First: what a leader before has left open would hold up the reading.
+      await writes.claim(signal);
       await tables.config.caughtUp(signal);
       const told = this.#told();
       if (signal.aborted) return;

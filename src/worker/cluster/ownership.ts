@@ -22,6 +22,8 @@ export interface Ownership {
   readonly isLeader: boolean;
   /** False where the group was not heard for a session: what this worker owns may be another's by now. */
   readonly isSure: boolean;
+  /** Monotonic time when that was sent whose answer last said that this worker is one of the group. */
+  readonly heardAtMs: number;
   /**
    * False where others may do this work already: nothing may be written for it any more. What is being given up is written
    * to its end, as the group gives it to nobody before.
@@ -39,6 +41,7 @@ export const everything: Ownership = {
   owns: () => true,
   isLeader: true,
   isSure: true,
+  heardAtMs: Number.POSITIVE_INFINITY,
   mayWrite: () => true,
   failure: undefined,
   weightsChanged() {},
@@ -162,6 +165,10 @@ class SharedOwnership implements Ownership {
     return this.#failure === undefined && (this.#isHolding || this.#isInSession());
   }
 
+  get heardAtMs(): number {
+    return this.#ownsUntilMs - this.#options.sessionTimeoutMs;
+  }
+
   mayWrite(connector: string, task: number): boolean {
     if (this.#isClosing || !this.isSure) return false;
     const partition = partitionOfWork(connector, task, this.#partitions);
@@ -261,8 +268,11 @@ class SharedOwnership implements Ownership {
   }
 
   #isInSession(): boolean {
-    const { ownsUntilMs = Number.POSITIVE_INFINITY } = this.#member ?? {};
-    return this.#options.clock.monotonicMs() < ownsUntilMs;
+    return this.#options.clock.monotonicMs() < this.#ownsUntilMs;
+  }
+
+  get #ownsUntilMs(): number {
+    return this.#member?.ownsUntilMs ?? Number.POSITIVE_INFINITY;
   }
 
   #isUneven(): boolean {

@@ -1,0 +1,150 @@
+import { deepEqual, equal, rejects } from 'node:assert/strict';
+import { test } from 'node:test';
+import { type MemoryBroker, memoryBroker } from '../../../test/support/memory-broker.ts';
+import { TributaryError } from '../../base/errors.ts';
+import { type LogEntry, recordingLog, silentLog } from '../../telemetry/log.ts';
+import { openTable } from '../table.ts';
+import { LeaderWrites, leadersTransactionalId } from './leader-writes.ts';
+
+const topic = 'configs';
+const { signal } = new AbortController();
+
+/** One worker's way to write, over its own table of the topic. */
+async function writer(broker: MemoryBroker, transactionalId: string | null = leadersTransactionalId('g')) {
+  const table = await openTable({ broker, topic, partitions: 1, log: silentLog });
+  const log: LogEntry[] = [];
+  const it = { isLeading: true, lost: 0 };
+  const writes = new LeaderWrites({
+    broker,
+    transactionalId: transactionalId ?? undefined,
+    table,
+    isLeading: () => it.isLeading,
+    onLost: () => it.lost++,
+    log: recordingLog(log),
+  });
+  return Object.assign(it, {
+    writes,
+    table,
+    events: () => log.map(({ event }) => event),
+    [Symbol.asyncDispose]: async () => {
+      await writes.release();
+      await table.close();
+    },
+  });
+}
+
+const conflict = { code: 'CONFLICT', message: /another worker of the group answers changes by now/ };
+
+test("the id is Kafka Connect's", () => {
+  equal(leadersTransactionalId('my-group'), 'connect-cluster-my-group');
+});
+
+test('what is written together is there together, in its order, and shows when the write is done', async () => {
+  await using broker = memoryBroker();
+  await using it = await writer(broker);
+  await it.writes.claim(signal);
+  const seen: number[] = [];
+  broker.beforeCommit = () => void seen.push(broker.records(topic).length);
+  const both = [
+    it.writes.put([
+      ['a', '1'],
+      ['b', '2'],
+    ]),
+    it.writes.put([['a', '3']]),
+  ];
+  await both[0];
+  equal(it.table.entries.get('b'), '2');
+  await both[1];
+  deepEqual(
+    [...it.table.entries],
+    [
+      ['a', '3'],
+      ['b', '2'],
+    ],
+  );
+  deepEqual(broker.values(topic), ['1', '2', '3']);
+  deepEqual(seen, [0, 2], 'one transaction behind the other');
+});
+
+test('two that lead: the write of the older one is refused, none of it is there, and it must claim anew', async () => {
+  await using broker = memoryBroker();
+  await using older = await writer(broker);
+  await using newer = await writer(broker);
+  await older.writes.claim(signal);
+  // Stopped behind its look at who leads, until another one has written.
+  broker.beforeCommit = async () => {
+    broker.beforeCommit = () => {};
+    await newer.writes.claim(signal);
+    await newer.writes.put([['a', 'newer']]);
+  };
+  await rejects(older.writes.put([['a', 'older']]), conflict);
+  deepEqual(broker.values(topic), ['newer']);
+  equal(older.lost, 1);
+  await rejects(older.writes.put([['a', 'older']]), conflict, 'nothing is claimed by writing');
+  await older.writes.claim(signal);
+  await older.writes.put([['a', 'again']]);
+  deepEqual(broker.values(topic), ['newer', 'again']);
+  await rejects(newer.writes.put([['a', 'late']]), conflict);
+});
+
+test('a worker that has led and does not any more writes nothing; one that never has writes what its file says', async () => {
+  await using broker = memoryBroker();
+  await using it = await writer(broker);
+  it.isLeading = false;
+  await it.writes.put([['a', 'of the file']]);
+  await it.writes.claim(signal);
+  await it.writes.release();
+  await rejects(it.writes.put([['a', 'late']]), conflict);
+  deepEqual(broker.values(topic), ['of the file']);
+});
+
+test('a write that fails for another reason is told as it is, undone, and followed by a new claim', async () => {
+  await using broker = memoryBroker();
+  await using it = await writer(broker);
+  await it.writes.claim(signal);
+  broker.beforeCommit = () => {
+    throw new TributaryError('BROKER_UNAVAILABLE', 'no coordinator');
+  };
+  await rejects(it.writes.put([['a', '1']]), { code: 'BROKER_UNAVAILABLE' });
+  equal(it.lost, 1);
+  broker.beforeCommit = () => {};
+  await it.writes.claim(signal);
+  await it.writes.put([['a', '2']]);
+  deepEqual(broker.values(topic), ['2']);
+});
+
+test('a Kafka that does not give the id is written to all the same, and the log says so', async () => {
+  await using broker = memoryBroker();
+  const { producer } = broker;
+  broker.producer = (options) =>
+    options?.transactionalId === undefined
+      ? producer(options)
+      : Promise.reject(new TributaryError('AUTHORIZATION_FAILED', 'not allowed'));
+  await using it = await writer(broker);
+  await it.writes.claim(signal);
+  await it.writes.put([['a', '1']]);
+  deepEqual([broker.values(topic), it.events()], [['1'], ['leader_not_fenced']]);
+  it.isLeading = false;
+  await rejects(it.writes.put([['a', '2']]), conflict);
+});
+
+test('without an id to fence by nothing is asked of anybody', async () => {
+  await using broker = memoryBroker();
+  await using it = await writer(broker, null);
+  it.isLeading = false;
+  await it.writes.claim(signal);
+  await it.writes.put([['a', '1']]);
+  deepEqual(broker.values(topic), ['1']);
+});
+
+test('what was begun before the lead went elsewhere is written first', async () => {
+  await using broker = memoryBroker();
+  await using it = await writer(broker);
+  await it.writes.claim(signal);
+  const both = [it.writes.put([['a', '1']]), it.writes.put([['b', '2']])];
+  const released = it.writes.release();
+  await rejects(it.writes.put([['c', '3']]), conflict);
+  await released;
+  deepEqual(broker.values(topic), ['1', '2']);
+  await Promise.all(both);
+});
