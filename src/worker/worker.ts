@@ -99,9 +99,11 @@ export class Worker implements AsyncDisposable {
     this.#tables = tables;
     this.#classes = new ConnectorClasses(options.connectors);
     const { share, isFenced, broker } = options;
+    // Nobody else writes to a broker inside this process.
+    const isShared = share !== undefined && isFenced === true && broker.kind === 'kafka';
     this.#leaderWrites = new LeaderWrites({
       broker,
-      transactionalId: share !== undefined && isFenced === true ? leadersTransactionalId(share.groupId) : undefined,
+      transactionalId: isShared ? leadersTransactionalId(share.groupId) : undefined,
       table: tables.config,
       isLeading: () => this.#leadership.leader().kind === 'self',
       onLost: () => this.#leadership.refused(),

@@ -41,6 +41,7 @@ export interface LeadershipOptions {
 const key = 'tributary-leader';
 const retry: BackoffPolicy = { baseMs: 100, maxMs: 5_000, jitter: 0.2 };
 const listenAgainMs = 100;
+const tellAgainMs = 1_000;
 
 export class Leadership {
   readonly #options: LeadershipOptions;
@@ -49,6 +50,8 @@ export class Leadership {
   /** Of the last beginning: an older one, whose reading of the tables may have begun too early, ends. */
   #beginning = new AbortController();
   #callOffRetry: (() => void) | undefined;
+  #toldAtMs = Number.NEGATIVE_INFINITY;
+  #callOffTelling: (() => void) | undefined;
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
@@ -100,8 +103,19 @@ export class Leadership {
 
   /** A leader of before may tell its address late: the one there is tells its own again. */
   statusChanged(changed: string): void {
+    if (changed !== key || !this.#isToldOver() || this.#callOffTelling !== undefined) return;
+    // Two that both take themselves for the leader would else tell each other as fast as the topic can.
+    const { clock } = this.#options;
+    const inMs = Math.max(this.#toldAtMs + tellAgainMs - clock.monotonicMs(), 0);
+    this.#callOffTelling = after(clock, inMs, () => {
+      this.#callOffTelling = undefined;
+      if (this.#isToldOver()) void this.update();
+    });
+  }
+
+  #isToldOver(): boolean {
     const { isLeader, tables } = this.#options;
-    if (changed === key && isLeader() && tables.status.entries.get(key) !== this.#told()) void this.update();
+    return isLeader() && tables.status.entries.get(key) !== this.#told();
   }
 
   /** Nothing is tried any more. */
@@ -109,6 +123,8 @@ export class Leadership {
     this.#beginning.abort();
     this.#callOffRetry?.();
     this.#callOffRetry = undefined;
+    this.#callOffTelling?.();
+    this.#callOffTelling = undefined;
   }
 
   async #leave(): Promise<void> {
@@ -131,7 +147,10 @@ export class Leadership {
       await tables.config.caughtUp(signal);
       const told = this.#told();
       if (signal.aborted) return;
-      if (url !== undefined && tables.status.entries.get(key) !== told) await tables.status.put([[key, told]]);
+      if (url !== undefined && tables.status.entries.get(key) !== told) {
+        this.#toldAtMs = clock.monotonicMs();
+        await tables.status.put([[key, told]]);
+      }
       if (signal.aborted) return;
       if (!this.#isReady) log.info('leading', {});
       this.#isReady = true;
