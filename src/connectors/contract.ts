@@ -60,7 +60,8 @@ export interface ConnectorContext {
 
 /**
  * Writes one more value of a column as the value converter would. It throws where that cannot be, and writes nothing then: what
- * it throws fails the task, and the source throws it once it has given out what came before.
+ * it throws fails the task, and the source throws it once it has given out what came before. Texts of a structure may be spans
+ * of UTF-8.
  */
 export type WriteValue = (topic: string, schema: Schema | null, value: unknown, into: ColumnWriter) => void;
 

@@ -3,6 +3,7 @@
  * warnings and the one who waits are looked after once per chunk, in `settle`.
  */
 
+import { ByteSpan } from '../../base/byte-span.ts';
 import { ColumnQueue, type QueuedColumn } from '../../record/column-queue.ts';
 import { type Schema, STRING } from '../../record/schema.ts';
 import { noSourceHeaders, type SourceHeader, type SourceRecord } from '../../record/source-record.ts';
@@ -59,7 +60,7 @@ export class Intake implements EventStreamSink {
   readonly #write: WriteValue | undefined;
   readonly #valueSchema: Schema;
   /** The one that is being written. */
-  readonly #event: { -readonly [Part in 'event' | 'id' | 'data']: ServerSentEvent[Part] };
+  readonly #event: { event: ByteSpan; id: ByteSpan | null; data: ByteSpan };
   #received = 0;
   #empty = 0;
   #missing = 0;
@@ -85,7 +86,7 @@ export class Intake implements EventStreamSink {
     this.#columns = isAlone && isBytes && this.#blocks ? new ColumnQueue(options.lastEventId) : null;
     this.#write = this.#asStruct ? options.writeValue : undefined;
     this.#valueSchema = this.#asStruct ? eventSchema : STRING;
-    this.#event = { event: this.#originBytes, id: null, data: this.#originBytes };
+    this.#event = { event: new ByteSpan(), id: null, data: new ByteSpan() };
     // What the filter drops is what was asked for.
     this.#drops = new Drops(dropReasons, log, 'event_dropped', ['filtered']);
     this.#queue = new BoundedQueue(queue, this.#drops, bytesOf);
@@ -115,7 +116,7 @@ export class Intake implements EventStreamSink {
   }
 
   /** False: full, give no more until something was taken. */
-  event(given: Uint8Array | null, id: Uint8Array | null, data: Uint8Array): boolean {
+  event(given: Uint8Array | null, id: ByteSpan | null, data: ByteSpan): boolean {
     this.#received++;
     if (id !== null) this.#track(id);
     const name = this.#names.of(given);
@@ -129,12 +130,12 @@ export class Intake implements EventStreamSink {
       return true;
     }
     if (this.#columns !== null) {
-      if (this.#write === undefined) this.#columns.push(data, this.#chunkAtMs);
+      if (this.#write === undefined) this.#columns.pushSpan(data, this.#chunkAtMs);
       else if (!this.#pushWritten(this.#write, this.#columns, name, id, data)) return false;
       return !this.isFull;
     }
     const bytes = this.#asStruct ? data.length + name.bytes.length + (id?.length ?? 0) : data.length;
-    return this.#enqueue(this.#record(name, id, data), bytes);
+    return this.#enqueue(this.#record(name, id?.view() ?? null, data.view()), bytes);
   }
 
   retry(ms: number): void {
@@ -213,7 +214,7 @@ export class Intake implements EventStreamSink {
     this.#drops.flush(nowMs);
   }
 
-  #track(id: Uint8Array): void {
+  #track(id: ByteSpan): void {
     const missing = this.gaps.see(id);
     if (missing === 0) return;
     if (missing < 0) this.#repeated++;
@@ -268,11 +269,11 @@ export class Intake implements EventStreamSink {
     write: WriteValue,
     columns: ColumnQueue<Uint8Array | null>,
     name: EventName,
-    id: Uint8Array | null,
-    data: Uint8Array,
+    id: ByteSpan | null,
+    data: ByteSpan,
   ): boolean {
     const event = this.#event;
-    event.event = name.bytes;
+    event.event = name.span;
     event.id = id;
     event.data = data;
     try {
