@@ -15,6 +15,7 @@ import { showCount } from './support/stats.ts';
 
 const perBatch = 4_000;
 const size = 200;
+const where = 'one process on one core, no network, no disk';
 
 export interface InProcessOptions {
   readonly json: boolean;
@@ -55,18 +56,18 @@ export async function run({ json, smoke, runs = smoke ? 2 : 5, alone = false }: 
     ],
     ['decode, to a column', false, () => decodeColumn(bytes, readBatchHeader(bytes), { codecs }).length],
     [
-      'floor: copy and checksum',
+      'copy and checksum',
       true,
       () => {
         bytes.copy(copy);
         return checksum();
       },
     ],
-    ['floor: checksum', true, checksum],
+    ['checksum', true, checksum],
   ];
   if (!json) {
     console.log(`codec: batches of ${perBatch} records of ${size} B, ${runs} rounds of ${batches} batches each`);
-    console.log(`${machineLine()}\none process on one core, no network, no disk\n`);
+    console.log(`${machineLine()}\n${where}\n`);
   }
   const count = batches * perBatch;
   for (const [name, isFloor, batch] of works) {
@@ -76,7 +77,12 @@ export async function run({ json, smoke, runs = smoke ? 2 : 5, alone = false }: 
       for (let i = 0; i < batches; i++) through += batch();
       return through;
     });
-    const about = { benchmark: 'codec', subject: name, count, size };
-    reportIngest(results, { about, label: `${name.padEnd(24)} ${showCount(count)}:`, unit: 'record', json });
+    const about = { benchmark: 'codec', subject: name, ...(isFloor ? { beside: 'floor' } : {}), count, size, where };
+    reportIngest(results, {
+      about,
+      label: `${`${isFloor ? 'floor: ' : ''}${name}`.padEnd(24)} ${showCount(count)}:`,
+      unit: 'record',
+      json,
+    });
   }
 }

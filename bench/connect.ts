@@ -1,5 +1,5 @@
 /** Many connectors on one worker: what they cost while nothing comes, and how fast REST makes, lists and deletes them. */
-import { once } from 'node:events';
+import { once as events } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { WebSocketServer } from 'ws';
 import { machineLine } from './support/machine.ts';
 import { processUse } from './support/process.ts';
-import { spread } from './support/stats.ts';
+import { type Spread, showSpread, spread } from './support/stats.ts';
 import { openTarget } from './support/targets.ts';
 import { startTributary } from './support/tributary.ts';
 
@@ -15,15 +15,58 @@ interface Options {
   readonly json: boolean;
   readonly smoke: boolean;
   readonly broker: string | undefined;
+  readonly runs: number | undefined;
 }
 
-export async function run({ json, smoke, broker = 'embedded' }: Options): Promise<void> {
-  const idle = smoke ? 3 : 100;
-  const many = smoke ? 10 : 1000;
-  const restMs = smoke ? 200 : 20_000;
+const where = 'worker and broker, and this process with the quiet server and the client of REST, share all cores';
+
+const patienceMs = 120_000;
+
+interface Run {
+  readonly figures: Readonly<Record<string, number>>;
+  /** Milliseconds of each request. */
+  readonly createMs: readonly number[];
+  readonly listMs: readonly number[];
+  /** Connectors that were made and are not listed; that were deleted and are. */
+  readonly lost: number;
+  readonly leftOver: number;
+}
+
+export async function run({ json, smoke, broker = 'embedded', runs = smoke ? 1 : 3 }: Options): Promise<void> {
+  const sizes = smoke ? { idle: 3, many: 10, restMs: 200 } : { idle: 100, many: 1000, restMs: 20_000 };
+  const results: Run[] = [];
+  for (let i = 0; i < runs; i++) results.push(await once(broker, sizes));
+  const figures: Record<string, Spread> = {
+    createMs: spread(results.flatMap(({ createMs }) => createMs)),
+    listWithExpandMs: spread(results.flatMap(({ listMs }) => listMs)),
+  };
+  for (const key of Object.keys(results[0]!.figures)) figures[key] = spread(results.map((one) => one.figures[key]!));
+  const lost = results.reduce((sum, one) => sum + one.lost, 0);
+  const leftOver = results.reduce((sum, one) => sum + one.leftOver, 0);
+  if (lost + leftOver > 0) process.exitCode = 1;
+  const about = { benchmark: 'connect', broker, idle: sizes.idle, count: sizes.many, where };
+  if (json) console.log(JSON.stringify({ ...about, ...figures, lost, leftOver, machine: machineLine() }));
+  else {
+    console.log(`connect: WebSocket connectors to a quiet server, ${broker} broker, ${runs} runs`);
+    console.log(`${machineLine()}\n${where}`);
+    console.log(
+      `Requests one after the other; idle is measured over ${sizes.restMs / 1000} s by the kernel's count.\n`,
+    );
+    show(figures, sizes);
+    console.log(`not listed though made ${lost}, listed though deleted ${leftOver}`);
+  }
+}
+
+interface Sizes {
+  readonly idle: number;
+  readonly many: number;
+  readonly restMs: number;
+}
+
+async function once(broker: string, { idle, many, restMs }: Sizes): Promise<Run> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-bench-connect-'));
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-  await once(server, 'listening');
+  await events(server, 'listening');
   const feed = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/quiet`;
   await using target = await openTarget(broker, folder);
   try {
@@ -43,31 +86,34 @@ export async function run({ json, smoke, broker = 'embedded' }: Options): Promis
     const createAllMs = await timed(async () => {
       for (let i = idle; i < many; i++) createMs.push(await timed(() => rest.create(i)));
     });
+    const made = processUse(worker.pid);
     await rest.allRunning(many);
     const listMs: number[] = [];
-    for (let i = 0; i < 7; i++) listMs.push(await timed(() => rest.list(many)));
+    let listed = 0;
+    const list = async (): Promise<void> => {
+      listed = await rest.listed();
+    };
+    for (let i = 0; i < 7; i++) listMs.push(await timed(list));
     const loaded = processUse(worker.pid);
     const deleteAllMs = await timed(async () => {
       for (let i = 0; i < many; i++) await rest.delete(i);
     });
-    await rest.list(0);
-
-    const result = {
-      benchmark: 'connect',
-      broker,
-      idleConnectors: idle,
-      emptyMb: round(empty.residentMb),
-      idleMb: round(after.residentMb),
-      idleCpuPercent: round(((after.cpuMs - before.cpuMs) / restMs) * 100),
-      createMs: spread(createMs),
-      connectors: many,
-      createAllMs: round(createAllMs),
-      listWithExpandMs: spread(listMs),
-      loadedMb: round(loaded.residentMb),
-      deleteAllMs: round(deleteAllMs),
+    return {
+      figures: {
+        emptyMb: empty.residentMb,
+        idleMb: after.residentMb,
+        idleCpuPercent: ((after.cpuMs - before.cpuMs) / restMs) * 100,
+        createAllMs,
+        createCpuMs: (made.cpuMs - after.cpuMs) / (many - idle),
+        loadedMb: loaded.residentMb,
+        deleteAllMs,
+        peakMb: processUse(worker.pid).peakMb,
+      },
+      createMs,
+      listMs,
+      lost: many - listed,
+      leftOver: await rest.listed(),
     };
-    if (json) console.log(JSON.stringify(result));
-    else show(result, restMs);
   } finally {
     server.close();
     for (const client of server.clients) client.terminate();
@@ -106,16 +152,18 @@ class Rest {
     await this.#ask('DELETE', `/connectors/${nameOf(index)}`, 204);
   }
 
-  async list(count: number): Promise<void> {
-    const listed = Object.keys((await this.#expanded()) as object).length;
-    if (listed !== count) throw new Error(`${listed} connectors are listed, ${count} were made`);
+  /** How many connectors there are. */
+  async listed(): Promise<number> {
+    return Object.keys((await this.#expanded()) as object).length;
   }
 
   async allRunning(count: number): Promise<void> {
+    const deadlineMs = performance.now() + patienceMs;
     for (;;) {
       const shown = (await this.#expanded()) as Record<string, { status?: { tasks: { state: string }[] } }>;
       const running = Object.values(shown).filter(({ status }) => status?.tasks[0]?.state === 'RUNNING').length;
       if (running === count) return;
+      if (performance.now() > deadlineMs) throw new Error(`Only ${running} of ${count} connectors run`);
       await pause(50);
     }
   }
@@ -148,23 +196,16 @@ function pause(ms: number): Promise<void> {
   return new Promise((wake) => setTimeout(wake, ms));
 }
 
-function round(value: number): number {
-  return Math.round(value * 10) / 10;
-}
-
-function show(result: Record<string, unknown>, restMs: number): void {
-  const ms = ({ median, min, max }: ReturnType<typeof spread>): string =>
-    `${round(median)} ms (${round(min)} – ${round(max)})`;
-  const { createMs, listWithExpandMs } = result as Record<string, ReturnType<typeof spread>>;
-  console.log(machineLine());
-  console.log(`One process on a ${result['broker']} broker, WebSocket connectors to a quiet server in this process.`);
-  console.log(`Requests one after the other; idle is measured over ${restMs / 1000} s by the kernel's count.\n`);
-  console.log(`no connectors             ${result['emptyMb']} MB`);
-  console.log(
-    `${result['idleConnectors']} connectors idle       ${result['idleMb']} MB, ${result['idleCpuPercent']} % CPU`,
-  );
-  console.log(`a create answers in       ${ms(createMs!)}`);
-  console.log(`${result['connectors']} connectors made in  ${result['createAllMs']} ms, ${result['loadedMb']} MB`);
-  console.log(`listed with expand in     ${ms(listWithExpandMs!)}`);
-  console.log(`deleted in                ${result['deleteAllMs']} ms`);
+function show(figures: Readonly<Record<string, Spread>>, { idle, many }: Sizes): void {
+  const of = (key: string, unit: string): string =>
+    `${showSpread(figures[key]!, (value) => (value < 100 ? value.toPrecision(3) : value.toFixed(0)))} ${unit}`;
+  const rows: readonly (readonly [what: string, figures: string])[] = [
+    ['no connectors', of('emptyMb', 'MB')],
+    [`${idle} connectors idle`, `${of('idleMb', 'MB')}, ${of('idleCpuPercent', '% of a core')}`],
+    ['a create answers in', `${of('createMs', 'ms')}, ${of('createCpuMs', 'ms of its processor time')}`],
+    [`${many} connectors made in`, `${of('createAllMs', 'ms')}, ${of('loadedMb', 'MB')}`],
+    ['listed with expand in', of('listWithExpandMs', 'ms')],
+    ['deleted in', `${of('deleteAllMs', 'ms')}, ${of('peakMb', 'MB at most')}`],
+  ];
+  for (const [what, told] of rows) console.log(`${what.padEnd(26)} ${told}`);
 }

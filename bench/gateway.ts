@@ -54,7 +54,7 @@ const tiny: Sizes = {
   many: 50,
   records: 200,
   published: 2000,
-  seconds: 1,
+  seconds: 0.5,
   settleMs: 300,
   rounds: ['alone', 'beside'],
 };

@@ -33,11 +33,12 @@ export async function run(options: {
         connectors,
         residentMb: spread(results.map((r) => r.residentMb)),
         cpuPercent: spread(results.map((r) => r.cpuPercent)),
+        peakMb: spread(results.map((r) => r.peakMb)),
       };
       if (options.json) console.log(JSON.stringify({ ...figures, where, machine: machineLine() }));
       else
         console.log(
-          `${kind.padEnd(9)} ${String(connectors).padStart(3)} connectors: ${showSpread(figures.residentMb, (v) => v.toFixed(0))} MB, ${showSpread(figures.cpuPercent, (v) => v.toFixed(2))} % of one core`,
+          `${kind.padEnd(9)} ${String(connectors).padStart(3)} connectors: ${showSpread(figures.residentMb, (v) => v.toFixed(0))} MB, ${showSpread(figures.cpuPercent, (v) => v.toFixed(2))} % of one core; ${showSpread(figures.peakMb, (v) => v.toFixed(0))} MB at most`,
         );
     }
   }
@@ -66,9 +67,9 @@ async function once(kind: string, connectors: number, seconds: number) {
     await new Promise((resolve) => setTimeout(resolve, seconds * 500));
     const before = processUse(tributary.pid);
     await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-    const { cpuMs, residentMb } = processUse(tributary.pid);
+    const { cpuMs, residentMb, peakMb } = processUse(tributary.pid);
     await tributary.stop();
-    return { residentMb, cpuPercent: (cpuMs - before.cpuMs) / (seconds * 10) };
+    return { residentMb, peakMb, cpuPercent: (cpuMs - before.cpuMs) / (seconds * 10) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -8,35 +8,73 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startKafka } from '../test/support/kafka.ts';
 import { buildTools, startFeed } from './support/feed.ts';
+import { machineLine } from './support/machine.ts';
 import { processUse } from './support/process.ts';
-import { showCount, spread } from './support/stats.ts';
+import { type Spread, showCount, showSpread, spread } from './support/stats.ts';
 import { benchTopic, feedConnector, kafkaTarget } from './support/targets.ts';
 import { startTributary, type Tributary } from './support/tributary.ts';
 
 const liveRate = 5_000;
+const size = 200;
 const received = 'kafka_connect_source_task_source_record_write_total';
 const forwarded = 'tributary_spool_records_forwarded_total';
 
-export async function recoverFromOutage({ json, smoke, count = 20_000_000 }: OutageOptions): Promise<void> {
-  buildTools();
-  const messages = smoke ? 40_000 : count;
-  const cpu = await processorTime(smoke ? 1_000 : 20_000);
-  const figures = { benchmark: 'recovery', broker: 'outage', count: messages, ...cpu, ...(await wholeDay(messages)) };
-  if (json) console.log(JSON.stringify(figures));
-  else show(figures);
-  if (figures.lost + figures.doubled > 0) process.exitCode = 1;
-}
-
-interface OutageOptions {
+export interface OutageOptions {
   readonly json: boolean;
   readonly smoke: boolean;
   readonly count: number | undefined;
+  /** By default one: twenty million messages are written, read and looked for. */
+  readonly runs: number | undefined;
+}
+
+const where = 'feed, Tributary, spool and Kafka share all cores';
+
+export async function recoverFromOutage({ json, smoke, count = 20_000_000, runs = 1 }: OutageOptions): Promise<void> {
+  buildTools();
+  const messages = smoke ? 40_000 : count;
+  const results: Run[] = [];
+  for (let i = 0; i < runs; i++)
+    results.push({ ...(await processorTime(smoke ? 1_000 : 20_000)), ...(await wholeDay(messages)) });
+  const figures = Object.fromEntries(
+    figureNames.map((name) => [name, spread(results.map((one) => one[name]))]),
+  ) as Figures;
+  const lost = results.reduce((sum, one) => sum + one.lost, 0);
+  const doubled = results.reduce((sum, one) => sum + one.doubled, 0);
+  const memoryMb = spread(results.flatMap((one) => one.memoryMb));
+  if (lost + doubled > 0) process.exitCode = 1;
+  if (json) {
+    const about = { benchmark: 'recovery', broker: 'outage', count: messages, size, where };
+    console.log(JSON.stringify({ ...about, ...figures, memoryMb, lost, doubled, machine: machineLine() }));
+  } else {
+    console.log(`outage: ${showCount(messages)} messages of ${size} B, exactly-once, ${runs} runs\n${where}`);
+    show(figures, memoryMb);
+    console.log(`lost ${lost}, doubled ${doubled}`);
+  }
+}
+
+const figureNames = [
+  'livePercent',
+  'outagePercent',
+  'spooledPerSecond',
+  'cpuUsPerMessage',
+  'spoolBytes',
+  'restartMs',
+  'catchUpPerSecond',
+  'peakMb',
+] as const;
+type Figures = Readonly<Record<(typeof figureNames)[number], Spread>>;
+
+interface Run extends Readonly<Record<(typeof figureNames)[number], number>> {
+  /** Each look while the spool grew. */
+  readonly memoryMb: readonly number[];
+  readonly lost: number;
+  readonly doubled: number;
 }
 
 /** Shares of a core, with Kafka there and without. */
 async function processorTime(ms: number) {
   await using kafka = await startKafka();
-  await using feed = await startFeed({ rate: liveRate, count: 100_000_000, size: 200 });
+  await using feed = await startFeed({ rate: liveRate, count: 100_000_000, size });
   await using tributary = await startSpooled(`kafka://${kafka.bootstrap}`, feed.url);
   await reach(tributary, forwarded, 2 * liveRate);
   const livePercent = await percentOver(tributary, ms);
@@ -53,24 +91,30 @@ async function wholeDay(count: number) {
   const spool = join(folder, 'spool');
   try {
     await using kafka = await startKafka();
-    await using feed = await startFeed({ rate: 0, count, size: 200 });
+    await using feed = await startFeed({ rate: 0, count, size });
     const address = `kafka://${kafka.bootstrap}`;
     let spooledPerSecond: number;
+    let cpuUsPerMessage: number;
+    let peakMb: number;
     let spoolBytes: number;
-    const memory: number[] = [];
+    const memoryMb: number[] = [];
     {
       await using tributary = await startSpooled(address, feed.url, spool);
       await reach(tributary, received, 1);
       await kafka.kill9();
       const sinceMs = performance.now();
+      const before = processUse(tributary.pid);
       const from = await tributary.metric(received);
       for (let seen = from; seen < count; ) {
         await pause(100);
         seen = await tributary.metric(received);
         // The first tenth warms up.
-        if (seen > count / 10) memory.push(processUse(tributary.pid).residentMb);
+        if (seen > count / 10) memoryMb.push(processUse(tributary.pid).residentMb);
       }
       spooledPerSecond = (count - from) / ((performance.now() - sinceMs) / 1000);
+      const after = processUse(tributary.pid);
+      cpuUsPerMessage = ((after.cpuMs - before.cpuMs) * 1000) / (count - from);
+      peakMb = after.peakMb;
       await tributary.kill();
       spoolBytes = bytesIn(spool);
     }
@@ -84,9 +128,10 @@ async function wholeDay(count: number) {
     while ((await tributary.metric('tributary_spool_records')) > 0) await pause(100);
     const caughtUp = (await tributary.metric(forwarded)) - before;
     const catchUpPerSecond = caughtUp / ((performance.now() - sinceMs) / 1000);
+    peakMb = Math.max(peakMb, processUse(tributary.pid).peakMb);
     await tributary.stop();
     const losses = await kafkaTarget(kafka).check(benchTopic, count);
-    return { spooledPerSecond, spoolBytes, memoryMb: spread(memory), restartMs, catchUpPerSecond, ...losses };
+    return { spooledPerSecond, cpuUsPerMessage, spoolBytes, memoryMb, restartMs, catchUpPerSecond, peakMb, ...losses };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -117,21 +162,16 @@ function bytesIn(folder: string): number {
   return readdirSync(folder).reduce((sum, file) => sum + statSync(join(folder, file)).size, 0);
 }
 
-type Figures = Awaited<ReturnType<typeof processorTime>> &
-  Awaited<ReturnType<typeof wholeDay>> & { readonly count: number };
-
-function show({ count, livePercent, outagePercent, memoryMb, ...rest }: Figures): void {
-  const { spooledPerSecond, spoolBytes, restartMs, catchUpPerSecond, lost, doubled } = rest;
-  const { median, min, max } = memoryMb;
-  console.log(`outage: ${showCount(count)} messages of 200 B, exactly-once, one run`);
+function show(figures: Figures, memoryMb: Spread): void {
+  const of = (name: keyof Figures, digits: number): string => showSpread(figures[name], (v) => v.toFixed(digits));
+  console.log(`processor at ${liveRate}/s   ${of('livePercent', 1)} % with Kafka, ${of('outagePercent', 1)} % without`);
   console.log(
-    `processor at ${liveRate}/s   ${livePercent.toFixed(1)} % with Kafka, ${outagePercent.toFixed(1)} % without`,
+    `spooled meanwhile     ${showSpread(figures.spooledPerSecond, showCount)}/s, ${of('cpuUsPerMessage', 2)} µs each`,
   );
-  console.log(`spooled meanwhile     ${showCount(spooledPerSecond)}/s, ${(spoolBytes / 2 ** 30).toFixed(2)} GiB`);
-  console.log(`memory meanwhile      ${median.toFixed(0)} MB (${min.toFixed(0)} – ${max.toFixed(0)})`);
-  console.log(`start to first record ${restartMs.toFixed(0)} ms in Kafka`);
-  console.log(`caught up at          ${showCount(catchUpPerSecond)}/s`);
-  console.log(`lost ${lost}, doubled ${doubled}`);
+  console.log(`in the spool          ${showSpread(figures.spoolBytes, (bytes) => (bytes / 2 ** 30).toFixed(2))} GiB`);
+  console.log(`memory meanwhile      ${showSpread(memoryMb, (v) => v.toFixed(0))} MB; ${of('peakMb', 0)} MB at most`);
+  console.log(`start to first record ${of('restartMs', 0)} ms in Kafka`);
+  console.log(`caught up at          ${showSpread(figures.catchUpPerSecond, showCount)}/s`);
 }
 
 function pause(ms: number): Promise<void> {

@@ -4,6 +4,7 @@
  * connector lost its connection. Each feed sends ten messages a second, so that whoever leaves has something to write.
  */
 import { FeedPerPath } from './support/feed-per-path.ts';
+import { processUse } from './support/process.ts';
 import { type Spread, spread } from './support/stats.ts';
 import { openTarget } from './support/targets.ts';
 import { startTributary, type Tributary } from './support/tributary.ts';
@@ -24,6 +25,10 @@ export interface WorkersFigures {
   /** Of each connector that moved by a clean leave: from the end of its connection to the next one. */
   readonly leaveGapMs: Spread;
   readonly killMs: Spread;
+  /** Of each worker that stays, from the signal until all have moved. */
+  readonly moveCpuMs: Spread;
+  /** Of each worker at a round's end. */
+  readonly peakMb: Spread;
   /** Connectors that went from one of the others to another, for the balance. */
   readonly movedBeside: number;
   /** Connectors that stayed where they were and lost their connection all the same. */
@@ -55,6 +60,8 @@ export async function recoverWorkers(smoke: boolean, runs: number): Promise<Work
   const took = { leave: [] as number[], kill: [] as number[] };
   const uneven: number[] = [];
   const gaps: number[] = [];
+  const moveCpuMs: number[] = [];
+  const peakMb: number[] = [];
   let movedBeside = 0;
   let interrupted = 0;
   for (let round = 0; round < runs; round++) {
@@ -63,9 +70,15 @@ export async function recoverWorkers(smoke: boolean, runs: number): Promise<Work
       uneven.push(unevenness(shares) * 100);
       const gone = running.shift()!;
       const moves = shares.get(gone)!;
+      const before = running.map(({ pid }) => processUse(pid).cpuMs);
       const sinceMs = performance.now();
       const ended = how === 'leave' ? gone.stop() : gone.kill();
       await feed.allSince(moves, sinceMs, patienceMs);
+      for (const [at, { pid }] of running.entries()) {
+        const use = processUse(pid);
+        moveCpuMs.push(use.cpuMs - before[at]!);
+        peakMb.push(use.peakMb);
+      }
       await ended;
       took[how].push(Math.max(...moves.map((name) => feed.openedAtMs(name))) - sinceMs);
       if (how === 'leave') gaps.push(...moves.map((name) => feed.openedAtMs(name) - feed.closedAtMs(name)));
@@ -90,6 +103,8 @@ export async function recoverWorkers(smoke: boolean, runs: number): Promise<Work
     leaveMs: spread(took.leave),
     leaveGapMs: spread(gaps),
     killMs: spread(took.kill),
+    moveCpuMs: spread(moveCpuMs),
+    peakMb: spread(peakMb),
     movedBeside,
     interrupted,
   };

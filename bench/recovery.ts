@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { recoverFromOutage } from './recovery-outage.ts';
 import { recoverWorkers, type WorkersFigures } from './recovery-workers.ts';
 import { machineLine } from './support/machine.ts';
+import { processUse } from './support/process.ts';
 import { type Spread, showSpread, spread } from './support/stats.ts';
 import { startSteadyFeed } from './support/steady-feed.ts';
 import { benchTopic, openTarget } from './support/targets.ts';
@@ -18,6 +19,20 @@ import { startTributary } from './support/tributary.ts';
 
 const acknowledged = 'kafka_connect_source_task_source_record_write_total';
 const perSecond = 20_000;
+const where = 'feed, Tributary and broker share all cores';
+
+interface Run {
+  readonly restartMs: number;
+  /** Messages. */
+  readonly gap: number;
+  /** Of the second process, the start left out. */
+  readonly cpuUsPerMessage: number;
+  /** Of either process. */
+  readonly peakMb: number;
+  readonly acknowledgedLost: number;
+  readonly otherHoles: number;
+  readonly doubled: number;
+}
 
 export async function run(options: {
   readonly json: boolean;
@@ -35,31 +50,47 @@ export async function run(options: {
     }
     if (kind === 'workers') {
       const figures = await recoverWorkers(options.smoke, runs);
-      if (options.json) console.log(JSON.stringify(figures));
+      if (options.json) console.log(JSON.stringify({ ...figures, where, machine: machineLine() }));
       else showWorkers(figures);
       if (figures.interrupted > 0) process.exitCode = 1;
       continue;
     }
-    const results = [];
-    for (let i = 0; i < runs; i++) results.push(await once(kind, options.smoke ? 5_000 : 60_000));
-    const figures = {
-      benchmark: 'recovery',
-      broker: kind,
-      restartMs: spread(results.map((r) => r.restartMs)),
-      acknowledgedLost: results.reduce((sum, r) => sum + r.acknowledgedLost, 0),
-      gapMs: spread(results.map((r) => (r.gap / perSecond) * 1000)),
-      otherHoles: results.reduce((sum, r) => sum + r.otherHoles, 0),
-      doubled: results.reduce((sum, r) => sum + r.doubled, 0),
-    };
-    if (options.json) console.log(JSON.stringify(figures));
-    else {
-      console.log(`${kind.padEnd(9)} restart to next record ${showSpread(figures.restartMs, (v) => v.toFixed(0))} ms`);
-      console.log(
-        `          feed's time that is missing ${showSpread(figures.gapMs, (v) => v.toFixed(0))} ms; acknowledged and lost ${figures.acknowledgedLost}, other holes ${figures.otherHoles}, doubled ${figures.doubled}\n`,
-      );
-    }
-    if (figures.acknowledgedLost + figures.otherHoles + figures.doubled > 0) process.exitCode = 1;
+    await killed(kind, options.smoke, options.json, runs);
   }
+}
+
+async function killed(kind: string, smoke: boolean, json: boolean, runs: number): Promise<void> {
+  const count = smoke ? 5_000 : 60_000;
+  const results: Run[] = [];
+  for (let i = 0; i < runs; i++) results.push(await once(kind, count));
+  const spreadOf = (of: (run: Run) => number): Spread => spread(results.map(of));
+  const sum = (of: (run: Run) => number): number => results.reduce((all, one) => all + of(one), 0);
+  const figures = {
+    restartMs: spreadOf((r) => r.restartMs),
+    gapMs: spreadOf((r) => (r.gap / perSecond) * 1000),
+    cpuUsPerMessage: spreadOf((r) => r.cpuUsPerMessage),
+    peakMb: spreadOf((r) => r.peakMb),
+  };
+  const losses = {
+    acknowledgedLost: sum((r) => r.acknowledgedLost),
+    otherHoles: sum((r) => r.otherHoles),
+    doubled: sum((r) => r.doubled),
+  };
+  if (losses.acknowledgedLost + losses.otherHoles + losses.doubled > 0) process.exitCode = 1;
+  if (json) {
+    const about = { benchmark: 'recovery', broker: kind, count, size: 200, rate: perSecond, where };
+    console.log(JSON.stringify({ ...about, ...figures, ...losses, machine: machineLine() }));
+    return;
+  }
+  const shown = (spread: Spread, digits = 0): string => showSpread(spread, (value) => value.toFixed(digits));
+  const { acknowledgedLost, otherHoles, doubled } = losses;
+  console.log(
+    `${kind.padEnd(9)} restart to next record ${shown(figures.restartMs)} ms; feed's time that is missing ${shown(figures.gapMs)} ms`,
+  );
+  console.log(
+    `          after it ${shown(figures.cpuUsPerMessage, 2)} µs of its processor time a message, ${shown(figures.peakMb)} MB at most`,
+  );
+  console.log(`          acknowledged and lost ${acknowledgedLost}, other holes ${otherHoles}, doubled ${doubled}\n`);
 }
 
 function showWorkers({
@@ -78,11 +109,14 @@ function showWorkers({
   );
   console.log(`          one is killed: all moved after ${ms(spreads.killMs)}`);
   console.log(
+    `          a worker that stays: ${ms(spreads.moveCpuMs)} of its processor time meanwhile, ${showSpread(spreads.peakMb, (v) => v.toFixed(0))} MB at most`,
+  );
+  console.log(
     `          connections interrupted of connectors that stay: ${interrupted}; moved beside, for the balance: ${movedBeside}\n`,
   );
 }
 
-async function once(kind: string, count: number) {
+async function once(kind: string, count: number): Promise<Run> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-recovery-'));
   try {
     await using target = await openTarget(kind, folder);
@@ -92,19 +126,27 @@ async function once(kind: string, count: number) {
       connectors: { bench: { 'connector.class': 'websocket', 'websocket.url': feed.url, 'kafka.topic': benchTopic } },
     };
     let seen = 0;
+    let peakMb: number;
     {
       await using first = await startTributary(options);
       while (seen < count) {
         seen = Math.max(seen, await first.metric(acknowledged));
         await pause(20);
       }
+      peakMb = processUse(first.pid).peakMb;
       await first.kill();
     }
     await using second = await startTributary(options);
     while ((await second.metric(acknowledged)) === 0) await pause(5);
     const restartMs = performance.now() - second.startedAtMs;
     const again = await second.metric(acknowledged);
-    while ((await second.metric(acknowledged)) < again + count / 2) await pause(20);
+    const before = processUse(second.pid);
+    let now = again;
+    while (now < again + count / 2) {
+      await pause(20);
+      now = await second.metric(acknowledged);
+    }
+    const after = processUse(second.pid);
     await second.stop();
 
     let stored = 0;
@@ -122,6 +164,8 @@ async function once(kind: string, count: number) {
     const total = stored - doubled;
     return {
       restartMs,
+      cpuUsPerMessage: ((after.cpuMs - before.cpuMs) * 1000) / (now - again),
+      peakMb: Math.max(peakMb, after.peakMb),
       doubled,
       gap: gaps[0] ?? 0,
       otherHoles: Math.max(gaps.length - 1, 0),

@@ -2,6 +2,7 @@
 import { isError } from '../src/base/errors.ts';
 import { scenarioNames } from './gateway/scenario-names.ts';
 import { compare } from './support/compare.ts';
+import { growthDimensions } from './support/growth-dimensions.ts';
 import { type BenchmarkOptions, comparedWords, parseOptions, type Takes } from './support/options.ts';
 
 interface Benchmark extends Takes {
@@ -39,9 +40,10 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     more: { alone: anywhere, peers: ['', 'kafka', 'null'] },
   },
   scaling: {
-    about: 'what a message costs with more connectors, larger messages, more partitions',
+    about: 'what a message costs with more connectors, larger messages, more partitions, more subscribers',
     load: () => import('./scaling.ts'),
     brokers,
+    only: growthDimensions,
   },
   idle: {
     about: 'memory and processor time of 0, 1 and 100 connectors that hear nothing',

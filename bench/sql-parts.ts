@@ -18,6 +18,7 @@ import { startTributary, type Tributary } from './support/tributary.ts';
 const windowMs = 60_000;
 const input = 'trades';
 const patienceMs = 120_000;
+const where = 'workers and broker share all cores';
 
 const method = `Method: trades of 200 B, keyed by symbol, lie in a topic of several partitions; event time moves 1 ms a trade, ${groups} symbols. Workers of one group share
 the parts of the application, which writes one row for each symbol and window of 60 s. The clock runs from the first trades that the query has
@@ -39,13 +40,15 @@ interface Job {
 interface Run {
   readonly perSecond: number;
   readonly cpuUs: number;
+  /** Of all workers together. */
+  readonly peakMb: number;
   readonly lost: number;
   readonly doubled: number;
 }
 
 export async function runInParts({ json, smoke, parts, runs }: PartsOptions): Promise<void> {
   const count = smoke ? 3 * windowMs : 40 * windowMs;
-  if (!json) console.log(`${method}\n${machineLine()}\n\nkafka: workers and broker share all cores\n`);
+  if (!json) console.log(`${method}\n${machineLine()}\n\nkafka: ${where}\n`);
   const folder = mkdtempSync(join(tmpdir(), 'tributary-sql-parts-'));
   try {
     await using target = await openTarget('kafka', folder);
@@ -71,16 +74,19 @@ function report(
   const { workers, keyed, parts, count, json } = about;
   const perSecond = spread(results.map((run) => run.perSecond));
   const cpuUsPerMessage = spread(results.map((run) => run.cpuUs));
+  const peakMb = spread(results.map((run) => run.peakMb));
   const lost = results.reduce((sum, run) => sum + run.lost, 0);
   const doubled = results.reduce((sum, run) => sum + run.doubled, 0);
   const subject = `${workers} worker${workers === 1 ? '' : 's'}, ${keyed ? 'by the record key' : 'repartitioned'}`;
   if (json) {
-    const named = { benchmark: 'sql', broker: 'kafka', case: 'parts', subject, parts, count };
-    console.log(JSON.stringify({ ...named, perSecond, cpuUsPerMessage, lost, doubled, machine: machineLine() }));
+    const named = { benchmark: 'sql', broker: 'kafka', case: 'parts', subject, parts, count, size: 200, where };
+    console.log(
+      JSON.stringify({ ...named, perSecond, cpuUsPerMessage, peakMb, lost, doubled, machine: machineLine() }),
+    );
   } else {
     const cpu = showSpread(cpuUsPerMessage, (value) => value.toFixed(2));
     console.log(
-      `${subject.padEnd(32)} ${showSpread(perSecond, showCount)} rows/s, ${cpu} µs a row; lost ${lost}, doubled ${doubled}`,
+      `${subject.padEnd(32)} ${showSpread(perSecond, showCount)} rows/s, ${cpu} µs a row, ${showSpread(peakMb, (value) => value.toFixed(0))} MB at most; lost ${lost}, doubled ${doubled}`,
     );
   }
   if (lost + doubled > 0) process.exitCode = 1;
@@ -119,6 +125,7 @@ async function measure({ address, parts, count }: Job, workers: number, keyed: b
     INSERT INTO Out SELECT s AS symbol, WINDOW_START() AS start, SUM(p * q) / SUM(q) AS vwap, COUNT(*) AS n
       FROM Trades WINDOW TUMBLING(60 sec) GROUP BY s;`;
   let run: Pick<Run, 'perSecond' | 'cpuUs'>;
+  let peakMb: number;
   {
     await using all = new AsyncDisposableStack();
     const started: Tributary[] = [];
@@ -140,9 +147,10 @@ async function measure({ address, parts, count }: Job, workers: number, keyed: b
     };
     run = await between(look, count);
     await waitForRows(address, name, expectedRows(count));
+    peakMb = started.reduce((sum, { pid }) => sum + processUse(pid).peakMb, 0);
     for (const worker of started) await worker.stop();
   }
-  return { ...run, ...(await lossesOf(address, name, count)) };
+  return { ...run, peakMb, ...(await lossesOf(address, name, count)) };
 }
 
 interface Look {

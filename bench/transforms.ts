@@ -11,6 +11,8 @@ import { reportIngest } from './support/ingest-report.ts';
 import { machineLine } from './support/machine.ts';
 import { measureRounds } from './support/rounds.ts';
 
+const where = 'one process on one core, no network, no disk';
+
 const chains: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'text: HoistField, InsertField, RegexRouter': {
     transforms: 'h,i,r',
@@ -58,23 +60,23 @@ export async function run({ json, smoke, runs = smoke ? 2 : 9, alone = false }: 
   const count = smoke ? 1_000 : 200_000;
   if (!json) {
     console.log(`transforms: ${count} records a round, ${runs} rounds after one that is not counted, the chain alone`);
-    console.log(`${machineLine()}\none process on one core, no network, no disk\n`);
+    console.log(`${machineLine()}\n${where}\n`);
   }
-  const report = (name: string, records: readonly SourceRecord[], apply: Apply): void => {
+  const report = (name: string, records: readonly SourceRecord[], apply: Apply, isFloor = false): void => {
     const results = measureRounds(runs, count, () => {
       let kept = 0;
       for (const record of records) if (apply(record) !== null) kept++;
       return kept;
     });
-    const about = { benchmark: 'transforms', subject: name, count };
-    reportIngest(results, { about, label: name.padEnd(46), unit: 'record', json });
+    const about = { benchmark: 'transforms', subject: name, ...(isFloor ? { beside: 'floor' } : {}), count, where };
+    reportIngest(results, { about, label: `${isFloor ? 'floor: ' : ''}${name}`.padEnd(46), unit: 'record', json });
   };
   for (const [name, config] of Object.entries(chains)) {
     const chain = makeChain(config, builtInTransforms)!;
     report(name, recordsOf(name.startsWith('text'), count), (record) => chain.apply(record));
   }
   if (!alone)
-    report('floor: each record is made anew, nothing else', recordsOf(true, count), (record) => ({ ...record }));
+    report('each record is made anew, nothing else', recordsOf(true, count), (record) => ({ ...record }), true);
 }
 
 type Apply = (record: SourceRecord) => unknown;

@@ -34,12 +34,10 @@ export async function startBenchGateway(): Promise<BenchGateway> {
   const gateway = { listen: `127.0.0.1:${port}`, admin, limits, pingMs: longMs };
   writeFileSync(join(folder, 'gateway.yaml'), stringify({ broker: 'embedded:./data', gateway }));
   const program = join(import.meta.dirname, '../../bin/tributary.js');
-  for (const [name, partitions] of [
-    [topic, 1],
-    [spreadTopic, 4],
-  ] as const) {
-    const create = ['topics', 'create', name, '--partitions', `${partitions}`, '--broker', 'embedded:./data'];
-    await once(spawn(process.execPath, [program, ...create], { cwd: folder, stdio: 'ignore' }), 'exit');
+  {
+    await using broker = await openEmbeddedBroker({ directory: join(folder, 'data'), codecs });
+    await broker.createTopic({ name: topic, partitions: 1 });
+    await broker.createTopic({ name: spreadTopic, partitions: 4 });
   }
   const flags = (process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '');
   const start = async (): Promise<ChildProcess> => {

@@ -17,7 +17,7 @@ const here = join(import.meta.dirname, '../..');
 /** Of our own that a benchmark is made of. */
 const harness = ['bench', 'test/support'];
 /** Members of each line that are about the run, not about what is measured. */
-const incidental = new Set(['machine', 'lost', 'doubled']);
+const incidental = new Set(['machine', 'lost', 'doubled', 'step']);
 
 export interface CompareOptions {
   readonly name: string;
