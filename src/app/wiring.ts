@@ -29,6 +29,7 @@ import { outboundPolicies } from './outbound.ts';
 import { sendToPeer } from './peers.ts';
 import { freeAddress } from './port.ts';
 import { type OpenSpoolSource, spoolSource } from './spool-source.ts';
+import { watchTime } from './time-watch.ts';
 import { withoutTables } from './topics/without-tables.ts';
 import { packageVersion } from './version.ts';
 
@@ -108,6 +109,8 @@ export async function openApp(parts: AppParts): Promise<App> {
       : await openRest(parts, broker, worker, spool, listeners, stopping.signal, opened);
   const gateway = await openGatewayBeside(parts, broker);
   if (gateway !== undefined) opened.use(gateway);
+  // Not before all is open: loading programs is work that holds up the event loop, and nothing waits for it yet.
+  opened.use(watchTime({ clock: systemClock, log, metrics: parts.metrics.root() }));
 
   const running = opened.move();
   return {
@@ -206,6 +209,7 @@ export async function openServingGateway(
     await openBrokerNowOrLater(() => openBroker(settingsOfBroker), config.broker, settingsOfBroker.log),
   );
   const gateway = opened.use(await openGatewayOf(parts, settings, broker, places === undefined, places));
+  opened.use(watchTime({ clock: systemClock, log, metrics: metrics.root() }));
   const running = opened.move();
   return { gateway, broker, stop: () => running.disposeAsync() };
 }

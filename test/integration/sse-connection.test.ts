@@ -6,10 +6,11 @@ import { describe, test } from 'node:test';
 import type { TlsOptions } from 'node:tls';
 import { sseSource } from '../../src/connectors/sse-source/connector.ts';
 import { publicOnly } from '../../src/net/outbound-policy.ts';
+import type { SourceRecord } from '../../src/record/source-record.ts';
 import { makeCertificates } from '../support/certificates.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { startHttpProxy, startSocksProxy } from '../support/proxies.ts';
-import { eventsOf, runSse } from '../support/sse-run.ts';
+import { eventsOf, runSse, textOf } from '../support/sse-run.ts';
 import { type SseExchange, startSseServer } from '../support/sse-server.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { toolsMissing } from '../support/tools.ts';
@@ -163,11 +164,14 @@ describe('resuming', () => {
         if (x.headers['last-event-id'] === undefined) x.open().write('id: 50\ndata: x\n\n');
         else x.answer(status);
       });
-      await using run = runSse(server.origin, {}, { resumeOffset: { last_event_id: '7' } });
-      await run.take(1);
+      await using run = runSse(server.origin, { 'sse.gap.topic': 'gaps' }, { resumeOffset: { last_event_id: '7' } });
+      await run.take(2);
       deepEqual([run.metric('resumes_refused_total'), run.metric('gaps_total')], [1, 1]);
       equal(run.events('resume_refused').length, 1);
       equal(server.exchanges.length, 2);
+      const [gap] = gapsOf(run.records);
+      deepEqual(gap, { index: 0, reason: 'resume_refused', after: '7', from: null, to: null, missing: null });
+      match(run.statuses.at(-1)!, /^an unknown number of events missing in 1 gaps, last behind the id "7"/);
     });
   }
   test('numbers that are missing after a reconnect are counted', async () => {
@@ -182,6 +186,26 @@ describe('resuming', () => {
     deepEqual([run.metric('gaps_total'), run.metric('events_missing_total')], [1, 3]);
     equal(run.events('events_missing').length, 1);
   });
+  for (const value of ['struct', 'data']) {
+    test(`events that the server leaves out are a record before the one that showed it, counted, logged, and in the status (${value})`, async () => {
+      const sent = [...numbersTo(20), 23, 24, 40, ...numbersTo(15).map((n) => 40 + n), 60];
+      await using server = await startSseServer((x) =>
+        x.open().write(sent.map((id) => `id: ${id}\ndata: ${id}\n\n`).join('')),
+      );
+      await using run = runSse(server.origin, { 'sse.gap.topic': 'gaps', 'sse.value': value });
+      await run.take(sent.length + 2);
+      // Two in a row behind the first gap are no run of ids that count by one.
+      deepEqual(gapsOf(run.records), [
+        { index: 20, reason: 'ids', after: '20', from: 21, to: 22, missing: 2 },
+        { index: run.records.length - 2, reason: 'ids', after: '55', from: 56, to: 59, missing: 4 },
+      ]);
+      const shown = ['gaps_total', 'events_missing_total', 'gap_records_total'].map((name) => run.metric(name));
+      deepEqual(shown, [2, 6, 2]);
+      equal(run.events('events_missing').length, 1, 'one line in ten seconds');
+      match(run.statuses.at(-1)!, /^6 events missing in 2 gaps, last 56 to 59 at /);
+      deepEqual(run.batches.at(-1)!.offset, { last_event_id: '60' });
+    });
+  }
 });
 
 describe('answers', () => {
@@ -723,4 +747,19 @@ async function startSilentServer(): Promise<{ readonly port: number } & AsyncDis
       await once(server, 'close');
     },
   };
+}
+
+function numbersTo(last: number): number[] {
+  return Array.from({ length: last }, (_, at) => at + 1);
+}
+
+/** What is told of gaps, and where among all records. */
+function gapsOf(records: readonly SourceRecord[]): unknown[] {
+  return records.flatMap(({ topic, value }, index) => {
+    if (topic !== 'gaps') return [];
+    const { connector, task, at, ...gap } = JSON.parse(textOf(value as Uint8Array));
+    deepEqual([connector, task], ['test', 0]);
+    equal(Number.isNaN(Date.parse(at)), false);
+    return [{ index, ...gap }];
+  });
 }

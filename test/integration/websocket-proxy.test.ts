@@ -1,7 +1,8 @@
-import { deepEqual, equal, match } from 'node:assert/strict';
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
 import { textsOf } from '../support/connector-context.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 import { startHttpProxy, startSocksProxy } from '../support/proxies.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
 import { toolsMissing } from '../support/tools.ts';
@@ -93,6 +94,56 @@ test('a proxy that never answers ends with the connection timeout and leaves no 
   });
   match((await run.failure()).message, /no connection within 50 ms/);
   await run.until(() => proxy.openSockets() === 0, 'no socket left');
+});
+
+describe('a proxy that ends what is idle for 60 s', () => {
+  const start = async (config: Readonly<Record<string, string>>) => {
+    const clock = new ManualClock(Date.now());
+    const server = await WsServer.start();
+    const proxy = await startHttpProxy({ idle: { ms: 60_000, clock } });
+    const url = { 'websocket.proxy': `http://127.0.0.1:${proxy.port}` };
+    const run = runSource(server.url, { ...url, 'websocket.reconnect.interval.ms': '1000', ...config }, { clock });
+    const parts = new AsyncDisposableStack();
+    for (const part of [server, proxy, run]) parts.use(part);
+    return { clock, server, run, [Symbol.asyncDispose]: () => parts.disposeAsync() };
+  };
+
+  test('is kept busy by the pings that go out by default', async () => {
+    await using idle = await start({});
+    const { clock, server, run } = idle;
+    const first = run.begin();
+    const peer = await server.peer(0);
+    const pings = (): number => peer.frames.filter(({ opcode }) => opcode === 0x9).length;
+    await run.until(() => run.metric('connected') === 1, 'the connection');
+    // Ten minutes without a message.
+    for (let minute = 0; minute < 10; minute++) {
+      const before = pings();
+      for (let step = 0; step < 12; step++) {
+        clock.advance(5000);
+        // Time stands still until a ping has gone to the server and its answer has come back: four sockets, a turn for each.
+        for (let turn = 0; turn < 50; turn++) await new Promise((next) => setImmediate(next));
+      }
+      ok(pings() > before, 'no ping in a minute');
+    }
+    peer.text('still here');
+    await first;
+    deepEqual(textsOf(run.records), ['still here']);
+    equal(server.requests.length, 1, 'it never connected again');
+  });
+
+  test('ends a connection without pings, and the next one is counted', async () => {
+    await using idle = await start({ 'websocket.ping.interval.ms': '0' });
+    const { clock, server, run } = idle;
+    const first = run.begin();
+    await server.peer(0);
+    await run.until(() => run.metric('connected') === 1, 'the connection');
+    clock.advance(60_000);
+    await run.until(() => run.metric('reconnects_total') === 1, 'the end of it');
+    clock.advance(2000);
+    (await server.peer(1)).text('here again');
+    await first;
+    deepEqual(textsOf(run.records), ['here again']);
+  });
 });
 
 test('the environment counts only where the configuration says so', async () => {

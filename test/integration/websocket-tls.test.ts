@@ -1,9 +1,10 @@
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { TLSSocket, TlsOptions } from 'node:tls';
+import { connect, type TLSSocket, type TlsOptions } from 'node:tls';
 import { promisify } from 'node:util';
 import { type Certificates, makeCertificates } from '../support/certificates.ts';
 import { textsOf } from '../support/connector-context.ts';
@@ -24,7 +25,7 @@ before(async () => {
 after(() => folder[Symbol.asyncDispose]());
 
 const start = (tls: TlsOptions) => WsServer.start({ tls, onOpen: (peer) => peer.text('over TLS') });
-const once = { 'websocket.reconnect.enabled': 'false' };
+const onlyOnce = { 'websocket.reconnect.enabled': 'false' };
 
 describe('a server is trusted', { skip }, () => {
   test('by an authority that is given as text or as a path', async () => {
@@ -71,13 +72,32 @@ describe('a server is not trusted', { skip }, () => {
     test(name, async () => {
       await using server = await start(made[pair]);
       const ca: Record<string, string> = 'ca' in changes ? { 'websocket.tls.ca': made.ca } : {};
-      await using run = runSource(server.url, { ...once, ...ca });
+      await using run = runSource(server.url, { ...onlyOnce, ...ca });
       const { message } = await run.failure();
       match(message, /: TLS: /);
       match(message, reason);
       equal(server.requests.length, 0);
     });
   }
+
+  test('that speaks TLS 1.1 only', async () => {
+    const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
+    await using server = await start({ ...made.server, ...old });
+    // With a client that takes it, it answers: what is refused below is its age.
+    const plain = connect({ port: server.port, host: '127.0.0.1', rejectUnauthorized: false, ...old });
+    await once(plain, 'secureConnect');
+    equal(plain.getProtocol(), 'TLSv1.1');
+    plain.destroy();
+    await using run = runSource(server.url, {
+      'websocket.tls.ca': made.ca,
+      'websocket.reconnect.max.attempts': '1',
+    });
+    const { message } = await run.failure();
+    match(message, /: TLS: /);
+    match(message, /protocol version|unsupported protocol/i);
+    equal(run.metric('reconnects_total', { reason: 'tls_failed' }), 1);
+    equal(server.requests.length, 0);
+  });
 
   test('and is tried again, counted as such', async () => {
     await using server = await start(made.expired);
@@ -150,7 +170,7 @@ describe('a client certificate', { skip }, () => {
 
   test('that is missing is told as the reason', async () => {
     await using server = await demanding();
-    await using run = runSource(server.url, { ...once, 'websocket.tls.ca': made.ca });
+    await using run = runSource(server.url, { ...onlyOnce, 'websocket.tls.ca': made.ca });
     match((await run.failure()).message, /TLS: .*certificate required|lost|closed|hang up|ECONNRESET/i);
   });
 });

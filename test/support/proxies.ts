@@ -1,6 +1,7 @@
 /** Proxies for tests: HTTP CONNECT and SOCKS5, both with a user and a password where wanted. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { after, type Clock } from '../../src/base/clock.ts';
 
 export interface Proxy extends AsyncDisposable {
   readonly port: number;
@@ -13,9 +14,11 @@ export interface ProxyOptions {
   readonly credentials?: { readonly user: string; readonly password: string };
   /** Answers nothing. */
   readonly hangs?: boolean;
+  /** Ends what it has joined once nothing has passed for so long, by its own clock. */
+  readonly idle?: { readonly ms: number; readonly clock: Clock };
 }
 
-export function startHttpProxy({ credentials, hangs = false }: ProxyOptions = {}): Promise<Proxy> {
+export function startHttpProxy({ credentials, hangs = false, idle }: ProxyOptions = {}): Promise<Proxy> {
   return start((socket, asked) => {
     let head = '';
     const onData = (chunk: Buffer): void => {
@@ -32,7 +35,7 @@ export function startHttpProxy({ credentials, hangs = false }: ProxyOptions = {}
         return;
       }
       const [host = '', port] = target.split(':');
-      join(socket, host, Number(port), 'HTTP/1.1 200 Connection established\r\n\r\n');
+      join(socket, host, Number(port), 'HTTP/1.1 200 Connection established\r\n\r\n', idle);
     };
     socket.on('data', onData);
   });
@@ -90,13 +93,34 @@ async function start(serve: (socket: Socket, asked: string[]) => void): Promise<
   };
 }
 
-function join(client: Socket, host: string, port: number, answer: string | Uint8Array): void {
+function join(
+  client: Socket,
+  host: string,
+  port: number,
+  answer: string | Uint8Array,
+  idle?: ProxyOptions['idle'],
+): void {
   const upstream = connect(port, host === 'feed.test' ? '127.0.0.1' : host);
   upstream.on('error', () => client.destroy());
   upstream.on('connect', () => {
     client.write(answer);
     client.pipe(upstream).pipe(client);
+    if (idle !== undefined) endWhenIdle(client, upstream, idle);
   });
   upstream.on('close', () => client.destroy());
   client.on('close', () => upstream.destroy());
+}
+
+function endWhenIdle(client: Socket, upstream: Socket, { ms, clock }: NonNullable<ProxyOptions['idle']>): void {
+  const end = (): void => {
+    client.end();
+    upstream.end();
+  };
+  let callOff = after(clock, ms, end);
+  const passed = (): void => {
+    callOff();
+    callOff = after(clock, ms, end);
+  };
+  for (const socket of [client, upstream]) socket.on('data', passed);
+  client.on('close', () => callOff());
 }

@@ -108,3 +108,8 @@ function headOf(response: IncomingMessage, target: HttpTarget, nowMs: number): O
 export function contentEncoding({ headers }: IncomingMessage): string {
   return (headers['content-encoding'] ?? '').trim().toLowerCase();
 }
+
+/** Headers that a server may see to which a redirect led: those that name neither us nor a secret. */
+export function mayLeave(name: string): boolean {
+  return /^(accept|accept-encoding|accept-language|cache-control|user-agent)$/i.test(name);
+}

@@ -15,7 +15,10 @@ export class GapTracker {
   #run = 0;
   /** Missing where the stream was taken up again, until the ids after it have shown that they count by one. */
   #suspected = 0;
+  #suspectedFrom = 0;
   #resuming = false;
+  /** Of the gap that was found last: the first id that never came. */
+  from = 0;
 
   /** The next id comes over a new connection. `lastId`: the one to go on behind, where it is not known from before. */
   reconnected(lastId?: Uint8Array): void {
@@ -43,14 +46,21 @@ export class GapTracker {
     if (number < 0 || last < 0) return 0;
     if (number <= last) return -1;
     const missing = number - last - 1;
-    if (run >= (resuming ? shortRun : longRun)) return missing;
-    if (resuming) this.#suspected = missing;
+    if (run >= (resuming ? shortRun : longRun)) {
+      this.from = last + 1;
+      return missing;
+    }
+    if (resuming) {
+      this.#suspected = missing;
+      this.#suspectedFrom = last + 1;
+    }
     return 0;
   }
 
   #confirmed(): number {
     const missing = this.#suspected;
     this.#suspected = 0;
+    this.from = this.#suspectedFrom;
     return missing;
   }
 }

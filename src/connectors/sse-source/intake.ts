@@ -19,6 +19,7 @@ import { GapTracker } from './gaps.ts';
 import { type DropReason, dropReasons, type Meters } from './meters.ts';
 import { eventSchema, ServerSentEvent } from './server-sent-event.ts';
 import type { EventSettings } from './settings.ts';
+import type { EventGap } from './stream-status.ts';
 
 /** Of the last event up to the end of a column. */
 export type EventColumn = QueuedColumn<Uint8Array | null>;
@@ -40,6 +41,8 @@ export interface IntakeOptions {
   readonly writeValue: WriteValue | undefined;
   /** An event cannot be written: nothing more is wanted. */
   readonly onUnwritable: (error: unknown) => void;
+  /** The text of a record about a gap. Called for each, before the event that showed it. */
+  readonly onGap: (gap: EventGap) => string;
 }
 
 export class Intake implements EventStreamSink {
@@ -51,7 +54,7 @@ export class Intake implements EventStreamSink {
   readonly #blocks: boolean;
   readonly #names: EventNames;
   readonly #queue: BoundedQueue;
-  /** In place of the queue of records where values stand alone, as they are or written. */
+  /** In place of the queue of records where values stand alone, as they are or written, and for one topic. */
   readonly #columns: ColumnQueue<Uint8Array | null> | null;
   readonly #drops: Drops<DropReason>;
   readonly #alarm: QueueAlarm;
@@ -65,6 +68,7 @@ export class Intake implements EventStreamSink {
   #empty = 0;
   #missing = 0;
   #gapCount = 0;
+  #gapRecords = 0;
   #repeated = 0;
   #chunkAtMs = 0;
   #abandons = false;
@@ -81,7 +85,7 @@ export class Intake implements EventStreamSink {
     this.#names = new EventNames(events, (name) => options.meters().ofName(name));
     this.#originBytes = Buffer.from(events.origin);
     this.#asStruct = events.value === 'struct';
-    const isAlone = events.key === 'none' && events.headers.length === 0;
+    const isAlone = events.key === 'none' && events.headers.length === 0 && events.gapTopic === null;
     const isBytes = !this.#asStruct || options.writeValue !== undefined;
     this.#columns = isAlone && isBytes && this.#blocks ? new ColumnQueue(options.lastEventId) : null;
     this.#write = this.#asStruct ? options.writeValue : undefined;
@@ -199,6 +203,14 @@ export class Intake implements EventStreamSink {
     this.#alarm.rearm();
   }
 
+  /** The server will not go on behind this event: nobody knows what is missing. */
+  refused(id: Uint8Array | null, nowMs: number): void {
+    this.#chunkAtMs = nowMs;
+    const after = id === null ? null : textOf(id);
+    this.#noteGap({ reason: 'resume_refused', after, from: null, to: null, missing: null });
+    this.settle(0);
+  }
+
   /** Nobody will take what comes from now on: it is counted, and not kept. */
   abandon(): void {
     this.#abandons = true;
@@ -219,9 +231,26 @@ export class Intake implements EventStreamSink {
     if (missing === 0) return;
     if (missing < 0) this.#repeated++;
     else {
-      this.#gapCount++;
-      this.#missing += missing;
+      const { from } = this.gaps;
+      this.#noteGap({ reason: 'ids', after: String(from - 1), from, to: from + missing - 1, missing });
     }
+  }
+
+  #noteGap(gap: EventGap): void {
+    this.#gapCount++;
+    this.#missing += gap.missing ?? 0;
+    const text = this.#options.onGap(gap);
+    const { gapTopic } = this.#options.events;
+    if (gapTopic === null) return;
+    if (this.#abandons) this.#drops.add('abandoned');
+    else this.#putGap(gapTopic, Buffer.from(text));
+  }
+
+  #putGap(topic: string, value: Uint8Array): void {
+    if (!this.#queue.admits(value.length)) return;
+    const plain = { partition: null, key: null, keySchema: null, headers: noSourceHeaders, timestampMs: null };
+    this.#queue.push({ ...plain, topic, value, valueSchema: STRING }, value.length, this.#chunkAtMs);
+    this.#gapRecords++;
   }
 
   #tellGaps(meters: Meters): void {
@@ -232,8 +261,8 @@ export class Intake implements EventStreamSink {
     if (this.#gapCount === 0) return;
     meters.gaps.value += this.#gapCount;
     meters.missing.value += this.#missing;
-    this.#options.log.warn('events_missing', { gaps: this.#gapCount, missing: this.#missing });
-    this.#gapCount = this.#missing = 0;
+    meters.gapRecords.value += this.#gapRecords;
+    this.#gapCount = this.#missing = this.#gapRecords = 0;
   }
 
   #record(name: EventName, id: Uint8Array | null, data: Uint8Array): SourceRecord {
@@ -300,4 +329,8 @@ function bytesOf({ value }: SourceRecord): number {
   if (value instanceof Uint8Array) return value.length;
   const { event, id, data } = value as ServerSentEvent;
   return event.length + (id?.length ?? 0) + data.length;
+}
+
+function textOf(id: Uint8Array): string {
+  return Buffer.from(id.buffer, id.byteOffset, id.length).toString('utf8');
 }

@@ -18,6 +18,7 @@ export interface Meters {
   readonly partial: Counter;
   readonly gaps: Counter;
   readonly missing: Counter;
+  readonly gapRecords: Counter;
   readonly repeated: Counter;
   readonly resumed: Counter;
   readonly resumeRefused: Counter;
@@ -84,6 +85,7 @@ export function declareMeters(metrics: Metrics, readings: Readings): Meters {
     partial: counter('partial_events', 'Events of which only a part had come when the stream ended'),
     gaps: counter('gaps', 'Gaps in ids that otherwise count by one, and refusals to go on behind an event'),
     missing: counter('events_missing', 'Events that never came, by their ids'),
+    gapRecords: counter('gap_records', 'Records about gaps'),
     repeated: counter('ids_repeated', 'Events whose number is not above the one before: sent again, or counted anew'),
     resumed: counter('resumes', 'Streams opened with a Last-Event-ID'),
     resumeRefused: counter('resumes_refused', 'Times the server could not go on behind the last event'),

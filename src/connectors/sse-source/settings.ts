@@ -40,6 +40,8 @@ export interface EventSettings {
   readonly origin: string;
   readonly maxBytes: number;
   readonly failsOnOversize: boolean;
+  /** null: no records about gaps. */
+  readonly gapTopic: string | null;
 }
 
 /** The original's, so that servers that know it by its name still do. */
@@ -90,6 +92,7 @@ export function settingsOf(raw: RawConfig): Settings {
       origin: new URL(target.url).origin,
       maxBytes: values['sse.event.max.bytes'],
       failsOnOversize: values['sse.event.oversize'] === 'fail',
+      gapTopic: textOf(values['sse.gap.topic']),
     },
     secrets: secretsOf(values, given, raw, authorization),
   };

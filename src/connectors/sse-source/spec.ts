@@ -111,6 +111,11 @@ const events = {
     validate: oneOf(['drop', 'fail']),
     doc: 'drop: an event above sse.event.max.bytes is passed over and counted. fail: the task fails.',
   }),
+  'sse.gap.topic': string({
+    group,
+    default: null,
+    doc: 'Topic that gets a record about each gap: connector, task, reason, after, from, to, missing, at. The reason is ids where ids that are whole numbers and count by one leave some out (the record stands before the event that showed it), or resume_refused where the server will not go on behind the last event. It passes transforms and converters as any other record. Events are then queued one by one, which costs more than in columns.',
+  }),
   'sse.queue.size': int({
     group,
     default: 10_000,

@@ -17,7 +17,7 @@ import { type Machine, MachineDriver } from '../../source/machine-driver.ts';
 import type { Pulled } from '../../source/pull.ts';
 import { masker } from '../../telemetry/mask.ts';
 import type { ConnectorContext, SourceBatch, SourceContext, SourceMap } from '../contract.ts';
-import { type Ask, ask, contentEncoding } from './ask.ts';
+import { type Ask, ask, contentEncoding, mayLeave } from './ask.ts';
 import { Body } from './body.ts';
 import { headerOf, idOf, offsetOf, partition } from './event-id.ts';
 import { type EventColumn, Intake } from './intake.ts';
@@ -27,6 +27,7 @@ import { RequestSpacing } from './request-spacing.ts';
 import type { Settings } from './settings.ts';
 import { type Effect, type Event, next, type State, wakeAtMs } from './state.ts';
 import type { StreamSlots } from './stream-slots.ts';
+import { StreamStatus } from './stream-status.ts';
 import { taskMetrics } from './task-metrics.ts';
 
 const metricsLogMs = 60_000;
@@ -41,6 +42,7 @@ export class SseTask {
   readonly #meters: Meters;
   readonly #readings: Readings;
   readonly #intake: Intake;
+  readonly #status: StreamStatus;
   #mask: (text: string) => string;
   readonly #driver: MachineDriver<State, Event, Effect>;
   readonly #pulled: Pulled<SourceBatch>;
@@ -83,6 +85,7 @@ export class SseTask {
       stored ?? (settings.firstEventId === null ? null : Buffer.from(settings.firstEventId, 'latin1'));
     this.#driver = new MachineDriver<State, Event, Effect>({ kind: 'idle' }, this.#machine());
     this.#pulled = this.#pulledFrom();
+    this.#status = new StreamStatus(context);
     this.#intake = new Intake({
       topic: settings.topic,
       queue: settings.queue,
@@ -97,6 +100,7 @@ export class SseTask {
       onOversize: () => this.#goesOnAfterOversize(),
       writeValue: context.writeValue,
       onUnwritable: (error) => this.#failUnwritable(error),
+      onGap: (gap) => this.#status.noteGap(gap),
     });
     if (stored !== null) this.#intake.gaps.reconnected(stored);
     this.#readings = this.#readingsOf();
@@ -108,7 +112,7 @@ export class SseTask {
 
   start(): void {
     const { signal } = this.#context;
-    this.#context.setStatus('connecting');
+    this.#status.set('connecting');
     this.#metricsTimer = setInterval(() => this.#logMetrics(), metricsLogMs).unref();
     if (signal.aborted) this.#stop();
     else {
@@ -130,6 +134,7 @@ export class SseTask {
     await this.#driver.until('stopped', 'failed');
     clearInterval(this.#metricsTimer);
     this.#intake.end(this.#nowMs());
+    this.#status.end();
     this.#logMetrics();
     this.#context.log.info('task_stopped');
   }
@@ -228,17 +233,17 @@ export class SseTask {
   }
 
   #onChange(before: State, state: State): void {
-    const { log, setStatus } = this.#context;
+    const { log } = this.#context;
     if (before.kind === 'open') this.#openedAtMs = undefined;
     switch (state.kind) {
       case 'failed':
         log.error('reconnect_failed', { reason: this.#mask(state.reason) });
-        setStatus(undefined);
+        this.#status.fail();
         break;
       case 'finished':
         log.warn('sse_finished', { reason: 'the server answered with 204: it wants no more requests' });
         this.#context.onConnection?.('the server answered with 204 No Content');
-        setStatus('ended by the server: it answered with 204 No Content. Restart the connector to ask again');
+        this.#status.set('ended by the server: it answered with 204 No Content. Restart the connector to ask again');
         break;
       case 'stopped':
         log.info('sse_client_stopped', { queue_size: this.#intake.length });
@@ -272,7 +277,7 @@ export class SseTask {
         this.#meters.reconnects(cause.label).value++;
         this.#context.log.warn('reconnect_scheduled', { attempt, backoff_ms: Math.round(delayMs), reason });
         this.#context.onConnection?.(reason);
-        this.#context.setStatus(`reconnecting: ${reason} (attempt ${attempt} in ${(delayMs / 1000).toFixed(1)} s)`);
+        this.#status.set(`reconnecting: ${reason} (attempt ${attempt} in ${(delayMs / 1000).toFixed(1)} s)`);
         break;
       }
       case 'redirected':
@@ -290,10 +295,10 @@ export class SseTask {
       this.#context.log.info('token_refused', { reason });
       return;
     }
-    this.#lastEventId = null;
     this.#meters.resumeRefused.value++;
-    this.#meters.gaps.value++;
     this.#context.log.warn('resume_refused', { reason, detail: 'the stream is read from where the server starts it' });
+    this.#intake.refused(this.#lastEventId, this.#nowMs());
+    this.#lastEventId = null;
   }
 
   #begin(attempt: number, redirect: string | undefined): void {
@@ -331,7 +336,7 @@ export class SseTask {
     await this.#spacing.turn(signal);
     if (signal.aborted) return this.#end({ label: 'stopped', text: 'stopped' });
     this.#meters.attempts.value++;
-    context.setStatus(this.#trouble === undefined ? 'connecting' : `reconnecting: ${this.#trouble.text}`);
+    this.#status.set(this.#trouble === undefined ? 'connecting' : `reconnecting: ${this.#trouble.text}`);
     context.log.info('sse_connecting', { url: maskUrl(target.url), resumes: resumeId !== null });
     this.#driver.raise({ kind: 'admitted' });
     this.#ask = ask({
@@ -358,7 +363,7 @@ export class SseTask {
   async #waitForTurn(origin: string, signal: AbortSignal): Promise<void> {
     const { maxConcurrent } = this.#settings.limits;
     const isLate = this.#spacing.waitMs > 0;
-    if (isLate) this.#context.setStatus('waiting for its turn under rate.limit.requests.per.second');
+    if (isLate) this.#status.set('waiting for its turn under rate.limit.requests.per.second');
     if (maxConcurrent === null) {
       if (isLate) this.#meters.limited.value++;
       return;
@@ -366,7 +371,7 @@ export class SseTask {
     const hasRoom = this.#slots.hasRoom(origin, maxConcurrent);
     if (isLate || !hasRoom) this.#meters.limited.value++;
     if (!hasRoom) {
-      this.#context.setStatus(`waiting for its turn: ${maxConcurrent} streams to ${origin} are open`);
+      this.#status.set(`waiting for its turn: ${maxConcurrent} streams to ${origin} are open`);
       this.#context.log.info('sse_waiting', { reason: 'rate.limit.max.concurrent', open: maxConcurrent });
     }
     this.#leaveSlot = await this.#slots.enter(origin, maxConcurrent, signal);
@@ -423,7 +428,7 @@ export class SseTask {
     if (this.#meters.opens.value > 1) this.#intake.gaps.reconnected();
     const encoding = contentEncoding(response);
     context.log.info('sse_opened', { response_code: status, resumed: answer.resumed, content_encoding: encoding });
-    context.setStatus(undefined);
+    this.#status.set(undefined);
     context.onConnection?.(undefined);
   }
 
@@ -495,11 +500,6 @@ export class SseTask {
       isStopped: this.#state.kind === 'stopped',
     });
   }
-}
-
-/** Headers that a server may see to which a redirect led: those that name neither us nor a secret. */
-function mayLeave(name: string): boolean {
-  return /^(accept|accept-encoding|accept-language|cache-control|user-agent)$/i.test(name);
 }
 
 function labelOf({ code }: TributaryError): string {

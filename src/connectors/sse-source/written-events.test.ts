@@ -59,6 +59,7 @@ function batchesOf(stream: Uint8Array, cut: number, writeValue: WriteValue | und
     onUnwritable: (error) => {
       throw error;
     },
+    onGap: () => '',
   });
   const parser = new EventStreamParser(intake, events.maxBytes);
   intake.begin(0);

@@ -5,14 +5,15 @@ import { TributaryError } from '../../base/errors.ts';
 import { maskUrl } from '../../net/endpoint.ts';
 import { TlsTrust } from '../../net/tls-trust.ts';
 import { ColumnBatch } from '../../record/column-batch.ts';
+import { GapReport } from '../../source/gap-report.ts';
 import { type Pulled, pull, Waiters } from '../../source/pull.ts';
 import { masker } from '../../telemetry/mask.ts';
 import type { ConnectorContext, SourceBatch, SourceMap } from '../contract.ts';
 import { Connection, type ConnectionEvents } from './connection.ts';
 import { Feed } from './feed.ts';
-import { GapReport } from './gap-report.ts';
 import { Intake } from './intake.ts';
 import { declareMeters, type Meters } from './meters.ts';
+import type { Gap } from './sequence.ts';
 import type { Settings } from './settings.ts';
 import { taskMetrics } from './task-metrics.ts';
 
@@ -26,7 +27,7 @@ export class WebSocketTask {
   #mask: (text: string) => string;
   readonly #meters: Meters;
   readonly #intake: Intake;
-  readonly #gaps: GapReport;
+  readonly #gaps: GapReport<Gap>;
   readonly #waiters = new Waiters();
   readonly #pulled: Pulled<SourceBatch>;
   /** The server's, and that of the second one where there is one. */
@@ -43,7 +44,7 @@ export class WebSocketTask {
     this.#partition = { websocket_url: settings.url };
     this.#mask = masker(settings.secrets);
     this.#sequence = sequenceOf(resumeOffset);
-    this.#gaps = new GapReport(context);
+    this.#gaps = gapReport(context);
     this.#pulled = this.#pulledFrom();
     this.#intake = new Intake({
       topic: settings.topic,
@@ -263,6 +264,15 @@ export class WebSocketTask {
       isStopped: this.#feeds.every(({ state }) => state.kind === 'stopped'),
     });
   }
+}
+
+function gapReport({ connector, task, clock, log }: ConnectorContext): GapReport<Gap> {
+  const short = (channel: string): string => channel.slice(0, 64);
+  return new GapReport({
+    ...{ connector, task, clock, log, things: 'messages' },
+    fieldsOf: ({ channel, from, to, missing }) => ({ channel: short(channel), from, to, missing }),
+    describe: ({ channel, from, to }) => `${from} to ${to}${channel === '' ? '' : ` of "${short(channel)}"`}`,
+  });
 }
 
 /** Whether all that differs is how the same messages are come by. */
