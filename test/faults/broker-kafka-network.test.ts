@@ -6,10 +6,13 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { codecs } from '../../src/app/codecs.ts';
 import { openKafkaBroker } from '../../src/broker/kafka/kafka.ts';
-import { record, text, topicName, valuesOf } from '../contract/broker/fixture.ts';
+import { startSourceTask } from '../../src/worker/source-task.ts';
+import { eventually, record, text, topicName, valuesOf } from '../contract/broker/fixture.ts';
 import { kafkaMissing } from '../support/kafka.ts';
 import { apiKeys, type KafkaProxy, startProxiedKafka } from '../support/kafka-proxy.ts';
 import { seeded, testSeed } from '../support/random.ts';
+import { scriptedPartition, scriptedSource } from '../support/scripted-source.ts';
+import { sourceTaskOptions } from '../support/source-task.ts';
 
 const skip = await kafkaMissing();
 const proxied = skip === false ? await startProxiedKafka() : undefined;
@@ -28,6 +31,8 @@ interface Load {
 
 interface Faulty {
   readonly name: string;
+  /** Of each record. */
+  readonly bytes?: number;
   readonly disturb: (load: Load) => Promise<void>;
 }
 
@@ -57,9 +62,19 @@ const faults: readonly Faulty[] = [
       proxy.delay(0);
     },
   },
+  {
+    // Five records in flight take longer than a request may: those behind are sent again, with what was stored meanwhile.
+    name: 'ten kilobytes a second pass, and requests time out',
+    bytes: 4000,
+    async disturb({ proxy, more }) {
+      proxy.rate(10_000);
+      await more(isLong ? 200 : 8);
+      proxy.rate(Number.POSITIVE_INFINITY);
+    },
+  },
 ];
 
-for (const { name, disturb } of faults) {
+for (const { name, bytes = 0, disturb } of faults) {
   test(`${name} (TEST_SEED=${testSeed})`, { skip, timeout: isLong ? 1_200_000 : 240_000 }, async () => {
     const { proxy, bootstrap, kafka } = proxied!;
     const random = seeded(testSeed);
@@ -85,7 +100,7 @@ for (const { name, disturb } of faults) {
     const lanes = Array.from({ length: 10 }, async () => {
       while (running) {
         const number = next++;
-        const { baseOffset } = await producer.send(topic, 0, [record(String(number))]);
+        const { baseOffset } = await producer.send(topic, 0, [record(String(number).padStart(bytes))]);
         offsets[number] = baseOffset;
         if (++acknowledged >= wanted) reached();
       }
@@ -113,6 +128,7 @@ for (const { name, disturb } of faults) {
     } finally {
       proxy.judge = () => 'pass';
       proxy.delay(0);
+      proxy.rate(Number.POSITIVE_INFINITY);
       proxy.resume();
       running = false;
     }
@@ -129,6 +145,45 @@ for (const { name, disturb } of faults) {
     ok(sent > 0 && retries.length > 0, `${sent} requests, ${retries.length} retries`);
   });
 }
+
+test('exactly once at ten kilobytes a second: nothing is lost, doubled or out of order', {
+  skip,
+  timeout: 240_000,
+}, async () => {
+  const { proxy, bootstrap, kafka } = proxied!;
+  await using broker = await openKafkaBroker({ bootstrap: [bootstrap], codecs, requestTimeoutMs });
+  await using direct = await openKafkaBroker({ bootstrap: [kafka.bootstrap], codecs });
+  const topic = topicName('slow');
+  await direct.createTopic({ name: topic });
+  const connector = scriptedSource();
+  const { options } = await sourceTaskOptions(broker, connector, topicName('offsets'), {
+    config: { topic },
+    exactlyOnce: { transactionalId: topicName('id'), boundary: { kind: 'poll' } },
+  });
+  const task = startSourceTask(options);
+  const run = await eventually(
+    async () => connector.runs[0]!,
+    (started) => started !== undefined,
+    60_000,
+  );
+  const values = Array.from({ length: isLong ? 200 : 12 }, (_, n) => String(n).padStart(1800));
+  proxy.rate(10_000);
+  try {
+    for (let at = 0; at < values.length; at += 3) run.give(...values.slice(at, at + 3));
+    await eventually(
+      () => valuesOf(direct, topic),
+      ({ length }) => length >= values.length,
+      120_000,
+    );
+  } finally {
+    proxy.rate(Number.POSITIVE_INFINITY);
+    task.stop();
+    equal(await task.ended, true);
+  }
+  deepEqual((await valuesOf(direct, topic)).map(Number), values.map(Number));
+  await options.offsets.caughtUp();
+  deepEqual(options.offsets.get('c', scriptedPartition), { sequence: values.length });
+});
 
 /** Goes on until so many acknowledgements of stored batches have been lost. */
 async function lost(

@@ -1,13 +1,15 @@
 /**
- * A feed into either broker for a while, with faults at random moments: connections that are dropped in every way, the program
- * that is stopped and started, a Kafka that is killed and comes back. The ledger tells whether anything that had reached us is
- * lost, doubled or out of order; the program's memory and its open files must not grow.
+ * A feed into either broker for a while, with faults at random moments: connections that are dropped in every way, a network
+ * that cuts, stalls, delays and slows them down, the program that is stopped and started, a Kafka that is killed and comes back.
+ * The ledger tells whether anything that had reached us is lost, doubled or out of order; the program's memory and its open
+ * files must not grow. The program is stopped in the first third only, so that one run of it lasts long enough to tell.
  */
 import { deepEqual, ok } from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { codecs } from '../../src/app/codecs.ts';
 import type { Broker } from '../../src/broker/broker.ts';
 import { openEmbeddedBroker } from '../../src/broker/embedded/embedded.ts';
@@ -18,6 +20,8 @@ import { kafkaMissing, startKafka } from '../support/kafka.ts';
 import { flawless, Ledger } from '../support/ledger.ts';
 import { type LedgerServer, startLedgerServer } from '../support/ledger-server.ts';
 import { seeded, testSeed } from '../support/random.ts';
+import { slopeOf } from '../support/slope.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 const isLong = process.env['TEST_LONG'] === '1';
@@ -25,6 +29,11 @@ const isLong = process.env['TEST_LONG'] === '1';
 const durationMs = 1000 * Number(process.env['TRIBUTARY_SOAK_S'] ?? (isLong ? 600 : 2));
 const perTick = isLong ? 50 : 20;
 const [leastPauseMs, mostPauseMs] = isLong ? [2000, 30_000] : [100, 700];
+const moreReconnects = isLong ? 50 : 0;
+const badNetworkMs = isLong ? 5000 : 150;
+const readingMs = 1000;
+/** Of all reconnects: a leak of ten kilobytes by each of some thousand would be more. */
+const mostGrownBytes = 8 * 1024 * 1024;
 const patienceMs = 120_000;
 
 const skip = await kafkaMissing();
@@ -36,9 +45,7 @@ test(`into the embedded broker for ${durationMs / 1000} s: drops and restarts lo
 }, async () => {
   await using folder = await tempFolder('soak');
   const directory = join(folder.path, 'data');
-  await soak(folder.path, `embedded:${directory}`, ['close', 'fin', 'reset', 'restart'], async () =>
-    openEmbeddedBroker({ directory, codecs }),
-  );
+  await soak(folder.path, `embedded:${directory}`, everyFault, async () => openEmbeddedBroker({ directory, codecs }));
 });
 
 test(`into Kafka for ${durationMs / 1000} s: drops, restarts and kills of the broker lose, double and reorder nothing (TEST_SEED=${testSeed})`, {
@@ -47,38 +54,52 @@ test(`into Kafka for ${durationMs / 1000} s: drops, restarts and kills of the br
 }, async () => {
   await using folder = await tempFolder('soak');
   const { bootstrap } = await kafka!;
-  await soak(folder.path, `kafka://${bootstrap}`, ['close', 'fin', 'reset', 'restart', 'kill-broker'], async () =>
+  await soak(folder.path, `kafka://${bootstrap}`, [...everyFault, 'kill-broker'], async () =>
     openKafkaBroker({ bootstrap: [bootstrap], codecs }),
   );
 });
 
-type Fault = 'close' | 'fin' | 'reset' | 'restart' | 'kill-broker';
+type Fault = 'restart' | 'close' | 'fin' | 'reset' | 'cut' | 'stall' | 'delay' | 'rate' | 'kill-broker';
+const everyFault: readonly Fault[] = ['close', 'fin', 'reset', 'restart', 'cut', 'stall', 'delay', 'rate'];
 
 async function soak(cwd: string, broker: string, faults: readonly Fault[], open: () => Promise<Broker>): Promise<void> {
   const random = seeded(testSeed);
   await using feed = await startLedgerServer({ perTick });
-  await writeFile(join(cwd, 'soak.yaml'), configOf(broker, feed.url));
+  await using network = await startTcpProxy(feed.port);
+  await writeFile(join(cwd, 'soak.yaml'), configOf(broker, `ws://127.0.0.1:${network.port}`));
   const start = (): Promise<StartedWorker> => startWorker(['start', 'soak.yaml'], { cwd });
   let worker = await start();
-  const footprints: Footprint[] = [];
+  let footprints: Footprint[] = [];
   let downMs = 0;
   try {
-    const endsAtMs = performance.now() + durationMs;
+    const startedAtMs = performance.now();
+    const progress = (): number => (performance.now() - startedAtMs) / durationMs;
     // Each fault once, then at random.
-    for (let turn = 0; turn < faults.length || performance.now() < endsAtMs; turn++) {
+    for (let turn = 0; turn < faults.length || progress() < 1; turn++) {
       await flowing(feed);
-      await new Promise((next) => setTimeout(next, leastPauseMs! + random() * (mostPauseMs! - leastPauseMs!)));
-      const fault = faults[turn] ?? faults[Math.floor(random() * faults.length)]!;
-      if (fault === 'restart') {
+      const endsAtMs = performance.now() + leastPauseMs! + random() * (mostPauseMs! - leastPauseMs!);
+      while (performance.now() < endsAtMs) {
+        await sleep(Math.min(endsAtMs - performance.now(), readingMs));
         footprints.push(await footprintOf(worker));
+      }
+      const left = faults.filter((fault) => fault !== 'restart' || progress() < 1 / 3);
+      const fault = faults[turn] ?? left[Math.floor(random() * left.length)]!;
+      if (fault === 'restart') {
+        checkFootprints(footprints);
         await stop(worker);
         worker = await start();
+        footprints = [];
       } else if (fault === 'kill-broker') {
         const since = performance.now();
         await (await kafka!).kill9();
         await (await kafka!).restart();
         downMs += performance.now() - since;
-      } else feed.drop(fault);
+      } else await disturb(fault, feed, network);
+      // What a reconnect leaves behind is small: it takes many to be seen.
+      for (let times = 0; times < moreReconnects; times++) {
+        await flowing(feed);
+        feed.drop('reset');
+      }
     }
     await flowing(feed);
     await feed.quiesce();
@@ -95,6 +116,36 @@ async function soak(cwd: string, broker: string, faults: readonly Fault[], open:
   deepEqual(ledger.audit(feed.connections), flawless(ledger.read), `Kafka was away for ${Math.round(downMs)} ms`);
   ok(ledger.read > 0 && feed.mostOpen() === 1, `${ledger.read} records, ${feed.mostOpen()} connections at a time`);
   checkFootprints(footprints);
+  if (isLong) checkSlopes(footprints, feed.connections.length);
+}
+
+async function disturb(
+  fault: Exclude<Fault, 'restart' | 'kill-broker'>,
+  feed: LedgerServer,
+  network: TcpProxy,
+): Promise<void> {
+  switch (fault) {
+    case 'cut':
+      network.cut();
+      break;
+    case 'stall':
+      network.stall();
+      await sleep(badNetworkMs);
+      network.resume();
+      break;
+    case 'delay':
+      network.delay(20);
+      await sleep(badNetworkMs);
+      network.delay(0);
+      break;
+    case 'rate':
+      network.rate(100_000);
+      await sleep(badNetworkMs);
+      network.rate(Number.POSITIVE_INFINITY);
+      break;
+    default:
+      feed.drop(fault);
+  }
 }
 
 const configOf = (broker: string, url: string): string => `broker: ${broker}
@@ -123,12 +174,14 @@ async function stop(worker: StartedWorker): Promise<void> {
 }
 
 interface Footprint {
+  readonly atSeconds: number;
   readonly residentBytes: number;
   readonly openFiles: number;
 }
 
 async function footprintOf(worker: StartedWorker): Promise<Footprint> {
   return {
+    atSeconds: performance.now() / 1000,
     residentBytes: await worker.metric('process_resident_memory_bytes'),
     // Elsewhere than on Linux nobody tells.
     openFiles: existsSync('/proc/self/fd') ? readdirSync(`/proc/${worker.pid}/fd`).length : 1,
@@ -141,4 +194,18 @@ function checkFootprints(footprints: readonly Footprint[]): void {
     ok(residentBytes > 0 && residentBytes < 320 * 1024 * 1024, `${residentBytes} bytes of memory`);
     ok(openFiles > 0 && openFiles < 100, `${openFiles} open files`);
   }
+}
+
+/** Of the run that lasted longest, behind its first third, in which caches fill and code is compiled. */
+function checkSlopes(footprints: readonly Footprint[], connections: number): void {
+  const warm = footprints.slice(Math.floor(footprints.length / 3));
+  const slope = (of: (footprint: Footprint) => number): number =>
+    slopeOf(warm.map((footprint) => ({ atSeconds: footprint.atSeconds, value: of(footprint) })));
+  const seconds = warm.at(-1)!.atSeconds - warm[0]!.atSeconds;
+  const filesGrown = slope(({ openFiles }) => openFiles) * seconds;
+  const bytesGrown = slope(({ residentBytes }) => residentBytes) * seconds;
+  const what = `${warm.length} readings over ${Math.round(seconds)} s, ${connections} connections in all`;
+  console.log(`${what}: ${filesGrown.toFixed(2)} files, ${Math.round(bytesGrown / 1024)} KiB more`);
+  ok(Math.abs(filesGrown) < 2, `${filesGrown} open files more, ${what}`);
+  ok(bytesGrown < mostGrownBytes, `${bytesGrown} bytes of memory more, ${what}`);
 }

@@ -1,5 +1,5 @@
 /** The whole program, stopped at awkward moments: while it starts, and as if its machine slept. */
-import { deepEqual, equal, ok } from 'node:assert/strict';
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -56,6 +56,9 @@ test('stopped like a machine that sleeps, and woken: it goes on over the same co
   await worker.holds('feed', feed.sent() + 500);
   equal(await worker.metric('tributary_websocket_reconnects_total'), 0, 'no silence was held against the server');
   equal(await worker.metric('tributary_websocket_connected'), 1);
+  ok((await worker.metric('tributary_stalls_total')) >= 1, 'it says that it stood still');
+  const stalledSeconds = await worker.metric('tributary_stalled_seconds_total');
+  ok(stalledSeconds > asleepMs / 1000 - 1, `${stalledSeconds} s of ${asleepMs} ms`);
   const numbers = numbersOf(await worker.records('feed'));
   deepEqual(
     numbers,
@@ -64,4 +67,5 @@ test('stopped like a machine that sleeps, and woken: it goes on over the same co
   equal(feed.subscriptions.length, 1, 'it never had a second connection');
   const { code, stderr } = await within(worker.stop('SIGTERM'), 60_000, () => 'it did not end');
   equal(code, 0, stderr);
+  match(stderr, /process_stalled/);
 });

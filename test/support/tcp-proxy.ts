@@ -1,6 +1,7 @@
 /** A TCP proxy that does to connections what networks do: it holds them up, delays them and cuts them. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface TcpProxy extends AsyncDisposable {
   readonly port: number;
@@ -17,6 +18,8 @@ export interface TcpProxy extends AsyncDisposable {
   cut(): void;
   /** Holds every chunk for that long, the order is kept. */
   delay(ms: number): void;
+  /** Of each connection in each direction; what is sent beyond it waits with the senders. Infinity: all that comes. */
+  rate(bytesPerSecond: number): void;
 }
 
 /** One connection through the proxy. */
@@ -31,21 +34,36 @@ export interface Tap {
   fromServer(chunk: Buffer): readonly Buffer[];
 }
 
+/** What goes at a bounded rate goes in pieces of so much time. */
+const pieceMs = 20;
+
 export async function startTcpProxy(targetPort: number, tapOf?: (link: Link) => Tap): Promise<TcpProxy> {
   const links = new Set<Link>();
   const sockets = new Set<Socket>();
   let connections = 0;
   let delayMs = 0;
+  let bytesPerSecond = Number.POSITIVE_INFINITY;
   let gate = Promise.resolve();
   let open = (): void => {};
 
   /** Writes the chunks in their order, each when it may pass. */
-  const lane = (to: Socket): ((chunk: Buffer) => void) => {
+  const lane = (from: Socket, to: Socket): ((chunk: Buffer) => void) => {
     let last = Promise.resolve();
     const pass = async (chunk: Buffer): Promise<void> => {
-      if (delayMs > 0) await new Promise((wake) => setTimeout(wake, delayMs));
+      if (delayMs > 0) await sleep(delayMs);
       await gate;
-      if (to.writable) to.write(chunk);
+      if (bytesPerSecond === Number.POSITIVE_INFINITY) {
+        if (to.writable) to.write(chunk);
+        return;
+      }
+      from.pause();
+      for (let at = 0; at < chunk.length && to.writable; ) {
+        const size = Math.max(1, Math.min(chunk.length - at, Math.ceil((bytesPerSecond * pieceMs) / 1000)));
+        await sleep((size / bytesPerSecond) * 1000);
+        if (to.writable) to.write(chunk.subarray(at, at + size));
+        at += size;
+      }
+      from.resume();
     };
     return (chunk) => {
       last = last.then(() => pass(chunk));
@@ -63,8 +81,8 @@ export async function startTcpProxy(targetPort: number, tapOf?: (link: Link) => 
     };
     links.add(link);
     const tap = tapOf?.(link);
-    const toClient = lane(client);
-    const toServer = lane(upstream);
+    const toClient = lane(upstream, client);
+    const toServer = lane(client, upstream);
     client.on('data', (chunk) => {
       tap?.fromClient(chunk);
       toServer(chunk);
@@ -111,6 +129,9 @@ export async function startTcpProxy(targetPort: number, tapOf?: (link: Link) => 
     },
     delay(ms) {
       delayMs = ms;
+    },
+    rate(wanted) {
+      bytesPerSecond = wanted;
     },
     async [Symbol.asyncDispose]() {
       resume();
