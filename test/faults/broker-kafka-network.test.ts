@@ -85,7 +85,7 @@ for (const { name, bytes = 0, disturb } of faults) {
     const retries: string[] = [];
     await using producer = await broker.producer({
       deliveryTimeoutMs: Number.POSITIVE_INFINITY,
-      maxBatchBytes: 100, // a batch for each record: five are in flight at any time
+      maxBatchBytes: 100 + bytes, // a batch for each record: five are in flight at any time
       onRetry: ({ reason }) => retries.push(reason),
     });
     const requestsBefore = proxy.requests.get(apiKeys.produce) ?? 0;

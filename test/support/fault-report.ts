@@ -50,7 +50,7 @@ export function reportOf(rows: readonly FaultRow[], results: readonly TestResult
     '| H | gateway, newest value: bounded memory, the newest value of each key arrives |',
     '',
   ];
-  for (const { number, fault, promise, modes, tests, missing } of rows) {
+  for (const { number, fault, promise, modes, tests, missing, limit } of rows) {
     lines.push(
       `## ${number}. ${fault}`,
       '',
@@ -61,6 +61,7 @@ export function reportOf(rows: readonly FaultRow[], results: readonly TestResult
     );
     for (const test of tests)
       lines.push(`| ${escaped(test.title)} (\`${test.file}\`) | ${resultText(test, results)} |`);
+    if (limit !== undefined) lines.push('', `Not promised: ${limit}`);
     if (missing !== undefined) lines.push('', `Not there: ${missing}`);
     lines.push('');
   }
