@@ -25,7 +25,7 @@ async function startKafkaBehindProxy() {
   const own = `CONTROLLER://127.0.0.1:${controller}`;
   const kafka = await startKafka(
     {
-      'controller.quorum.bootstrap.servers': `127.0.0.1:${controller}`,
+      'controller.quorum.voters': `1@127.0.0.1:${controller}`,
       listeners: `PLAINTEXT://127.0.0.1:${direct},FAR://127.0.0.1:${behind},${own}`,
       'advertised.listeners': `PLAINTEXT://127.0.0.1:${direct},FAR://127.0.0.1:${proxy.port},${own}`,
       'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,FAR:PLAINTEXT,CONTROLLER:PLAINTEXT',

@@ -22,7 +22,7 @@ function startRuled() {
     {
       listeners,
       'advertised.listeners': listeners,
-      'controller.quorum.bootstrap.servers': `127.0.0.1:${controller}`,
+      'controller.quorum.voters': `1@127.0.0.1:${controller}`,
       'inter.broker.listener.name': 'PLAINTEXT',
       'listener.security.protocol.map': 'SASL:SASL_PLAINTEXT,PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
       'sasl.enabled.mechanisms': 'PLAIN',

@@ -55,7 +55,7 @@ async function startSecured() {
     {
       listeners,
       'advertised.listeners': listeners,
-      'controller.quorum.bootstrap.servers': `127.0.0.1:${controller}`,
+      'controller.quorum.voters': `1@127.0.0.1:${controller}`,
       'inter.broker.listener.name': 'PLAINTEXT',
       'listener.security.protocol.map':
         'SASL:SASL_PLAINTEXT,TLS:SSL,SASLTLS:SASL_SSL,MUTUAL:SSL,PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',

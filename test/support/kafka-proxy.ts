@@ -79,7 +79,7 @@ export async function startProxiedKafka(properties: Readonly<Record<string, stri
         'advertised.listeners': `${own},PROXIED://127.0.0.1:${proxy.port},${control}`,
         'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT',
         'inter.broker.listener.name': 'PLAINTEXT',
-        'controller.quorum.bootstrap.servers': `127.0.0.1:${controller}`,
+        'controller.quorum.voters': `1@127.0.0.1:${controller}`,
         ...properties,
       },
       { readyPort: direct },

@@ -1,53 +1,43 @@
-/** A real Apache Kafka for tests: one KRaft node, its jars from Maven in the ignored folder .cache/kafka. */
-import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+/** A real Apache Kafka for tests: one KRaft node, or three. */
+import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
 import { freePorts } from './free-ports.ts';
+import {
+  copyFormatted,
+  ensureKafkaJars,
+  formatKafka,
+  javaEnvironment,
+  jvmOf,
+  kafkaToolsMissing,
+} from './kafka-jars.ts';
 import { tempFolder } from './temp-folder.ts';
 import { spawnTethered, type TetheredProcess } from './tethered.ts';
-import { toolsMissing } from './tools.ts';
 
-const run = promisify(execFile);
-const version = '4.1.0';
-/** Folder of Kafka's jars, for Java programs of tests. */
-export const kafkaJars = resolve(import.meta.dirname, '../../.cache/kafka/jars');
-const done = join(kafkaJars, `complete-${version}`);
-
-const pom = `<project><modelVersion>4.0.0</modelVersion><groupId>t</groupId><artifactId>t</artifactId><version>1</version><dependencies>
-<dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${version}</version></dependency>
-<dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>1.7.36</version></dependency>
-</dependencies></project>`;
-
-/** Fetches the jars where they are not there yet; several test processes may ask at once. Throws one sentence. */
-export async function ensureKafka(): Promise<void> {
-  const lock = `${kafkaJars}.lock`;
-  mkdirSync(resolve(kafkaJars, '..'), { recursive: true });
-  while (!existsSync(done)) {
-    if (!tryLock(lock)) {
-      await new Promise((wake) => setTimeout(wake, 500));
-      continue;
-    }
-    try {
-      await fetchJars();
-    } finally {
-      rmSync(lock, { recursive: true, force: true });
-    }
-  }
+/** Fetches and prepares what is needed, where it is not there yet. Throws one sentence. */
+export function ensureKafka(): Promise<void> {
+  let port = 0;
+  const propertiesIn = async (folder: string): Promise<string> => {
+    const [own, controller] = (await freePorts(2)) as [number, number];
+    port = own;
+    return text(defaults(folder, own, controller));
+  };
+  return ensureKafkaJars(propertiesIn, async (file, flags) => {
+    const server = await launch(file, port, flags);
+    process.kill(server.pid, 'SIGTERM');
+    await server.exited;
+  });
 }
 
 /** Why tests with a real Kafka are skipped, or false. With KAFKA_REQUIRED=1 a Kafka that cannot be had is a failure. */
 export async function kafkaMissing(): Promise<string | false> {
-  // Once its jars are there, Maven has nothing more to do.
-  const missing = toolsMissing(existsSync(done) ? ['java'] : ['java', 'mvn'], 'KAFKA_REQUIRED');
+  const missing = kafkaToolsMissing();
   if (missing !== false) return `No real Kafka here. ${missing}`;
   try {
     await ensureKafka();
     return false;
   } catch (error) {
-    const sentence = `No real Kafka here, its jars cannot be had (${(error as Error).message.split('\n')[0]})`;
+    const sentence = `No real Kafka here, it cannot be had (${(error as Error).message.split('\n')[0]})`;
     if (process.env['KAFKA_REQUIRED'] === '1') throw new Error(sentence, { cause: error });
     return sentence;
   }
@@ -86,7 +76,8 @@ export async function startKafka(
   const users = scram.flatMap((user) => ['--add-scram', user]);
   let server: TetheredProcess;
   try {
-    await format(file, ['--standalone', ...users]);
+    if (users.length === 0) copyFormatted(join(folder.path, 'data'));
+    else await formatKafka(file, users);
     server = await launch(file, port);
   } catch (error) {
     await folder[Symbol.asyncDispose]();
@@ -138,7 +129,7 @@ export async function startKafkaCluster(): Promise<KafkaCluster> {
     for (const { id, port, controller } of nodes) {
       const file = join(folder.path, `server-${id}.properties`);
       const properties = {
-        ...defaults(join(folder.path, `node-${id}`), port, controller),
+        ...ofAnyNode(join(folder.path, `node-${id}`), port, controller),
         'node.id': `${id}`,
         'controller.quorum.bootstrap.servers': controllers.join(','),
         'default.replication.factor': '3',
@@ -150,7 +141,7 @@ export async function startKafkaCluster(): Promise<KafkaCluster> {
         'leader.imbalance.per.broker.percentage': '0',
       };
       writeFileSync(file, text(properties));
-      await format(file, ['--initial-controllers', quorum]);
+      await formatKafka(file, ['--initial-controllers', quorum]);
       servers.push(await spawnKafka(file));
     }
     for (const [i, server] of servers.entries()) await listening(server, nodes[i]!.port);
@@ -174,11 +165,15 @@ export async function startKafkaCluster(): Promise<KafkaCluster> {
   };
 }
 
+/** Of a node that is alone. */
 function defaults(folder: string, port: number, controller: number): Record<string, string> {
+  const quorum = { 'controller.quorum.voters': `1@127.0.0.1:${controller}` };
+  return { ...ofAnyNode(folder, port, controller), 'node.id': '1', ...quorum };
+}
+
+function ofAnyNode(folder: string, port: number, controller: number): Record<string, string> {
   return {
     'process.roles': 'broker,controller',
-    'node.id': '1',
-    'controller.quorum.bootstrap.servers': `127.0.0.1:${controller}`,
     'controller.listener.names': 'CONTROLLER',
     listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
     'advertised.listeners': `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
@@ -200,8 +195,8 @@ function defaults(folder: string, port: number, controller: number): Record<stri
   };
 }
 
-async function launch(file: string, port: number): Promise<TetheredProcess> {
-  const server = await spawnKafka(file);
+async function launch(file: string, port: number, flags: readonly string[] = []): Promise<TetheredProcess> {
+  const server = await spawnKafka(file, flags);
   try {
     await listening(server, port);
     return server;
@@ -211,8 +206,8 @@ async function launch(file: string, port: number): Promise<TetheredProcess> {
   }
 }
 
-function spawnKafka(file: string): Promise<TetheredProcess> {
-  return spawnTethered('java', [...jvmOf(file), 'kafka.Kafka', file], environment());
+function spawnKafka(file: string, flags: readonly string[] = []): Promise<TetheredProcess> {
+  return spawnTethered('java', [...jvmOf(file), ...flags, 'kafka.Kafka', file], javaEnvironment());
 }
 
 async function end(server: TetheredProcess): Promise<void> {
@@ -229,20 +224,6 @@ async function listening(server: TetheredProcess, port: number): Promise<void> {
   throw new Error(`Kafka does not listen on ${port}: ${server.output()}`);
 }
 
-/** Killed, it would leave its performance data and unpacked libraries in the system's temporary folder. */
-function jvmOf(file: string): readonly string[] {
-  return ['-Xmx512m', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData', `-Djava.io.tmpdir=${dirname(file)}`];
-}
-
-function environment(): NodeJS.ProcessEnv {
-  return { ...process.env, CLASSPATH: `${kafkaJars}/*` };
-}
-
-async function format(file: string, more: readonly string[]): Promise<void> {
-  const args = ['format', '-t', 'dHJpYnV0YXJ5LXRlc3QtMQ', '-c', file, ...more];
-  await run('java', [...jvmOf(file), 'kafka.tools.StorageTool', ...args], { env: environment() });
-}
-
 function text(properties: Readonly<Record<string, string>>): string {
   return Object.entries(properties)
     .map(([key, value]) => `${key}=${value}\n`)
@@ -255,30 +236,4 @@ function accepts(port: number): Promise<boolean> {
     socket.once('connect', () => tell(true)).once('error', () => tell(false));
     socket.once('connect', () => socket.destroy());
   });
-}
-
-/** A folder is made by one process only. One left behind by a process that was killed is taken over after ten minutes. */
-function tryLock(lock: string): boolean {
-  try {
-    mkdirSync(lock);
-    return true;
-  } catch {
-    if (existsSync(lock) && Date.now() - statSync(lock).mtimeMs > 600_000)
-      rmSync(lock, { recursive: true, force: true });
-    return false;
-  }
-}
-
-async function fetchJars(): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'tributary-pom-'));
-  try {
-    writeFileSync(join(folder, 'pom.xml'), pom);
-    const args = ['-q', '-B', '-f', join(folder, 'pom.xml'), 'dependency:copy-dependencies', '-DincludeScope=runtime'];
-    await run('mvn', [...args, `-DoutputDirectory=${kafkaJars}`], { maxBuffer: 1e8 });
-    const count = readdirSync(kafkaJars).filter((name) => name.endsWith('.jar')).length;
-    if (count < 20) throw new Error(`Maven brought only ${count} jars`);
-    writeFileSync(done, '');
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }

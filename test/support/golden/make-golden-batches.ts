@@ -5,7 +5,8 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { kafkaJars, startKafka } from '../kafka.ts';
+import { startKafka } from '../kafka.ts';
+import { kafkaJars } from '../kafka-jars.ts';
 
 await using kafka = await startKafka();
 const java = join(import.meta.dirname, 'Golden.java');
