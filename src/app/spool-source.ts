@@ -9,33 +9,47 @@ import type { AppParts } from './wiring.ts';
 export interface OpenSpoolSource extends SpoolSource {
   /** Undefined while nobody wanted it. */
   readonly broker: LocalBroker | undefined;
+  /** Where something may lie in it: opened while others are waited for. */
+  readonly openAhead: () => void;
 }
 
 export function spoolSource({ config, log, metrics }: AppParts, opened: AsyncDisposableStack): OpenSpoolSource {
   const directory = config.worker.spoolFolder;
   let broker: LocalBroker | undefined;
+  let opening: Promise<LocalBroker> | undefined;
+  const open = async (): Promise<LocalBroker> => {
+    const [{ codecs }, { openEmbeddedBroker }, { embeddedEvents }] = await Promise.all([
+      import('./codecs.ts'),
+      import('../broker/embedded/embedded.ts'),
+      import('./embedded-events.ts'),
+    ]);
+    const own = log.child({ spool: directory }, 'tributary.spool');
+    try {
+      broker = await openEmbeddedBroker({ directory, codecs, onEvent: embeddedEvents(own, metrics.root()) });
+      return broker;
+    } catch (error) {
+      opening = undefined; // whoever asks next tries again
+      if (isError(error)) throw error;
+      const message = `Cannot open the spool in "${directory}": ${describeError(error)}`;
+      throw new TributaryError('BROKER_UNAVAILABLE', message, { cause: error, retriable: true });
+    }
+  };
   // Registered before the worker, and so closed behind it.
-  opened.defer(async () => broker?.close());
+  opened.defer(async () => {
+    await opening?.catch(() => {}); // told to whoever wanted it
+    await broker?.close();
+  });
   return {
     get broker() {
       return broker;
     },
     isThere: existsSync(join(directory, 'tributary.db')),
-    async open() {
-      const [{ codecs }, { openEmbeddedBroker }, { embeddedEvents }] = await Promise.all([
-        import('./codecs.ts'),
-        import('../broker/embedded/embedded.ts'),
-        import('./embedded-events.ts'),
-      ]);
-      const own = log.child({ spool: directory }, 'tributary.spool');
-      try {
-        broker = await openEmbeddedBroker({ directory, codecs, onEvent: embeddedEvents(own, metrics.root()) });
-        return broker;
-      } catch (error) {
-        if (isError(error)) throw error;
-        const message = `Cannot open the spool in "${directory}": ${describeError(error)}`;
-        throw new TributaryError('BROKER_UNAVAILABLE', message, { cause: error, retriable: true });
-      }
+    open() {
+      opening ??= open();
+      return opening;
+    },
+    openAhead() {
+      if (existsSync(join(directory, 'tributary.db'))) this.open().catch(() => {}); // told to whoever wants it
     },
   };
 }

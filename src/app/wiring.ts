@@ -83,6 +83,8 @@ export async function openApp(parts: AppParts): Promise<App> {
   const stopping = new AbortController();
   await using opened = new AsyncDisposableStack();
 
+  // Where the broker is embedded what it acknowledges is synced on this machine already.
+  const spool = config.broker.startsWith('embedded:') ? undefined : spoolSource(parts, opened);
   const [broker, exchange] = await allOrNone(
     openBroker({
       address: config.broker,
@@ -90,7 +92,10 @@ export async function openApp(parts: AppParts): Promise<App> {
       providers,
       log: log.child({}, 'tributary.broker'),
       metrics: parts.metrics.root(),
-      meanwhile: () => importAhead([workerModules]),
+      meanwhile: () => {
+        spool?.openAhead();
+        importAhead([workerModules]);
+      },
     }),
     parts.demo ? openExchange(parts.env) : Promise.resolve(undefined),
   );
@@ -100,8 +105,6 @@ export async function openApp(parts: AppParts): Promise<App> {
     exchange === undefined ? config.connectors : [...config.connectors, ...demoConnectors(exchange.url)];
   if (exchange !== undefined) await createDemoTopics(broker);
 
-  // Where the broker is embedded what it acknowledges is synced on this machine already.
-  const spool = broker.kind === 'embedded' ? undefined : spoolSource(parts, opened);
   const worker = opened.use(await openWorker(parts, broker, connectors, listeners, spool, opened));
   const url =
     listeners.length === 0

@@ -12,6 +12,8 @@ import type { StoreTransactions } from './store-transactions.ts';
 const saveEvery = 4096;
 /** Rows that one step of trimming takes at most. */
 const trimRows = 512;
+/** So many are looked up at once: a step may be over after a few of them. */
+const trimChunk = 16;
 
 export class StoreLog {
   readonly #sql: StoreSql;
@@ -196,16 +198,19 @@ export class StoreLog {
   /** Takes away rows that no reader can reach, about `budgetBytes` of them. True while there are more. */
   trim(budgetBytes: number): boolean {
     const { toTrim, partitions } = this.#memory;
+    let rowsLeft = trimRows;
     for (const no of toTrim) {
-      const first = partitions.get(no)?.first ?? Number.POSITIVE_INFINITY;
-      const rows = this.#sql.oldestBatches.all(no, trimRows) as unknown as readonly BatchRow[];
-      for (const row of rows) {
-        if (row.last >= first) break;
-        if (budgetBytes <= 0) return true;
-        this.#deleteRow(no, row);
-        budgetBytes -= row.size;
+      const first = partitions.get(no)?.first ?? Number.MAX_SAFE_INTEGER;
+      for (let rows: readonly BatchRow[] | undefined; rows === undefined || rows.length === trimChunk; ) {
+        rows = this.#sql.batchesBelow.all(no, first, trimChunk) as unknown as readonly BatchRow[];
+        for (const row of rows) {
+          if (row.last >= first) break;
+          if (budgetBytes <= 0 || rowsLeft === 0) return true;
+          this.#deleteRow(no, row);
+          budgetBytes -= row.size;
+          rowsLeft--;
+        }
       }
-      if (rows.length === trimRows && rows.at(-1)!.last < first) return true;
       toTrim.delete(no);
       if (!partitions.has(no)) this.#sql.deleteDropped.run(no);
     }

@@ -50,7 +50,7 @@ export function prepareAll(db: DatabaseSync) {
       `SELECT ${batchColumns} FROM batches WHERE partition = ?1 AND base >= coalesce(` +
         '(SELECT max(base) FROM batches WHERE partition = ?1 AND base <= ?2), ?2) ORDER BY base',
     ),
-    oldestBatches: sql(`SELECT ${batchColumns} FROM batches WHERE partition = ? ORDER BY base LIMIT ?`),
+    batchesBelow: sql(`SELECT ${batchColumns} FROM batches WHERE partition = ? AND base < ? ORDER BY base LIMIT ?`),
     batch: sql(`SELECT ${batchColumns} FROM batches WHERE partition = ? AND base = ?`),
     batchAtTime: sql(
       'SELECT base FROM batches WHERE partition = ? AND base >= ? AND time >= ? AND control = 0 ORDER BY base LIMIT 1',
