@@ -39,7 +39,8 @@ export function reportIngest(results: readonly Run[], { about, label, unit, json
     const cpu = showSpread(figures.cpuUsPerMessage, (v) => v.toFixed(2));
     const peak = showSpread(figures.peakMb, (v) => v.toFixed(0));
     const indent = ' '.repeat(label.length);
-    const end = losses.length > 0 ? `lost ${lost}, doubled ${doubled}` : 'keeps nothing, so nothing is checked';
+    const end =
+      losses.length > 0 ? `lost ${lost}, doubled ${doubled}` : 'its records have no numbers, so nothing is checked';
     console.log(`${label} ${showSpread(figures.perSecond, showCount)} ${unit}s/s`);
     console.log(`${indent} ${cpu} µs of its processor time ${article} ${unit}`);
     console.log(`${indent} ${peak} MB at most; ${end}\n`);
