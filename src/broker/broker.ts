@@ -377,6 +377,8 @@ export interface GroupMember extends AsyncDisposable {
   resume(partitions: readonly TopicPartition[]): void;
   /** Asks for the partitions to be shared out anew (weights have changed). It comes soon; nothing waits for it. */
   shareAnew(): void;
+  /** A member is about to leave, says somebody: for two seconds the group is asked more often whether it shares out anew. */
+  expectSharing(): void;
   /**
    * Commits the position of partitions (the offset of the next record to read). GROUP_REBALANCING (retriable: commit in
    * `onRevoked`), GROUP_MEMBER_UNKNOWN (the group has moved on without this member; it rejoins by itself).

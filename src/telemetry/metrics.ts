@@ -74,16 +74,20 @@ export class MetricRegistry {
 function view(families: Map<string, Family>, base: Labels): Metrics {
   const declared: { family: Family; key: string }[] = [];
   const children: Metrics[] = [];
+  // A task declares some eighty series, nearly all of them under its own labels alone.
+  const baseKey = labelKey(base);
+  const keyOf = (all: Labels, labels: Labels | undefined): string => (labels === undefined ? baseKey : labelKey(all));
+  const allOf = (labels: Labels | undefined): Labels => (labels === undefined ? base : { ...base, ...labels });
 
   const remember = (family: Family, key: string): void => {
     declared.push({ family, key });
   };
 
   return {
-    counter(name, help, labels = {}) {
+    counter(name, help, labels) {
       const family = familyOf(families, 'counter', name, () => ({ kind: 'counter', name, help, series: new Map() }));
-      const all = { ...base, ...labels };
-      const key = labelKey(all);
+      const all = allOf(labels);
+      const key = keyOf(all, labels);
       let series = family.series.get(key);
       if (series === undefined) {
         series = { labels: all, counter: { value: 0 } };
@@ -92,10 +96,10 @@ function view(families: Map<string, Family>, base: Labels): Metrics {
       }
       return series.counter;
     },
-    gauge(name, help, read, labels = {}) {
+    gauge(name, help, read, labels) {
       const family = familyOf(families, 'gauge', name, () => ({ kind: 'gauge', name, help, series: new Map() }));
-      const all = { ...base, ...labels };
-      const key = labelKey(all);
+      const all = allOf(labels);
+      const key = keyOf(all, labels);
       const series = family.series.get(key);
       if (series !== undefined) series.read = read;
       else {
@@ -103,7 +107,7 @@ function view(families: Map<string, Family>, base: Labels): Metrics {
         remember(family, key);
       }
     },
-    histogram(name, help, bounds, labels = {}) {
+    histogram(name, help, bounds, labels) {
       const family = familyOf(families, 'histogram', name, () => ({
         kind: 'histogram',
         name,
@@ -111,8 +115,8 @@ function view(families: Map<string, Family>, base: Labels): Metrics {
         bounds,
         series: new Map(),
       }));
-      const all = { ...base, ...labels };
-      const key = labelKey(all);
+      const all = allOf(labels);
+      const key = keyOf(all, labels);
       let series = family.series.get(key);
       if (series === undefined) {
         series = { labels: all, buckets: new Float64Array(family.bounds.length + 1), sum: 0 };

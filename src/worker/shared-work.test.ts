@@ -29,6 +29,7 @@ async function sharingWorker() {
   const source = scriptedSource();
   const log: LogEntry[] = [];
   let asked!: GroupOptions;
+  let expected = 0;
   let assignment: TopicPartition[] = Array.from({ length: partitions }, (_, partition) => ({
     topic: 'work',
     partition,
@@ -42,6 +43,7 @@ async function sharingWorker() {
       },
       ownsUntilMs: Number.POSITIVE_INFINITY,
       shareAnew() {},
+      expectSharing: () => expected++,
       async close() {},
     } as unknown as GroupMember;
   };
@@ -73,6 +75,7 @@ async function sharingWorker() {
     events: () => log.map(({ event }) => event),
     written: () => until(() => broker.values('t').length === 2, 'the records are written'),
     offsets: () => worker.offsets('a'),
+    expected: () => expected,
     [Symbol.asyncDispose]: () => worker.close(),
     revoke: async (taken: (partition: number) => boolean) => {
       const gone = assignment.filter(({ partition }) => taken(partition));
@@ -104,4 +107,16 @@ test('a worker that leaves starts nothing anew when the group shares out meanwhi
   it.run.fail(new Error('it ends at last'));
   await Promise.all([closed, revoked]);
   equal(it.source.runs.length, 1);
+});
+
+test('a worker that gives up its work is heard: the group is asked more often whether it shares out anew', async () => {
+  await using it = await sharingWorker();
+  const entry = (state: string, on: string): string =>
+    JSON.stringify({ state, trace: null, worker_id: on, generation: 1, version: null });
+  it.worker.statusChanged('status-task-b-0', entry('RUNNING', 'other:8083'));
+  it.worker.statusChanged('status-task-b-0', entry('UNASSIGNED', '127.0.0.1:8083'));
+  it.worker.statusChanged('status-task-b-0', null);
+  equal(it.expected(), 0);
+  it.worker.statusChanged('status-task-b-0', entry('UNASSIGNED', 'other:8083'));
+  equal(it.expected(), 1);
 });

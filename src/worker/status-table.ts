@@ -76,3 +76,10 @@ function read(text: string | undefined): Status | undefined {
     ...(typeof entry['clean'] === 'boolean' ? { clean: entry['clean'] } : {}),
   };
 }
+
+/** Who tells by this entry that it has given up what it did; undefined where nobody does. */
+export function givenUpBy(entry: string | null): string | undefined {
+  if (entry === null || !entry.includes('UNASSIGNED')) return undefined; // nearly all of them
+  const status = read(entry);
+  return status?.state === 'UNASSIGNED' ? status.workerId : undefined;
+}

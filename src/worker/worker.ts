@@ -26,7 +26,7 @@ import { offsetTable, type SourceOffset } from './offset-table.ts';
 import { type Plugin, pluginOptions, pluginsOf } from './plugin-catalogue.ts';
 import { goesOnThroughSilence } from './spool/spool-options.ts';
 import { WorkerSpool } from './spool/worker-spool.ts';
-import { statusTable } from './status-table.ts';
+import { givenUpBy, statusTable } from './status-table.ts';
 import { statusWriter } from './status-writer.ts';
 import { openTable, type Table, type TableOptions } from './table.ts';
 import { connectorValues, validationAnswer } from './validation.ts';
@@ -57,7 +57,7 @@ export async function startWorker(
   try {
     // What was read so far is what there is; what is read from now on are changes.
     onConfigEntry = (key, value) => worker.configChanged(key, value);
-    onStatusEntry = (key) => worker.statusChanged(key);
+    onStatusEntry = (key, value) => worker.statusChanged(key, value);
     await worker.start(fromFile);
   } catch (error) {
     await worker.close();
@@ -180,8 +180,12 @@ export class Worker implements AsyncDisposable {
   }
 
   /** An entry was written to the status topic, by whichever worker. */
-  statusChanged(key: string): void {
-    if (this.#state === 'healthy') this.#leadership.statusChanged(key);
+  statusChanged(key: string, value: string | null): void {
+    if (this.#state !== 'healthy') return;
+    this.#leadership.statusChanged(key);
+    // Told before a worker leaves the group: who hears it looks for the group's own word at once, and not with its next heartbeat.
+    const leaving = givenUpBy(value);
+    if (leaving !== undefined && leaving !== this.#options.workerId) this.#ownership.expectSharing();
   }
 
   /** An entry was written to the configuration topic, by whichever worker. */

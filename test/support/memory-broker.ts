@@ -260,6 +260,7 @@ export function memoryBroker(): MemoryBroker {
       groupId: options.groupId,
       ownsUntilMs: Number.POSITIVE_INFINITY,
       shareAnew() {},
+      expectSharing() {},
       get assignment() {
         return assignment();
       },

@@ -66,6 +66,7 @@ export async function startPlayedWorker(options: PlayedWorkerOptions): Promise<P
         return heardAtMs + sessionTimeoutMs;
       },
       shareAnew() {},
+      expectSharing() {},
       async close() {},
     } as unknown as GroupMember;
   };

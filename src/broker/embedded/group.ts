@@ -136,6 +136,9 @@ export class EmbeddedGroupMember implements GroupMember {
     return Number.POSITIVE_INFINITY;
   }
 
+  /** The group tells its members by itself. */
+  expectSharing(): void {}
+
   shareAnew(): void {
     this.#coordinator.rebalance();
   }

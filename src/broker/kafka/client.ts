@@ -9,6 +9,7 @@ import { fetchKey, fetchVersions } from './api/fetch.ts';
 import { produceKey, produceVersions } from './api/produce.ts';
 import type { Address, Connections, Wire } from './connections.ts';
 import { Coordinators } from './coordinators.ts';
+import { Lanes } from './lanes.ts';
 import { type Leader, Metadata, unknownPartitionError } from './metadata.ts';
 import { type RetryOptions, retrying } from './retry.ts';
 import type { Toolkit } from './toolkit.ts';
@@ -27,6 +28,8 @@ export class KafkaClient {
   readonly toolkit: Toolkit;
   readonly connections: Connections;
   readonly metadata: Metadata;
+  /** For epochs of producers that fence others. */
+  readonly fenceLanes = new Lanes(['control', 'fence-1', 'fence-2', 'fence-3']);
   /**
    * Offsets that transactions of ours have committed, by group. Kafka acknowledges a commit before it has written the
    * markers, and until then a question for all offsets of a group leaves those out; a question for these waits.

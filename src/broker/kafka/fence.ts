@@ -60,8 +60,10 @@ function ask(
   const what = `start producer "${fencingId}"`;
   return client.run(what, { ...options, onRetry }, async () => {
     try {
-      const wire = await client.toCoordinator('transaction', fencingId, 'control');
-      return await initProducerId(client.toolkit, wire, fencingId, transactionTimeoutMs, current);
+      return await client.fenceLanes.run(async (purpose) => {
+        const wire = await client.toCoordinator('transaction', fencingId, purpose);
+        return initProducerId(client.toolkit, wire, fencingId, transactionTimeoutMs, current);
+      });
     } catch (error) {
       if (isRetriable(error)) client.forgetCoordinator('transaction', fencingId);
       throw error;

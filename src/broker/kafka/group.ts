@@ -88,6 +88,10 @@ export class KafkaGroupMember implements GroupMember {
     return this.#membership.ownsUntilMs;
   }
 
+  expectSharing(): void {
+    this.#membership.expectSharing();
+  }
+
   shareAnew(): void {
     this.#membership.shareAnew();
   }

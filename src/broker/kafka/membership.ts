@@ -43,6 +43,9 @@ const fencedInstance = 82;
 const rebalanceTimeoutMs = 60_000;
 /** How often the topics are looked at for new ones and new partitions. */
 const watchMs = 5000;
+/** How often the heart beats, and for how long, where another member is about to leave. */
+const expectingMs = 50;
+const expectsForMs = 2_000;
 /** Of a group that was silent for a session: how long one try to hear from it may take. */
 const silentTryMs = 3000;
 
@@ -76,6 +79,8 @@ export class Membership {
   /** Where we lead the group: how many members it has. */
   #members: number | undefined;
   #wantsSharing = false;
+  /** Until then the heart beats faster: a member hears that the group shares out anew with its next beat. */
+  #expectsUntilMs = Number.NEGATIVE_INFINITY;
   #endPause = new AbortController();
   #joinReason = 'it starts';
   /** The topics as they were when the last share was asked for. */
@@ -106,6 +111,13 @@ export class Membership {
   shareAnew(): void {
     this.#wantsSharing = true;
     this.#endPause.abort();
+  }
+
+  /** See GroupMember. Told again and again it goes on as long as it is told. */
+  expectSharing(): void {
+    const isNew = this.#nowMs() >= this.#expectsUntilMs;
+    this.#expectsUntilMs = this.#nowMs() + expectsForMs;
+    if (isNew) this.#endPause.abort();
   }
 
   get identity(): GroupIdentity {
@@ -313,7 +325,8 @@ export class Membership {
     const watch = { nextMs: this.#nowMs() + watchMs };
     for (;;) {
       this.#endPause = new AbortController();
-      if (!this.#wantsSharing) await sleep(heartbeatMs, AbortSignal.any([signal, this.#endPause.signal]));
+      const pauseMs = this.#nowMs() < this.#expectsUntilMs ? Math.min(heartbeatMs, expectingMs) : heartbeatMs;
+      if (!this.#wantsSharing) await sleep(pauseMs, AbortSignal.any([signal, this.#endPause.signal]));
       if (signal.aborted) return 'ended';
       try {
         // A network that swallows everything must not keep us from seeing that our session is over.

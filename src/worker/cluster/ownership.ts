@@ -33,6 +33,8 @@ export interface Ownership {
   readonly failure: string | undefined;
   /** What each partition stands for has changed: has them shared out anew where that would make a difference. */
   weightsChanged(): void;
+  /** Another worker gives up work: it leaves, or the group shares out anew. */
+  expectSharing(): void;
   close(): Promise<void>;
 }
 
@@ -45,6 +47,7 @@ export const everything: Ownership = {
   mayWrite: () => true,
   failure: undefined,
   weightsChanged() {},
+  expectSharing() {},
   async close() {},
 };
 
@@ -187,6 +190,10 @@ class SharedOwnership implements Ownership {
       if ((this.#members ?? 1) > 1 && this.#isUneven()) this.#member?.shareAnew();
     }, settleMs);
     this.#settling.unref();
+  }
+
+  expectSharing(): void {
+    this.#member?.expectSharing();
   }
 
   async close(): Promise<void> {

@@ -164,6 +164,28 @@ export function membershipTests({ name, skip, broker: open, stallable }: BrokerF
     await Promise.all([dead.close(), heir.close()]);
   });
 
+  it('a member that expects the group to share out anew hears of it at once, however rarely its heart beats', async () => {
+    const broker = await open();
+    const topic = topicName('expected');
+    await broker.createTopic({ name: topic, partitions: 2 });
+    const options = { groupId: topicName('group'), topics: [topic], fetch: false };
+    await using first = await broker.group({ ...options, sessionTimeoutMs: 180_000, heartbeatMs: 120_000 });
+    const holds = (count: number): Promise<unknown> =>
+      eventually(
+        async () => {
+          first.expectSharing();
+          return first.assignment;
+        },
+        ({ length }) => length === count,
+        settleMs,
+      );
+    const joining = broker.group(options);
+    await holds(1);
+    const second = await joining;
+    await second.close();
+    await holds(2);
+  });
+
   it('offsets of a group with members cannot be changed from outside', async () => {
     const broker = await open();
     const topic = topicName('conflict');
