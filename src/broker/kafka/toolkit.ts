@@ -1,4 +1,5 @@
 import { TributaryError } from '../../base/errors.ts';
+import { importParts } from './toolkit-modules.ts';
 
 /** The Kafka client we use as a toolkit: connections, SASL and the requests that are not on the hot path. */
 type Client = typeof import('@platformatic/kafka');
@@ -33,15 +34,19 @@ const names = [
 
 export type Toolkit = Pick<Client, (typeof names)[number]>;
 
+/** Requests that the client's connection makes by itself. */
+const ownApis = ['apiVersionsV1', 'saslAuthenticateV0', 'saslAuthenticateV1', 'saslAuthenticateV2', 'saslHandshakeV1'];
+
 /**
- * Loaded when a Kafka broker is opened, and only then: it costs 0.15 s and about 50 MiB. Of the package only what we use: its
- * index brings clients and schema registries along, which cost as much again. That the parts lie where they do is
- * sure for the version that is pinned; INTERNAL, with the name, where one of them is not there.
+ * Loaded when a Kafka broker is opened, and only then. Of the package only what we use: its index brings clients and schema
+ * registries along, which cost more than twice as much. That the parts lie where they do is sure for the version that is pinned;
+ * INTERNAL, with the name, where one of them is not there.
  */
 export async function loadToolkit(): Promise<Toolkit> {
   const index = import.meta.resolve('@platformatic/kafka');
   const parts = ['apis/index.js', 'network/connection.js', 'protocol/writer.js'];
-  const loaded = await Promise.all(parts.map((part) => import(new URL(part, index).href) as Promise<Partial<Toolkit>>));
+  const apis = [...names.filter((name) => name !== 'Connection' && name !== 'Writer'), ...ownApis];
+  const loaded = await importParts(index, parts, apis);
   const toolkit: Partial<Toolkit> = Object.assign({}, ...loaded);
   checkToolkit(toolkit);
   return toolkit;
