@@ -21,6 +21,11 @@ export class GrowingBytes {
     return this.#bytes;
   }
 
+  /** Goes on in that memory, whatever stands there. Only while there is nothing. */
+  startIn(memory: Uint8Array): void {
+    this.#bytes = memory;
+  }
+
   /** `expected`: how long it will be in the end, if that is known; saves room where it is near. */
   append(source: Uint8Array, from: number, to: number, expected = Infinity): void {
     const length = this.#length + to - from;

@@ -290,7 +290,7 @@ export interface FetchedRecords {
   readonly partition: number;
   /**
    * The records batch by batch, as they lie there: nothing is made of a record but what is asked for. None is empty. A column
-   * can be sent (Producer.send) as it is; it keeps the memory of its answer, which is never used again.
+   * can be sent (Producer.send) as it is; it keeps the memory of its answer, which is not used again before `release`.
    */
   readonly columns: readonly RecordColumn[];
   /** The same as objects, which are made when somebody looks here for the first time. */
@@ -301,6 +301,8 @@ export interface FetchedRecords {
   readonly endOffset: number;
   /** What was passed over because it is damaged, in order; left out where there is nothing. */
   readonly damaged?: readonly DamagedRange[];
+  /** May be called once nobody looks at columns or records of this turn any more: their memory is used again then. */
+  readonly release?: () => void;
 }
 
 /** Offsets `from` up to but not including `to`, whose batch is damaged or in an unknown form. */

@@ -10,15 +10,17 @@ export class FetchedColumns implements FetchedRecords {
   readonly nextOffset: number;
   readonly endOffset: number;
   readonly damaged?: readonly DamagedRange[];
+  readonly release?: () => void;
   #records: readonly ConsumedRecord[] | undefined;
 
-  constructor({ topic, partition, columns, nextOffset, endOffset, damaged }: Omit<FetchedRecords, 'records'>) {
+  constructor({ topic, partition, columns, nextOffset, endOffset, damaged, release }: Omit<FetchedRecords, 'records'>) {
     this.topic = topic;
     this.partition = partition;
     this.columns = columns;
     this.nextOffset = nextOffset;
     this.endOffset = endOffset;
     if (damaged !== undefined) this.damaged = damaged;
+    if (release !== undefined) this.release = release;
   }
 
   get records(): readonly ConsumedRecord[] {

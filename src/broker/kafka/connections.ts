@@ -192,6 +192,11 @@ export class Wire {
     });
   }
 
+  /** Nobody looks any more at an answer that `send` has parsed; of that, or of a part of it, `bytes` is a view. */
+  recycle(bytes: Buffer): void {
+    this.#frames?.recycle(bytes);
+  }
+
   #errorOf(error: unknown): TributaryError {
     return errorOfClient(this.#lastError === undefined ? error : new AggregateError([this.#lastError, error]), {
       ...this.#facts,

@@ -102,3 +102,24 @@ test('a request whose time is over fails and ends the connection', async () => {
   await once(socket, 'close');
   deepEqual(heard, ['Request timed out']);
 });
+
+test('the memory of a large answer is used again once nobody looks at it, and not before', () => {
+  const { frames, receive } = setUp();
+  const heard: Buffer[] = [];
+  const large = answer(first, 'x'.repeat(300_000));
+  const ask = (): void => frames.send(0, 11, [], (_, bytes) => heard.push(bytes!));
+  const come = (index: number): void => {
+    large.writeInt32BE(first + index, 4);
+    for (let at = 0; at < large.length; at += 65_536) receive(Buffer.from(large.subarray(at, at + 65_536)));
+  };
+  for (let index = 0; index < 4; index++) ask();
+  come(0);
+  come(1);
+  equal(heard[0]!.buffer === heard[1]!.buffer, false);
+  frames.recycle(heard[0]!.subarray(100));
+  come(2);
+  equal(heard[2]!.buffer === heard[0]!.buffer, true);
+  come(3);
+  equal(heard[3]!.buffer === heard[2]!.buffer, false);
+  for (const bytes of heard) equal(bytes.toString(), 'x'.repeat(300_000));
+});

@@ -14,6 +14,8 @@ const lastId = 2 ** 31 - 1;
 const frameHead = 8;
 /** Parts below that are joined: a system call takes a thousand parts at most, and each costs more than its copy. */
 const smallBytes = 4096;
+/** Answers of that length are received in memory of their own length at once; longer ones in what grows with what has come. */
+const ownMemory = { min: 128 * 1024, max: 2 * 1024 * 1024, step: 256 * 1024 } as const;
 
 interface OwnRequest {
   /** Gets the answer behind the header, or what ended the connection. */
@@ -32,6 +34,8 @@ export class OwnFrames {
   readonly #begun = new GrowingBytes();
   #librarysLeft = 0;
   #isEnded = false;
+  /** Memory of an answer that nobody looks at any more: new memory outside the heap is what makes V8 collect garbage. */
+  #spare: Uint8Array | undefined;
 
   /** At the end of an answer: right after the connection was made. */
   constructor(socket: Socket, clientId: string, timeoutMs: number) {
@@ -60,6 +64,11 @@ export class OwnFrames {
     this.#socket.cork();
     for (const piece of joined([this.#header(apiKey, version, id, body), ...parts])) this.#socket.write(piece);
     this.#socket.uncork();
+  }
+
+  /** Nobody looks at that answer any more: a later one may be received in its memory. */
+  recycle({ buffer }: Buffer): void {
+    if (buffer.byteLength >= ownMemory.min && buffer.byteLength <= ownMemory.max) this.#spare = new Uint8Array(buffer);
   }
 
   /** The connection is gone: fails what has no answer. */
@@ -119,11 +128,19 @@ export class OwnFrames {
     }
     const end = at + size;
     if (end > bytes.length) {
+      if (size >= ownMemory.min && size <= ownMemory.max) this.#begun.startIn(this.#memoryFor(size));
       this.#begun.append(bytes, at, bytes.length, size);
       return bytes.length;
     }
     this.#answer(bytes.subarray(at, end));
     return end;
+  }
+
+  #memoryFor(size: number): Uint8Array {
+    const spare = this.#spare;
+    this.#spare = undefined;
+    if (spare !== undefined && spare.length >= size) return spare;
+    return Buffer.allocUnsafeSlow(Math.ceil(size / ownMemory.step) * ownMemory.step);
   }
 
   #goOn(bytes: Buffer, at: number): number {

@@ -3,6 +3,7 @@ import type { DamagedRange, FetchedRecords, Isolation, ReadOptions } from '../br
 import { FetchedColumns } from '../fetched-columns.ts';
 import { type FetchAnswer, type FetchedPartition, fetch } from './api/fetch.ts';
 import { closedError, type KafkaClient } from './client.ts';
+import type { Wire } from './connections.ts';
 import { checkFetched, type FetchTarget } from './fetch-errors.ts';
 import { findOffset } from './offsets.ts';
 import { nextOffsetOf, visibleColumns } from './visible-columns.ts';
@@ -39,6 +40,7 @@ interface Fetched {
   readonly partition: FetchedPartition;
   readonly throttleMs: number;
   readonly from: number;
+  readonly wire: Wire;
 }
 
 class PartitionReader {
@@ -86,7 +88,9 @@ class PartitionReader {
       const damaged: DamagedRange[] | undefined = this.#options.passesDamaged === true ? [] : undefined;
       const { codecs } = this.#client.settings;
       const columns = visibleColumns(fetched.partition, from, this.#isolation, codecs, damaged);
-      yield new FetchedColumns({ topic, partition, columns, nextOffset: next, endOffset, ...namedDamage(damaged) });
+      const release = (): void => fetched.wire.recycle(fetched.partition.records);
+      const turn = { topic, partition, columns, nextOffset: next, endOffset, release };
+      yield new FetchedColumns({ ...turn, ...namedDamage(damaged) });
     }
   }
 
@@ -141,7 +145,7 @@ class PartitionReader {
     }
     const fetched = answer.partitions[0] ?? nothingFetched(target, answer.errorCode);
     await checkFetched(client, target, fetched, answer);
-    return { partition: fetched, throttleMs: answer.throttleMs, from: offset };
+    return { partition: fetched, throttleMs: answer.throttleMs, from: offset, wire };
   }
 
   #waitMs(): number {

@@ -371,6 +371,7 @@ export class SqlRun {
     }
     if (partition !== undefined && offset !== undefined) this.positions.set(stream.name, partition, offset);
     this.isWhole = wasWhole;
+    frames.release?.(); // rows and dead letters hold copies alone
     return true;
   }
 

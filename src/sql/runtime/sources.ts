@@ -14,6 +14,8 @@ export interface Frames {
   readonly offset?: SourceMap;
   /** Records of the partition that are still to come, as far as known. */
   readonly lag?: number;
+  /** Called once nothing of the columns is looked at any more. */
+  readonly release?: (() => void) | undefined;
 }
 
 const connectMs = 10_000;

@@ -137,10 +137,11 @@ async function* readerOf(parts: TopicSourceParts, { topic, id, partition, from }
     try {
       const at = next === undefined ? from : { offset: next };
       const read = broker.read({ topic, partition, from: at, signal, onStart });
-      for await (const { columns, nextOffset, endOffset } of read) {
+      for await (const { columns, nextOffset, endOffset, release } of read) {
         next = nextOffset;
         const lag = Math.max(0, endOffset - nextOffset);
-        yield { messages: [], columns, partition: name, offset: { kafka_offset: nextOffset, topic_id: id }, lag };
+        const offset = { kafka_offset: nextOffset, topic_id: id };
+        yield { messages: [], columns, partition: name, offset, lag, release };
       }
       return;
     } catch (error) {
