@@ -22,7 +22,7 @@ export class GrowingBytes {
   }
 
   /** Goes on in that memory, whatever stands there. Only while there is nothing. */
-  startIn(memory: Uint8Array): void {
+  startIn(memory: Uint8Array<ArrayBuffer>): void {
     this.#bytes = memory;
   }
 

@@ -23,7 +23,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   wire: ['record'],
   'broker(port)': ['record'],
   'broker/embedded': ['broker(port)', 'record', 'config'],
-  'broker/kafka': ['broker(port)', 'record', 'config'],
+  'broker/kafka': ['broker(port)', 'record', 'config', 'net'],
   convert: ['record', 'config'],
   transform: ['record', 'config'],
   registry: ['convert', 'config', 'net'],

@@ -1,7 +1,9 @@
 import type { API, Connection, ConnectionOptions, Writer } from '@platformatic/kafka';
 import { TributaryError } from '../../base/errors.ts';
+import type { ReusedRead } from '../../net/reused-read.ts';
 import { type ConnectionFacts, errorOfClient } from './errors.ts';
 import { OwnFrames } from './own-frames.ts';
+import { connectReusing } from './reused-connect.ts';
 import type { Security } from './security.ts';
 import type { Toolkit } from './toolkit.ts';
 
@@ -80,8 +82,9 @@ export class Connections {
     const connection = new this.toolkit.Connection(clientId, options);
     const wire = new Wire(connection, facts);
     try {
-      await connection.connect(address.host, address.port);
-      wire.opened(clientId, requestTimeoutMs);
+      const { connected, read } = connectReusing(async () => connection.connect(address.host, address.port));
+      await connected;
+      wire.opened(clientId, requestTimeoutMs, read);
     } catch (error) {
       wire.end();
       throw errorOfClient(error, facts);
@@ -161,10 +164,10 @@ export class Wire {
   }
 
   /** The connection is made: from now on requests of our own may use it. */
-  opened(clientId: string, requestTimeoutMs: number): void {
+  opened(clientId: string, requestTimeoutMs: number, read: ReusedRead | undefined): void {
     const { socket } = this.#connection;
     if (socket === undefined || !this.isOpen) throw new Error('Connection closed');
-    this.#frames = new OwnFrames(socket, clientId, requestTimeoutMs);
+    this.#frames = new OwnFrames(socket, clientId, requestTimeoutMs, read);
     this.#connection.once('close', () => this.#frames?.end());
   }
 

@@ -6,6 +6,7 @@
  */
 import type { Socket } from 'node:net';
 import { GrowingBytes } from '../../base/growing-bytes.ts';
+import type { ReusedRead } from '../../net/reused-read.ts';
 
 /** The library counts its requests from 1, we ours from here. */
 const firstId = 2 ** 30;
@@ -28,6 +29,8 @@ export class OwnFrames {
   readonly #clientId: Buffer;
   readonly #timeoutMs: number;
   readonly #library: readonly ((bytes: Buffer) => void)[];
+  /** What comes is good for the moment only: what is given away is copied. */
+  readonly #isLent: boolean;
   readonly #requests = new Map<number, OwnRequest>();
   #nextId = firstId;
   /** A frame whose end has not come: its beginning, or, where the library has it, how much of it is still to come. */
@@ -35,16 +38,18 @@ export class OwnFrames {
   #librarysLeft = 0;
   #isEnded = false;
   /** Memory of an answer that nobody looks at any more: new memory outside the heap is what makes V8 collect garbage. */
-  #spare: Uint8Array | undefined;
+  #spare: Uint8Array<ArrayBuffer> | undefined;
 
-  /** At the end of an answer: right after the connection was made. */
-  constructor(socket: Socket, clientId: string, timeoutMs: number) {
+  /** At the end of an answer: right after the connection was made. `read`: how the socket reads, where it is not as sockets do. */
+  constructor(socket: Socket, clientId: string, timeoutMs: number, read?: ReusedRead) {
     this.#socket = socket;
     this.#clientId = Buffer.from(clientId);
     this.#timeoutMs = timeoutMs;
     this.#library = socket.listeners('data') as ((bytes: Buffer) => void)[];
     socket.removeAllListeners('data');
-    socket.on('data', (bytes: Buffer) => this.#take(bytes));
+    this.#isLent = read !== undefined;
+    if (read === undefined) socket.on('data', (bytes: Buffer) => this.#take(bytes));
+    else this.#take(read.divert(socket, (bytes) => this.#take(asBuffer(bytes))));
   }
 
   /**
@@ -68,6 +73,7 @@ export class OwnFrames {
 
   /** Nobody looks at that answer any more: a later one may be received in its memory. */
   recycle({ buffer }: Buffer): void {
+    if (!(buffer instanceof ArrayBuffer)) return;
     if (buffer.byteLength >= ownMemory.min && buffer.byteLength <= ownMemory.max) this.#spare = new Uint8Array(buffer);
   }
 
@@ -108,7 +114,7 @@ export class OwnFrames {
       if (this.#librarysLeft > 0) {
         const end = Math.min(at + this.#librarysLeft, bytes.length);
         this.#librarysLeft -= end - at;
-        this.#toLibrary(bytes.subarray(at, end));
+        this.#toLibrary(this.#kept(bytes.subarray(at, end)));
         at = end;
       } else if (this.#begun.length > 0) at = this.#goOn(bytes, at);
       else at = this.#begin(bytes, at);
@@ -132,11 +138,11 @@ export class OwnFrames {
       this.#begun.append(bytes, at, bytes.length, size);
       return bytes.length;
     }
-    this.#answer(bytes.subarray(at, end));
+    this.#answer(this.#kept(bytes.subarray(at, end)));
     return end;
   }
 
-  #memoryFor(size: number): Uint8Array {
+  #memoryFor(size: number): Uint8Array<ArrayBuffer> {
     const spare = this.#spare;
     this.#spare = undefined;
     if (spare !== undefined && spare.length >= size) return spare;
@@ -176,6 +182,10 @@ export class OwnFrames {
     this.#requests.delete(id);
     clearTimeout(timer);
     done(undefined, frame.subarray(frameHead + 1));
+  }
+
+  #kept(bytes: Buffer): Buffer {
+    return this.#isLent ? Buffer.from(bytes) : bytes;
   }
 
   #toLibrary(bytes: Buffer): void {
