@@ -22,6 +22,9 @@ const packages = [
   ...['enum34==1.1.10', 'ipaddress==1.0.23'],
 ];
 
+/** Holds a package `wsaccel`, which Autobahn looks for. */
+const accelerator = join(import.meta.dirname, 'autobahn');
+
 export interface Report {
   readonly case: string;
   /** OK, NON-STRICT, INFORMATIONAL, UNIMPLEMENTED, FAILED and the like. */
@@ -50,9 +53,9 @@ export async function runAutobahn(
   const file = join(place.path, 'specification.json');
   writeFileSync(file, JSON.stringify({ ...specification, outdir: place.path }));
   const script =
-    'import sys; from autobahntestsuite.wstest import run; ' +
+    `import sys; sys.path.insert(0, ${JSON.stringify(accelerator)}); from autobahntestsuite.wstest import run; ` +
     `sys.argv = ["wstest", "-m", "${mode}", "-s", ${JSON.stringify(file)}, "-w", "0"]; run()`;
-  const suite = spawn(python()!, ['-u', '-W', 'ignore', '-c', script], {
+  const suite = spawn(python()!, ['-u', '-B', '-W', 'ignore', '-c', script], {
     env: { ...process.env, PYTHONUSERBASE: folder },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
