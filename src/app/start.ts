@@ -7,6 +7,7 @@ import { type GatewaySettings, gatewayDefaults } from '../gateway/settings.ts';
 import { Loggers, type LogThreshold } from '../telemetry/loggers.ts';
 import { MetricRegistry } from '../telemetry/metrics.ts';
 import { openLog } from '../telemetry/pino-log.ts';
+import type { WorkerEnd } from '../worker/worker-end.ts';
 import type { AppConfig } from './config/app-config.ts';
 import { environmentLogLevel } from './config/connect-environment.ts';
 import { accepted, type ConnectFiles, type Loaded, loadConnect, loadYaml } from './config/load-config.ts';
@@ -141,8 +142,13 @@ export async function run(
     // Clients of a gateway are told when to come back, and given time to hear it.
     const drainMs = app.gateway === undefined ? 0 : (config.gateway ?? gatewayDefaults).drain.timeoutMs;
     const stopped = await stopInTime(app, config.worker.gracefulTimeoutMs + drainMs + closeMs);
-    terminal.write(stopped ? 'Stopped.\n' : 'Stopped before everything was closed: it took too long.\n');
-    return stopped ? 0 : 1;
+    const end = app.end?.();
+    const isLossy = end?.brokerAway !== undefined && end.unwritten.length > 0;
+    terminal.write(farewell(stopped, end));
+    const code = stopped && !isLossy ? 0 : 1;
+    // Connections to a broker that does not answer keep the process alive for longer than anybody waits.
+    if (end?.brokerAway !== undefined) setTimeout(() => process.exit(code), 100).unref();
+    return code;
   } catch (error) {
     throw secrets.error(error);
   } finally {
@@ -150,6 +156,19 @@ export async function run(
     signals.release();
     crashes.release();
   }
+}
+
+function farewell(stopped: boolean, end: WorkerEnd | undefined): string {
+  if (!stopped) return 'Stopped before everything was closed: it took too long.\n';
+  if (end?.brokerAway === undefined) return 'Stopped.\n';
+  const { brokerAway, unwritten } = end;
+  if (unwritten.length === 0) {
+    return `Stopped. The broker does not answer (${brokerAway}); all that was received is stored, and the next start goes on with it.\n`;
+  }
+  return (
+    `Stopped. The broker does not answer (${brokerAway}), and these tasks had received more than is stored: ` +
+    `${unwritten.join(', ')}. It is lost where their sources cannot give it again; the log has counts (records_left, message_dropped).\n`
+  );
 }
 
 /** False where the time was over; the process ends all the same, what hangs ends with it. */

@@ -1,5 +1,6 @@
 /** The one place that knows everybody: a configuration becomes a broker, a worker and a REST interface. */
 import { hostname } from 'node:os';
+import { withTimeout } from '../base/abort.ts';
 import { systemClock } from '../base/clock.ts';
 import { describeError, isError, TributaryError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
@@ -16,6 +17,7 @@ import type { MetricRegistry } from '../telemetry/metrics.ts';
 import type { TransformCatalogue } from '../transform/transform.ts';
 import { Staleness } from '../worker/staleness.ts';
 import type { Worker } from '../worker/worker.ts';
+import type { WorkerEnd } from '../worker/worker-end.ts';
 import type { ShareOptions } from '../worker/worker-options.ts';
 import { openBroker } from './broker-factory.ts';
 import { openBrokerNowOrLater } from './broker-later.ts';
@@ -45,6 +47,8 @@ export interface RunningApp {
   readonly connectors: readonly NamedConnector[];
   /** Writes what was received, and closes everything. */
   stop(): Promise<void>;
+  /** Behind `stop`: what the worker could not write. */
+  readonly end?: () => WorkerEnd | undefined;
 }
 
 export interface App extends RunningApp {
@@ -99,13 +103,18 @@ export async function openApp(parts: AppParts): Promise<App> {
     }),
     parts.demo ? openExchange(parts.env) : Promise.resolve(undefined),
   );
-  opened.use(broker);
+  let worker: Worker | undefined;
+  opened.defer(async () => {
+    // What it waits for may never come: the worker has given up what it had for it.
+    if (worker?.end?.brokerAway === undefined) await broker.close();
+    else await withTimeout(broker.close(), awayCloseMs, 'Closing the broker').catch(() => {});
+  });
   if (exchange !== undefined) opened.use(exchange);
   const connectors =
     exchange === undefined ? config.connectors : [...config.connectors, ...demoConnectors(exchange.url)];
   if (exchange !== undefined) await createDemoTopics(broker);
 
-  const worker = opened.use(await openWorker(parts, broker, connectors, listeners, spool, opened));
+  worker = opened.use(await openWorker(parts, broker, connectors, listeners, spool, opened));
   const url =
     listeners.length === 0
       ? undefined
@@ -123,12 +132,15 @@ export async function openApp(parts: AppParts): Promise<App> {
     broker,
     exchange: exchange?.url,
     connectors,
+    end: () => worker.end,
     async stop() {
       stopping.abort();
       await running.disposeAsync();
     },
   };
 }
+
+const awayCloseMs = 200;
 
 const workerModules = () => Promise.all([import('../worker/worker.ts'), import('./sql-connector.ts')]);
 const restModules = () =>

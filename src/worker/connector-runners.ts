@@ -158,6 +158,13 @@ export class ConnectorRunners {
     await Promise.all(runners.map((runner) => this.change(runner.name, () => runner.stopTasks('UNASSIGNED'))));
   }
 
+  /** Behind `stop`: tasks (`connector-task`) that had more than they could write. */
+  unwritten(): readonly string[] {
+    return [...this.#runners.values()].flatMap(({ name, tasks }) =>
+      [...tasks].filter(([, { runner }]) => !runner.endedClean).map(([task]) => `${name}-${task}`),
+    );
+  }
+
   /** Behind `stop`. */
   async closeOffsets(): Promise<void> {
     await Promise.all([...this.#runners.values()].map((runner) => runner.closeOffsets()));

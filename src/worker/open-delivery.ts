@@ -22,6 +22,10 @@ export interface Way {
   readonly delivery: Delivery;
   /** Where the source goes on; absent: at the stored offset. */
   readonly resume?: (partition: SourceMap) => SourceMap | undefined;
+  /** True where the run before this one is known to have ended with everything written, though its status could not say so. */
+  readonly isBehindCleanEnd?: boolean;
+  /** Told how the run has ended: true with everything written. */
+  readonly ended?: (clean: boolean) => Promise<void>;
 }
 
 export interface WayParts {

@@ -123,7 +123,6 @@ class Run {
 
   async run(): Promise<boolean> {
     const { connector, config, log } = this.#options;
-    if (this.#options.previousEndUnclean) this.#warnUncleanEnd();
     const way = await openWay(this.#options, {
       metrics: this.#metrics,
       failures: this.#failures,
@@ -137,6 +136,7 @@ class Run {
       throw error;
     });
     if (way === undefined) return true;
+    if (this.#options.previousEndUnclean && way.isBehindCleanEnd !== true) this.#warnUncleanEnd();
     const { delivery } = way;
     let clean = false;
     try {
@@ -149,6 +149,7 @@ class Run {
       if (this.#isLost) delivery.abandon();
       await this.#wrapUp('producer_not_closed', ms, () => delivery.closeProducer());
       await this.#wrapUp('offset_commit_failed', ms, () => delivery.storeOffsets());
+      await this.#wrapUp('end_not_stored', ms, async () => way.ended?.(clean));
       this.#countLeft(delivery);
       delivery.abandon(); // what has been counted as left must not be written later
       this.#cancel.abort();

@@ -4,7 +4,7 @@
  */
 import { abortable } from '../base/abort.ts';
 import { isError, TributaryError } from '../base/errors.ts';
-import type { Broker, Producer, TopicDescription } from '../broker/broker.ts';
+import type { Broker, Producer, RetryEvent, TopicDescription } from '../broker/broker.ts';
 import { partitionForKey } from '../record/partitioner.ts';
 import type { ConsumedRecord } from '../record/record.ts';
 import { noHeaders } from '../record/record.ts';
@@ -27,6 +27,8 @@ export interface Table extends AsyncDisposable {
   readonly topic: string;
   /** True once the topic can no longer be followed (it was deleted, say): `entries` is getting old. */
   readonly isLost: boolean;
+  /** Why nothing can be written at the moment. */
+  readonly trouble: string | undefined;
   readonly entries: ReadonlyMap<string, string>;
   /**
    * Writes entries, those of one partition in this order, and resolves when they are stored and `entries` shows them.
@@ -37,6 +39,8 @@ export interface Table extends AsyncDisposable {
   send(producer: Producer, entries: readonly TableEntry[]): Promise<void>;
   /** Resolves when `entries` shows all that the topic held before the call, transactions that were still open included. */
   caughtUp(signal?: AbortSignal): Promise<void>;
+  /** What is not stored yet is given up: whoever waits for it is told. */
+  abandon(): void;
   close(): Promise<void>;
 }
 
@@ -44,7 +48,11 @@ export interface Table extends AsyncDisposable {
 export async function openTable(options: TableOptions): Promise<Table> {
   const { broker, topic, log } = options;
   // Side by side: a process that starts waits for both.
-  const opening = broker.producer({ deliveryTimeoutMs: Number.POSITIVE_INFINITY });
+  let trouble: string | undefined;
+  const onRetry = ({ reason }: RetryEvent): void => {
+    trouble = reason;
+  };
+  const opening = broker.producer({ deliveryTimeoutMs: Number.POSITIVE_INFINITY, onRetry });
   opening.catch(() => {}); // told where it is waited for
   const partitions = await ensureCompactedTopic(options).catch(async (error: unknown) => {
     await opening.then(
@@ -83,12 +91,19 @@ export async function openTable(options: TableOptions): Promise<Table> {
     get isLost() {
       return followers.some(({ hasFailed }) => hasFailed);
     },
+    get trouble() {
+      return trouble;
+    },
     entries,
-    put: (changes) => write(producer, topic, followers, changes),
+    put: async (changes) => {
+      await write(producer, topic, followers, changes);
+      trouble = undefined;
+    },
     send: async (caller, changes) => {
       await Promise.all(changes.map((change) => sendEntry(caller, topic, followers.length, change)));
     },
     caughtUp: (signal) => untilRead(broker, topic, followers, signal),
+    abandon: () => producer.abandon(),
     close,
     [Symbol.asyncDispose]: close,
   };

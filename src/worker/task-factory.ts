@@ -186,14 +186,15 @@ export class TaskFactory {
   #spoolOf(config: RawConfig, task: number, log: Log): { readonly spool?: SpoolWay } {
     const settings = spoolSettingsOf(config);
     if (settings === undefined) return {};
-    const { name, spool } = this.#parts;
+    const { name, spool, statuses, options } = this.#parts;
     if (spool === undefined) {
       const reason = 'the broker of this worker is on this machine already: what it acknowledges is synced here';
       log.warn('spool_unused', { mode: settings.mode, reason });
       return {};
     }
     const offsets = this.#parts.offsets();
-    return { spool: { settings, open: () => spool.task(name, task, config, offsets) } };
+    const ranLastHere = statuses.task(name, task)?.workerId === options.workerId;
+    return { spool: { settings, open: () => spool.task(name, task, config, offsets), ranLastHere } };
   }
 }
 

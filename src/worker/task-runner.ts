@@ -56,6 +56,11 @@ export class TaskRunner {
     return this.#wanted;
   }
 
+  /** Of the last run: everything that it had was written, or it has failed and said why. */
+  get endedClean(): boolean {
+    return this.#endedClean;
+  }
+
   /** Resolves when the task runs or has failed to. It must not run already. */
   async start(): Promise<void> {
     clearTimeout(this.#timer);

@@ -30,6 +30,7 @@ import { givenUpBy, statusTable } from './status-table.ts';
 import { statusWriter } from './status-writer.ts';
 import { openTable, type Table, type TableOptions } from './table.ts';
 import { connectorValues, validationAnswer } from './validation.ts';
+import { closedInTime, type WorkerEnd } from './worker-end.ts';
 import { defaultGracefulStopMs, defaultTables, type WorkerOptions } from './worker-options.ts';
 import type { ConnectorStatus, ConnectorView, RestartOptions } from './worker-view.ts';
 
@@ -70,6 +71,8 @@ export async function startWorker(
 const tablesPatienceMs = 10_000;
 /** What is not forwarded by then stays in the spool, for the next start. */
 const spoolCloseMs = 3_000;
+/** For the last statuses, where the tasks have taken all the time there is. */
+const tablesCloseMs = 500;
 
 interface Tables {
   readonly config: Table;
@@ -92,6 +95,7 @@ export class Worker implements AsyncDisposable {
   #ownership: Ownership = everything;
   #state: 'starting' | 'healthy' | 'stopping' = 'starting';
   #closed: Promise<void> | undefined;
+  #end: WorkerEnd | undefined;
   readonly #spool: WorkerSpool | undefined;
 
   constructor(options: WorkerOptions, tables: Tables) {
@@ -361,7 +365,13 @@ export class Worker implements AsyncDisposable {
     return this.close();
   }
 
+  /** What could not be written; undefined before `close` has ended. */
+  get end(): WorkerEnd | undefined {
+    return this.#end;
+  }
+
   async #close(): Promise<void> {
+    const startedAtMs = this.#options.clock.monotonicMs();
     this.#state = 'stopping';
     this.#changes.end();
     this.#leadership.stop();
@@ -371,16 +381,17 @@ export class Worker implements AsyncDisposable {
       (error: unknown) => this.#options.log.warn('spool_not_closed', { reason: describeError(error) }),
     );
     const own = this.#runners.closeOffsets();
-    const tablesClosed = this.#context.statuses
+    const tables = Object.values(this.#tables);
+    const closing = this.#context.statuses
       .settled()
       // Others take the work over once this worker has left, and find the statuses that it has written.
       .then(() => this.#ownership.close())
-      .then(() =>
-        Promise.all([own, this.#leaderWrites.release(), ...Object.values(this.#tables).map((table) => table.close())]),
-      );
-    await withTimeout(tablesClosed, this.#options.gracefulStopMs ?? defaultGracefulStopMs, 'Closing the tables').catch(
-      (error: unknown) => this.#options.log.warn('tables_not_closed', { reason: describeError(error) }),
-    );
+      .then(() => Promise.all([own, this.#leaderWrites.release(), ...tables.map((table) => table.close())]));
+    const { gracefulStopMs = defaultGracefulStopMs, log, clock } = this.#options;
+    const leftMs = Math.max(gracefulStopMs - (clock.monotonicMs() - startedAtMs), tablesCloseMs);
+    const brokerAway = await closedInTime(closing, tables, leftMs);
+    if (brokerAway !== undefined) log.warn('tables_not_closed', { reason: brokerAway });
+    this.#end = { brokerAway, unwritten: this.#runners.unwritten() };
   }
 
   async #takeFromFile(name: string, config: RawConfig): Promise<void> {

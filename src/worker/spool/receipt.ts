@@ -22,6 +22,8 @@ import type { SpooledTask } from './spooled-task.ts';
 export interface SpoolWay {
   readonly settings: SpoolSettings;
   readonly open: () => Promise<SpooledTask>;
+  /** This worker was the last to run the task: what its spool says of the end counts. */
+  readonly ranLastHere?: boolean;
 }
 
 /** The spool takes any batch up to the producer's bound; what Kafka's topic takes is seen when it is forwarded. */
@@ -58,7 +60,13 @@ export async function openSpooledWay(options: SourceTaskOptions, parts: WayParts
     boundsOf: () => bounds,
   });
   const delivery = await Receipt.open(options, parts, way.settings, spooled, deadLetters);
-  return { preparation, delivery, resume: (partition) => spooled.offsets.resume(partition) };
+  return {
+    preparation,
+    delivery,
+    resume: (partition) => spooled.offsets.resume(partition),
+    isBehindCleanEnd: way.ranLastHere === true && spooled.isBehindCleanEnd,
+    ended: (clean) => spooled.ended(clean),
+  };
 }
 
 class Receipt implements Delivery {

@@ -19,6 +19,10 @@ export interface CatalogEntry {
   readonly config: RawConfig;
   /** The connector is gone: the log goes, too, once it is forwarded. */
   readonly isOrphan?: boolean;
+  /** The task has ended with everything synced, and does not run. */
+  readonly isEnded?: boolean;
+  /** The same of its run before the one there is. */
+  readonly wasEnded?: boolean;
 }
 
 /** Of the spool's broker: the table that this stands in. */
@@ -53,7 +57,8 @@ export class SpoolCatalog {
     const log = logName(connector, task);
     const needed = Object.fromEntries(Object.entries(config).filter(([key]) => kept.test(key)));
     await this.#ensureLog(log);
-    return this.#put({ connector, task, log, topics: known?.topics ?? [], config: needed });
+    const wasEnded = known?.isEnded === true ? { wasEnded: true } : {};
+    return this.#put({ connector, task, log, topics: known?.topics ?? [], config: needed, ...wasEnded });
   }
 
   /** The place of a topic in the log, made where there is none. */
@@ -66,6 +71,13 @@ export class SpoolCatalog {
     if (partitions.length <= slot) await this.#broker.addPartitions(now.log, slot + 1);
     await this.#put({ ...now, topics: [...now.topics, topic] });
     return slot;
+  }
+
+  async ended(entry: CatalogEntry, clean: boolean): Promise<CatalogEntry> {
+    const known = this.get(entry.connector, entry.task);
+    if (known === undefined) return entry; // taken away meanwhile
+    const { wasEnded, ...now } = known;
+    return this.#put({ ...now, isEnded: clean });
   }
 
   /** Those whose log is gone: a crash came between the two steps of `remove`. */

@@ -93,6 +93,16 @@ export class SpooledTask {
     return this.#offsets;
   }
 
+  /** The run of the task before this one has ended with everything synced. */
+  get isBehindCleanEnd(): boolean {
+    return this.#entry.wasEnded === true;
+  }
+
+  /** The task has ended; `clean` with everything synced that it had received. Kafka's status may not be there to say so. */
+  async ended(clean: boolean): Promise<void> {
+    this.#entry = await this.#options.catalog.ended(this.#entry, clean);
+  }
+
   /** The task is started with this configuration. */
   configure(entry: CatalogEntry, offsets: SpoolOffsets): void {
     this.#entry = entry;
