@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describeError, isError, TributaryError } from '../base/errors.ts';
 import type { LocalBroker } from '../broker/broker.ts';
 import type { SpoolSource } from '../worker/worker-options.ts';
+import type { AppConfig, NamedConnector } from './config/app-config.ts';
 import type { AppParts } from './wiring.ts';
 
 export interface OpenSpoolSource extends SpoolSource {
@@ -11,6 +12,16 @@ export interface OpenSpoolSource extends SpoolSource {
   readonly broker: LocalBroker | undefined;
   /** Where something may lie in it: opened while others are waited for. */
   readonly openAhead: () => void;
+}
+
+/** Whether something may lie in a spool here, or shall. */
+export function wantsSpool({ worker, connectors }: AppConfig): boolean {
+  const isSpooled = ({ config }: NamedConnector): boolean => (config['spool.mode'] ?? 'off') !== 'off';
+  return connectors.some(isSpooled) || isThere(worker.spoolFolder);
+}
+
+function isThere(directory: string): boolean {
+  return existsSync(join(directory, 'tributary.db'));
 }
 
 export function spoolSource({ config, log, metrics }: AppParts, opened: AsyncDisposableStack): OpenSpoolSource {
@@ -43,13 +54,13 @@ export function spoolSource({ config, log, metrics }: AppParts, opened: AsyncDis
     get broker() {
       return broker;
     },
-    isThere: existsSync(join(directory, 'tributary.db')),
+    isThere: isThere(directory),
     open() {
       opening ??= open();
       return opening;
     },
     openAhead() {
-      if (existsSync(join(directory, 'tributary.db'))) this.open().catch(() => {}); // told to whoever wants it
+      if (isThere(directory)) this.open().catch(() => {}); // told to whoever wants it
     },
   };
 }

@@ -1,7 +1,7 @@
 /** The life of a process that runs connectors: configuration, opening, signals, the end. */
 import { isatty } from 'node:tty';
 import { systemClock } from '../base/clock.ts';
-import { TributaryError } from '../base/errors.ts';
+import { isError, TributaryError } from '../base/errors.ts';
 import type { Io } from '../cli/io.ts';
 import { type GatewaySettings, gatewayDefaults } from '../gateway/settings.ts';
 import { Loggers, type LogThreshold } from '../telemetry/loggers.ts';
@@ -111,6 +111,8 @@ export async function run(
     reload();
     return true;
   });
+  const stopping = new AbortController();
+  void signals.first.then(() => stopping.abort());
   const crashes = watchCrashes({
     log,
     redact: (text) => secrets.text(text),
@@ -119,7 +121,8 @@ export async function run(
   });
   try {
     const known = plugins ?? (await loadPlugins([], '.'));
-    const app = await open({ config, ...known, demo: demo !== false, env: io.env, log, loggers, secrets, metrics });
+    const shared = { env: io.env, log, loggers, secrets, metrics, stopping: stopping.signal };
+    const app = await open({ config, ...known, demo: demo !== false, ...shared });
     terminal.write(
       welcome({
         version: packageVersion(),
@@ -146,16 +149,23 @@ export async function run(
     const isLossy = end?.brokerAway !== undefined && end.unwritten.length > 0;
     terminal.write(farewell(stopped, end));
     const code = stopped && !isLossy ? 0 : 1;
-    // Connections to a broker that does not answer keep the process alive for longer than anybody waits.
-    if (end?.brokerAway !== undefined) setTimeout(() => process.exit(code), 100).unref();
+    if (end?.brokerAway !== undefined) exitSoon(code);
     return code;
   } catch (error) {
-    throw secrets.error(error);
+    if (!isError(error, 'ABORTED') || !stopping.signal.aborted) throw secrets.error(error);
+    terminal.write('Stopped before it had started.\n');
+    exitSoon(0);
+    return 0;
   } finally {
     terminal.close();
     signals.release();
     crashes.release();
   }
+}
+
+/** Connections to a broker that does not answer would keep the process alive for longer than anybody waits. */
+function exitSoon(code: number): void {
+  setTimeout(() => process.exit(code), 100).unref();
 }
 
 function farewell(stopped: boolean, end: WorkerEnd | undefined): string {
@@ -177,7 +187,7 @@ async function stopInTime(app: RunningApp, ms: number): Promise<boolean> {
   const timer = setTimeout(() => late.resolve(false), ms);
   const stopped = await Promise.race([app.stop().then(() => true), late.promise]);
   clearTimeout(timer);
-  if (!stopped) setTimeout(() => process.exit(1), 100).unref();
+  if (!stopped) exitSoon(1);
   return stopped;
 }
 

@@ -10,7 +10,7 @@ import { splitAddress } from '../gateway/address.ts';
 import type { Places } from '../gateway/places.ts';
 import type { Gateway } from '../gateway/server.ts';
 import { type GatewaySettings, gatewayDefaults } from '../gateway/settings.ts';
-import { isLoopback } from '../rest/listen.ts';
+import { isLoopback, type Listener } from '../rest/listen.ts';
 import type { Log } from '../telemetry/log.ts';
 import { type Loggers, parseThreshold } from '../telemetry/loggers.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
@@ -21,6 +21,7 @@ import type { WorkerEnd } from '../worker/worker-end.ts';
 import type { ShareOptions } from '../worker/worker-options.ts';
 import { openBroker } from './broker-factory.ts';
 import { openBrokerNowOrLater } from './broker-later.ts';
+import { openBrokerInTime } from './broker-wait.ts';
 import type { AppConfig, ListenerSettings, NamedConnector } from './config/app-config.ts';
 import { type ProviderOptions, resolveConfig } from './config/providers.ts';
 import { createDemoTopics, demoConnectors, demoPort } from './demo.ts';
@@ -30,7 +31,7 @@ import { listenerTls } from './listener-tls.ts';
 import { outboundPolicies } from './outbound.ts';
 import { sendToPeer } from './peers.ts';
 import { freeAddress } from './port.ts';
-import { type OpenSpoolSource, spoolSource } from './spool-source.ts';
+import { type OpenSpoolSource, spoolSource, wantsSpool } from './spool-source.ts';
 import { watchTime } from './time-watch.ts';
 import { withoutTables } from './topics/without-tables.ts';
 import { packageVersion } from './version.ts';
@@ -68,6 +69,8 @@ export interface AppParts {
   readonly loggers: Loggers;
   readonly secrets: KnownSecrets;
   readonly metrics: MetricRegistry;
+  /** Ends a start that waits for its broker (ABORTED). */
+  readonly stopping?: AbortSignal;
 }
 
 /** What was opened is closed again where a later part fails. */
@@ -89,17 +92,25 @@ export async function openApp(parts: AppParts): Promise<App> {
 
   // Where the broker is embedded what it acknowledges is synced on this machine already.
   const spool = config.broker.startsWith('embedded:') ? undefined : spoolSource(parts, opened);
-  const [broker, exchange] = await allOrNone(
+  const brokerLog = log.child({}, 'tributary.broker');
+  const open = (): Promise<Broker> =>
     openBroker({
       address: config.broker,
       kafka: config.kafka,
       providers,
-      log: log.child({}, 'tributary.broker'),
+      log: brokerLog,
       metrics: parts.metrics.root(),
       meanwhile: () => {
         spool?.openAhead();
         importAhead([workerModules]);
       },
+    });
+  const [broker, exchange] = await allOrNone(
+    openBrokerInTime({
+      ...{ open, address: config.broker, signal: parts.stopping, log: brokerLog, clock: systemClock },
+      random: Math.random,
+      maxMs: config.worker.brokerWaitMs ?? (wantsSpool(config) ? Number.POSITIVE_INFINITY : 0),
+      meanwhile: () => openWaitingRest(config, listeners),
     }),
     parts.demo ? openExchange(parts.env) : Promise.resolve(undefined),
   );
@@ -141,6 +152,28 @@ export async function openApp(parts: AppParts): Promise<App> {
 }
 
 const awayCloseMs = 200;
+const waiting = 'The worker waits for its Kafka, which cannot be reached. The log says why';
+
+/** What answers at the worker's addresses while there is none. */
+async function openWaitingRest(
+  { rest, folder }: AppConfig,
+  listeners: readonly ListenerSettings[],
+): Promise<AsyncDisposable> {
+  const [{ buildWaitingServer }, { listenAll }] = await Promise.all([
+    import('../rest/waiting.ts'),
+    import('../rest/listen.ts'),
+  ]);
+  const server = buildWaitingServer(waiting);
+  if (rest !== undefined) await listenAll(server, withCertificates(listeners, folder), rest.portOption);
+  return server;
+}
+
+function withCertificates(listeners: readonly ListenerSettings[], folder: string): Listener[] {
+  return listeners.map(({ tls, ...address }) => ({
+    ...address,
+    ...(tls === undefined ? {} : { tls: listenerTls(tls, folder) }),
+  }));
+}
 
 const workerModules = () => Promise.all([import('../worker/worker.ts'), import('./sql-connector.ts')]);
 const restModules = () =>
@@ -427,11 +460,7 @@ async function openRest(
     if (rest.isAnonymous) log.warn('rest_without_authentication', { host, port });
     else if (tls === undefined && hasUsers) log.warn('rest_passwords_in_clear', { host, port });
   }
-  const opening = listeners.map(({ tls, ...address }) => ({
-    ...address,
-    ...(tls === undefined ? {} : { tls: listenerTls(tls, config.folder) }),
-  }));
-  const [url] = await listenAll(server, opening, rest.portOption);
+  const [url] = await listenAll(server, withCertificates(listeners, config.folder), rest.portOption);
   return url!;
 }
 

@@ -109,6 +109,8 @@ export interface WorkerSettings {
   readonly offsetFlushTimeoutMs: number;
   readonly exactlyOnceSources: boolean;
   readonly gracefulTimeoutMs: number;
+  /** How long a start waits for a broker that cannot be reached; undefined: for ever where there is a spool, else not at all. */
+  readonly brokerWaitMs: number | undefined;
   /** A running source that gives nothing for so long makes the worker unhealthy; undefined: however long. */
   readonly maxSourceAgeMs: number | undefined;
   /** Folder of the spool (docs/spool.md). */

@@ -73,6 +73,7 @@ export function readConnectConfig(
     exactlyOnceSources: exactlyOnceOf(reader),
     maxSourceAgeMs: reader.has('health.source.max.age.ms') ? reader.number('health.source.max.age.ms', 0) : undefined,
     spoolFolder: reader.text('spool.dir') ?? defaultSpoolFolder,
+    brokerWaitMs: reader.has('broker.wait.ms') ? reader.number('broker.wait.ms', 0) : undefined,
     gracefulTimeoutMs: reader.number('task.shutdown.graceful.timeout.ms', 4000),
     defaults: converterDefaults(reader.values),
     tables: tablesOfFile(reader, file, options.hostname),

@@ -46,6 +46,11 @@ export const appOptions = define({
     validate: oneOf(['disabled', 'preparing', 'enabled'], { ignoreCase: true }),
     doc: 'enabled: sources write their records and offsets in transactions, so that restarts double nothing',
   }),
+  'worker.broker.wait.ms': long({
+    default: null,
+    validate: range(0, undefined, true),
+    doc: 'How long a start waits for a Kafka that cannot be reached, with a line in the log at each try and 503 from the REST interface. Without it for ever where there is a spool, and not at all elsewhere',
+  }),
   'worker.task.shutdown.graceful.timeout.ms': int({
     default: 4000,
     min: 0,
