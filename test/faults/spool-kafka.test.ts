@@ -2,13 +2,13 @@
  * The spool between feeds and a real Kafka, under load: Kafka is killed and comes back, the program is killed while it is
  * away. The feeds keep a ledger, and kcat reads what is committed. Both modes run side by side, each with a feed of its own.
  */
-import { deepEqual, equal, ok } from 'node:assert/strict';
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
-import { until } from '../e2e/support/run.ts';
+import { startTributary, until } from '../e2e/support/run.ts';
 import { type StartedWorker, startWorker } from '../e2e/support/worker.ts';
 import { kafkaMissing, startKafka } from '../support/kafka.ts';
 import { flawless, Ledger } from '../support/ledger.ts';
@@ -22,20 +22,24 @@ const kafka = skip === false ? await startKafka() : undefined;
 after(() => kafka?.[Symbol.asyncDispose]());
 
 const modes = ['at-least-once', 'exactly-once'] as const;
-type Feeds = Readonly<Record<(typeof modes)[number], LedgerServer>>;
+type Mode = (typeof modes)[number];
+type Feeds = Readonly<Record<Mode, LedgerServer>>;
 
 const patienceMs = 120_000;
 const received = 'kafka_connect_source_task_source_record_write_total';
 const forwarded = 'tributary_spool_records_forwarded_total';
 const waiting = 'tributary_spool_records';
+const waitsForKafka = 'The worker waits for its Kafka, which cannot be reached. The log says why';
 
-async function start(cwd: string, feeds: Feeds): Promise<StartedWorker> {
+const ownTopics = { 'at-least-once': 'at-least-once', 'exactly-once': 'exactly-once' };
+
+async function start(cwd: string, feeds: Feeds, topics: Record<Mode, string> = ownTopics): Promise<StartedWorker> {
   const connectors = modes.map(
     (mode) => `  ${mode}:
     connector.class: websocket
     websocket.url: ${feeds[mode].url}
     websocket.reconnect.interval.ms: 50
-    kafka.topic: ${mode}
+    kafka.topic: ${topics[mode]}
     spool.mode: ${mode}
 `,
   );
@@ -172,5 +176,75 @@ test('two workers of one group, Kafka away for longer than their session: both g
     const audit = (await ledgerOf(name)).audit(connections);
     const sent = connections.reduce((sum, connection) => sum + connection.sent, 0);
     deepEqual(audit, flawless(sent), `${name}, over ${connections.length} connections`);
+  }
+});
+
+test('Kafka is away at the stop, and at the next start: both end and begin well, and only what has no spool is at risk', {
+  skip,
+  timeout: 600_000,
+}, async () => {
+  await using folder = await tempFolder('spool-away');
+  await using bare = await tempFolder('no-spool');
+  await using first = await startLedgerServer({ perTick: 2 });
+  await using second = await startLedgerServer({ perTick: 2 });
+  const feeds = { 'at-least-once': first, 'exactly-once': second };
+  const topics = { 'at-least-once': 'away-b', 'exactly-once': 'away-c' };
+  const atStop = new Map<string, number>();
+  let port = 0;
+  {
+    await using worker = await start(folder.path, feeds, topics);
+    port = Number(new URL(worker.url).port);
+    const config = `connector.class: websocket, websocket.url: "${first.url}", kafka.topic: bare, errors.restart.enabled: false`;
+    const file = `broker: kafka://${kafka!.bootstrap}\nworker: { group.id: bare, task.shutdown.graceful.timeout.ms: 500 }\n`;
+    await writeFile(join(bare.path, 'bare.yaml'), `${file}connectors: { bare: { ${config} } }\n`);
+    await using other = await startWorker(['start', 'bare.yaml'], { cwd: bare.path });
+    await reach(worker, forwarded, 200);
+    await until('the other one writes', async () => (await other.metric(received)) > 100, patienceMs);
+    await kafka!.kill9();
+    await reach(worker, received, 500);
+    for (const mode of modes) atStop.set(mode, await metricOf(worker, received, mode));
+    const [spooled, lossy] = await Promise.all([worker.stop('SIGTERM'), other.stop('SIGTERM')]);
+    equal(spooled.code, 0, spooled.stderr);
+    match(spooled.stdout, /Stopped\. The broker does not answer \(.+\); all that was received is stored/);
+    equal(lossy.code, 1, lossy.stderr);
+    match(lossy.stdout, /these tasks had received more than is stored: bare-0\./);
+  }
+  // At the same address, and so the same worker.
+  const args = ['start', 'feed.yaml', '--listen', `127.0.0.1:${port}`];
+  await using early = startTributary(args, { cwd: folder.path });
+  await early.waitFor('broker_waited_for');
+  const answers = (): Promise<boolean> =>
+    fetch(`http://127.0.0.1:${port}/`).then(
+      () => true,
+      () => false,
+    );
+  await until('somebody answers', answers, patienceMs);
+  const refused = await fetch(`http://127.0.0.1:${port}/connectors`);
+  deepEqual([refused.status, await refused.json()], [503, { error_code: 503, message: waitsForKafka }]);
+  equal(early.stdout(), '');
+  const { code, stdout } = await early.stop('SIGTERM');
+  deepEqual([code, stdout], [0, 'Stopped before it had started.\n']);
+  await using again = startTributary(args, { cwd: folder.path });
+  await again.waitFor('broker_waited_for');
+  await kafka!.restart();
+  await again.waitFor('Ctrl-C stops it.', patienceMs);
+  const metric = async (name: string): Promise<number> => {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const values = [...text.matchAll(new RegExp(`^${name}\\{.*\\} (\\S+)$`, 'gm'))];
+    return values.reduce((sum, [, value]) => sum + Number(value), 0);
+  };
+  await until('it goes on', async () => (await metric(received)) > 200, patienceMs);
+  await Promise.all([first.quiesce(), second.quiesce()]);
+  await until('nothing waits', async () => (await metric('tributary_spool_records')) === 0, patienceMs);
+  const ended = await again.stop('SIGTERM');
+  equal(ended.code, 0, ended.stderr);
+  equal(/unclean_previous_end/.test(ended.stderr), false, 'the end before was a clean one');
+  for (const mode of modes) {
+    const ledger = await ledgerOf(topics[mode]);
+    const connections = feeds[mode].connections;
+    const { holes, disordered, damaged, unknown, doubled } = ledger.audit(connections);
+    const found = { holes, disordered, damaged, unknown, doubled };
+    deepEqual(found, { holes: 0, disordered: 0, damaged: 0, unknown: 0, doubled: 0 }, mode);
+    ok(ledger.read >= atStop.get(mode)!, mode);
   }
 });
