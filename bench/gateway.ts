@@ -46,6 +46,7 @@ const full: Sizes = {
   records: 6000,
   published: 1_000_000,
   seconds: 10,
+  warmSeconds: 2,
   settleMs: 1500,
   rounds: ['alone', 'beside', 'beside', 'alone', 'alone', 'beside'],
 };
@@ -55,6 +56,7 @@ const tiny: Sizes = {
   records: 200,
   published: 2000,
   seconds: 0.5,
+  warmSeconds: 0,
   settleMs: 300,
   rounds: ['alone', 'beside'],
 };

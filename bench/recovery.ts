@@ -42,7 +42,7 @@ export async function run(options: {
   readonly count: number | undefined;
 }): Promise<void> {
   const runs = options.runs ?? (options.smoke ? 1 : 3);
-  if (!options.json) console.log(`recovery: kill -9 at ${perSecond} messages/s, ${runs} runs each\n${machineLine()}\n`);
+  if (!options.json) console.log(`recovery\n${machineLine()}\n`);
   for (const kind of options.broker === undefined ? ['embedded', 'kafka', 'workers', 'outage'] : [options.broker]) {
     if (kind === 'outage') {
       await recoverFromOutage(options);
@@ -84,8 +84,9 @@ async function killed(kind: string, smoke: boolean, json: boolean, runs: number)
   }
   const shown = (spread: Spread, digits = 0): string => showSpread(spread, (value) => value.toFixed(digits));
   const { acknowledgedLost, otherHoles, doubled } = losses;
+  console.log(`${kind.padEnd(9)} kill -9 at ${perSecond} messages/s, ${runs} runs; ${where}`);
   console.log(
-    `${kind.padEnd(9)} restart to next record ${shown(figures.restartMs)} ms; feed's time that is missing ${shown(figures.gapMs)} ms`,
+    `          restart to next record ${shown(figures.restartMs)} ms; feed's time that is missing ${shown(figures.gapMs)} ms`,
   );
   console.log(
     `          after it ${shown(figures.cpuUsPerMessage, 2)} µs of its processor time a message, ${shown(figures.peakMb)} MB at most`,

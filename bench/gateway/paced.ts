@@ -36,14 +36,13 @@ export const paced: Scenario = async (round) => {
   report.add({ name: 'paced-nchan-ws', about: aboutOf(delivery, 'nginx with nchan'), ...lateOf(delivery), ...peer });
 };
 
-/** A fifth before, not measured: code is compiled in it. */
 async function warmAndPaced(
   options: Pick<DeliveryOptions, 'server' | 'form' | 'url' | 'write'>,
-  { sizes: { subscribers: connections, seconds, settleMs } }: Round,
+  { sizes: { subscribers: connections, seconds, warmSeconds, settleMs } }: Round,
 ): Promise<Delivery> {
-  const records = recordsPerSecond * seconds;
-  await deliver({ ...options, connections, settleMs, records: records / 5 });
-  return await deliver({ ...options, connections, settleMs, records });
+  const during = (time: number) => deliver({ ...options, connections, settleMs, records: recordsPerSecond * time });
+  if (warmSeconds > 0) await during(warmSeconds);
+  return await during(seconds);
 }
 
 function aboutOf({ count }: Delivery, more: string): string {

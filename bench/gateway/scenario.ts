@@ -9,6 +9,8 @@ export interface Sizes {
   readonly records: number;
   readonly published: number;
   readonly seconds: number;
+  /** Before what is paced, not measured: code is compiled in them. */
+  readonly warmSeconds: number;
   readonly settleMs: number;
   /** With the client that never reads, and without. */
   readonly rounds: readonly ('alone' | 'beside')[];

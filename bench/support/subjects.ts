@@ -25,10 +25,23 @@ export async function measureSubjects<Job>(
   { about, runs, unit, json }: SubjectsOptions,
 ): Promise<void> {
   const results = subjects.map(() => [] as Run[]);
-  for (let round = 0; round < runs; round++)
-    for (const [at, subject] of subjects.entries()) results[at]!.push(await subject.measure(job, round));
+  try {
+    for (let round = 0; round < runs; round++)
+      for (const [at, subject] of subjects.entries()) results[at]!.push(await subject.measure(job, round));
+  } finally {
+    // What was measured before one of them failed took minutes.
+    report(subjects, results, { about, unit, json });
+  }
+}
+
+function report<Job>(
+  subjects: readonly Subject<Job>[],
+  results: readonly (readonly Run[])[],
+  { about, unit, json }: Omit<SubjectsOptions, 'runs'>,
+): void {
   const width = Math.max(...subjects.map(({ name }) => name.length));
   for (const [at, { name, beside, settings }] of subjects.entries()) {
+    if (results[at]!.length === 0) continue;
     if (!json && settings !== undefined) console.log(`${name}: ${settings}`);
     const more = { subject: name, beside, settings };
     const isOurs = beside === undefined;

@@ -156,12 +156,16 @@ function checkSpread({ median, min, max }: Line, text: string): void {
   ok((min as number) <= (median as number) && (median as number) <= (max as number), text);
 }
 
-test('people are told the machine, what ran where, the median and the losses', async () => {
-  const text = (await bench(['ingest-sse', '--broker', 'embedded', '--smoke'])).join('\n');
-  match(text, /^ingest-sse: 20 k events of 200 B over one stream, 1 runs each\n\d+ cores \(.+\), \d+ GiB, Linux .+\n/);
-  match(text, /\nembedded: feed on core 0, the reader on core 1\n/);
-  match(text, /\ntributary, data +\S+( k)? \(.+ – .+\) events\/s\n +\S+ \(.+\) µs of its processor time an event\n/);
-  match(text, / MB at most; lost 0, doubled 0\n/);
+test('people are told the machine, what ran where, size and count, the median and the losses', async () => {
+  const text = (await bench(['codec', '--smoke'])).join('\n');
+  match(
+    text,
+    /^codec: batches of 4000 records of 200 B, 2 rounds of 5 batches each\n\d+ cores \(.+\), \d+ GiB, Linux .+\n/,
+  );
+  match(text, /\none process on one core, no network, no disk\n/);
+  match(text, /\nencode +20 k: \S+ \S* ?\(.+ – .+\) records\/s\n +\S+ \(.+ – .+\) µs of its processor time a record\n/);
+  match(text, /\n +\d+ \(\d+ – \d+\) MB at most; lost 0, doubled 0\n/);
+  match(text, /\nfloor: checksum +20 k: /);
 });
 
 test('a benchmark is compared with that of another commit', { skip: noRepository }, async () => {
