@@ -54,7 +54,7 @@ test('a change is passed on as it came, with who asks, and answered once it can 
 });
 
 test('tables that do not follow are logged, and do not make a change that is done an error', async () => {
-  const { ask, worker, log } = follower(done);
+  const { ask, worker, log, registry } = follower(done);
   worker.failure = new TributaryError('BROKER_UNAVAILABLE', 'Cannot reach the broker');
   const answer = await ask('PUT /connectors/a/config?secret=s3', {});
   equal(answer.status, 201);
@@ -63,6 +63,7 @@ test('tables that do not follow are logged, and do not make a change that is don
     told.map(({ level, fields }) => [level, fields]),
     [['warn', { request: 'PUT /connectors/a/config', reason: 'Cannot reach the broker' }]],
   );
+  equal(registry.root().counter('tributary_worker_tables_behind_total', '').value, 1);
 });
 
 test('what reads, checks or sets a logger is answered here', async () => {

@@ -10,6 +10,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { abortable, sleep, withTimeout } from '../base/abort.ts';
 import { describeError, isError } from '../base/errors.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Counter, Metrics } from '../telemetry/metrics.ts';
+import { tablesBehind } from '../worker/tables-behind.ts';
 import { isReading } from './access/audit.ts';
 import { Refusal } from './refusal.ts';
 import { bodyText } from './request-format.ts';
@@ -57,7 +59,9 @@ export function forwardChanges(
   worker: RestWorker,
   { send, workerId }: Forwarding,
   log: Log,
+  metrics: Metrics,
 ): void {
+  const behind = tablesBehind(metrics);
   server.addHook('preHandler', async (request, reply) => {
     if (isReading(request.method) || !isOfConnectors(request)) return undefined;
     if (worker.leader().kind === 'self') return undefined;
@@ -76,7 +80,7 @@ export function forwardChanges(
       }),
     );
     if (answer === undefined) return undefined; // this worker leads by now
-    if (answer.status < 400) await showing(worker, log, request);
+    if (answer.status < 400) await showing(worker, log, behind, request);
     return passBack(request, reply, answer);
   });
 }
@@ -112,10 +116,11 @@ async function leadersAnswer(
  * The client that goes on to ask this worker finds what it has changed. A table that lags does not hold up the answer for
  * longer, and does not make it an error: the change is done.
  */
-async function showing(worker: RestWorker, log: Log, { method, url }: FastifyRequest): Promise<void> {
-  await withTimeout(worker.caughtUp(), showingMs, 'Reading the tables').catch((error: unknown) =>
-    log.warn('tables_behind', { request: `${method} ${url.split('?', 1)[0]}`, reason: describeError(error) }),
-  );
+async function showing(worker: RestWorker, log: Log, behind: Counter, { method, url }: FastifyRequest): Promise<void> {
+  await withTimeout(worker.caughtUp(), showingMs, 'Reading the tables').catch((error: unknown) => {
+    behind.value++;
+    log.warn('tables_behind', { request: `${method} ${url.split('?', 1)[0]}`, reason: describeError(error) });
+  });
 }
 
 function passBack(request: FastifyRequest, reply: FastifyReply, answer: PeerAnswer): FastifyReply {

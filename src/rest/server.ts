@@ -98,7 +98,7 @@ export function buildRestServer(options: RestServerOptions): FastifyInstance {
   const context: RestContext = { worker, maskSecrets, statusDetail, topicTracking };
   void server.register(async (scope) => {
     scope.addHook('onRequest', requireJsonAccepted);
-    if (options.forwarding !== undefined) forwardChanges(scope, worker, options.forwarding, log);
+    if (options.forwarding !== undefined) forwardChanges(scope, worker, options.forwarding, log, registry.root());
     rootRoutes(scope, context, version);
     connectorRoutes(scope, context);
     configRoutes(scope, context);

@@ -29,6 +29,7 @@ import { WorkerSpool } from './spool/worker-spool.ts';
 import { givenUpBy, statusTable } from './status-table.ts';
 import { statusWriter } from './status-writer.ts';
 import { openTable, type Table, type TableOptions } from './table.ts';
+import { tablesBehind } from './tables-behind.ts';
 import { connectorValues, validationAnswer } from './validation.ts';
 import { closedInTime, type WorkerEnd } from './worker-end.ts';
 import { defaultGracefulStopMs, defaultTables, type WorkerOptions } from './worker-options.ts';
@@ -123,6 +124,7 @@ export class Worker implements AsyncDisposable {
       writes: this.#leaderWrites,
       tables,
       log: options.log,
+      metrics: options.metrics,
       clock: options.clock,
       random: options.random,
     });
@@ -148,6 +150,7 @@ export class Worker implements AsyncDisposable {
       runner: (name) => this.#runners.get(name),
       ownsConnector: (name) => this.#ownership.owns(name),
     };
+    tablesBehind(options.metrics);
     this.#changes = new ConnectorChanges({
       options,
       configs: this.#configs,
@@ -422,9 +425,10 @@ export class Worker implements AsyncDisposable {
   }
 
   async #tablesCaughtUp(): Promise<void> {
-    await withTimeout(this.caughtUp(), tablesPatienceMs, 'Reading the tables').catch((error: unknown) =>
-      this.#options.log.warn('tables_behind', { reason: describeError(error) }),
-    );
+    await withTimeout(this.caughtUp(), tablesPatienceMs, 'Reading the tables').catch((error: unknown) => {
+      tablesBehind(this.#options.metrics).value++;
+      this.#options.log.warn('tables_behind', { reason: describeError(error) });
+    });
   }
 
   /** What a task receives into its spool is good whoever does its work. */

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { type LogEntry, recordingLog } from '../../telemetry/log.ts';
+import { MetricRegistry } from '../../telemetry/metrics.ts';
 import { Leadership } from './leadership.ts';
 
 const key = 'tributary-leader';
@@ -17,6 +18,7 @@ function bench() {
   let claimFailure: Error | undefined;
   const clock = new ManualClock();
   const log: LogEntry[] = [];
+  const metrics = new MetricRegistry().root();
   const readings: PromiseWithResolvers<void>[] = [];
   const status = new Map<string, string>();
   let writeFailure: Error | undefined;
@@ -52,6 +54,7 @@ function bench() {
       },
     },
     log: recordingLog(log),
+    metrics,
     clock,
     random: () => 0,
   });
@@ -62,13 +65,14 @@ function bench() {
     readings.at(-1)!.resolve();
     await updated;
   };
+  const counted = (name: string): number => metrics.counter(`tributary_worker_${name}`, '').value;
   const claimFails = (failure: Error | undefined): void => {
     claimFailure = failure;
   };
   const writesFail = (failure: Error | undefined): void => {
     writeFailure = failure;
   };
-  return { leadership, group, clock, readings, status, told, leading, writes, claimFails, writesFail };
+  return { leadership, group, clock, readings, status, told, leading, counted, writes, claimFails, writesFail };
 }
 
 test('who leads answers once its table shows what was written before, and its address is told', async () => {
@@ -83,7 +87,7 @@ test('who leads answers once its table shows what was written before, and its ad
 });
 
 test('a table that cannot be read, an address that cannot be told: tried again, later each time, until it leads', async () => {
-  const { leadership, clock, readings, told, writesFail } = bench();
+  const { leadership, clock, readings, told, counted, writesFail } = bench();
   const updated = leadership.update();
   await setImmediate();
   readings[0]!.reject(new Error('no broker'));
@@ -101,6 +105,7 @@ test('a table that cannot be read, an address that cannot be told: tried again, 
     { reason: 'no room', attempt: 2, again_in_ms: 200 },
   ]);
   deepEqual(leadership.leader(), unknown);
+  equal(counted('leadership_retries_total'), 2);
   writesFail(undefined);
   clock.advance(200);
   await setImmediate();
@@ -217,13 +222,13 @@ test('writes are claimed before the table is read to its end, tried again like a
 });
 
 test('who was refused leads again only when the group has answered that it does, behind the refusal', async () => {
-  const { leadership, group, clock, readings, told, leading, writes } = bench();
+  const { leadership, group, clock, readings, told, leading, counted, writes } = bench();
   await leading();
   clock.advance(1000);
   group.heardAtMs = 1000;
   leadership.refused();
   deepEqual(leadership.leader(), unknown);
-  equal(told('leader_refused').length, 1);
+  deepEqual([told('leader_refused').length, counted('leader_refusals_total')], [1, 1]);
   clock.advance(5000);
   await setImmediate();
   deepEqual(writes, ['claimed'], 'what was heard before proves nothing');

@@ -6,6 +6,7 @@ import { type BackoffPolicy, backoffMs } from '../../base/backoff.ts';
 import { after, type Clock, type Random } from '../../base/clock.ts';
 import { describeError } from '../../base/errors.ts';
 import type { Log } from '../../telemetry/log.ts';
+import type { Counter, Metrics } from '../../telemetry/metrics.ts';
 import { parseObject } from '../json.ts';
 import type { Table } from '../table.ts';
 import type { LeaderWrites } from './leader-writes.ts';
@@ -34,6 +35,7 @@ export interface LeadershipOptions {
     readonly status: Pick<Table, 'entries' | 'put'>;
   };
   readonly log: Log;
+  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -45,6 +47,8 @@ const tellAgainMs = 1_000;
 
 export class Leadership {
   readonly #options: LeadershipOptions;
+  readonly #retries: Counter;
+  readonly #refusals: Counter;
   /** The tables show what the leader before this one has written, and this one's address is told. */
   #isReady = false;
   /** Of the last beginning: an older one, whose reading of the tables may have begun too early, ends. */
@@ -55,6 +59,12 @@ export class Leadership {
 
   constructor(options: LeadershipOptions) {
     this.#options = options;
+    const counter = (name: string, help: string): Counter => options.metrics.counter(`tributary_worker_${name}`, help);
+    this.#retries = counter('leadership_retries_total', 'Attempts to lead that failed and are made again');
+    this.#refusals = counter(
+      'leader_refusals_total',
+      'Changes that were not written since another worker claimed to lead',
+    );
   }
 
   leader(): Leader {
@@ -93,6 +103,7 @@ export class Leadership {
    * would else take the writes from whoever leads now; that the group answers it proves that it was the other's mistake.
    */
   refused(): void {
+    this.#refusals.value++;
     this.stop();
     this.#isReady = false;
     if (!this.#options.isLeader()) return;
@@ -156,6 +167,7 @@ export class Leadership {
       this.#isReady = true;
     } catch (error) {
       if (signal.aborted) return;
+      this.#retries.value++;
       const inMs = Math.round(backoffMs(attempt, retry, random));
       log.warn('leadership_not_told', { reason: describeError(error), attempt, again_in_ms: inMs });
       this.#callOffRetry = after(clock, inMs, () => void this.#begin(signal, attempt + 1));
