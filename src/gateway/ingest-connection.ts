@@ -14,7 +14,7 @@ import { checkMayPublish } from './may-publish.ts';
 import type { Traffic } from './metrics.ts';
 import { Outbox } from './outbox.ts';
 import { OwnPublishes } from './own-publishes.ts';
-import { type PublishAnswer, publishBytes } from './pending-publish.ts';
+import { PendingPublish, type PublishAnswer } from './pending-publish.ts';
 import { Reading } from './reading.ts';
 import type { IngestRoute } from './settings.ts';
 import { StallWatch } from './stall-watch.ts';
@@ -33,14 +33,12 @@ export interface IngestOptions {
 }
 
 /** Of a record that is not acknowledged yet. */
-interface PublishToken {
-  readonly valueBytes: number;
-  readonly bytes: number;
+interface Unanswered {
   /** Its acknowledgement, once it is stored; empty where it could not be, and then the connection closes. */
   answer: string | undefined;
 }
 
-export class IngestConnection implements GatewayConnection, PublishAnswer<PublishToken> {
+export class IngestConnection implements GatewayConnection, PublishAnswer<Unanswered> {
   readonly protocol = 'ingest';
   readonly #parts: GatewayParts;
   readonly #options: IngestOptions;
@@ -54,7 +52,7 @@ export class IngestConnection implements GatewayConnection, PublishAnswer<Publis
   #rights: Rights;
   #traffic: Traffic | undefined;
   /** Acknowledgements go out in the order of the messages. */
-  #unanswered: PublishToken[] = [];
+  #unanswered: Unanswered[] = [];
 
   constructor(parts: GatewayParts, options: IngestOptions) {
     this.#parts = parts;
@@ -148,7 +146,7 @@ export class IngestConnection implements GatewayConnection, PublishAnswer<Publis
   }
 
   #publish(value: Buffer): void {
-    const { publisher, metrics } = this.#parts;
+    const { publisher, metrics, clock } = this.#parts;
     const { route } = this.#options;
     const record = {
       topic: route.topic,
@@ -159,31 +157,32 @@ export class IngestConnection implements GatewayConnection, PublishAnswer<Publis
       value,
       headers: noHeaders,
     };
-    const token: PublishToken = { valueBytes: value.length, bytes: publishBytes(record), answer: undefined };
-    this.#publishes.began(token.bytes);
-    if (route.ack) this.#unanswered.push(token);
+    const unanswered: Unanswered = { answer: undefined };
+    const pending = new PendingPublish(record, this.#meta, clock.monotonicMs(), this, unanswered);
+    this.#publishes.began(pending.bytes);
+    if (route.ack) this.#unanswered.push(unanswered);
     try {
       checkMayPublish(this.#rights, record, metrics);
     } catch (error) {
-      this.failed(error, token);
+      this.failed(error, pending);
       return;
     }
-    publisher.write(record, this.#meta, this, token);
+    publisher.write(pending);
   }
 
   /** Of one of its records. */
-  stored({ partition, offset }: Placement, token: PublishToken): void {
+  stored({ partition, offset }: Placement, pending: PendingPublish<Unanswered>): void {
     const { metrics } = this.#parts;
     const { route } = this.#options;
     this.#traffic ??= metrics.traffic('in', this.protocol, route.topic);
     this.#traffic.records.value++;
-    this.#traffic.bytes.value += token.valueBytes;
-    if (route.ack) token.answer = `{"partition":${partition},"offset":${offset}}`;
-    this.#answered(token);
+    this.#traffic.bytes.value += pending.value?.length ?? 0;
+    if (route.ack) pending.token.answer = `{"partition":${partition},"offset":${offset}}`;
+    this.#answered(pending);
   }
 
   /** Of one of its records. */
-  failed(error: unknown, token: PublishToken): void {
+  failed(error: unknown, pending: PendingPublish<Unanswered>): void {
     const { metrics, log } = this.#parts;
     const fault = asFault(error);
     metrics.publishError(fault.code);
@@ -193,12 +192,12 @@ export class IngestConnection implements GatewayConnection, PublishAnswer<Publis
     else if (fault.code === 'shutting_down') this.drain();
     else if (fault.code === 'too_large') this.#close(1009, 'too large');
     else this.#close(1011, fault.message);
-    token.answer = '';
-    this.#answered(token);
+    pending.token.answer = '';
+    this.#answered(pending);
   }
 
   /** Who sends and does not read what it asked for is not heard any further. */
-  #answered({ bytes }: PublishToken): void {
+  #answered({ bytes }: PendingPublish<Unanswered>): void {
     this.#publishes.answered(bytes);
     let answered = 0;
     while (answered < this.#unanswered.length && this.#unanswered[answered]!.answer !== undefined) {

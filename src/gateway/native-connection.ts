@@ -2,10 +2,11 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { unreachable } from '../base/assert.ts';
+import type { TextMemory } from '../wire/gateway/binary.ts';
 import { binaryDataFrame, readBinaryFrames } from '../wire/gateway/binary-frames.ts';
 import { readClientFrames } from '../wire/gateway/client-frames.ts';
 import { type GatewayCode, type GatewayFault, gatewayCodes } from '../wire/gateway/codes.ts';
-import type { SubscribeRequest } from '../wire/gateway/frames.ts';
+import type { PublishRequest, SubscribeRequest } from '../wire/gateway/frames.ts';
 import { byeFrame, dataFrame, pingFrame, subscribedFrame } from '../wire/gateway/server-frames.ts';
 import type { Rights } from './auth/acl.ts';
 import { AuthError, type Identity } from './auth/identity.ts';
@@ -77,9 +78,10 @@ export class NativeConnection implements GatewayConnection, TurnTask {
     this.#publishes = new NativePublishes(parts, {
       form: options.form,
       reading: this.#reading,
-      onAnswer: (id, frame) => {
-        this.#push(frame);
-        this.#obey(this.#session.published(id));
+      onAnswer: (id, frame, nowMs) => {
+        this.#sentAtMs = nowMs;
+        this.#outbox.push(frame);
+        this.#obey(this.#session.published(id), nowMs);
       },
       onInternal: (error) => this.#logError('publish', error),
     });
@@ -160,11 +162,13 @@ export class NativeConnection implements GatewayConnection, TurnTask {
   #listen(): void {
     const { socket } = this.#options;
     const limits = this.#parts.settings.limits;
+    const lastTopic: TextMemory = { bytes: new Uint8Array(), text: '' };
     socket.on('message', (data, isBinary) => {
       const now = this.#parts.clock.monotonicMs();
       const bytes = data as Buffer;
-      if (!isBinary) this.#obey(this.#session.received(readClientFrames(bytes.toString(), limits), now));
-      else if (this.protocol === 'bin') this.#obey(this.#session.received(readBinaryFrames(bytes, limits), now));
+      if (!isBinary) this.#obey(this.#session.received(readClientFrames(bytes.toString(), limits), now), now);
+      else if (this.protocol === 'bin')
+        this.#obey(this.#session.received(readBinaryFrames(bytes, limits, lastTopic), now), now);
       else this.#obey(this.#session.receivedBinaryOnText());
       // Who asks and does not read the answers is not heard any further.
       if (this.#outbox.room(this.#parts.settings.limits.queue) <= 0) this.#reading.hold('answers', true);
@@ -183,7 +187,8 @@ export class NativeConnection implements GatewayConnection, TurnTask {
     this.#subscriptions.clear();
   }
 
-  #obey(effects: readonly Effect[]): void {
+  /** `nowMs`: monotonic, where it is known. */
+  #obey(effects: readonly Effect[], nowMs?: number): void {
     for (const effect of effects) {
       switch (effect.kind) {
         case 'send':
@@ -199,7 +204,7 @@ export class NativeConnection implements GatewayConnection, TurnTask {
           this.#unsubscribe(effect.id);
           break;
         case 'publish':
-          this.#publishes.publish(effect.id, effect.publish, this.#rights!, this.principal);
+          this.#publish(effect.id, effect.publish, nowMs ?? this.#parts.clock.monotonicMs());
           break;
         case 'acknowledged':
           this.#subscriptions.get(effect.id)?.open?.delivery.acknowledged(effect.seq);
@@ -220,6 +225,10 @@ export class NativeConnection implements GatewayConnection, TurnTask {
           unreachable(effect);
       }
     }
+  }
+
+  #publish(id: number, publish: PublishRequest, nowMs: number): void {
+    this.#publishes.publish(id, publish, this.#rights!, this.principal, nowMs);
   }
 
   async #verify(token: string): Promise<void> {

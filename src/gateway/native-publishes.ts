@@ -9,25 +9,20 @@ import type { GatewayParts } from './gateway-parts.ts';
 import { checkMayPublish } from './may-publish.ts';
 import type { Traffic } from './metrics.ts';
 import { OwnPublishes } from './own-publishes.ts';
-import { type PublishAnswer, publishBytes } from './pending-publish.ts';
+import { PendingPublish, type PublishAnswer } from './pending-publish.ts';
 import type { Reading } from './reading.ts';
 
 export interface NativePublishesOptions {
   readonly form: 'json' | 'bin';
   readonly reading: Reading;
-  /** Sends the answer, of the publish with this id. */
-  readonly onAnswer: (id: number, frame: string | Buffer) => void;
+  /** Sends the answer, of the publish with this id. `nowMs` is monotonic. */
+  readonly onAnswer: (id: number, frame: string | Buffer, nowMs: number) => void;
   /** A mistake of ours. */
   readonly onInternal: (error: unknown) => void;
 }
 
-interface PublishToken {
-  readonly id: number;
-  readonly publish: PublishRequest;
-  readonly startedMs: number;
-}
-
-export class NativePublishes implements PublishAnswer<PublishToken> {
+/** The token of a publish is its id. */
+export class NativePublishes implements PublishAnswer<number> {
   readonly #parts: GatewayParts;
   readonly #options: NativePublishesOptions;
   readonly #own: OwnPublishes;
@@ -46,51 +41,51 @@ export class NativePublishes implements PublishAnswer<PublishToken> {
     return this.#own.bytes;
   }
 
-  publish(id: number, publish: PublishRequest, rights: Rights, principal: string | null): void {
+  /** `nowMs`: monotonic, when its frame was read. */
+  publish(id: number, publish: PublishRequest, rights: Rights, principal: string | null, nowMs: number): void {
     const { publisher, metrics, clock } = this.#parts;
-    const token: PublishToken = { id, publish, startedMs: clock.monotonicMs() };
-    this.#own.began(publishBytes(publish));
+    const pending = new PendingPublish(publish, noHeaders, nowMs, this, id);
+    this.#own.began(pending.bytes);
     try {
       checkMayPublish(rights, publish, metrics);
     } catch (error) {
-      queueMicrotask(() => this.failed(error, token)); // whether the socket is read is decided behind this call
+      queueMicrotask(() => this.failed(error, pending)); // whether the socket is read is decided behind this call
       return;
     }
-    if (publish.mid === null) publisher.write(publish, noHeaders, this, token);
+    if (publish.mid === null) publisher.write(pending);
     else {
       publisher.publish(publish, principal, noHeaders).then(
-        (place) => this.stored(place, token),
-        (error: unknown) => this.failed(error, token),
+        (place) => this.stored(place, pending, clock.monotonicMs()),
+        (error: unknown) => this.failed(error, pending),
       );
     }
   }
 
   /** Of one of its publishes. */
-  stored(place: Placement, token: PublishToken): void {
+  stored(place: Placement, pending: PendingPublish<number>, nowMs: number): void {
     const { form } = this.#options;
-    const { id, publish } = token;
-    const { topic, value } = publish;
+    const { topic, value, token: id } = pending;
     if (this.#published?.topic !== topic) {
       this.#published = { topic, traffic: this.#parts.metrics.traffic('in', form, topic) };
     }
     const { records, bytes } = this.#published.traffic;
     records.value++;
     bytes.value += value?.length ?? 0;
-    this.#answered(token, form === 'bin' ? publishedBinary(id, place) : publishedFrame(id, place));
+    this.#answered(pending, form === 'bin' ? publishedBinary(id, place) : publishedFrame(id, place), nowMs);
   }
 
   /** Of one of its publishes. */
-  failed(error: unknown, token: PublishToken): void {
+  failed(error: unknown, pending: PendingPublish<number>): void {
+    const { metrics, clock } = this.#parts;
     const fault = asFault(error);
     if (fault.code === 'internal') this.#options.onInternal(error);
-    this.#parts.metrics.publishError(fault.code);
-    this.#answered(token, errorFrame(token.id, fault));
+    metrics.publishError(fault.code);
+    this.#answered(pending, errorFrame(pending.token, fault), clock.monotonicMs());
   }
 
-  #answered({ id, publish, startedMs }: PublishToken, frame: string | Buffer): void {
-    const { metrics, clock } = this.#parts;
-    this.#own.answered(publishBytes(publish));
-    metrics.publishSeconds.observe((clock.monotonicMs() - startedMs) / 1000);
-    this.#options.onAnswer(id, frame);
+  #answered({ token: id, bytes, startedMs }: PendingPublish<number>, frame: string | Buffer, nowMs: number): void {
+    this.#own.answered(bytes);
+    this.#parts.metrics.publishSeconds.observe((nowMs - startedMs) / 1000);
+    this.#options.onAnswer(id, frame, nowMs);
   }
 }

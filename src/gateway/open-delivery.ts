@@ -296,6 +296,10 @@ async function startOfPartition(
     case 'position': {
       const known = position?.get(topic);
       if (known === undefined) return { next: await (isPattern ? earliest() : latest()), gap: null };
+      const next = known.next[partition];
+      // Clients that come back together stand where others have just begun to read.
+      if (known.tag === tag && typeof next === 'number' && hub.holds(topic, partition, next))
+        return { next, gap: null };
       return placed(startAtPosition(topic, partition, known, tag, await borders(), ifLost));
     }
   }

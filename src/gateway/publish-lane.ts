@@ -1,25 +1,30 @@
 /** Records on their way to one partition: what arrives while nothing can be sent becomes the next batch. */
 import type { SendResult } from '../broker/broker.ts';
-import type { ProduceRecord } from '../record/record.ts';
-import { failOverdue, type PendingPublish } from './pending-publish.ts';
+import type { PendingPublish } from './pending-publish.ts';
 
 const maxInFlight = 3;
 /** Well below the broker's own bound of a batch, so that one call is one batch and its offsets follow each other. */
 const maxBytes = 500_000;
 
+export interface LaneOwner {
+  send(records: readonly PendingPublish[]): Promise<SendResult>;
+  stored(batch: readonly PendingPublish[], baseOffset: number): void;
+  failed(batch: readonly PendingPublish[], error: unknown): void;
+  /** Nothing waits, and nothing is on its way. */
+  idle(): void;
+}
+
 export class PublishLane {
-  readonly #send: (records: readonly ProduceRecord[]) => Promise<SendResult>;
+  readonly #owner: LaneOwner;
   readonly #maxBytes: number;
-  readonly #onIdle: () => void;
   #waiting: PendingPublish[] = [];
   #inFlight = 0;
   #scheduled = false;
 
   /** `limit`: bytes that the topic takes in one batch. */
-  constructor(send: (records: readonly ProduceRecord[]) => Promise<SendResult>, limit: number, onIdle: () => void) {
-    this.#send = send;
+  constructor(owner: LaneOwner, limit: number) {
+    this.#owner = owner;
     this.#maxBytes = Math.min(maxBytes, limit * 0.9);
-    this.#onIdle = onIdle;
   }
 
   send(pending: PendingPublish): void {
@@ -32,18 +37,19 @@ export class PublishLane {
     });
   }
 
-  /** When the oldest of those that wait is over its time; Infinity where none waits. */
-  get deadlineMs(): number {
-    return this.#waiting[0]?.deadlineMs ?? Number.POSITIVE_INFINITY;
+  /** When the oldest of those that wait began; Infinity where none waits. */
+  get oldestMs(): number {
+    return this.#waiting[0]?.startedMs ?? Number.POSITIVE_INFINITY;
   }
 
-  failOverdue(nowMs: number): void {
-    failOverdue(this.#waiting, nowMs);
+  /** Those that have not been sent and began by then are taken out. */
+  takeOverdue(startedMs: number): readonly PendingPublish[] {
+    return takeOverdue(this.#waiting, startedMs);
   }
 
   /** Those that have not been sent. */
-  giveUp(reason: unknown): void {
-    for (const pending of this.#waiting.splice(0)) pending.failed(reason);
+  takeAll(): readonly PendingPublish[] {
+    return this.#waiting.splice(0);
   }
 
   #flush(): void {
@@ -64,18 +70,21 @@ export class PublishLane {
     let result: SendResult | undefined;
     let failure: unknown;
     try {
-      result = await this.#send(batch.map(({ record }) => record));
+      result = await this.#owner.send(batch);
     } catch (error) {
       failure = error;
     }
     this.#inFlight--;
-    let offset = result?.baseOffset ?? 0;
-    for (const pending of batch) {
-      if (result === undefined) pending.failed(failure);
-      else pending.stored(offset++);
-    }
+    if (result === undefined) this.#owner.failed(batch, failure);
+    else this.#owner.stored(batch, result.baseOffset);
     this.#flush();
-    if (this.#waiting.length > 0 || this.#inFlight > 0) return;
-    this.#onIdle();
+    if (this.#waiting.length === 0 && this.#inFlight === 0) this.#owner.idle();
   }
+}
+
+/** Takes those off the front of a queue that began by then. Oldest first, so the others are younger. */
+export function takeOverdue(queue: PendingPublish[], startedMs: number): readonly PendingPublish[] {
+  let overdue = 0;
+  while (overdue < queue.length && queue[overdue]!.startedMs <= startedMs) overdue++;
+  return queue.splice(0, overdue);
 }

@@ -8,13 +8,13 @@ import type { Clock } from '../base/clock.ts';
 import { isError } from '../base/errors.ts';
 import type { Producer, TopicDescription } from '../broker/broker.ts';
 import { partitionFor } from '../record/partitioner.ts';
-import { type Header, partitionKey } from '../record/record.ts';
+import type { Header } from '../record/record.ts';
 import type { GatewayFault } from '../wire/gateway/codes.ts';
 import type { PublishRequest } from '../wire/gateway/frames.ts';
 import type { Placement } from '../wire/gateway/server-frames.ts';
 import { FaultError } from './faults.ts';
-import { failOverdue, PendingPublish, type PublishAnswer } from './pending-publish.ts';
-import { PublishLane } from './publish-lane.ts';
+import { PendingPublish } from './pending-publish.ts';
+import { type LaneOwner, PublishLane, takeOverdue } from './publish-lane.ts';
 import type { TopicCatalog } from './topic-catalog.ts';
 
 export interface PublisherOptions {
@@ -53,15 +53,11 @@ const topicMemoryMs = 30_000;
 
 export class Publisher {
   readonly #options: PublisherOptions;
-  readonly #lanes = new Map<string, PublishLane>();
+  /** By topic and partition: what is looked up for each publish is no text put together for it. */
+  readonly #lanes = new Map<string, (PublishLane | undefined)[]>();
   readonly #topics = new Map<string, KnownTopic>();
   readonly #learning = new Map<string, Learning>();
   readonly #mids = new Map<string, Remembered>();
-  readonly #done = (bytes: number): void => {
-    this.#bytes -= bytes;
-    if (--this.#unanswered > 0) return;
-    for (const flushed of this.#flushed.splice(0)) flushed();
-  };
   #unanswered = 0;
   #flushed: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -103,29 +99,28 @@ export class Publisher {
     return outcome;
   }
 
-  /** The same for publishes without `mid`, of which there are very many: the answer is called, with the caller's token, later. */
-  write<T>(request: PublishRequest, headers: readonly Header[], answer: PublishAnswer<T>, token: T): void {
-    const { clock, deliveryTimeoutMs } = this.#options;
-    const nowMs = clock.monotonicMs();
-    const pending = new PendingPublish(request, headers, nowMs + deliveryTimeoutMs, answer, token, this.#done);
+  /** The same for publishes without `mid`, of which there are very many: its answer is called later. */
+  write(pending: PendingPublish): void {
+    const { deliveryTimeoutMs } = this.#options;
     this.#bytes += pending.bytes;
     this.#unanswered++;
     if (this.#isStopped) {
-      queueMicrotask(() => pending.failed(new FaultError(goingDown)));
+      queueMicrotask(() => this.#failed([pending], new FaultError(goingDown)));
       return;
     }
     this.#watchDeadlines(deliveryTimeoutMs);
-    const known = this.#topics.get(request.topic);
-    let learning = this.#learning.get(request.topic);
-    if (learning === undefined && known !== undefined && nowMs - known.readAtMs < topicMemoryMs) {
+    const { topic, startedMs } = pending;
+    const known = this.#topics.get(topic);
+    let learning = this.#learning.get(topic);
+    if (learning === undefined && known !== undefined && startedMs - known.readAtMs < topicMemoryMs) {
       this.#place(pending, known);
       return;
     }
     // Whoever comes meanwhile waits for the same answer, behind this one: order is that of the calls.
     if (learning === undefined) {
       learning = { waiting: [] };
-      this.#learning.set(request.topic, learning);
-      void this.#learn(request.topic, known, learning);
+      this.#learning.set(topic, learning);
+      void this.#learn(topic, known, learning);
     }
     learning.waiting.push(pending);
   }
@@ -143,9 +138,8 @@ export class Publisher {
 
   /** Refuses those that have not been sent. */
   giveUp(): void {
-    const waiting = [...this.#learning.values()].map((learning) => learning.waiting);
-    for (const pending of waiting.flatMap((queue) => queue.splice(0))) pending.failed(new FaultError(goingDown));
-    for (const lane of this.#lanes.values()) lane.giveUp(new FaultError(goingDown));
+    for (const { waiting } of this.#learning.values()) this.#failed(waiting.splice(0), new FaultError(goingDown));
+    for (const lane of this.#openLanes()) this.#failed(lane.takeAll(), new FaultError(goingDown));
   }
 
   /** Waits for what was sent, until the signal aborts. */
@@ -175,7 +169,8 @@ export class Publisher {
 
   #written(request: PublishRequest, headers: readonly Header[]): Promise<Placement> {
     return new Promise((resolve, reject) => {
-      this.write(request, headers, { stored: resolve, failed: reject }, undefined);
+      const nowMs = this.#options.clock.monotonicMs();
+      this.write(new PendingPublish(request, headers, nowMs, { stored: resolve, failed: reject }, undefined));
     });
   }
 
@@ -188,30 +183,60 @@ export class Publisher {
     }, inMs).unref();
   }
 
+  /** What waits for too long was never sent, and never is. */
   #failOverdue(): void {
-    const nowMs = this.#options.clock.monotonicMs();
-    let next = Number.POSITIVE_INFINITY;
+    const { clock, deliveryTimeoutMs } = this.#options;
+    const nowMs = clock.monotonicMs();
+    const overdueMs = nowMs - deliveryTimeoutMs;
+    let oldestMs = Number.POSITIVE_INFINITY;
+    const fail = (overdue: readonly PendingPublish[]): void =>
+      this.#failed(overdue, new FaultError({ code: 'unavailable', message: 'the broker cannot be reached' }));
     for (const { waiting } of this.#learning.values()) {
-      failOverdue(waiting, nowMs);
-      next = Math.min(next, waiting[0]?.deadlineMs ?? next);
+      fail(takeOverdue(waiting, overdueMs));
+      oldestMs = Math.min(oldestMs, waiting[0]?.startedMs ?? oldestMs);
     }
-    for (const lane of this.#lanes.values()) {
-      lane.failOverdue(nowMs);
-      next = Math.min(next, lane.deadlineMs);
+    for (const lane of this.#openLanes()) {
+      fail(lane.takeOverdue(overdueMs));
+      oldestMs = Math.min(oldestMs, lane.oldestMs);
     }
-    if (next < Number.POSITIVE_INFINITY) this.#watchDeadlines(Math.max(1, next - nowMs));
+    if (oldestMs < Number.POSITIVE_INFINITY) this.#watchDeadlines(Math.max(1, oldestMs - overdueMs));
   }
 
-  #place(pending: PendingPublish, topic: KnownTopic): void {
-    const { topic: name, partition, timestampMs = null, key } = pending.request;
-    if (partition !== null && partition >= topic.partitions) {
+  #place(pending: PendingPublish, known: KnownTopic): void {
+    const { topic, partition, key } = pending;
+    if (partition !== null && partition >= known.partitions) {
       const fault = new FaultError({ code: 'not_found', message: 'no such partition' });
-      queueMicrotask(() => pending.failed(fault));
+      queueMicrotask(() => this.#failed([pending], fault));
       return;
     }
-    const chosen = partition ?? partitionFor(key, topic.partitions, key === null ? this.#turn++ : 0);
-    pending.place(chosen, timestampMs ?? this.#options.clock.nowMs());
-    this.#lane(name, chosen, topic.maxBatchBytes).send(pending);
+    const chosen = partition ?? partitionFor(key, known.partitions, key === null ? this.#turn++ : 0);
+    pending.partition = chosen;
+    pending.timestampMs ??= this.#options.clock.nowMs();
+    this.#lane(topic, chosen, known.maxBatchBytes).send(pending);
+  }
+
+  #stored(batch: readonly PendingPublish[], baseOffset: number): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    let offset = baseOffset;
+    for (const pending of batch) {
+      this.#answered(pending);
+      const place = { partition: pending.partition!, offset, timestamp: pending.timestampMs!, duplicate: false };
+      pending.answer.stored(place, pending, nowMs);
+      offset++;
+    }
+  }
+
+  #failed(batch: readonly PendingPublish[], error: unknown): void {
+    for (const pending of batch) {
+      this.#answered(pending);
+      pending.answer.failed(error, pending);
+    }
+  }
+
+  #answered({ bytes }: PendingPublish): void {
+    this.#bytes -= bytes;
+    if (--this.#unanswered > 0) return;
+    for (const flushed of this.#flushed.splice(0)) flushed();
   }
 
   async #learn(topic: string, before: KnownTopic | undefined, { waiting }: Learning): Promise<void> {
@@ -221,7 +246,7 @@ export class Publisher {
       for (const pending of waiting) this.#place(pending, known);
     } catch (error) {
       this.#learning.delete(topic);
-      for (const pending of waiting) pending.failed(error);
+      this.#failed(waiting, error);
     }
   }
 
@@ -245,19 +270,30 @@ export class Publisher {
   }
 
   #lane(topic: string, partition: number, maxBatchBytes: number): PublishLane {
-    const key = partitionKey(topic, partition);
-    let lane = this.#lanes.get(key);
-    if (lane === undefined) {
-      lane = new PublishLane(
-        async (records) => (await this.#opened()).send(topic, partition, records),
-        maxBatchBytes,
-        () => {
-          this.#lanes.delete(key);
-        },
-      );
-      this.#lanes.set(key, lane);
+    let lanes = this.#lanes.get(topic);
+    if (lanes === undefined) {
+      lanes = [];
+      this.#lanes.set(topic, lanes);
     }
-    return lane;
+    lanes[partition] ??= this.#openLane(topic, partition, maxBatchBytes, lanes);
+    return lanes[partition];
+  }
+
+  #openLane(topic: string, partition: number, maxBatchBytes: number, lanes: (PublishLane | undefined)[]): PublishLane {
+    const owner: LaneOwner = {
+      send: async (records) => (await this.#opened()).send(topic, partition, records),
+      stored: (batch, baseOffset) => this.#stored(batch, baseOffset),
+      failed: (batch, error) => this.#failed(batch, error),
+      idle: () => {
+        lanes[partition] = undefined;
+        if (lanes.every((lane) => lane === undefined)) this.#lanes.delete(topic);
+      },
+    };
+    return new PublishLane(owner, maxBatchBytes);
+  }
+
+  #openLanes(): PublishLane[] {
+    return [...this.#lanes.values()].flat().filter((lane) => lane !== undefined);
   }
 
   #forgetOld(nowMs: number): void {

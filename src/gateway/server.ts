@@ -58,6 +58,13 @@ export interface Readiness {
   readonly checks: { readonly kafka: string; readonly auth: string; readonly drain: string };
 }
 
+/** Checked, and not in force yet. One of the two is called, once. */
+export interface PreparedReload {
+  /** Gives the keys that differ and take a restart. */
+  apply(): readonly string[];
+  abandon(): void;
+}
+
 export interface Gateway extends AsyncDisposable {
   readonly url: string;
   /** host:port */
@@ -69,6 +76,8 @@ export interface Gateway extends AsyncDisposable {
    * take a restart. CONFIG_INVALID changes nothing.
    */
   reload(settings: GatewaySettings): Promise<readonly string[]>;
+  /** The same in two steps, for several processes that change together or not at all. CONFIG_INVALID. */
+  prepareReload(settings: GatewaySettings): Promise<PreparedReload>;
   /** Farewell to all clients, then the end. */
   drain(): Promise<void>;
 }
@@ -221,24 +230,31 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     drained ??= drain();
     return drained;
   };
+  const prepareReload = async (next: GatewaySettings): Promise<PreparedReload> => {
+    checkListener({ ...next, listen: settings.listen });
+    const tls = settings.tls === undefined ? undefined : next.tls;
+    const context = tls && tlsOptions(tls);
+    const nextAuthenticator = await makeAuthenticator(next.auth, clock, log);
+    return {
+      apply() {
+        if (context !== undefined) (server as unknown as TlsServer).setSecureContext(context);
+        authenticator.close();
+        authenticator = nextAuthenticator;
+        const { auth, acl, origins, hosts } = next;
+        settings = { ...settings, auth, acl, origins, hosts, tls: tls ?? settings.tls };
+        connections.recheck();
+        return needRestart(settings, next);
+      },
+      abandon: () => nextAuthenticator.close(),
+    };
+  };
   return {
     url: `${settings.tls === undefined ? 'http' : 'https'}://${address}`,
     address,
     adminUrl,
     readiness,
-    async reload(next) {
-      checkListener({ ...next, listen: settings.listen });
-      const tls = settings.tls === undefined ? undefined : next.tls;
-      const context = tls && tlsOptions(tls);
-      const nextAuthenticator = await makeAuthenticator(next.auth, clock, log);
-      if (context !== undefined) (server as unknown as TlsServer).setSecureContext(context);
-      authenticator.close();
-      authenticator = nextAuthenticator;
-      const { auth, acl, origins, hosts } = next;
-      settings = { ...settings, auth, acl, origins, hosts, tls: tls ?? settings.tls };
-      connections.recheck();
-      return needRestart(settings, next);
-    },
+    prepareReload,
+    reload: async (next) => (await prepareReload(next)).apply(),
     drain: drainOnce,
     [Symbol.asyncDispose]: drainOnce,
   };

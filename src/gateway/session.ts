@@ -91,6 +91,7 @@ export class Session {
       if (this.#state === 'closing') break;
       if (this.#verifying) this.#held.push(frame);
       else if (this.#isTooFast(nowMs)) effects.push(...this.#bye('limit', true));
+      else if (frame.type === 'pub' && this.#state === 'ready') this.#publish(frame.id, frame.publish, effects);
       else effects.push(...this.#frame(frame));
     }
     return effects;
@@ -152,7 +153,7 @@ export class Session {
   }
 
   /** A publish was answered (the answer itself is sent by whoever knows its form). */
-  published(id: number): Effect[] {
+  published(id: number): readonly Effect[] {
     this.#pubs.delete(id);
     return this.#reading();
   }
@@ -197,8 +198,11 @@ export class Session {
         return [{ kind: 'verify', token: frame.token }, ...this.#reading()];
       case 'sub':
         return this.#subscribe(frame.id, frame.request);
-      case 'pub':
-        return this.#publish(frame.id, frame.publish);
+      case 'pub': {
+        const effects: Effect[] = [];
+        this.#publish(frame.id, frame.publish, effects);
+        return effects;
+      }
       case 'ack':
         return this.#acknowledge(frame.id, frame.seq, frame.window);
       case 'end':
@@ -223,10 +227,16 @@ export class Session {
     return [{ kind: 'subscribe', id, request }];
   }
 
-  #publish(id: number, publish: PublishRequest): Effect[] {
-    if (this.#isOpen(id)) return [{ kind: 'send', frame: errorFrame(id, inUse) }];
+  /** Of these there are very many: its effects are put behind those there are. */
+  #publish(id: number, publish: PublishRequest, effects: Effect[]): void {
+    if (this.#isOpen(id)) {
+      effects.push({ kind: 'send', frame: errorFrame(id, inUse) });
+      return;
+    }
     this.#pubs.add(id);
-    return [{ kind: 'publish', id, publish }, ...this.#reading()];
+    effects.push({ kind: 'publish', id, publish });
+    const reading = this.#reading();
+    if (reading.length > 0) effects.push(...reading);
   }
 
   #acknowledge(id: number, seq: number, window: number | null): Effect[] {
@@ -309,12 +319,13 @@ export class Session {
   }
 
   /** Whether the socket is read follows from what is unanswered; an effect only where that changes. */
-  #reading(): Effect[] {
+  #reading(): readonly Effect[] {
     const shouldPause = this.#verifying || this.#pubs.size >= this.#limits.inflight;
-    if (shouldPause === this.#isPaused) return [];
+    if (shouldPause === this.#isPaused) return nothing;
     this.#isPaused = shouldPause;
     return [{ kind: shouldPause ? 'pause-reading' : 'resume-reading' }];
   }
 }
 
+const nothing: readonly Effect[] = [];
 const inUse: GatewayFault = { code: 'conflict', message: 'the id is in use' };

@@ -18,7 +18,7 @@ import type { Traffic } from './metrics.ts';
 import type { OpenDelivery } from './open-delivery.ts';
 import { Outbox } from './outbox.ts';
 import { OwnPublishes } from './own-publishes.ts';
-import { type PublishAnswer, publishBytes } from './pending-publish.ts';
+import { PendingPublish, type PublishAnswer } from './pending-publish.ts';
 import { Reading } from './reading.ts';
 import { StallWatch } from './stall-watch.ts';
 import { applyTransform, type Transform, type TransformSession } from './transforms.ts';
@@ -40,14 +40,7 @@ export interface V2Options {
 const maxFrameRecords = 500;
 const maxFrameBytes = 262_144;
 
-/** Of a publish that is not answered yet. */
-interface PublishToken {
-  readonly topic: string;
-  readonly valueBytes: number;
-  readonly bytes: number;
-}
-
-export class V2Connection implements GatewayConnection, PublishAnswer<PublishToken> {
+export class V2Connection implements GatewayConnection, PublishAnswer<undefined> {
   readonly protocol: 'v2-text' | 'v2-binary';
   readonly #parts: GatewayParts;
   readonly #options: V2Options;
@@ -208,7 +201,7 @@ export class V2Connection implements GatewayConnection, PublishAnswer<PublishTok
   }
 
   #publish(topic: string, key: string | null, message: string | Uint8Array | null): void {
-    const { publisher, metrics } = this.#parts;
+    const { publisher, metrics, clock } = this.#parts;
     const record = {
       topic,
       partition: null,
@@ -218,30 +211,30 @@ export class V2Connection implements GatewayConnection, PublishAnswer<PublishTok
       value: typeof message === 'string' ? Buffer.from(message) : message,
       headers: noHeaders,
     };
-    const token = { topic, valueBytes: record.value?.length ?? 0, bytes: publishBytes(record) };
-    this.#publishes.began(token.bytes);
+    const pending = new PendingPublish(record, noHeaders, clock.monotonicMs(), this, undefined);
+    this.#publishes.began(pending.bytes);
     try {
       checkMayPublish(this.#rights, record, metrics);
     } catch (error) {
-      this.failed(error, token);
+      this.failed(error, pending);
       return;
     }
-    publisher.write(record, noHeaders, this, token);
+    publisher.write(pending);
   }
 
   /** Of one of its publishes. */
-  stored(_: Placement, { topic, valueBytes, bytes }: PublishToken): void {
+  stored(_: Placement, { topic, value, bytes }: PendingPublish): void {
     if (this.#published?.topic !== topic) {
       this.#published = { topic, traffic: this.#parts.metrics.traffic('in', this.protocol, topic) };
     }
     const { traffic } = this.#published;
     traffic.records.value++;
-    traffic.bytes.value += valueBytes;
+    traffic.bytes.value += value?.length ?? 0;
     this.#publishes.answered(bytes);
   }
 
   /** Of one of its publishes. */
-  failed(error: unknown, { bytes }: PublishToken): void {
+  failed(error: unknown, { bytes }: PendingPublish): void {
     const { metrics, settings, log } = this.#parts;
     const fault = asFault(error);
     metrics.publishError(fault.code);

@@ -123,10 +123,17 @@ test('two processes share the connections of one port, and tell of themselves as
   await allGone(children);
 });
 
-test('a process that dies is started anew and counted, its places are free, the others go on', { skip }, async () => {
+test('a process that dies is started anew and counted, its places are free, its clients go on where they stood, and so do the others', {
+  skip,
+}, async () => {
+  const broker = `kafka://${kafka!.bootstrap}`;
+  equal((await tributary(['topics', 'create', 'resumed', '--broker', broker], { cwd: '.' })).code, 0);
   await using gateway = await stand('  limits: { perIp: 12 }\n');
   const { address, admin, running } = gateway;
-  await clients(11, address);
+  const opened = await clients(11, address);
+  await Promise.all(opened.map((client) => client.subscribe(1, { topics: ['resumed'], from: 'earliest' })));
+  opened[0]!.send({ type: 'pub', id: 2, topic: 'resumed', value: 'before' });
+  const told = await Promise.all(opened.map((client) => client.next('data')));
   const before = await metrics(admin);
   const openOf = (seen: ReadonlyMap<string, number>) =>
     [1, 2].map((number) => seen.get(`connections{protocol="json",process="${number}"}`) ?? 0) as [number, number];
@@ -149,8 +156,18 @@ test('a process that dies is started anew and counted, its places are free, the 
   ok(childrenOf(running.pid).includes(other));
   const open = openOf(after)[0] + openOf(after)[1];
   ok(open < 11);
-  await clients(12 - open, address);
+  const lost = opened.filter(({ socket }) => socket.closes.items.length > 0);
+  equal(lost.length, 11 - open);
+  for (const client of lost) {
+    const [again] = await clients(1, address);
+    const at = opened.indexOf(client);
+    await again!.subscribe(1, { topics: ['resumed'], from: { pos: told[at]!['pos'] } });
+    opened[at] = again!;
+  }
+  const [last] = await clients(1, address);
   equal(await connect(address), 429);
+  last!.send({ type: 'pub', id: 1, topic: 'resumed', value: 'after' });
+  for (const client of opened) deepEqual(await client.values(1), ['after']);
 
   const all = childrenOf(running.pid);
   process.kill(running.pid, 'SIGKILL'); // nobody supervises them any more

@@ -163,3 +163,68 @@ test('broker restart, leader change: invisible, but for delay, to subscribers, g
   while (grouped.size < 20) for (const { value } of await client.records(1, 2)) grouped.add(value);
   ok(!client.socket.units.items.some((unit) => unit.kind === 'frame' && unit.json['type'] === 'gap'));
 });
+
+test('a rebalance of a group: a member at another gateway takes its share and leaves it again; each record comes, none twice that was acknowledged before, and nobody hears of it', {
+  skip,
+}, async () => {
+  const partitions = 4;
+  await stand!.topic('balanced', { partitions });
+  await using here = await stand!.gateway();
+  await using there = await stand!.gateway();
+  const sub = { topics: ['balanced'], group: 'of-balanced', from: 'earliest', window: 10_000 };
+  const seen = new Map<string, number>();
+  /** By client: values that it was given. */
+  const given: string[][] = [[], []];
+  const clients: NativeClient[] = [await here.native()];
+  const write = async (round: string): Promise<string[]> => {
+    const values = Array.from({ length: partitions }, (_, partition) => `${round} ${partition}`);
+    await Promise.all(values.map((value, partition) => stand!.produce('balanced', [value], partition)));
+    return values;
+  };
+  /** Takes what has come, and acknowledges it, until it is so. */
+  const takeUntil = async (what: string, isSo: () => boolean): Promise<void> => {
+    for (const deadline = performance.now() + 90_000; !isSo(); ) {
+      ok(performance.now() < deadline, `${what}: ${JSON.stringify(given)}`);
+      for (const [at, { socket }] of clients.entries()) {
+        for (const unit of socket.units.items.splice(0)) {
+          const frame = (unit.kind === 'frame' ? unit.json : {}) as Frame;
+          ok(frame.type === 'data' || frame.type === 'ping', JSON.stringify(frame));
+          for (const { value } of (frame['records'] ?? []) as { value: string }[]) {
+            given[at]!.push(value);
+            seen.set(value, (seen.get(value) ?? 0) + 1);
+          }
+          if (frame.type === 'data') clients[at]!.send({ type: 'ack', id: 1, seq: frame['seq'] });
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+  const areSeen = (values: readonly string[]): boolean => values.every((value) => seen.has(value));
+
+  await clients[0]!.subscribe(1, sub);
+  const before = await write('before');
+  await takeUntil('one member has all', () => areSeen(before));
+  const committed = (): Promise<readonly { readonly offset: number }[]> =>
+    stand!.broker.committedOffsets('of-balanced');
+  for (const deadline = performance.now() + 60_000; ; ) {
+    if ((await committed()).filter(({ offset }) => offset === 1).length === partitions) break;
+    ok(performance.now() < deadline);
+  }
+
+  clients.push(await there.native());
+  await clients[1]!.subscribe(1, sub);
+  let rounds = 0;
+  while (new Set(given[1]!.map((value) => value.split(' ')[1])).size < 2) {
+    const values = await write(`meanwhile-${rounds++}`);
+    await takeUntil('the second has a share', () => areSeen(values));
+  }
+  const shared = await write('shared');
+  await takeUntil('both have a share', () => areSeen(shared));
+  for (const values of given) equal(values.filter((value) => shared.includes(value)).length, partitions / 2);
+
+  clients.pop()!.leave();
+  const after = await write('after');
+  await takeUntil('the first has all again', () => after.every((value) => given[0]!.includes(value)));
+  for (const value of [...before, ...shared]) equal(seen.get(value), 1, value);
+  clients[0]!.leave();
+});

@@ -3,8 +3,10 @@
  * one is gone, killed with -9 even, it says farewell to its clients and ends.
  */
 
+import { unreachable } from '../../base/assert.ts';
 import { systemClock } from '../../base/clock.ts';
 import { describeError, TributaryError } from '../../base/errors.ts';
+import type { PreparedReload } from '../../gateway/server.ts';
 import type { GatewaySettings } from '../../gateway/settings.ts';
 import { Loggers, type LogThreshold } from '../../telemetry/loggers.ts';
 import { MetricRegistry } from '../../telemetry/metrics.ts';
@@ -20,6 +22,7 @@ import type { Order, Question, Report } from './messages.ts';
 
 interface Serving {
   answer(question: Question): Promise<Report>;
+  abandonReload(): void;
   /** Farewell to all clients, then the end. */
   drain(): Promise<void>;
 }
@@ -43,8 +46,12 @@ process.on('message', (order: Order) => {
     case 'claimed':
       places.answered(order);
       break;
+    case 'abandon':
+      serving?.abandonReload();
+      break;
     case 'look':
-    case 'reload':
+    case 'prepare':
+    case 'apply':
       void serving?.answer(order).then(send);
       break;
   }
@@ -87,16 +94,41 @@ async function begin({ options, listen, number }: Extract<Order, { kind: 'serve'
       accepted(read.loaded);
       return { ...read.settings, listen };
     };
+    let prepared: PreparedReload | undefined;
+    const abandonReload = (): void => {
+      prepared?.abandon();
+      prepared = undefined;
+    };
+    const prepare = async (): Promise<string | undefined> => {
+      abandonReload();
+      try {
+        prepared = await gateway.prepareReload(again());
+        return undefined;
+      } catch (error) {
+        return secrets.text(describeError(error));
+      }
+    };
     serving = {
       drain: stop,
+      abandonReload,
       async answer({ kind, id }) {
-        if (kind === 'look') {
-          return { kind: 'looked', id, families: snapshot(metrics.families.values()), readiness: gateway.readiness() };
-        }
-        try {
-          return { kind: 'reloaded', id, keys: await gateway.reload(again()), problem: undefined };
-        } catch (error) {
-          return { kind: 'reloaded', id, keys: [], problem: secrets.text(describeError(error)) };
+        switch (kind) {
+          case 'look':
+            return {
+              kind: 'looked',
+              id,
+              families: snapshot(metrics.families.values()),
+              readiness: gateway.readiness(),
+            };
+          case 'prepare':
+            return { kind: 'prepared', id, problem: await prepare() };
+          case 'apply': {
+            const keys = prepared?.apply() ?? [];
+            prepared = undefined;
+            return { kind: 'applied', id, keys };
+          }
+          default:
+            return unreachable(kind);
         }
       },
     };

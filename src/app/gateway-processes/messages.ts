@@ -15,13 +15,17 @@ export type Order =
     }
   | { readonly kind: 'drain' }
   | Question
+  /** What was prepared is not to be applied: another process could not. */
+  | { readonly kind: 'abandon' }
   | { readonly kind: 'placed'; readonly id: number; readonly refusal: Refusal | undefined }
   | { readonly kind: 'claimed'; readonly id: number; readonly isGranted: boolean };
 
 export type Question =
   | { readonly kind: 'look'; readonly id: number }
-  /** Each reads the files itself: no secret goes from process to process. */
-  | { readonly kind: 'reload'; readonly id: number };
+  /** Each reads the files itself, and checks them: no secret goes from process to process. */
+  | { readonly kind: 'prepare'; readonly id: number }
+  /** What it has prepared holds from now on. */
+  | { readonly kind: 'apply'; readonly id: number };
 
 export type Report =
   | { readonly kind: 'ready'; readonly url: string }
@@ -40,10 +44,14 @@ export type Answer =
       readonly readiness: Readiness;
     }
   | {
-      readonly kind: 'reloaded';
+      readonly kind: 'prepared';
+      readonly id: number;
+      /** Why it cannot be applied. */
+      readonly problem: string | undefined;
+    }
+  | {
+      readonly kind: 'applied';
       readonly id: number;
       /** That take a restart. */
       readonly keys: readonly string[];
-      /** Why nothing was changed. */
-      readonly problem: string | undefined;
     };

@@ -7,24 +7,31 @@ import { TributaryError } from '../../base/errors.ts';
 import type { HeldPlaces } from './held-places.ts';
 import type { FamilySnapshot } from './merged-metrics.ts';
 import type { Answer, Order, Question, Report } from './messages.ts';
+import type { Reloadable } from './reload-together.ts';
 
 const program = join(import.meta.dirname, `child${import.meta.filename.slice(-3)}`);
 /** One that does not tell of itself in this time is stuck. To read the files anew may mean to fetch keys. */
-const answerMs = { look: 2000, reload: 30_000 };
+const answerMs = { look: 2000, prepare: 30_000, apply: 10_000 };
 
 export interface ProcessEnd {
   readonly code: number | null;
   readonly signal: string | null;
 }
 
-export class SupervisedProcess {
+interface AnswerTo {
+  readonly look: 'looked';
+  readonly prepare: 'prepared';
+  readonly apply: 'applied';
+}
+
+export class SupervisedProcess implements Reloadable {
   readonly number: number;
   /** Its counters when it was asked last. */
   families: readonly FamilySnapshot[] = [];
   readonly ended: Promise<ProcessEnd>;
   readonly #child: ChildProcess;
   readonly #places: HeldPlaces;
-  readonly #questions = new Map<number, (answer: Answer) => void>();
+  readonly #questions = new Map<number, PromiseWithResolvers<Answer>>();
   readonly #ready = Promise.withResolvers<string>();
   #asked = 0;
   #isServing = false;
@@ -39,6 +46,9 @@ export class SupervisedProcess {
     this.ended = once(this.#child, 'exit').then(([code, signal]): ProcessEnd => {
       this.#isServing = false;
       this.#places.leaveAll();
+      for (const { reject } of this.#questions.values()) {
+        reject(new TributaryError('INTERNAL', `Process ${this.number} of the gateway ended before it answered`));
+      }
       this.#ready.reject(
         new TributaryError('INTERNAL', `A process of the gateway ended before it served (${signal ?? code})`),
       );
@@ -61,16 +71,27 @@ export class SupervisedProcess {
     return this.#ready.promise;
   }
 
-  /** TIMEOUT. */
-  ask<K extends Question['kind']>(
-    kind: K,
-  ): Promise<Extract<Answer, { kind: K extends 'look' ? 'looked' : 'reloaded' }>> {
+  /** TIMEOUT, and INTERNAL where it ends meanwhile. */
+  ask<K extends Question['kind']>(kind: K): Promise<Extract<Answer, { kind: AnswerTo[K] }>> {
     const id = ++this.#asked;
-    const answered = new Promise<Answer>((resolve) => this.#questions.set(id, resolve));
+    const question = Promise.withResolvers<Answer>();
+    this.#questions.set(id, question);
     this.#say({ kind, id });
-    return withTimeout(answered, answerMs[kind], `Asking process ${this.number} of the gateway`).finally(() =>
+    return withTimeout(question.promise, answerMs[kind], `Asking process ${this.number} of the gateway`).finally(() =>
       this.#questions.delete(id),
     ) as ReturnType<typeof this.ask<K>>;
+  }
+
+  async prepareReload(): Promise<string | undefined> {
+    return (await this.ask('prepare')).problem;
+  }
+
+  async applyReload(): Promise<readonly string[]> {
+    return (await this.ask('apply')).keys;
+  }
+
+  abandonReload(): void {
+    this.#say({ kind: 'abandon' });
   }
 
   drain(): void {
@@ -101,10 +122,11 @@ export class SupervisedProcess {
         break;
       case 'looked':
         this.families = report.families;
-        this.#questions.get(report.id)?.(report);
+        this.#questions.get(report.id)?.resolve(report);
         break;
-      case 'reloaded':
-        this.#questions.get(report.id)?.(report);
+      case 'prepared':
+      case 'applied':
+        this.#questions.get(report.id)?.resolve(report);
         break;
     }
   }

@@ -6,7 +6,6 @@
  */
 import { type BackoffPolicy, backoffMs } from '../../base/backoff.ts';
 import type { Clock, Random } from '../../base/clock.ts';
-import { TributaryError } from '../../base/errors.ts';
 import type { AdminLook } from '../../gateway/listener.ts';
 import { CountedPlaces } from '../../gateway/places.ts';
 import type { GatewaySettings } from '../../gateway/settings.ts';
@@ -15,6 +14,7 @@ import type { Counter, MetricRegistry } from '../../telemetry/metrics.ts';
 import type { GatewayStartOptions } from '../gateway-start.ts';
 import { HeldPlaces } from './held-places.ts';
 import { type FamilySnapshot, merged, type ProcessMetrics, snapshot } from './merged-metrics.ts';
+import { reloadTogether } from './reload-together.ts';
 import { SupervisedProcess } from './supervised-process.ts';
 
 export interface SupervisorOptions {
@@ -42,6 +42,9 @@ export class Supervisor {
   /** Counters of those that have ended. */
   #ended: FamilySnapshot[] = [];
   #isStopping = false;
+  /** Times that the files were read anew. */
+  #reloads = 0;
+  #reloading: Promise<void> = Promise.resolve();
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -63,12 +66,14 @@ export class Supervisor {
     }
   }
 
-  /** Each reads the files anew. Gives the keys that take a restart. */
-  async reload(): Promise<readonly string[]> {
-    const answers = await Promise.all(this.#serving.map((each) => each.ask('reload')));
-    const problem = answers.find((answer) => answer.problem !== undefined)?.problem;
-    if (problem !== undefined) throw new TributaryError('CONFIG_INVALID', problem);
-    return [...new Set(answers.flatMap(({ keys }) => keys))];
+  /** All read the files anew, or none. Gives the keys that take a restart. */
+  reload(): Promise<readonly string[]> {
+    const reloading = reloadTogether(this.#serving);
+    this.#reloading = reloading.then(
+      () => void this.#reloads++,
+      () => {}, // told to whoever asked for it
+    );
+    return reloading;
   }
 
   async look(): Promise<AdminLook> {
@@ -128,7 +133,12 @@ export class Supervisor {
     const begun = new SupervisedProcess(number, new HeldPlaces(this.#places));
     this.#processes[number - 1] = begun;
     const atMs = clock.monotonicMs();
+    const reloads = this.#reloads;
     const ready = begun.serve({ kind: 'serve', options, listen: settings.listen, number });
+    ready.then(
+      () => this.#catchUp(begun, reloads),
+      () => {}, // told to whoever asked for it
+    );
     void begun.ended.then((end) => {
       this.#processes[number - 1] = undefined;
       this.#ended = keptCounters(this.#ended, begun);
@@ -136,6 +146,18 @@ export class Supervisor {
       this.#beginAnew(number, clock.monotonicMs() - atMs >= steadyMs ? 1 : failures + 1, end);
     });
     return ready;
+  }
+
+  /** One that read the files before the others read them anew does so too. */
+  async #catchUp(begun: SupervisedProcess, reloads: number): Promise<void> {
+    await this.#reloading;
+    if (reloads === this.#reloads) return;
+    try {
+      await reloadTogether([begun]);
+    } catch (error) {
+      const reason = (error as Error).message;
+      this.#options.log.error('gateway_reload_failed', { process: begun.number, reason });
+    }
   }
 
   #beginAnew(number: number, attempt: number, end: object): void {

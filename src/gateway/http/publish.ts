@@ -1,17 +1,17 @@
 /** `POST /v1/topics/{topic}` (PROTOCOL.md, section 7). */
 import { isUtf8 } from 'node:buffer';
 import { noHeaders } from '../../record/record.ts';
-import type { GatewayFault } from '../../wire/gateway/codes.ts';
 import type { PublishRequest } from '../../wire/gateway/frames.ts';
-import { readJsonObject } from '../../wire/gateway/json-object.ts';
-import { isTopicName } from '../../wire/gateway/names.ts';
-import { checkMid, MemberFault, readPublish } from '../../wire/gateway/publish-members.ts';
-import { errorFrame, placementMembers } from '../../wire/gateway/server-frames.ts';
-import { integerOf, QueryFault } from '../../wire/gateway/stream-query.ts';
+import { checkMid, MemberFault } from '../../wire/gateway/publish-members.ts';
+import { placementMembers } from '../../wire/gateway/server-frames.ts';
+import { integerOf } from '../../wire/gateway/stream-query.ts';
 import { asFault, FaultError } from '../faults.ts';
 import { checkMayPublish } from '../may-publish.ts';
 import { readBody } from './body.ts';
+import { countPublished } from './count-published.ts';
 import type { HttpContext, RequestContext } from './http-context.ts';
+import { publishOf } from './publish-of.ts';
+import { PublishedLines } from './published-lines.ts';
 import { sendFault, sendJson } from './respond.ts';
 
 const maxLines = 10_000;
@@ -43,18 +43,7 @@ async function publishLines(context: HttpContext, body: Buffer): Promise<void> {
   if (lines.length > maxLines) {
     throw new FaultError({ code: 'bad_request', message: `at most ${maxLines} lines are taken at once` });
   }
-  let failed = false;
-  const results = await Promise.all(
-    lines.map(async (line) => {
-      try {
-        return `{${await write(context, publishOf(line, context.topic))}}`;
-      } catch (error) {
-        failed = true;
-        return errorFrame(null, faultOfRequest(error));
-      }
-    }),
-  );
-  const text = results.map((result) => `${result}\n`).join('');
+  const { text, failed } = await new PublishedLines(context, lines).done;
   context.response.writeHead(failed ? 207 : 200, { 'content-type': 'application/x-ndjson' });
   context.response.end(text);
 }
@@ -65,9 +54,7 @@ async function write({ parts, identity, rights }: HttpContext, publish: PublishR
   try {
     checkMayPublish(rights, publish, metrics);
     const place = await publisher.publish(publish, identity.principal, noHeaders);
-    const traffic = metrics.traffic('in', 'http', publish.topic);
-    traffic.records.value++;
-    traffic.bytes.value += publish.value?.length ?? 0;
+    countPublished(metrics, publish);
     return placementMembers(place);
   } catch (error) {
     metrics.publishError(asFault(error).code);
@@ -109,18 +96,4 @@ function midOf({ request }: HttpContext): string | null {
 function textOf(body: Buffer): string {
   if (!isUtf8(body)) throw new MemberFault('the body is not UTF-8');
   return body.toString();
-}
-
-function publishOf(text: string, topic: string): PublishRequest {
-  const reading = readJsonObject(text);
-  if (!reading.ok) throw new MemberFault(`the body ${reading.reason}`);
-  if (!isTopicName(topic)) throw new MemberFault('that is no name of a topic');
-  return readPublish(reading.members, topic);
-}
-
-/** What a request can be refused for. */
-export function faultOfRequest(error: unknown): GatewayFault {
-  if (error instanceof MemberFault) return { code: 'bad_request', message: error.message };
-  if (error instanceof QueryFault) return error.fault;
-  return asFault(error);
 }

@@ -84,6 +84,12 @@ export class Feed {
     return this.#replayed;
   }
 
+  holds(offset: number): boolean {
+    const ring = this.#ring;
+    if (ring !== undefined && offset >= ring.start && offset < ring.head) return true;
+    return this.#replayed.at(offset) !== undefined;
+  }
+
   stop(): void {
     this.#stop.abort();
     this.#release();

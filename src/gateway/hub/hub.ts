@@ -81,6 +81,11 @@ export class Hub {
     this.#idle.set(feed, timer);
   }
 
+  /** Whether what stands at a position is in memory: then it is on the log, and the broker need not be asked whether it is. */
+  holds(topic: string, partition: number, offset: number): boolean {
+    return this.#feeds.get(partitionKey(topic, partition))?.holds(offset) ?? false;
+  }
+
   /**
    * First offset of a partition, or the one that the next record will get. Calls that wait for the same one share an
    * answer, which is never older than any of them: ten thousand clients that come back at once ask the broker twice.

@@ -1,6 +1,6 @@
 /** The four frames that have a binary form (PROTOCOL.md, section 4). */
-import type { ConsumedRecord, Header } from '../../record/record.ts';
-import { BinaryFault, BinaryReader, BinaryWriter } from './binary.ts';
+import { type ConsumedRecord, type Header, noHeaders } from '../../record/record.ts';
+import { BinaryFault, BinaryReader, BinaryWriter, type TextMemory, varLength, writeVar } from './binary.ts';
 import { type ClientFrame, type FrameLimits, isId, type PublishRequest } from './frames.ts';
 import { isTopicName } from './names.ts';
 import { checkHeaderName, checkMid, MemberFault } from './publish-members.ts';
@@ -11,12 +11,16 @@ const pub = 2;
 const ok = 3;
 const ack = 4;
 
-/** Stops behind the first fatal frame. Never throws. */
-export function readBinaryFrames(message: Uint8Array, limits: FrameLimits): ClientFrame[] {
+/** Stops behind the first fatal frame. Never throws. `lastTopic`: of the connection, whose publishes mostly go to one. */
+export function readBinaryFrames(
+  message: Uint8Array,
+  limits: FrameLimits,
+  lastTopic: TextMemory = { bytes: new Uint8Array(), text: '' },
+): ClientFrame[] {
   const frames: ClientFrame[] = [];
   const reader = new BinaryReader(message);
   try {
-    do frames.push(readFrame(reader, limits));
+    do frames.push(readFrame(reader, limits, lastTopic));
     while (!reader.atEnd);
   } catch (error) {
     if (!(error instanceof BinaryFault)) throw error;
@@ -28,16 +32,16 @@ export function readBinaryFrames(message: Uint8Array, limits: FrameLimits): Clie
   return frames;
 }
 
-function readFrame(reader: BinaryReader, limits: FrameLimits): ClientFrame {
+function readFrame(reader: BinaryReader, limits: FrameLimits, lastTopic: TextMemory): ClientFrame {
   const type = reader.u8();
   if (type !== pub && type !== ack) throw new BinaryFault('its type is not one that clients send');
   const id = reader.var();
   if (!isId(id)) throw new BinaryFault('its id is not a number from 1 to 4294967295');
-  return type === pub ? readPublish(id, reader) : readAck(id, reader, limits);
+  return type === pub ? readPublish(id, reader, lastTopic) : readAck(id, reader, limits);
 }
 
-function readPublish(id: number, reader: BinaryReader): ClientFrame {
-  const topic = reader.text();
+function readPublish(id: number, reader: BinaryReader, lastTopic: TextMemory): ClientFrame {
+  const topic = reader.rememberedText(lastTopic);
   const partition = reader.var() - 1;
   const timestamp = reader.var();
   const mid = reader.nullableText();
@@ -64,10 +68,11 @@ function readPublish(id: number, reader: BinaryReader): ClientFrame {
   }
 }
 
-function readHeaders(reader: BinaryReader): Header[] {
+function readHeaders(reader: BinaryReader): readonly Header[] {
+  let count = reader.var();
+  if (count === 0) return noHeaders;
   const headers: Header[] = [];
-  for (let count = reader.var(); count > 0; count--)
-    headers.push({ key: reader.text(), value: reader.nullableBytes() });
+  for (; count > 0; count--) headers.push({ key: reader.text(), value: reader.nullableBytes() });
   return headers;
 }
 
@@ -82,14 +87,16 @@ function readAck(id: number, reader: BinaryReader, limits: FrameLimits): ClientF
 }
 
 export function publishedBinary(id: number, { partition, offset, timestamp, duplicate }: Placement): Buffer {
-  const writer = new BinaryWriter(32);
-  writer.u8(ok);
-  writer.var(id);
-  writer.var(partition);
-  writer.var(offset);
-  writer.var(timestamp);
-  writer.u8(duplicate ? 1 : 0);
-  return writer.result();
+  // As long as it is: there are very many of them, and of a longer one a view would have to be made.
+  const length = varLength(id) + varLength(partition) + varLength(offset) + varLength(timestamp);
+  const bytes = Buffer.allocUnsafe(length + 2);
+  bytes[0] = ok;
+  let at = writeVar(bytes, 1, id);
+  at = writeVar(bytes, at, partition);
+  at = writeVar(bytes, at, offset);
+  at = writeVar(bytes, at, timestamp);
+  bytes[at] = duplicate ? 1 : 0;
+  return bytes;
 }
 
 /** Records of one partition that follow each other in a frame. */

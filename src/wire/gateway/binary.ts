@@ -6,6 +6,15 @@ export class BinaryFault extends Error {
   override readonly name = 'BinaryFault';
 }
 
+/** A text that is likely to come again, and its bytes. */
+export interface TextMemory {
+  bytes: Uint8Array;
+  text: string;
+}
+
+/** No longer text is remembered: names of topics are not. */
+const maxRemembered = 249;
+
 export class BinaryReader {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -66,10 +75,47 @@ export class BinaryReader {
     return utf8(this.bytes());
   }
 
+  /** Text that is decoded only where it is another one than last time. */
+  rememberedText(memory: TextMemory): string {
+    const length = this.var();
+    if (length === memory.bytes.length && this.#isNext(memory.bytes)) {
+      this.#at += length;
+      return memory.text;
+    }
+    const bytes = this.raw(length);
+    const text = utf8(bytes);
+    if (length <= maxRemembered) {
+      memory.bytes = Uint8Array.from(bytes);
+      memory.text = text;
+    }
+    return text;
+  }
+
   nullableText(): string | null {
     const bytes = this.nullableBytes();
     return bytes === null ? null : utf8(bytes);
   }
+
+  #isNext(wanted: Uint8Array): boolean {
+    for (let at = 0; at < wanted.length; at++) if (this.#bytes[this.#at + at] !== wanted[at]) return false;
+    return true;
+  }
+}
+
+/** Unsigned LEB128 in its shortest form; gives where it ends. */
+export function writeVar(bytes: Uint8Array, at: number, value: number): number {
+  while (value >= 0x80) {
+    bytes[at++] = (value % 0x80) | 0x80;
+    value = Math.floor(value / 0x80);
+  }
+  bytes[at++] = value;
+  return at;
+}
+
+export function varLength(value: number): number {
+  let length = 1;
+  for (; value >= 0x80; value = Math.floor(value / 0x80)) length++;
+  return length;
 }
 
 export class BinaryWriter {
@@ -91,11 +137,7 @@ export class BinaryWriter {
 
   var(value: number): void {
     this.#room(8);
-    while (value >= 0x80) {
-      this.#bytes[this.#at++] = (value % 0x80) | 0x80;
-      value = Math.floor(value / 0x80);
-    }
-    this.#bytes[this.#at++] = value;
+    this.#at = writeVar(this.#bytes, this.#at, value);
   }
 
   zigzag(value: number): void {
