@@ -208,7 +208,11 @@ async function openGatewayBeside(parts: AppParts, broker: Broker): Promise<Gatew
   }
 }
 
-/** Asked before anything else is opened, as that of the REST interface is: a taken port leaves nothing behind. */
+/**
+ * Asked before anything else is opened, as that of the REST interface is: a taken port leaves nothing behind. Who connects in the
+ * moment of asking is cut off, as who connects before it is refused, and comes again. To go on listening from then on would keep
+ * clients, and those who ask for health, waiting without an answer for as long as the broker takes to open.
+ */
 async function askGatewayAddresses({ listen, admin }: GatewaySettings, isAlone: boolean): Promise<void> {
   await freeAddress(splitAddress(listen, 'gateway.listen'), 'gateway.listen');
   if (isAlone) await freeAddress(splitAddress(admin, 'gateway.admin'), 'gateway.admin');
