@@ -248,7 +248,9 @@ export class GroupDelivery implements Delivery {
         await taken;
       }
     } catch (error) {
-      if (!this.#isClosing && this.#member === member) this.#options.events.onFailed(asFault(error));
+      if (this.#isClosing || this.#member !== member) return;
+      this.#options.onRetry({ what: 'read group', reason: (error as Error).message }); // the client is told no more than a code
+      this.#options.events.onFailed(asFault(error));
     }
   }
 

@@ -64,6 +64,32 @@ const answer = toolkit.Writer.create()
   })
   .appendTaggedFields().buffer;
 
+test('an answer of many partitions that all have nothing new is read: as short as an answer can be', () => {
+  const partitions = [0, 1, 2, 3, 4, 5];
+  const { buffer } = toolkit.Writer.create()
+    .appendInt32(0)
+    .appendInt16(0)
+    .appendInt32(0)
+    .appendArray([0], (topics) => {
+      topics.appendUUID(topicId).appendArray(partitions, (writer, partition) => {
+        writer
+          .appendInt32(partition)
+          .appendInt16(0)
+          .appendInt64(1n)
+          .appendInt64(1n)
+          .appendInt64(0n)
+          .appendArray([], () => {})
+          .appendInt32(-1)
+          .appendBytes(Buffer.alloc(0));
+      });
+    })
+    .appendTaggedFields();
+  deepEqual(
+    readFetchAnswer(buffer).partitions.map(({ partition, records }) => [partition, records.length]),
+    partitions.map((partition) => [partition, 0]),
+  );
+});
+
 test('an answer gives the batches of each partition as they are', () => {
   const read = readFetchAnswer(answer);
   const [partition] = read.partitions;

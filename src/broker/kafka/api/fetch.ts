@@ -110,7 +110,7 @@ export function readFetchAnswer(bytes: Buffer): FetchAnswer {
   const partitions: FetchedPartition[] = [];
   reader.compactArray(18, () => {
     const topicId = reader.uuid();
-    reader.compactArray(38, () => partitions.push(readPartition(reader, topicId)));
+    reader.compactArray(37, () => partitions.push(readPartition(reader, topicId)));
     reader.taggedFields();
   });
   let endpoints: readonly NodeEndpoint[] = [];
