@@ -28,7 +28,7 @@ const isLong = process.env['TEST_LONG'] === '1';
 /** TRIBUTARY_SOAK_S: how long each broker is under load. */
 const durationMs = 1000 * Number(process.env['TRIBUTARY_SOAK_S'] ?? (isLong ? 600 : 2));
 const perTick = isLong ? 50 : 20;
-const [leastPauseMs, mostPauseMs] = isLong ? [2000, 30_000] : [100, 700];
+const [leastPauseMs, mostPauseMs] = isLong ? [2000, 30_000] : [50, 300];
 const moreReconnects = isLong ? 50 : 0;
 const badNetworkMs = isLong ? 5000 : 150;
 const readingMs = 1000;
