@@ -1,5 +1,12 @@
-import { deepEqual, equal } from 'node:assert/strict';
+import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
+import { seeded, testSeed } from '../../../test/support/random.ts';
+import { tempFolder } from '../../../test/support/temp-folder.ts';
+import { codecs } from '../../app/codecs.ts';
+import { noHeaders, type ProduceRecord } from '../../record/record.ts';
+import { asList, type Records, ValueColumn } from '../../record/value-column.ts';
+import { WholeBatch } from '../../record/whole-batch.ts';
+import { openEmbeddedBroker } from './embedded.ts';
 import { LogTail, type TailBatch } from './log-tail.ts';
 
 const mebibyte = 1024 * 1024;
@@ -66,4 +73,54 @@ test('what is cleared goes back, and the partition is still read; what is remove
   equal(dropped.length, 2);
   equal(tail.keep(1, batch(20, 29)), false);
   equal(tail.isUsed, false);
+});
+
+/** Values of one size, or a list with a key in it, which is never kept. */
+function someRecords(random: () => number): Records {
+  const count = 1 + Math.floor(random() * 400);
+  const size = Math.floor(random() * 600);
+  const bytes = Buffer.alloc(count * size, count % 251);
+  if (random() < 0.2) {
+    const value = bytes.subarray(0, size);
+    return [{ key: Buffer.from('k'), value, headers: noHeaders, timestampMs: 7 }];
+  }
+  const spans = Int32Array.from({ length: count * 2 }, (_, at) => ((at + 1) >> 1) * size);
+  return new ValueColumn(bytes, spans, count, size);
+}
+
+function plain({ key, value }: Pick<ProduceRecord, 'key' | 'value'>): unknown {
+  return [key && Buffer.from(key).toString(), value && Buffer.from(value).toString('latin1')];
+}
+
+test(`what a reader takes close behind the writer is what the log holds (TEST_SEED=${testSeed})`, async () => {
+  const random = seeded(testSeed);
+  await using folder = await tempFolder('log-tail');
+  await using broker = await openEmbeddedBroker({ directory: folder.path, codecs });
+  await broker.createTopic({ name: 't' });
+  await using producer = await broker.producer();
+  const taken: unknown[] = [];
+  let offset = 0;
+  let whole = 0;
+  const follow = async (): Promise<void> => {
+    const { runs, nextOffset, release } = await broker.fetchRuns('t', 0, offset, Math.floor(random() * 300_000));
+    for (const run of runs) {
+      if (run instanceof WholeBatch) whole++;
+      taken.push(...asList(run).map(plain));
+    }
+    offset = nextOffset;
+    release();
+  };
+  for (let turn = 0; turn < 60; turn++) {
+    await Promise.all(
+      Array.from({ length: 1 + Math.floor(random() * 4) }, () => producer.send('t', 0, someRecords(random))),
+    );
+    // Sometimes far behind: more than is kept.
+    if (random() < 0.6 || turn < 2) await follow();
+  }
+  while (offset < broker.extent('t', 0).stable) await follow();
+  const stored: unknown[] = [];
+  for await (const { records } of broker.read({ topic: 't', partition: 0, from: 'earliest', until: 'end' }))
+    stored.push(...records.map(plain));
+  ok(whole > 0 && stored.length > 0);
+  deepEqual(taken, stored);
 });
