@@ -18,7 +18,7 @@ export const applicationId = 0x54524942;
 export const formatVersion = 1;
 export const pageBytes = 32 * 1024;
 /** The write-ahead log is moved into the file when it has that size. */
-export const logBytes = 64 * 1024 * 1024;
+export const logBytes = 128 * 1024 * 1024;
 
 const tables = `
 CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL) WITHOUT ROWID, STRICT;
