@@ -21,13 +21,16 @@ const checkpointBytes = 8 * 1024 * 1024;
 const commitPages = 3;
 /** What one step of trimming takes while nothing else is to be done. */
 const trimBytes = 8 * 1024 * 1024;
+/** While commits follow each other faster, they take old rows away themselves, and no step of its own makes them wait for a sync. */
+const quietMs = 10;
 
 if (parentPort === null) throw new TributaryError('INTERNAL', 'store-thread.ts runs in a worker thread only');
 const port = parentPort;
 const options = workerData as StoreThreadData;
 let written = 0;
 let logged = 0;
-let isTrimming = false;
+let trimming: NodeJS.Timeout | undefined;
+let committedAtMs = Number.NEGATIVE_INFINITY;
 
 const opened = open();
 if (opened !== undefined) {
@@ -56,6 +59,7 @@ function serve(store: Store, first: StoreRequest): void {
   if (requests.some(({ kind }) => kind === 'loss-told')) upkeep(() => store.noteAcknowledged());
   commit(store, requests);
   if (requests.some(({ kind }) => kind === 'close')) {
+    clearTimeout(trimming);
     store.close();
     port.close();
   } else trimLater(store);
@@ -71,6 +75,8 @@ function commit(store: Store, requests: readonly StoreRequest[]): void {
   }
   if (writes.length === 0) return;
   const { results, partitions } = store.commit(writes);
+  // What did not fit on the disk has taken nothing away either.
+  if (partitions.length > 0) committedAtMs = performance.now();
   const buffers = writes.flatMap((write) => (write.kind === 'append' ? [write.buffer] : []));
   answer({ kind: 'committed', ids, results, partitions, buffers }, buffers);
   upkeep(() => store.noteAcknowledged());
@@ -90,14 +96,17 @@ function bytesOf(write: StoreWrite): number {
   return write.changes.reduce((sum, { bytes }) => sum + (bytes instanceof Uint8Array ? bytes.length : 0), 0);
 }
 
-/** Old batches are taken away in steps, between which whoever has come is served. */
+/** Old batches are taken away in steps, between which whoever has come is served; by the commits, where those do not end. */
 function trimLater(store: Store): void {
-  if (isTrimming || !store.hasToTrim) return;
-  isTrimming = true;
-  setImmediate(() => {
-    isTrimming = false;
-    if (upkeep(() => store.trim(trimBytes))) trimLater(store);
-  });
+  if (trimming !== undefined || !store.hasToTrim) return;
+  const isBusy = (): boolean => performance.now() - committedAtMs < quietMs;
+  trimming = setTimeout(
+    () => {
+      trimming = undefined;
+      if (isBusy() || upkeep(() => store.trim(trimBytes))) trimLater(store);
+    },
+    isBusy() ? quietMs : 0,
+  );
 }
 
 /** False where it failed: it is tried again after the next write. */
