@@ -13,6 +13,7 @@ import { type StartedWorker, startWorker } from '../e2e/support/worker.ts';
 import { kafkaMissing, startKafka } from '../support/kafka.ts';
 import { flawless, Ledger } from '../support/ledger.ts';
 import { type LedgerServer, startLedgerServer } from '../support/ledger-server.ts';
+import { seeded, testSeed } from '../support/random.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { toolsMissing } from '../support/tools.ts';
 
@@ -246,5 +247,50 @@ test('Kafka is away at the stop, and at the next start: both end and begin well,
     const found = { holes, disordered, damaged, unknown, doubled };
     deepEqual(found, { holes: 0, disordered: 0, damaged: 0, unknown: 0, doubled: 0 }, mode);
     ok(ledger.read >= atStop.get(mode)!, mode);
+  }
+});
+
+const kills = process.env['TEST_LONG'] === '1' ? 50 : 3;
+/** What comes twice behind a kill at most, in one that is at least once: five reads of the log, of messages of 200 bytes. */
+const doubledByKill = (5 * 1024 * 1024) / 200;
+
+test(`killed with kill -9 at ${kills} moments, Kafka being there: all that was synced arrives, in order, and once where it is exactly-once (TEST_SEED=${testSeed})`, {
+  skip,
+  timeout: 1_200_000,
+}, async () => {
+  await using folder = await tempFolder('spool-kills');
+  await using first = await startLedgerServer({ perTick: 10 });
+  await using second = await startLedgerServer({ perTick: 10 });
+  const feeds = { 'at-least-once': first, 'exactly-once': second };
+  const topics = { 'at-least-once': 'killed-b', 'exactly-once': 'killed-c' };
+  const random = seeded(testSeed);
+  /** Synced before each kill, at least: what was synced between the look and the kill is more. */
+  const synced: Record<Mode, number>[] = [];
+  for (let kill = 0; kill < kills; kill++) {
+    await using worker = await start(folder.path, feeds, topics);
+    await reach(worker, received, 50);
+    await new Promise((wake) => setTimeout(wake, random() * 300));
+    const [b, c] = await Promise.all(modes.map((mode) => metricOf(worker, received, mode)));
+    synced.push({ 'at-least-once': b!, 'exactly-once': c! });
+    await worker.stop('SIGKILL');
+  }
+  await using worker = await start(folder.path, feeds, topics);
+  await reach(worker, received, 50);
+  await Promise.all([first.quiesce(), second.quiesce()]);
+  await until('nothing waits', async () => (await worker.metric(waiting)) === 0, patienceMs);
+  const { code, stderr } = await worker.stop('SIGTERM');
+  equal(code, 0, stderr);
+  for (const mode of modes) {
+    const ledger = await ledgerOf(topics[mode]);
+    const { connections } = feeds[mode];
+    equal(connections.length, kills + 1, mode);
+    const { holes, disordered, damaged, unknown, doubled } = ledger.audit(connections);
+    deepEqual({ holes, disordered, damaged, unknown }, { holes: 0, disordered: 0, damaged: 0, unknown: 0 }, mode);
+    const bound = mode === 'exactly-once' ? 0 : kills * doubledByKill;
+    ok(doubled <= bound, `${doubled} came twice: ${mode}`);
+    for (const [kill, floor] of synced.entries())
+      ok(ledger.countOf(kill) >= floor[mode], `${ledger.countOf(kill)} of ${floor[mode]} before kill ${kill}: ${mode}`);
+    equal(ledger.countOf(kills), connections[kills]!.sent, `behind the last one: ${mode}`);
+    console.log(`${mode}: ${ledger.read} records, ${doubled} of them twice, after ${kills} kills`);
   }
 });

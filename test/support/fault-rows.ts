@@ -320,9 +320,18 @@ export const faultRows: readonly FaultRow[] = [
         'spool-kafka',
         'Kafka is killed and comes back, then both are: all that was received is there, in order, and once',
       ),
+      faults(
+        'spool-kafka',
+        'two workers of one group, Kafka away for longer than their session: both go on receiving, and no message is missing or doubled',
+      ),
+      faults(
+        'spool-kafka',
+        'Kafka is away at the stop, and at the next start: both end and begin well, and only what has no spool is at risk',
+      ),
+      src('worker/cluster/ownership', 'work that outlasts a silence goes on through it; the group answers ${answer}'),
     ],
     missing:
-      'The tests take Kafka away for seconds; a day of messages is written in compressed time by the benchmark `recovery --broker outage`. Several workers of one group close their sockets, with a spool as well, while all of Kafka is away for longer than the session timeout. Without a spool a live feed may itself drop what it sends while its socket is held back.',
+      'The tests take Kafka away for seconds; a day of messages is written in compressed time by the benchmark `recovery --broker outage`. A worker that starts while Kafka is away waits for it, and receives nothing yet. One that is cut off alone goes on with its spool while another has its work, so that the topic holds that time twice; no test has both. Without a spool a live feed may itself drop what it sends while its socket is held back.',
   },
   {
     number: 19,
@@ -393,6 +402,10 @@ export const faultRows: readonly FaultRow[] = [
         'Kafka is killed and comes back, then both are: all that was received is there, in order, and once',
       ),
       faults(
+        'spool-kafka',
+        'killed with kill -9 at ${kills} moments, Kafka being there: all that was synced arrives, in order, and once where it is exactly-once (TEST_SEED=${testSeed})',
+      ),
+      faults(
         'broker-embedded',
         'killed with kill -9 at ${kills} moments under load: all that was acknowledged is there, once, in order (TEST_SEED=${testSeed})',
       ),
@@ -419,7 +432,7 @@ export const faultRows: readonly FaultRow[] = [
       ),
     ],
     missing:
-      'Without a spool, what a WebSocket had given and no broker had acknowledged is lost by a kill, and said to be. With one the kill comes at one moment, Kafka being away, not at many.',
+      'Without a spool, what a WebSocket had given and no broker had acknowledged is lost by a kill, and said to be.',
   },
   {
     number: 23,
@@ -456,6 +469,7 @@ export const faultRows: readonly FaultRow[] = [
         'spool-disk',
         'a block that the disk has damaged is named, passed over and counted, and what is beside it arrives in order',
       ),
+      src('worker/spool/task-log', 'damage that is met again counts once, and what lies behind it by itself'),
       faults(
         'broker-embedded-disk',
         'a full filesystem refuses what has no room, keeps what was acknowledged, and takes more when it has room',

@@ -1,0 +1,76 @@
+import { deepEqual, equal } from 'node:assert/strict';
+import { test } from 'node:test';
+import { tempFolder } from '../../../test/support/temp-folder.ts';
+import { codecs } from '../../app/codecs.ts';
+import { openEmbeddedBroker } from '../../broker/embedded/embedded.ts';
+import { noHeaders } from '../../record/record.ts';
+import { asList } from '../../record/value-column.ts';
+import { type LogRead, TaskLog } from './task-log.ts';
+
+/** A log of two partitions that hold numbered records, one a batch. */
+async function bench(counts: readonly [number, number]) {
+  const folder = await tempFolder('task-log');
+  const broker = await openEmbeddedBroker({ directory: folder.path, codecs });
+  await broker.createTopic({ name: 'c-0', partitions: 2 });
+  await using producer = await broker.producer();
+  for (const [slot, count] of counts.entries()) {
+    for (let n = 0; n < count; n++) {
+      const record = { key: null, value: Buffer.from(`${slot}-${n}`), headers: noHeaders, timestampMs: n };
+      await producer.send('c-0', slot, [record]);
+    }
+  }
+  const log = new TaskLog(broker, 'c-0');
+  await log.start();
+  return {
+    log,
+    async [Symbol.asyncDispose]() {
+      await broker.close();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function valuesIn({ runs }: LogRead): string[] {
+  return runs.flatMap((run) => asList(run).map(({ value }) => Buffer.from(value!).toString()));
+}
+
+for (const { what, mayGo, gone } of [
+  { what: 'the largest partition first', mayGo: () => true, gone: ['1-0', '1-1', '1-2'] },
+  {
+    what: 'another one where nothing of the largest may go',
+    mayGo: ({ slot }: LogRead) => slot === 0,
+    gone: ['0-0', '0-1'],
+  },
+  { what: 'nothing where nothing may', mayGo: () => false, gone: undefined },
+]) {
+  test(`what is dropped is counted and not read again: ${what}`, async () => {
+    await using it = await bench([2, 3]);
+    let dropped: string[] | undefined;
+    const isDropped = await it.log.drop(1024 * 1024, mayGo, (read) => {
+      dropped = valuesIn(read);
+    });
+    deepEqual([isDropped, dropped], [gone !== undefined, gone]);
+    const left: string[] = [];
+    for (let read = await it.log.read(1024); read !== undefined; read = await it.log.read(1024)) {
+      left.push(...valuesIn(read));
+    }
+    const all = ['0-0', '0-1', '1-0', '1-1', '1-2'];
+    deepEqual(
+      left.sort(),
+      all.filter((value) => !gone?.includes(value)),
+    );
+    equal(it.log.unforwarded, left.length);
+  });
+}
+
+test('damage that is met again counts once, and what lies behind it by itself', async () => {
+  await using it = await bench([0, 0]);
+  const met = [
+    [0, 5, 10, 5],
+    [0, 5, 10, 0],
+    [0, 8, 13, 3],
+    [1, 2, 2, 2],
+    [0, 1, 4, 0],
+  ] as const;
+  for (const [slot, records, to, untold] of met) equal(it.log.untoldDamage(slot, records, to), untold, `${slot} ${to}`);
+});
