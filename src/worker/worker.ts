@@ -111,7 +111,7 @@ export class Worker implements AsyncDisposable {
       transactionalId: isShared ? leadersTransactionalId(share.groupId) : undefined,
       table: tables.config,
       isLeading: () => this.#leadership.leader().kind === 'self',
-      onLost: () => this.#leadership.refused(),
+      onLost: (reason) => this.#leadership.refused(reason),
       log: options.log,
     });
     this.#leadership = new Leadership({

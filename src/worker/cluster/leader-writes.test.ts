@@ -98,35 +98,53 @@ test('a worker that has led and does not any more writes nothing; one that never
   deepEqual(broker.values(topic), ['of the file']);
 });
 
-test('a write that fails for another reason is told as it is, undone, and followed by a new claim', async () => {
+test('a write that fails for another reason is told as it is and undone, and the next one is written', async () => {
   await using broker = memoryBroker();
   await using it = await writer(broker);
   await it.writes.claim(signal);
-  broker.beforeCommit = () => {
-    throw new TributaryError('BROKER_UNAVAILABLE', 'no coordinator');
+  broker.beforeSend = () => {
+    throw new TributaryError('RECORD_TOO_LARGE', 'too large');
+  };
+  await rejects(it.writes.put([['a', '1']]), { code: 'RECORD_TOO_LARGE' });
+  broker.beforeSend = () => {};
+  await it.writes.put([['a', '2']]);
+  deepEqual([broker.values(topic), it.lost], [['2'], 0]);
+});
+
+test('a write whose outcome nobody knows is followed by a new claim', async () => {
+  await using broker = memoryBroker();
+  const { producer } = broker;
+  const abort = (): Promise<void> => Promise.reject(new TributaryError('TRANSACTION_INVALID_STATE', 'it is over'));
+  broker.producer = async (options) => ({ ...(await producer(options)), abort });
+  await using it = await writer(broker);
+  await it.writes.claim(signal);
+  broker.afterCommit = () => {
+    throw new TributaryError('BROKER_UNAVAILABLE', 'no answer');
   };
   await rejects(it.writes.put([['a', '1']]), { code: 'BROKER_UNAVAILABLE' });
   equal(it.lost, 1);
-  broker.beforeCommit = () => {};
+  await rejects(it.writes.put([['a', '1']]), conflict);
+  broker.afterCommit = () => {};
   await it.writes.claim(signal);
   await it.writes.put([['a', '2']]);
-  deepEqual(broker.values(topic), ['2']);
+  deepEqual(broker.values(topic).at(-1), '2');
 });
 
-test('a Kafka that does not give the id is written to all the same, and the log says so', async () => {
-  await using broker = memoryBroker();
-  const { producer } = broker;
-  broker.producer = (options) =>
-    options?.transactionalId === undefined
-      ? producer(options)
-      : Promise.reject(new TributaryError('AUTHORIZATION_FAILED', 'not allowed'));
-  await using it = await writer(broker);
-  await it.writes.claim(signal);
-  await it.writes.put([['a', '1']]);
-  deepEqual([broker.values(topic), it.events()], [['1'], ['leader_not_fenced']]);
-  it.isLeading = false;
-  await rejects(it.writes.put([['a', '2']]), conflict);
-});
+for (const code of ['AUTHORIZATION_FAILED', 'BROKER_UNAVAILABLE'] as const)
+  test(`a Kafka that does not give the id is written to all the same, and the log says so: ${code}`, async () => {
+    await using broker = memoryBroker();
+    const { producer } = broker;
+    broker.producer = (options) =>
+      options?.transactionalId === undefined
+        ? producer(options)
+        : Promise.reject(new TributaryError(code, 'not given'));
+    await using it = await writer(broker);
+    await it.writes.claim(signal);
+    await it.writes.put([['a', '1']]);
+    deepEqual([broker.values(topic), it.events()], [['1'], ['leader_not_fenced']]);
+    it.isLeading = false;
+    await rejects(it.writes.put([['a', '2']]), conflict);
+  });
 
 test('without an id to fence by nothing is asked of anybody', async () => {
   await using broker = memoryBroker();

@@ -16,7 +16,7 @@ export interface LeaderWritesOptions {
   readonly table: Pick<Table, 'put' | 'send' | 'caughtUp'>;
   readonly isLeading: () => boolean;
   /** A write was refused, or nobody knows what became of it: who leads still has to claim anew. */
-  readonly onLost: () => void;
+  readonly onLost: (reason: string) => void;
   readonly log: Log;
 }
 
@@ -34,7 +34,7 @@ export class LeaderWrites {
   #producer: Producer | undefined;
   /** Until a worker has led for the first time it writes what its own configuration file says, and nothing else. */
   #hasLed = false;
-  /** Kafka does not let this worker have the id. */
+  /** Kafka does not let this worker have the id, or has no coordinator for it. */
   #isUnfenced = false;
 
   constructor(options: LeaderWritesOptions) {
@@ -45,13 +45,14 @@ export class LeaderWrites {
   async claim(signal: AbortSignal): Promise<void> {
     const { broker, transactionalId, log } = this.#options;
     this.#hasLed = true;
-    if (this.#producer !== undefined || this.#isUnfenced || transactionalId === undefined) return;
+    if (this.#producer !== undefined || transactionalId === undefined) return;
+    this.#isUnfenced = false;
     try {
       const producer = await broker.producer({ transactionalId, transactionTimeoutMs, signal });
       if (signal.aborted) await producer.close();
       else this.#producer = producer;
     } catch (error) {
-      if (!isError(error, 'AUTHORIZATION_FAILED')) throw error;
+      if (!isError(error, 'AUTHORIZATION_FAILED') && !isError(error, 'BROKER_UNAVAILABLE')) throw error;
       this.#isUnfenced = true;
       log.warn('leader_not_fenced', { transactional_id: transactionalId, reason: describeError(error) });
     }
@@ -83,10 +84,14 @@ export class LeaderWrites {
       await table.send(producer, entries);
       await producer.commit();
     } catch (error) {
-      if (this.#producer === producer) {
+      const isUndone = await producer.abort().then(
+        () => true,
+        () => false, // what it failed by stands in the first error
+      );
+      if (!isUndone && this.#producer === producer) {
         this.#producer = undefined;
         producer.close().catch(() => {}); // as above
-        onLost();
+        onLost(describeError(error));
       }
       throw isError(error, 'PRODUCER_FENCED') || isError(error, 'BROKER_CLOSED') ? notLeading(error) : error;
     }

@@ -226,7 +226,7 @@ test('who was refused leads again only when the group has answered that it does,
   await leading();
   clock.advance(1000);
   group.heardAtMs = 1000;
-  leadership.refused();
+  leadership.refused('another one leads');
   deepEqual(leadership.leader(), unknown);
   deepEqual([told('leader_refused').length, counted('leader_refusals_total')], [1, 1]);
   clock.advance(5000);
@@ -245,7 +245,7 @@ test('who was refused leads again only when the group has answered that it does,
 test('who was refused and hears that it does not lead any more leaves it at that', async () => {
   const { leadership, group, clock, leading, writes } = bench();
   await leading();
-  leadership.refused();
+  leadership.refused('another one leads');
   group.isLeader = false;
   void leadership.less();
   group.heardAtMs = 10_000;

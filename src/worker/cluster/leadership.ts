@@ -63,7 +63,7 @@ export class Leadership {
     this.#retries = counter('leadership_retries_total', 'Attempts to lead that failed and are made again');
     this.#refusals = counter(
       'leader_refusals_total',
-      'Changes that were not written since another worker claimed to lead',
+      'Changes that Kafka refused to the worker that led, or of which nobody knows whether they were written',
     );
   }
 
@@ -99,15 +99,15 @@ export class Leadership {
   }
 
   /**
-   * A write was refused: another worker has claimed to lead. One that leads by what it last heard asks the group first, as it
+   * A write was refused, as another worker has claimed to lead, or its outcome is unknown. One that leads by what it last heard asks the group first, as it
    * would else take the writes from whoever leads now; that the group answers it proves that it was the other's mistake.
    */
-  refused(): void {
+  refused(reason: string): void {
     this.#refusals.value++;
     this.stop();
     this.#isReady = false;
     if (!this.#options.isLeader()) return;
-    this.#options.log.warn('leader_refused', { detail: 'another worker has claimed to lead: the group is asked' });
+    this.#options.log.warn('leader_refused', { reason, detail: 'the group is asked who leads' });
     this.#beginning = new AbortController();
     this.#beginOnceHeard(this.#beginning.signal, this.#options.clock.monotonicMs());
   }
