@@ -11,7 +11,8 @@ import { makeCertificates } from '../support/certificates.ts';
 import { kafkaMissing, startKafka } from '../support/kafka.ts';
 import { makePartTopics, partScript } from '../support/sql-parts.ts';
 import { type TempFolder, tempFolder } from '../support/temp-folder.ts';
-import { startFeed } from './support/feed.ts';
+import { numbersOf, startFeed } from './support/feed.ts';
+import { assertComplete, eventsConnector, startNumberedEvents } from './support/numbered-events.ts';
 import { until } from './support/run.ts';
 import { askOver, type SafeWorker, startSafeWorker } from './support/safe-worker.ts';
 import { type StartedWorker, startWorker } from './support/worker.ts';
@@ -223,6 +224,56 @@ test('workers share connectors, answer for each other, and take over from one th
   if (process.env['TEST_TIMES'] !== undefined) console.log({ left: endedAtMs - leftAtMs, tookMs, takenMs });
   equal((await ask(a, 'DELETE /connectors/feed-0')).status, 204);
   equal((await ask(a, 'GET /connectors/feed-0/status')).status, 404);
+});
+
+test('behind a worker that leaves and one that is killed the topics hold what the feeds have sent: no hole in a connection, nothing twice but what no offset was stored for', {
+  skip,
+  timeout: 300_000,
+}, async () => {
+  await using folder = await tempFolder('cluster-ledger');
+  await using feed = await startFeed({ perTick: 1 });
+  await using events = await startNumberedEvents();
+  await using a = await start(folder, 'ledger');
+  await using b = await start(folder, 'ledger');
+  const sockets = ['feed-0', 'feed-1', 'feed-2', 'feed-3'];
+  const streams = ['events-0', 'events-1', 'events-2', 'events-3'];
+  const topics = [...sockets, ...streams];
+  for (const name of topics) {
+    const ofSocket = { ...connector(feed.url, name), 'websocket.subscription.message': name };
+    const config = sockets.includes(name) ? ofSocket : eventsConnector(events.url, name);
+    equal((await ask(a, 'POST /connectors', { name, config })).status, 201);
+  }
+  const allGoOn = async (): Promise<void> => {
+    const held = await Promise.all(topics.map(async (topic) => (await a.records(topic)).length));
+    await Promise.all(topics.map((topic, n) => a.holds(topic, held[n]! + 30)));
+  };
+  await shared(a, topics.length, [a, b]);
+  await allGoOn();
+  equal((await b.stop('SIGTERM')).code, 0);
+  await shared(a, topics.length, [a]);
+  await allGoOn();
+  await using c = await start(folder, 'ledger');
+  await shared(a, topics.length, [a, c]);
+  await allGoOn();
+  c.child.kill('SIGKILL');
+  await shared(a, topics.length, [a]);
+  await allGoOn();
+
+  for (const topic of sockets) {
+    const numbers = numbersOf(await a.records(topic));
+    const isBefore = (number: number, i: number): boolean => i > 0 && number <= numbers[i - 1]!;
+    equal(numbers.findIndex(isBefore), -1, `${topic}: in order, nothing twice`);
+    const runs = numbers.filter((number, i) => number !== numbers[i - 1]! + 1).length;
+    const connections = feed.subscriptions.filter((text) => text === topic).length;
+    ok(runs <= connections, `${topic}: ${runs} pieces of ${connections} connections`);
+  }
+  const last = events.endAfter(20);
+  for (const topic of streams) {
+    const numbers = async (): Promise<number[]> => (await a.records(topic)).map(({ value }) => Number(value));
+    await until(`all events in ${topic}`, async () => (await numbers()).includes(last), patienceMs);
+    // Only a kill leaves records without an offset.
+    assertComplete(await numbers(), last, 1);
+  }
 });
 
 interface SafeTask {
