@@ -24,8 +24,8 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   'ingest-sse': {
     about: 'one event stream into a topic: structures as JSON, and the data alone',
     load: () => import('./ingest-sse.ts'),
-    brokers: lasting,
-    more: { alone: ['', ...lasting] },
+    brokers,
+    more: { alone: anywhere },
   },
   latency: {
     about: 'receive to acknowledge at 10 000 messages/s; first record after the start',

@@ -85,7 +85,7 @@ export class Partition {
   #count(counts: StandInCounts, bytes: Buffer, count: number, before: number): void {
     counts.batches++;
     counts.records += count;
-    const sequence = Number(/"seq":\s*(\d+)/.exec(bytes.toString('latin1', layout.recordCount + 4, 200))?.[1]);
+    const sequence = Number(/"seq\\?":\s*(\d+)/.exec(bytes.toString('latin1', layout.recordCount + 4, 200))?.[1]);
     if (sequence > before) counts.missing += sequence - before - counts.missing;
     else if (sequence < before) counts.doubled += before - sequence - counts.doubled;
   }
