@@ -29,11 +29,11 @@ const isLong = process.env['TEST_LONG'] === '1';
 const durationMs = 1000 * Number(process.env['TRIBUTARY_SOAK_S'] ?? (isLong ? 600 : 2));
 const perTick = isLong ? 50 : 20;
 const [leastPauseMs, mostPauseMs] = isLong ? [2000, 30_000] : [50, 300];
-const moreReconnects = isLong ? 50 : 0;
+const moreReconnects = isLong ? 200 : 0;
 const badNetworkMs = isLong ? 5000 : 150;
 const readingMs = 1000;
 /** Of all reconnects: a leak of ten kilobytes by each of some thousand would be more. */
-const mostGrownBytes = 8 * 1024 * 1024;
+const mostGrownBytes = 16 * 1024 * 1024;
 const patienceMs = 120_000;
 
 const skip = await kafkaMissing();
@@ -41,7 +41,7 @@ const kafka = skip === false ? startKafka() : undefined;
 after(async () => (await kafka)?.[Symbol.asyncDispose]());
 
 test(`into the embedded broker for ${durationMs / 1000} s: drops and restarts lose, double and reorder nothing (TEST_SEED=${testSeed})`, {
-  timeout: durationMs + 240_000,
+  timeout: isLong ? 2 * durationMs + 600_000 : durationMs + 240_000,
 }, async () => {
   await using folder = await tempFolder('soak');
   const directory = join(folder.path, 'data');
@@ -50,7 +50,7 @@ test(`into the embedded broker for ${durationMs / 1000} s: drops and restarts lo
 
 test(`into Kafka for ${durationMs / 1000} s: drops, restarts and kills of the broker lose, double and reorder nothing (TEST_SEED=${testSeed})`, {
   skip,
-  timeout: durationMs + 240_000,
+  timeout: isLong ? 2 * durationMs + 600_000 : durationMs + 240_000,
 }, async () => {
   await using folder = await tempFolder('soak');
   const { bootstrap } = await kafka!;
