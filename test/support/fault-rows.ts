@@ -589,7 +589,7 @@ export const faultRows: readonly FaultRow[] = [
     number: 30,
     fault: 'Two instances of the same connector',
     promise:
-      'Exactly once: the older one is fenced, says so, and nothing of it is seen. A worker that is cut off closes its sockets by itself and writes nothing late. Two connections on purpose (`websocket.redundant.url`) make one stream without a gap, nothing twice',
+      'Exactly once: the older one is fenced, says so, and nothing of it is seen. At least once: it is fenced with the first batch of the newer one, and what no offset was stored for is there twice. A worker that is cut off closes its sockets by itself and writes nothing late. Two connections on purpose (`websocket.redundant.url`) make one stream without a gap, nothing twice',
     modes: 'C E',
     tests: [
       faults(
@@ -609,11 +609,19 @@ export const faultRows: readonly FaultRow[] = [
       ),
       e2e(
         'cluster-fencing',
+        'two copies of each task, at least once: the older one is refused, and of what both wrote only the beginning is there twice',
+      ),
+      e2e(
+        'cluster-fencing',
         'a worker that is cut off from Kafka closes its sockets by itself, and what it held is not written behind the work of others',
       ),
+      integration(
+        'shared-rest',
+        'two that lead: Kafka refuses the write of the older one, its answer says so, and asked again it passes the request on',
+      ),
     ],
-    missing:
-      'Of two copies without exactly-once that both reach Kafka it is tested that the older one is refused, not what the topic then holds.',
+    limit:
+      'A process that is stopped closes nothing while it is: its sockets stay open beside those of whoever has taken over, until it goes on.',
   },
   {
     number: 31,
