@@ -135,9 +135,11 @@ async function once(kind: string, count: number, spool: boolean): Promise<Run> {
       await new Promise((resolve) => setTimeout(resolve, firstRecordMs === 0 ? 10 : 200));
     }
     const end = await look(count);
-    // Few messages may all be there at the first look.
-    const begin = warm!.seen < count ? warm! : start;
+    // Few messages may all have been observed at the first look.
+    const isWarm = countIn(end.buckets) > countIn(warm!.buckets);
+    const begin = isWarm ? warm! : start;
     const buckets = since(begin.buckets, end.buckets);
+    if (countIn(buckets) === 0) throw new Error(`Nothing was observed in ${histogram}`);
     const { residentMb, peakMb } = processUse(tributary.pid);
     await tributary.stop();
     const messages = end.seen - begin.seen;
@@ -154,6 +156,10 @@ async function once(kind: string, count: number, spool: boolean): Promise<Run> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function countIn(buckets: Buckets): number {
+  return buckets.at(-1)?.count ?? 0;
 }
 
 /** What was observed between two looks at a histogram. */

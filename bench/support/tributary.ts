@@ -123,8 +123,9 @@ function bucketsOf(text: string, name: string): { le: number; count: number }[] 
   return [...sums].map(([le, count]) => ({ le, count })).sort((a, b) => a.le - b.le);
 }
 
-/** The quantile of a histogram, by the upper bound of the bucket it falls in: never better than the truth. */
+/** The quantile of a histogram, by the upper bound of the bucket it falls in: never better than the truth. Of nothing it is none. */
 export function quantile(buckets: Buckets, q: number): number {
   const total = buckets.at(-1)?.count ?? 0;
+  if (total === 0) return Number.NaN;
   return buckets.find(({ count }) => count >= total * q)?.le ?? Number.NaN;
 }
