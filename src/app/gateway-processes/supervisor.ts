@@ -96,7 +96,8 @@ export class Supervisor {
       answers.find(({ checks }) => checks[check] !== good)?.checks[check] ?? good;
     const drain = this.#isStopping ? 'yes' : worst('drain', 'no');
     return {
-      stuck: looks.filter(({ look }) => look === undefined).map(({ each }) => each.number),
+      // One that ended while it was asked is not stuck: it begins anew.
+      stuck: looks.filter(({ each, look }) => look === undefined && each.isServing).map(({ each }) => each.number),
       readiness: {
         // Where one is just being started anew, the others have its share: no reason to go elsewhere.
         ready: answers.length > 0 && answers.every(({ ready }) => ready) && !this.#isStopping,
