@@ -320,6 +320,14 @@ export const faultRows: readonly FaultRow[] = [
         'spool-kafka',
         'Kafka is killed and comes back, then both are: all that was received is there, in order, and once',
       ),
+      faults(
+        'spool-kafka',
+        'two workers of one group, Kafka away for longer than their session: both go on receiving, and no message is missing or doubled',
+      ),
+      faults(
+        'spool-kafka',
+        'Kafka is away at the stop, and at the next start: both end and begin well, and only what has no spool is at risk',
+      ),
       src('worker/cluster/ownership', 'work that outlasts a silence goes on through it; the group answers ${answer}'),
     ],
     missing:
@@ -392,6 +400,10 @@ export const faultRows: readonly FaultRow[] = [
       faults(
         'spool-kafka',
         'Kafka is killed and comes back, then both are: all that was received is there, in order, and once',
+      ),
+      faults(
+        'spool-kafka',
+        'killed with kill -9 at ${kills} moments, Kafka being there: all that was synced arrives, in order, and once where it is exactly-once (TEST_SEED=${testSeed})',
       ),
       faults(
         'broker-embedded',
