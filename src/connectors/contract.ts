@@ -60,8 +60,7 @@ export interface ConnectorContext {
 
 /**
  * Writes one more value of a column as the value converter would. It throws where that cannot be, and writes nothing then: what
- * it throws fails the task, and the source throws it once it has given out what came before. Texts of a structure may be spans
- * of UTF-8.
+ * it throws fails the task, and the source throws it once it has given out what came before.
  */
 export type WriteValue = (topic: string, schema: Schema | null, value: unknown, into: ColumnWriter) => void;
 

@@ -3,7 +3,6 @@
  * between. That is what an event stream gives; decoding and encoding each field again cost ten times as much.
  */
 import { isUtf8 } from 'node:buffer';
-import { ByteSpan, wordsOf } from '../base/byte-span.ts';
 import type { ColumnWriter } from '../record/column-writer.ts';
 import type { Schema } from '../record/schema.ts';
 import { jsonString } from './json-text.ts';
@@ -16,10 +15,6 @@ interface Plan {
   readonly optional: readonly boolean[];
   readonly after: Uint8Array;
   readonly fixedBytes: number;
-  /** Where the texts of the structure stand that is being written; null: there is none. */
-  readonly texts: (ByteSpan | null)[];
-  /** For those that come as bytes. */
-  readonly own: readonly ByteSpan[];
 }
 
 const slabBytes = 256 * 1024;
@@ -53,7 +48,6 @@ export class JsonTexts {
   readonly #before: (schema: Schema) => string;
   readonly #after: string;
   #slab = Buffer.allocUnsafeSlow(slabBytes);
-  #words = wordsOf(this.#slab);
   #at = 0;
 
   /** What stands before and after each structure. */
@@ -65,16 +59,15 @@ export class JsonTexts {
   /** undefined where the structure is another one, or something in it wants a closer look. */
   write(schema: Schema, value: object): Uint8Array | undefined {
     const plan = this.#planOf(schema);
-    const worst = plan === null ? -1 : findTexts(plan, value);
+    const worst = plan === null ? -1 : mostBytes(plan, value);
     if (plan === null || worst < 0) return undefined;
     if (this.#at + worst > slabBytes) {
       this.#slab = Buffer.allocUnsafeSlow(slabBytes);
-      this.#words = wordsOf(this.#slab);
       this.#at = 0;
     }
     const slab = this.#slab;
     const start = this.#at;
-    const end = writeStruct(slab, this.#words, start, plan);
+    const end = writeStruct(slab, start, plan, value);
     if (end < 0) return undefined;
     this.#at = end;
     return new Uint8Array(slab.buffer, slab.byteOffset + start, end - start);
@@ -83,9 +76,9 @@ export class JsonTexts {
   /** The same as one more value of a column. False where `write` gives undefined: nothing is appended. */
   append(schema: Schema, value: object, into: ColumnWriter): boolean {
     const plan = this.#planOf(schema);
-    const worst = plan === null ? -1 : findTexts(plan, value);
+    const worst = plan === null ? -1 : mostBytes(plan, value);
     if (plan === null || worst < 0) return false;
-    const end = writeStruct(into.room(worst), into.words, into.end, plan);
+    const end = writeStruct(into.room(worst), into.end, plan, value);
     if (end < 0) return false;
     into.added(end);
     return true;
@@ -101,33 +94,26 @@ export class JsonTexts {
   }
 }
 
-/** Finds the texts of a structure: what it takes at most; -1 where it is to be written the usual way. */
-function findTexts({ names, optional, fixedBytes, texts, own }: Plan, value: object): number {
+/** What the structure takes at most; -1 where it is to be written the usual way. */
+function mostBytes({ names, optional, fixedBytes }: Plan, value: object): number {
   let worst = fixedBytes;
   for (let index = 0; index < names.length; index++) {
     const text = (value as Record<string, unknown>)[names[index]!];
     if (text === null || text === undefined) {
       if (!optional[index]) return -1;
-      texts[index] = null;
-      continue;
-    }
-    if (text instanceof ByteSpan) texts[index] = text;
-    else if (text instanceof Uint8Array) {
-      own[index]!.setTo(text);
-      texts[index] = own[index]!;
-    } else return -1;
-    worst += texts[index]!.length * worstGrowth + 2;
+    } else if (text instanceof Uint8Array) worst += text.length * worstGrowth + 2;
+    else return -1;
   }
   return worst > longest ? -1 : worst;
 }
 
 /** Where it ends; -1 where a text is not UTF-8. */
-function writeStruct(out: Uint8Array, words: DataView, from: number, { texts, before, after }: Plan): number {
+function writeStruct(out: Uint8Array, from: number, { names, before, after }: Plan, value: object): number {
   let at = from;
-  for (let index = 0; index < texts.length; index++) {
+  for (let index = 0; index < names.length; index++) {
     at = copy(out, at, before[index]!);
-    const text = texts[index]!;
-    at = text === null ? copy(out, at, nothing) : writeText(out, words, at, text);
+    const text = (value as Record<string, Uint8Array | null | undefined>)[names[index]!];
+    at = text === null || text === undefined ? copy(out, at, nothing) : writeText(out, at, text);
     if (at < 0) return -1;
   }
   return copy(out, at, after);
@@ -144,8 +130,6 @@ function planFor({ type, fields = [] }: Schema, before: string, after: string): 
     optional: fields.map(({ schema }) => schema.optional),
     after: end,
     fixedBytes: parts.reduce((sum, part) => sum + part.length + nothing.length, end.length),
-    texts: fields.map(() => null),
-    own: fields.map(() => new ByteSpan()),
   };
 }
 
@@ -155,36 +139,23 @@ function copy(out: Uint8Array, from: number, bytes: Uint8Array): number {
   return at;
 }
 
-/** Where the text ends, quotes included; -1 where it is not UTF-8. Four bytes are looked at and copied at once. */
-function writeText(out: Uint8Array, words: DataView, from: number, text: ByteSpan): number {
-  const { bytes, words: given, end } = text;
+/** Where the text ends, quotes included; -1 where it is not UTF-8. */
+function writeText(out: Uint8Array, from: number, text: Uint8Array): number {
+  const { length } = text;
   let at = from;
   let isChecked = false;
   out[at++] = quote;
-  for (let index = text.from; index < end; index++) {
-    if (end - index >= 4) {
-      const word = given.getInt32(index, true);
-      words.setInt32(at, word, true);
-      const found = special(word);
-      if (found === 0) {
-        at += 4;
-        index += 3;
-        continue;
-      }
-      const plain = (31 - Math.clz32(found & -found)) >> 3;
-      at += plain;
-      index += plain;
-    }
-    const byte = bytes[index]!;
+  for (let index = 0; index < length; index++) {
+    const byte = text[index]!;
     const how = treatment[byte]!;
     if (how === 0) out[at++] = byte;
     else if (how === 1) at = writeEscape(out, at, byte);
     else if (how === 2) {
-      if (!isChecked && !isUtf8(text.view())) return -1;
+      if (!isChecked && !isUtf8(text)) return -1;
       isChecked = true;
       if (byte < 0xf0) out[at++] = byte;
       else {
-        at = writeSurrogates(out, at, bytes, index);
+        at = writeSurrogates(out, at, text, index);
         index += 3;
       }
     } else {
@@ -194,18 +165,6 @@ function writeText(out: Uint8Array, words: DataView, from: number, text: ByteSpa
   }
   out[at++] = quote;
   return at;
-}
-
-const ones = 0x01010101;
-const highBits = 0x80 * ones;
-
-/**
- * The highest bit of each of four bytes that is not written as it is: beyond ASCII, below a blank, a quote or a backslash. Subtracting
- * what it must not be lets a byte borrow into its highest bit; so the first bit is right, and those behind it may be too many.
- */
-function special(word: number): number {
-  const found = word | (word - 0x20 * ones) | ((word ^ (quote * ones)) - ones) | ((word ^ (backslash * ones)) - ones);
-  return found & highBits;
 }
 
 /** A character of four bytes, as the two escapes that the JsonConverter writes for it. */

@@ -1,4 +1,3 @@
-import type { ByteSpan } from '../base/byte-span.ts';
 import { ColumnWriter } from './column-writer.ts';
 import type { ValueColumn } from './value-column.ts';
 
@@ -41,12 +40,6 @@ export class ColumnQueue<Mark = undefined> {
   push(value: Uint8Array, nowMs: number): void {
     if (this.#writer.length === 0) this.#openedAtMs = nowMs;
     this.#writer.append(value);
-    this.#closeWhenFull();
-  }
-
-  pushSpan(value: ByteSpan, nowMs: number): void {
-    if (this.#writer.length === 0) this.#openedAtMs = nowMs;
-    this.#writer.appendSpan(value);
     this.#closeWhenFull();
   }
 

@@ -1,5 +1,4 @@
 import { isUtf8 } from 'node:buffer';
-import { type ByteSpan, wordsOf } from '../base/byte-span.ts';
 import { ValueColumn } from './value-column.ts';
 
 /** Memory of columns that is no longer needed is kept up to here. */
@@ -9,8 +8,6 @@ const smallBytes = 64 * 1024;
 /** A kept piece of memory must have been filled to that share, or a burst would hold it for ever. */
 const minUsedShare = 1 / 8;
 
-const noWords = new DataView(new ArrayBuffer(0));
-
 interface Memory {
   readonly bytes: Buffer;
   readonly spans: Int32Array;
@@ -19,9 +16,6 @@ interface Memory {
 /** Fills columns one after the other. The memory of those that are given back is used again. */
 export class ColumnWriter {
   #bytes: Buffer = Buffer.alloc(0);
-  /** Of `#wordsOf`, which may be other memory than there is now. */
-  #words: DataView = noWords;
-  #wordsOf: Buffer | undefined;
   #spans: Int32Array = new Int32Array(0);
   /** Bytes in use, those between the values included. */
   #used = 0;
@@ -47,27 +41,10 @@ export class ColumnWriter {
     this.#used += value.length;
   }
 
-  appendSpan({ bytes, from, end }: ByteSpan): void {
-    const length = end - from;
-    this.#reserve(length, 1);
-    bytes.copy(this.#bytes, this.#used, from, end);
-    this.#add(this.#used, this.#used + length);
-    this.#used += length;
-  }
-
   /** Memory in which a value of at most so many bytes may be written from `end` on; `added` makes it one. */
   room(bytes: number): Buffer {
     this.#reserve(bytes, 1);
     return this.#bytes;
-  }
-
-  /** The same memory, for several bytes at once. */
-  get words(): DataView {
-    if (this.#wordsOf !== this.#bytes) {
-      this.#wordsOf = this.#bytes;
-      this.#words = wordsOf(this.#bytes);
-    }
-    return this.#words;
   }
 
   get end(): number {
@@ -110,8 +87,6 @@ export class ColumnWriter {
   /** All that was appended since the last call. */
   take(): ValueColumn {
     const column = new ValueColumn(this.#bytes, this.#spans, this.#length, this.#longest);
-    this.#wordsOf = undefined;
-    this.#words = noWords;
     const next = this.#spare.pop();
     this.#bytes = next?.bytes ?? Buffer.alloc(0);
     this.#spans = next?.spans ?? new Int32Array(0);

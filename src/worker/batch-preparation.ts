@@ -2,7 +2,6 @@
  * A batch of a source on its way into sends: transforms, converters, bounds. A record that fails goes where the connector's
  * configuration says; where it fails the task, what came before it is still sent.
  */
-import { ByteSpan } from '../base/byte-span.ts';
 import type { Clock } from '../base/clock.ts';
 import { TributaryError } from '../base/errors.ts';
 import type { SourceBatch, WriteValue } from '../connectors/contract.ts';
@@ -138,7 +137,7 @@ export class BatchPreparation {
   #writing(converter: Converter): WriteValue {
     return (topic, schema, value, into) => {
       if (converter.append!(schema, value, into)) return;
-      into.append(this.#bytesOf(converter, topic, schema, withoutSpans(value)));
+      into.append(this.#bytesOf(converter, topic, schema, value));
     };
   }
 
@@ -311,12 +310,4 @@ function cutSends(
     const records = asCame === undefined ? asList(send.records) : (asCame() as unknown as readonly ProduceRecord[]);
     return cut(records, maxBytes).map((part) => ({ topic, partition, records: part }));
   });
-}
-
-/** A structure as converters know it. */
-function withoutSpans(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  const fields = Object.entries(value);
-  if (!fields.some(([, field]) => field instanceof ByteSpan)) return value;
-  return Object.fromEntries(fields.map(([name, field]) => [name, field instanceof ByteSpan ? field.view() : field]));
 }

@@ -1,13 +1,10 @@
 /** What is known of each event name: its bytes, whether it is wanted, how often it came. */
-import { ByteSpan } from '../../base/byte-span.ts';
 import type { Counter } from '../../telemetry/metrics.ts';
 import { nameFilter } from './name-filter.ts';
 import type { EventSettings } from './settings.ts';
 
 export interface EventName {
   readonly bytes: Uint8Array;
-  /** The same. */
-  readonly span: ByteSpan;
   readonly wanted: boolean;
   /** Since the last `settle`. */
   received: number;
@@ -65,8 +62,7 @@ export class EventNames {
     const isKept = this.#known.size < mostNames;
     const counter = this.#counter(isKept ? text : othersName);
     if (!isKept) this.#others = counter;
-    const bytes = Buffer.from(text);
-    const name = { bytes, span: ByteSpan.of(bytes), wanted: this.#wants(text), received: 0, counter };
+    const name = { bytes: Buffer.from(text), wanted: this.#wants(text), received: 0, counter };
     if (isKept) this.#known.set(text, name);
     else this.#passing.push(name);
     return name;

@@ -1,6 +1,5 @@
 import { deepEqual } from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ByteSpan } from '../../base/byte-span.ts';
 import { GapTracker } from './gaps.ts';
 
 const id = (text: string | number): Uint8Array => Buffer.from(String(text));
@@ -14,7 +13,7 @@ function found(ids: readonly (string | number)[], resumed?: string): Record<stri
   for (const each of ids) {
     if (each === '|') tracker.reconnected();
     else {
-      const missing = tracker.see(ByteSpan.of(id(each)));
+      const missing = tracker.see(id(each));
       if (missing !== 0) seen[each] = missing;
     }
   }

@@ -1,5 +1,4 @@
 /** Ids that are whole numbers and count by one tell of events that never came. Ids of any other kind tell nothing. */
-import type { ByteSpan } from '../../base/byte-span.ts';
 import { wholeNumberOf } from '../../base/whole-number.ts';
 
 /** So many ids in a row that count by one are no accident, in the midst of a stream. */
@@ -30,8 +29,8 @@ export class GapTracker {
   }
 
   /** How many events are missing before this one; below 0: its id was there already, or the server counts anew. */
-  see({ bytes, from, end }: ByteSpan): number {
-    const number = wholeNumberOf(bytes, mostDigits, from, end);
+  see(id: Uint8Array): number {
+    const number = wholeNumberOf(id, mostDigits);
     const last = this.#last;
     const resuming = this.#resuming;
     this.#last = number;

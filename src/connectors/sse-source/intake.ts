@@ -3,7 +3,6 @@
  * warnings and the one who waits are looked after once per chunk, in `settle`.
  */
 
-import { ByteSpan } from '../../base/byte-span.ts';
 import { ColumnQueue, type QueuedColumn } from '../../record/column-queue.ts';
 import { type Schema, STRING } from '../../record/schema.ts';
 import { noSourceHeaders, type SourceHeader, type SourceRecord } from '../../record/source-record.ts';
@@ -63,7 +62,7 @@ export class Intake implements EventStreamSink {
   readonly #write: WriteValue | undefined;
   readonly #valueSchema: Schema;
   /** The one that is being written. */
-  readonly #event: { event: ByteSpan; id: ByteSpan | null; data: ByteSpan };
+  readonly #event: { -readonly [Part in 'event' | 'id' | 'data']: ServerSentEvent[Part] };
   #received = 0;
   #empty = 0;
   #missing = 0;
@@ -90,7 +89,7 @@ export class Intake implements EventStreamSink {
     this.#columns = isAlone && isBytes && this.#blocks ? new ColumnQueue(options.lastEventId) : null;
     this.#write = this.#asStruct ? options.writeValue : undefined;
     this.#valueSchema = this.#asStruct ? eventSchema : STRING;
-    this.#event = { event: new ByteSpan(), id: null, data: new ByteSpan() };
+    this.#event = { event: this.#originBytes, id: null, data: this.#originBytes };
     // What the filter drops is what was asked for.
     this.#drops = new Drops(dropReasons, log, 'event_dropped', ['filtered']);
     this.#queue = new BoundedQueue(queue, this.#drops, bytesOf);
@@ -120,7 +119,7 @@ export class Intake implements EventStreamSink {
   }
 
   /** False: full, give no more until something was taken. */
-  event(given: Uint8Array | null, id: ByteSpan | null, data: ByteSpan): boolean {
+  event(given: Uint8Array | null, id: Uint8Array | null, data: Uint8Array): boolean {
     this.#received++;
     if (id !== null) this.#track(id);
     const name = this.#names.of(given);
@@ -134,12 +133,12 @@ export class Intake implements EventStreamSink {
       return true;
     }
     if (this.#columns !== null) {
-      if (this.#write === undefined) this.#columns.pushSpan(data, this.#chunkAtMs);
+      if (this.#write === undefined) this.#columns.push(data, this.#chunkAtMs);
       else if (!this.#pushWritten(this.#write, this.#columns, name, id, data)) return false;
       return !this.isFull;
     }
     const bytes = this.#asStruct ? data.length + name.bytes.length + (id?.length ?? 0) : data.length;
-    return this.#enqueue(this.#record(name, id?.view() ?? null, data.view()), bytes);
+    return this.#enqueue(this.#record(name, id, data), bytes);
   }
 
   retry(ms: number): void {
@@ -226,7 +225,7 @@ export class Intake implements EventStreamSink {
     this.#drops.flush(nowMs);
   }
 
-  #track(id: ByteSpan): void {
+  #track(id: Uint8Array): void {
     const missing = this.gaps.see(id);
     if (missing === 0) return;
     if (missing < 0) this.#repeated++;
@@ -298,11 +297,11 @@ export class Intake implements EventStreamSink {
     write: WriteValue,
     columns: ColumnQueue<Uint8Array | null>,
     name: EventName,
-    id: ByteSpan | null,
-    data: ByteSpan,
+    id: Uint8Array | null,
+    data: Uint8Array,
   ): boolean {
     const event = this.#event;
-    event.event = name.span;
+    event.event = name.bytes;
     event.id = id;
     event.data = data;
     try {

@@ -2,7 +2,6 @@ import { deepEqual, equal } from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { fuzzRuns } from '../../../test/support/random.ts';
-import type { ByteSpan } from '../../base/byte-span.ts';
 import { EventStreamParser, type EventStreamSink } from './event-stream-parser.ts';
 
 type Seen =
@@ -21,7 +20,7 @@ const text = (bytes: Uint8Array | null): string | null => (bytes === null ? null
 function recorder(seen: Seen[], room: () => boolean = () => true): EventStreamSink {
   return {
     event(name, id, data) {
-      seen.push({ event: text(name), id: text(id?.view() ?? null), data: text(data.view())! });
+      seen.push({ event: text(name), id: text(id), data: text(data)! });
       return room();
     },
     retry: (ms) => void seen.push({ retry: ms }),
@@ -148,7 +147,7 @@ test('views stay valid when later chunks come', () => {
   const kept: Uint8Array[] = [];
   const sink = {
     ...recorder([]),
-    event: (_: unknown, id: ByteSpan | null, data: ByteSpan) => kept.push(id!.view(), data.view()) > 0,
+    event: (_: unknown, id: Uint8Array | null, data: Uint8Array) => kept.push(id!, data) > 0,
   };
   const parser = new EventStreamParser(sink, 1000);
   for (const part of ['id: 1\nda', 'ta: one\n\nid: 2\ndata: t', 'wo\n\n']) parser.push(Buffer.from(part));

@@ -4,16 +4,14 @@
  * kept has the bound `maxEventBytes`.
  */
 import { isAscii, isUtf8 } from 'node:buffer';
-import { asBuffer, ByteSpan, wordsOf } from '../../base/byte-span.ts';
 import { GrowingBytes } from '../../base/growing-bytes.ts';
 
 export interface EventStreamSink {
   /**
    * An event that has data. `name` is null where the block has no event field, or an empty one; `id` where it has no id
-   * field. All are UTF-8. The spans are used again for the next event; the memory they tell of is not. False: full, give no more
-   * until `resume`.
+   * field. All are UTF-8, and views that stay valid. False: full, give no more until `resume`.
    */
-  event(name: Uint8Array | null, id: ByteSpan | null, data: ByteSpan): boolean;
+  event(name: Uint8Array | null, id: Uint8Array | null, data: Uint8Array): boolean;
   /** The server asks to wait so long before it is connected to again. */
   retry(ms: number): void;
   /** A block without data: no event by the standard. */
@@ -34,9 +32,7 @@ const shortLine = 40;
 export class EventStreamParser {
   readonly #sink: EventStreamSink;
   readonly #maxEventBytes: number;
-  #chunk: Buffer | null = null;
-  /** Of the bytes that the line stands in. */
-  #words: DataView = new DataView(new ArrayBuffer(0));
+  #chunk: Uint8Array | null = null;
   #at = 0;
   /** Where the next CR of the chunk is, if it is known. */
   #crAt = -1;
@@ -48,10 +44,8 @@ export class EventStreamParser {
   #lineTooLong = false;
   /** Of the block that is being read. */
   #name: Uint8Array = nothing;
-  #hasId = false;
-  readonly #id = new ByteSpan();
-  #hasData = false;
-  readonly #data = new ByteSpan();
+  #id: Uint8Array | null = null;
+  #data: Uint8Array | null = null;
   readonly #more: Uint8Array[] = [];
   #bytes = 0;
   #tooLong = false;
@@ -60,9 +54,6 @@ export class EventStreamParser {
   #ascii = true;
   #lastName: Uint8Array = nothing;
   #lastEventId: Uint8Array | null;
-  /** In its place, where nobody has asked for it yet. */
-  #hasNewId = false;
-  readonly #newId = new ByteSpan();
 
   /** `lastEventId`: of the stream that this one goes on with. */
   constructor(sink: EventStreamSink, maxEventBytes: number, lastEventId: Uint8Array | null = null) {
@@ -73,10 +64,6 @@ export class EventStreamParser {
 
   /** Of the last block that ended, with data or without; null where the stream has not named one. */
   get lastEventId(): Uint8Array | null {
-    if (this.#hasNewId) {
-      this.#hasNewId = false;
-      this.#lastEventId = this.#newId.view();
-    }
     return this.#lastEventId;
   }
 
@@ -93,8 +80,7 @@ export class EventStreamParser {
   /** The next bytes. Only when nothing is unread. */
   push(chunk: Uint8Array): void {
     if (this.#chunk !== null) throw new TypeError('push while bytes of the chunk before are unread');
-    this.#chunk = asBuffer(chunk);
-    this.#words = wordsOf(chunk);
+    this.#chunk = chunk;
     this.#at = 0;
     this.#crAt = -1;
     const ascii = isAscii(chunk);
@@ -174,23 +160,19 @@ export class EventStreamParser {
     this.#line.append(chunk, from, chunk.length);
   }
 
-  #endOfKept(chunk: Buffer, from: number, end: number): boolean {
+  #endOfKept(chunk: Uint8Array, from: number, end: number): boolean {
     if (this.#lineTooLong) {
       this.#lineTooLong = false;
       this.#atStart = false;
       return true;
     }
     if (end > from) this.#line.append(chunk, from, end);
-    const line = asBuffer(this.#line.take());
-    const words = this.#words;
-    this.#words = wordsOf(line);
-    const goesOn = this.#onLine(line, 0, line.length);
-    this.#words = words;
-    return goesOn;
+    const line = this.#line.take();
+    return this.#onLine(line, 0, line.length);
   }
 
   /** One line, without its end. False: the sink is full. */
-  #onLine(bytes: Buffer, given: number, end: number): boolean {
+  #onLine(bytes: Uint8Array, given: number, end: number): boolean {
     let start = given;
     if (this.#atStart) {
       this.#atStart = false;
@@ -223,15 +205,12 @@ export class EventStreamParser {
     return true; // a field that the standard does not know
   }
 
-  #addData(bytes: Buffer, from: number, end: number): void {
+  #addData(bytes: Uint8Array, from: number, end: number): void {
     this.#started = true;
     if (!this.#fits(end - from + 1)) return;
-    if (this.#hasData) {
-      this.#more.push(new Uint8Array(bytes.buffer, bytes.byteOffset + from, end - from));
-      return;
-    }
-    this.#hasData = true;
-    this.#data.set(bytes, this.#words, from, end);
+    const part = view(bytes, from, end);
+    if (this.#data === null) this.#data = part;
+    else this.#more.push(part);
   }
 
   #setName(bytes: Uint8Array, from: number, end: number): void {
@@ -250,11 +229,10 @@ export class EventStreamParser {
     this.#name = this.#lastName = Uint8Array.prototype.slice.call(bytes, from, end);
   }
 
-  #setId(bytes: Buffer, from: number, end: number): void {
+  #setId(bytes: Uint8Array, from: number, end: number): void {
     this.#started = true;
     for (let at = from; at < end; at++) if (bytes[at] === 0) return;
-    this.#hasId = true;
-    this.#id.set(bytes, this.#words, from, end);
+    this.#id = view(bytes, from, end);
   }
 
   #setRetry(bytes: Uint8Array, from: number, end: number): void {
@@ -272,44 +250,45 @@ export class EventStreamParser {
     this.#bytes += bytes;
     if (this.#bytes <= this.#maxEventBytes) return true;
     this.#tooLong = true;
-    this.#hasData = false;
+    this.#data = null;
     this.#more.length = 0;
     return false;
   }
 
   #dispatch(): boolean {
     const name = this.#name;
-    const id = this.#hasId ? this.#id : null;
+    const id = this.#id;
     const data = this.#data;
     const ascii = this.#ascii;
-    if (id !== null) {
-      if (!ascii) makeWellFormed(id);
-      this.#hasNewId = true;
-      this.#newId.set(id.bytes, id.words, id.from, id.end);
-    }
+    if (id !== null) this.#lastEventId = ascii ? id : wellFormed(id);
     let goesOn = true;
     if (this.#tooLong) goesOn = this.#sink.oversize();
-    else if (!this.#hasData) {
+    else if (data === null) {
       if (this.#started) this.#sink.empty();
     } else {
-      if (this.#more.length > 0) this.#join(data);
-      if (!ascii) makeWellFormed(data);
-      goesOn = this.#sink.event(name.length === 0 ? null : ascii ? name : wellFormed(name), id, data);
+      const whole = this.#more.length === 0 ? data : this.#joined(data);
+      goesOn = ascii
+        ? this.#sink.event(name.length === 0 ? null : name, id, whole)
+        : this.#sink.event(
+            name.length === 0 ? null : wellFormed(name),
+            id === null ? null : wellFormed(id),
+            wellFormed(whole),
+          );
     }
     this.#name = nothing;
-    this.#hasId = false;
-    this.#hasData = false;
+    this.#id = null;
+    this.#data = null;
     this.#bytes = 0;
     this.#tooLong = false;
     this.#started = false;
     return goesOn;
   }
 
-  #join(data: ByteSpan): void {
-    const parts = [data.view()];
+  #joined(first: Uint8Array): Uint8Array {
+    const parts = [first];
     for (const part of this.#more) parts.push(newline, part);
     this.#more.length = 0;
-    data.setTo(Buffer.concat(parts));
+    return Buffer.concat(parts);
   }
 }
 
@@ -325,10 +304,8 @@ function valueStart(bytes: Uint8Array, nameEnd: number, end: number): number {
   return nameEnd + 1 < end && bytes[nameEnd + 1] === space ? nameEnd + 2 : nameEnd + 1;
 }
 
-function makeWellFormed(span: ByteSpan): void {
-  const before = span.view();
-  const after = wellFormed(before);
-  if (after !== before) span.setTo(after);
+function view(bytes: Uint8Array, from: number, end: number): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset + from, end - from);
 }
 
 /** As a decoder of UTF-8 reads it: what is not UTF-8 becomes U+FFFD. */
