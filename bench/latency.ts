@@ -1,7 +1,7 @@
 /**
  * From the arrival of a message to its acknowledgement, at 10 000 messages a second, as the connector's own histogram saw
- * it (a quantile is the upper bound of the bucket it falls in; the first fifth, in which the process warms up, is left out); from
- * the start of the process to its first acknowledged message, as seen from outside by asking every 10 ms; and the memory of a
+ * it (a quantile is interpolated in the bucket it falls in; the first fifth, in which the process warms up, is left out); from the
+ * start of the process to its first acknowledged message, as seen from outside by asking every 10 ms; and the memory of a
  * process that waits.
  *
  * The floor is what acknowledges: as many bytes at the same rate, encoded before, by a bare Produce request to Kafka and its
@@ -77,11 +77,11 @@ export async function run(options: LatencyOptions): Promise<void> {
       if (!alone) console.log(JSON.stringify({ ...about, ...floor, ...common, ...spreadsOf(floors, paced) }));
       continue;
     }
-    show(spool ? 'spool' : kind, figures, '≤ ');
+    show(spool ? 'spool' : kind, figures, ', interpolated in their buckets of the histogram');
     console.log(`  start to first record  ${showSpread(figures['firstRecordMs']!, (v) => v.toFixed(0))} ms`);
     console.log(`  resident afterwards    ${showSpread(figures['residentMb']!, (v) => v.toFixed(0))} MB`);
     console.log(`  lost ${lost}, doubled ${doubled}\n`);
-    if (!alone) show(`floor: ${floor.subject}, ${perTurn} messages each`, spreadsOf(floors, paced), '');
+    if (!alone) show(`floor: ${floor.subject}, ${perTurn} messages each`, spreadsOf(floors, paced), ', exact');
   }
 }
 
@@ -94,10 +94,10 @@ function spreadsOf<Key extends string>(
   return Object.fromEntries(keys.map((key) => [key, spread(runs.map((one) => one[key]))]));
 }
 
-function show(name: string, figures: Readonly<Record<string, Spread>>, bound: string): void {
+function show(name: string, figures: Readonly<Record<string, Spread>>, how: string): void {
   const shown = (key: string, digits: number): string => showSpread(figures[key]!, (value) => value.toFixed(digits));
   console.log(name);
-  console.log(`  p50 ${bound}${shown('p50Ms', 2)} ms, p99 ${bound}${shown('p99Ms', 2)} ms`);
+  console.log(`  p50 ${shown('p50Ms', 2)} ms, p99 ${shown('p99Ms', 2)} ms${how}`);
   console.log(`  ${showSpread(figures['perSecond']!, showCount)} messages/s`);
   console.log(`  ${shown('cpuUsPerMessage', 2)} µs of its processor time a message, ${shown('peakMb', 0)} MB at most`);
 }

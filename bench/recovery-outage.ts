@@ -31,7 +31,8 @@ const where = 'feed, Tributary, spool and Kafka share all cores';
 
 export async function recoverFromOutage({ json, smoke, count = 20_000_000, runs = 1 }: OutageOptions): Promise<void> {
   buildTools();
-  const messages = smoke ? 40_000 : count;
+  // Of fewer the last would be there before Kafka is gone.
+  const messages = smoke ? 200_000 : count;
   const results: Run[] = [];
   for (let i = 0; i < runs; i++)
     results.push({ ...(await processorTime(smoke ? 1_000 : 20_000)), ...(await wholeDay(messages)) });
@@ -105,7 +106,7 @@ async function wholeDay(count: number) {
       const sinceMs = performance.now();
       const before = processUse(tributary.pid);
       const from = await tributary.metric(received);
-      for (let seen = from; seen < count; ) {
+      for (let seen = from; seen < count || memoryMb.length === 0; ) {
         await pause(100);
         seen = await tributary.metric(received);
         // The first tenth warms up.

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { TributaryError } from '../src/base/errors.ts';
 import { acknowledged } from './ingest.ts';
 import { measureSubscribers, subscribersWhere } from './scaling-subscribers.ts';
-import { type Cost, describeStep, stepFrom } from './support/growth.ts';
+import { type Cost, describeStep, eachAbove, stepFrom } from './support/growth.ts';
 import { type GrowthDimension, growthDimensions } from './support/growth-dimensions.ts';
 import type { Run } from './support/ingest-report.ts';
 import { machineLine } from './support/machine.ts';
@@ -88,6 +88,7 @@ export async function run({
     );
   }
   let last: { readonly dimension: string; readonly cost: Cost } | undefined;
+  let base: { readonly grown: number; readonly mb: number } | undefined;
   for (const row of smoke ? smokeRows : rows) {
     const { dimension, grown, count } = row;
     if (only !== undefined && !only.includes(dimension)) continue;
@@ -97,12 +98,21 @@ export async function run({
       results.push(dimension === 'subscribers' ? await measureSubscribers(grown, count) : await once(row, broker));
     const figures: Record<string, Spread> = {};
     for (const key of Object.keys(results[0]!.figures)) figures[key] = spread(results.map((one) => one.figures[key]!));
+    // Above what one alone takes, which is the process itself most of all.
+    if (dimension === 'connectors') {
+      if (base === undefined) base = { grown, mb: figures['peakMb']!.median };
+      else {
+        const mb = results.map((one) => one.figures['peakMb']!);
+        figures['mbPerConnector'] = eachAbove(base, grown, mb);
+      }
+    }
     const lost = results.reduce((sum, { losses }) => sum + losses.lost, 0);
     const doubled = results.reduce((sum, { losses }) => sum + losses.doubled, 0);
     if (lost + doubled > 0) process.exitCode = 1;
     // A delivery's is that of one subscriber: of all of them is what a record costs.
-    const cpu = figures['cpuUs']!.median * (dimension === 'subscribers' ? grown : 1);
-    const cost: Cost = { grown, cpu, memoryMb: figures['peakMb']!.median };
+    const records = dimension === 'subscribers' ? grown : 1;
+    const cpu = spread(results.map((one) => one.figures['cpuUs']! * records));
+    const cost: Cost = { grown, runs, cpu, memoryMb: figures['peakMb']! };
     const step = last?.dimension === dimension ? stepFrom(last.cost, cost) : undefined;
     if (json) {
       const size = dimension === 'bytes' ? grown : usual;

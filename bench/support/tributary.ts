@@ -123,9 +123,16 @@ function bucketsOf(text: string, name: string): { le: number; count: number }[] 
   return [...sums].map(([le, count]) => ({ le, count })).sort((a, b) => a.le - b.le);
 }
 
-/** The quantile of a histogram, by the upper bound of the bucket it falls in: never better than the truth. Of nothing it is none. */
+/**
+ * The quantile of a histogram as if what lies in a bucket were spread evenly over it, from 0 in the first one. What lies beyond the
+ * last bound has none (`Infinity`). Of nothing it is NaN.
+ */
 export function quantile(buckets: Buckets, q: number): number {
-  const total = buckets.at(-1)?.count ?? 0;
-  if (total === 0) return Number.NaN;
-  return buckets.find(({ count }) => count >= total * q)?.le ?? Number.NaN;
+  const wanted = (buckets.at(-1)?.count ?? 0) * q;
+  if (wanted === 0) return Number.NaN;
+  const at = buckets.findIndex(({ count }) => count >= wanted);
+  const { le, count } = buckets[at]!;
+  const { le: from, count: below } = buckets[at - 1] ?? { le: 0, count: 0 };
+  if (le === Number.POSITIVE_INFINITY) return le;
+  return from + (le - from) * ((wanted - below) / (count - below));
 }

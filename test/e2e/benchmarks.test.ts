@@ -1,9 +1,13 @@
-/** Each benchmark with tiny counts: it runs, loses nothing, and its output has its form. Nothing is timed. */
+/**
+ * Each benchmark with tiny counts: it runs, loses nothing, and its output has its form. Nothing is timed. A few go to a real Kafka,
+ * which each starts for itself; with TEST_LONG=1 all that can do so.
+ */
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { kafkaMissing } from '../support/kafka.ts';
 import { toolsMissing } from '../support/tools.ts';
 import { root, watch } from './support/run.ts';
 
@@ -17,6 +21,8 @@ interface Expected {
   readonly about: readonly string[];
   /** What is told in each line: `subject`, `scenario`, …; of lines beside ours with what they are. */
   readonly lines: readonly string[];
+  /** With TEST_LONG=1 alone. */
+  readonly isLong?: boolean;
 }
 
 const rate = ['perSecond', 'cpuUsPerMessage', 'peakMb'];
@@ -41,6 +47,10 @@ const runs: readonly Expected[] = [
     words: ['ingest-sse', '--broker', 'embedded'],
     ...{ figures: rate, losses: delivered, about: load },
     lines: ['tributary, struct', 'tributary, data', 'floor: bare HTTP reader'],
+  },
+  {
+    words: ['ingest-sse', '--broker', 'null', '--alone'],
+    ...{ figures: rate, losses: delivered, about: load, lines: ['tributary, struct', 'tributary, data'] },
   },
   {
     words: ['scaling', '--broker', 'embedded'],
@@ -107,18 +117,104 @@ const runs: readonly Expected[] = [
   },
 ];
 
+/** Most of what is wanted is wanted of a real Kafka. By default one run of each way there: straight, through the spool, by SQL. */
+const kafkaRuns: readonly Expected[] = [
+  {
+    words: ['ingest', '--broker', 'kafka', '--alone'],
+    ...{ figures: rate, losses: delivered, about: load, lines: ['tributary'] },
+  },
+  {
+    words: ['latency', '--spool', '--alone'],
+    figures: ['p50Ms', 'p99Ms', 'firstRecordMs', 'residentMb', ...rate],
+    ...{ losses: delivered, about: [...load, 'spool'], lines: ['tributary'] },
+  },
+  {
+    words: ['sql', '--broker', 'kafka'],
+    ...{ figures: rate, losses: delivered, about: load, lines: ['tributary', 'floor: bare Fetch loop'] },
+  },
+  {
+    words: ['ingest', '--broker', 'kafka'],
+    ...{ figures: rate, losses: delivered, about: load, isLong: true },
+    lines: ['tributary', 'floor: bare socket reader', 'floor: bare Produce loop'],
+  },
+  {
+    words: ['ingest', '--spool', '--alone'],
+    ...{ figures: rate, losses: delivered, about: load, isLong: true },
+    lines: ['spool, at-least-once', 'spool, exactly-once'],
+  },
+  {
+    words: ['ingest-compressed', '--broker', 'kafka', '--alone'],
+    ...{ figures: rate, losses: delivered, about: load, isLong: true, lines: ['tributary'] },
+  },
+  {
+    words: ['ingest-sse', '--broker', 'kafka', '--alone'],
+    ...{ figures: rate, losses: delivered, about: load, isLong: true },
+    lines: ['tributary, struct', 'tributary, data'],
+  },
+  {
+    words: ['latency', '--broker', 'kafka'],
+    figures: ['p50Ms', 'p99Ms', 'firstRecordMs', 'residentMb', ...rate],
+    ...{ losses: delivered, about: load, isLong: true, lines: ['tributary', 'floor: bare Produce request'] },
+  },
+  {
+    words: ['sql', '--broker', 'kafka', '--parts', '2'],
+    ...{ figures: rate, losses: delivered, about: [...load, 'parts'], isLong: true },
+    lines: [
+      ...['1 worker, by the record key', '2 workers, by the record key'],
+      ...['1 worker, repartitioned', '2 workers, repartitioned'],
+    ],
+  },
+  {
+    words: ['idle', '--broker', 'kafka'],
+    figures: ['residentMb', 'cpuPercent', 'peakMb'],
+    ...{ losses: [], about: ['where'], isLong: true, lines: ['connectors 0', 'connectors 2'] },
+  },
+  {
+    words: ['connect', '--broker', 'kafka'],
+    figures: ['createMs', 'createCpuMs', 'listWithExpandMs', 'idleMb', 'idleCpuPercent', 'peakMb'],
+    ...{ losses: ['lost', 'leftOver'], about: ['count', 'where'], isLong: true, lines: ['kafka'] },
+  },
+  {
+    words: ['scaling', '--broker', 'kafka'],
+    ...{ figures: ['perSecond', 'cpuUs', 'peakMb'], losses: delivered, about: load, isLong: true },
+    lines: ['connectors 3', 'bytes 999000'],
+  },
+  {
+    words: ['recovery', '--broker', 'kafka'],
+    figures: ['restartMs', 'gapMs', 'cpuUsPerMessage', 'peakMb'],
+    ...{ losses: ['acknowledgedLost', 'otherHoles', 'doubled'], about: [...load, 'rate'], isLong: true },
+    lines: ['kafka'],
+  },
+  {
+    words: ['recovery', '--broker', 'workers'],
+    figures: ['unevenPercent', 'leaveMs', 'leaveGapMs', 'killMs', 'moveCpuMs', 'peakMb'],
+    ...{ losses: ['interrupted'], about: ['workers', 'sessionTimeoutMs', 'where'], isLong: true },
+    lines: ['connectors 9'],
+  },
+  {
+    words: ['recovery', '--broker', 'outage'],
+    figures: ['livePercent', 'outagePercent', 'memoryMb', 'spooledPerSecond', 'restartMs', 'catchUpPerSecond', 'peakMb'],
+    ...{ losses: delivered, about: load, isLong: true, lines: ['outage'] },
+  },
+];
+
 type Line = Readonly<Record<string, unknown>>;
 
 /** Fed by bench/tools/feed.c; the others have a feed in Node, or none. */
 const fedByC = new Set(['gateway', 'ingest', 'ingest-compressed', 'latency', 'scaling']);
 const noFeed = toolsMissing(['c']);
+const isLong = process.env['TEST_LONG'] === '1';
+const noKafka = await kafkaMissing();
 const noRepository = existsSync(join(root, '.git')) ? false : 'there is no git repository to take another commit from';
 
-for (const { words, figures, losses, about, lines } of runs) {
+for (const expected of [...runs, ...kafkaRuns]) {
+  const { words, figures, losses, about, lines } = expected;
   const [name] = words;
-  test(`the benchmark ${words.join(' ')} runs and loses nothing`, {
-    skip: fedByC.has(name!) ? noFeed : false,
-  }, async () => {
+  const skip =
+    (expected.isLong === true && !isLong && 'TEST_LONG=1 runs it') ||
+    (kafkaRuns.includes(expected) && noKafka) ||
+    ((fedByC.has(name!) || words.includes('outage')) && noFeed);
+  test(`the benchmark ${words.join(' ')} runs and loses nothing`, { skip }, async () => {
     const told = (await bench([...words, '--smoke', '--json'])).map((line) => JSON.parse(line) as Line);
     // nchan is measured where it is installed.
     deepEqual(
@@ -168,17 +264,56 @@ test('people are told the machine, what ran where, size and count, the median an
   match(text, /\nfloor: checksum +20 k: /);
 });
 
-test('a benchmark is compared with that of another commit', { skip: noRepository }, async () => {
-  const compared = (await bench(['codec', '--smoke', '--json', '--compare', 'HEAD'])).map((line) => JSON.parse(line));
-  deepEqual(
-    compared.map(({ what }) => what.split(', count')[0]),
-    ['codec, encode', 'codec, decode, to objects', 'codec, decode, to a column'],
-  );
-  for (const { ratios } of compared) {
-    deepEqual(Object.keys(ratios), ['perSecond', 'cpuUsPerMessage', 'peakMb']);
-    ok(ratios.perSecond.min > 0 && ratios.perSecond.max < Number.POSITIVE_INFINITY, JSON.stringify(ratios));
-  }
-});
+interface Compared {
+  readonly words: readonly string[];
+  /** What stands first in each line, up to the count. */
+  readonly lines: readonly string[];
+  readonly ratios: readonly string[];
+  readonly isLong?: boolean;
+}
+
+const comparisons: readonly Compared[] = [
+  {
+    words: ['codec'],
+    lines: ['codec, encode', 'codec, decode, to objects', 'codec, decode, to a column'],
+    ratios: ['perSecond', 'cpuUsPerMessage', 'peakMb'],
+  },
+  {
+    words: ['gateway', '--only', 'publish'],
+    ...{ lines: ['gateway, embedded, publish'], ratios: ['perSecond', 'cpuUsPerRecord', 'peakMb'], isLong: true },
+  },
+  {
+    words: ['ingest', '--broker', 'null'],
+    ...{ lines: ['ingest, null'], ratios: ['perSecond', 'cpuUsPerMessage', 'peakMb'], isLong: true },
+  },
+  {
+    words: ['sql'],
+    lines: [
+      ...['sql, filter and projection', 'sql, tumbling VWAP, 60 s', 'sql, hopping VWAP, 60 s by 1 s'],
+      ...['sql, hopping VWAP, 600 s by 1 s', 'sql, join of two windows', 'sql, applications 10'],
+    ],
+    ...{ ratios: ['perSecond', 'cpuUsPerMessage', 'peakMb'], isLong: true },
+  },
+];
+
+for (const { words, lines, ratios: names, isLong: wantsLong } of comparisons) {
+  const skip =
+    noRepository || (wantsLong === true && !isLong && 'TEST_LONG=1 runs it') || (fedByC.has(words[0]!) && noFeed);
+  test(`the benchmark ${words.join(' ')} is compared with that of another commit`, { skip }, async () => {
+    const told = await bench([...words, '--smoke', '--json', '--compare', 'HEAD']);
+    const compared = told.map((line) => JSON.parse(line));
+    deepEqual(
+      compared.map(({ what }) => what.split(/, (?:count|one process)/)[0]),
+      lines,
+    );
+    for (const { what, ratios } of compared) {
+      // Applications are made, not sent: they have figures of their own.
+      if (what.includes('applications')) continue;
+      deepEqual(Object.keys(ratios), names);
+      ok(ratios.perSecond.min > 0 && ratios.perSecond.max < Number.POSITIVE_INFINITY, JSON.stringify(ratios));
+    }
+  });
+}
 
 test('a word that no benchmark takes ends with the code 2 and what is wanted', async () => {
   await using running = start(['gateway', '--broker', 'kafka']);
