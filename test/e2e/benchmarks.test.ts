@@ -193,7 +193,15 @@ const kafkaRuns: readonly Expected[] = [
   },
   {
     words: ['recovery', '--broker', 'outage'],
-    figures: ['livePercent', 'outagePercent', 'memoryMb', 'spooledPerSecond', 'restartMs', 'catchUpPerSecond', 'peakMb'],
+    figures: [
+      'livePercent',
+      'outagePercent',
+      'memoryMb',
+      'spooledPerSecond',
+      'restartMs',
+      'catchUpPerSecond',
+      'peakMb',
+    ],
     ...{ losses: delivered, about: load, isLong: true, lines: ['outage'] },
   },
 ];
