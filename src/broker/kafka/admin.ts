@@ -1,10 +1,10 @@
 import { sleep } from '../../base/abort.ts';
 import { isError, isRetriable, TributaryError } from '../../base/errors.ts';
 import type { CallOptions, NewTopic, TopicDescription } from '../broker.ts';
-import type { TopicMetadata } from './api/cluster.ts';
+import type { ClusterMetadata, TopicMetadata } from './api/cluster.ts';
 import { alterConfig, createPartitions, createTopic, deleteTopic, describeConfig } from './api/topics.ts';
 import type { KafkaClient } from './client.ts';
-import { topicOf, unknownTopicError } from './metadata.ts';
+import { topicOf, unknownTopic, unknownTopicError } from './metadata.ts';
 
 /** Between two looks at whether a change has reached every node. */
 const settleMs = 10;
@@ -22,20 +22,39 @@ export class Admin {
     const { name, partitions = 1, replicationFactor = -1, config = {} } = topic;
     const what = `create topic "${name}"`;
     let wasSent = false;
-    await client.run(what, options, async () => {
+    const refusal = await client.run(what, options, async () => {
       try {
         await client.metadata.anyNode((wire) =>
           createTopic(client.toolkit, wire, { name, partitions, replicationFactor, config }, this.#timeoutMs),
         );
       } catch (error) {
-        // An earlier attempt of ours whose answer was lost made it.
-        if (!(wasSent && isError(error, 'TOPIC_EXISTS'))) throw error;
+        if (!isError(error, 'TOPIC_EXISTS')) throw error;
+        // An earlier attempt of ours whose answer was lost made it; or else somebody did.
+        return wasSent ? undefined : error;
       } finally {
         wasSent = true;
       }
+      return undefined;
     });
+    if (refusal !== undefined) throw await this.#onceKnown(what, options, name, refusal);
     await this.#untilEverywhere(what, options, name, (found) => found !== undefined && isUsable(found, partitions));
     return this.describe(name, options);
+  }
+
+  /** Somebody else may have made the topic this moment, and who is told that it exists goes on to use it. */
+  async #onceKnown(
+    what: string,
+    options: CallOptions | undefined,
+    name: string,
+    refusal: TributaryError,
+  ): Promise<TributaryError> {
+    const isKnown = async (): Promise<boolean> => {
+      const answers = await this.#askEverybody(name);
+      // Of another error waiting would change nothing.
+      return answers.every(({ topics }) => topics.every(({ errorCode }) => errorCode !== unknownTopic));
+    };
+    await this.#until(what, options, isKnown).catch(() => {}); // it exists all the same
+    return refusal;
   }
 
   async list(options?: CallOptions): Promise<readonly string[]> {
@@ -124,14 +143,19 @@ export class Admin {
     name: string,
     isThere: (topic: TopicMetadata | undefined) => boolean,
   ): Promise<void> {
-    const { metadata } = this.#client;
     await this.#until(what, options, async () => {
-      await metadata.refresh([]);
-      const answers = await Promise.allSettled(metadata.nodes.map((node) => metadata.askNode(node, [name])));
-      const reached = answers.filter((answer) => answer.status === 'fulfilled');
-      const topics = reached.map(({ value }) => value.topics.find((topic) => topic.errorCode === 0));
-      return reached.length > 0 && topics.every(isThere);
+      const answers = await this.#askEverybody(name);
+      const topics = answers.map((answer) => answer.topics.find((topic) => topic.errorCode === 0));
+      return answers.length > 0 && topics.every(isThere);
     });
+  }
+
+  /** Of the nodes that can be reached. */
+  async #askEverybody(name: string): Promise<readonly ClusterMetadata[]> {
+    const { metadata } = this.#client;
+    await metadata.refresh([]);
+    const answers = await Promise.allSettled(metadata.nodes.map((node) => metadata.askNode(node, [name])));
+    return answers.filter((answer) => answer.status === 'fulfilled').map(({ value }) => value);
   }
 
   async #until(what: string, options: CallOptions | undefined, isDone: () => Promise<boolean>): Promise<void> {

@@ -134,7 +134,7 @@ export class Metadata {
   }
 }
 
-const unknownTopic = 3;
+export const unknownTopic = 3;
 
 /** A node that lags behind may still name an older leader than a hint did. */
 function merge(before: TopicMetadata | undefined, after: TopicMetadata): TopicMetadata {

@@ -1,5 +1,6 @@
 import { deepEqual, equal, notEqual, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
+import { isError } from '../../../src/base/errors.ts';
 import { type BrokerFixture, eventually, record, sendValues, topicName, valuesOf } from './fixture.ts';
 
 export function topicTests({ name, skip, broker: open }: BrokerFixture): void {
@@ -18,6 +19,22 @@ export function topicTests({ name, skip, broker: open }: BrokerFixture): void {
     await broker.deleteTopic(topic);
     equal((await broker.listTopics()).includes(topic), false);
     await rejects(broker.describeTopic(topic), { code: 'UNKNOWN_TOPIC' });
+  });
+
+  it('of those who make one topic at the same time one makes it, and the others can use it as soon as they are told', async () => {
+    const broker = await open();
+    for (let round = 0; round < 5; round++) {
+      const topic = topicName('together');
+      const make = (): Promise<string> =>
+        broker.createTopic({ name: topic }).then(
+          () => 'made',
+          async (error: unknown) => {
+            ok(isError(error, 'TOPIC_EXISTS'), `${error}`);
+            return (await broker.describeTopic(topic)).name;
+          },
+        );
+      deepEqual((await Promise.all([make(), make(), make()])).sort(), ['made', topic, topic]);
+    }
   });
 
   it('a topic that is made again has another id and is empty', async () => {
