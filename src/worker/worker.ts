@@ -113,6 +113,7 @@ export class Worker implements AsyncDisposable {
       isLeading: () => this.#leadership.leader().kind === 'self',
       onLost: (reason) => this.#leadership.refused(reason),
       log: options.log,
+      metrics: options.metrics,
     });
     this.#leadership = new Leadership({
       url: share?.url,

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { type MemoryBroker, memoryBroker } from '../../../test/support/memory-broker.ts';
 import { TributaryError } from '../../base/errors.ts';
 import { type LogEntry, recordingLog, silentLog } from '../../telemetry/log.ts';
+import { MetricRegistry } from '../../telemetry/metrics.ts';
 import { openTable } from '../table.ts';
 import { LeaderWrites, leadersTransactionalId } from './leader-writes.ts';
 
@@ -10,8 +11,13 @@ const topic = 'configs';
 const { signal } = new AbortController();
 
 /** One worker's way to write, over its own table of the topic. */
-async function writer(broker: MemoryBroker, transactionalId: string | null = leadersTransactionalId('g')) {
+async function writer(
+  broker: MemoryBroker,
+  transactionalId: string | null = leadersTransactionalId('g'),
+  showMs = 6e4,
+) {
   const table = await openTable({ broker, topic, partitions: 1, log: silentLog });
+  const metrics = new MetricRegistry();
   const log: LogEntry[] = [];
   const it = { isLeading: true, lost: 0 };
   const writes = new LeaderWrites({
@@ -21,10 +27,17 @@ async function writer(broker: MemoryBroker, transactionalId: string | null = lea
     isLeading: () => it.isLeading,
     onLost: () => it.lost++,
     log: recordingLog(log),
+    metrics: metrics.root(),
+    showMs,
   });
+  const fenced = (): number | undefined => {
+    const family = metrics.families.get('tributary_worker_leader_fenced');
+    return family?.kind === 'gauge' ? [...family.series.values()][0]?.read() : undefined;
+  };
   return Object.assign(it, {
     writes,
     table,
+    fenced,
     events: () => log.map(({ event }) => event),
     [Symbol.asyncDispose]: async () => {
       await writes.release();
@@ -130,21 +143,77 @@ test('a write whose outcome nobody knows is followed by a new claim', async () =
   deepEqual(broker.values(topic).at(-1), '2');
 });
 
-for (const code of ['AUTHORIZATION_FAILED', 'BROKER_UNAVAILABLE'] as const)
-  test(`a Kafka that does not give the id is written to all the same, and the log says so: ${code}`, async () => {
-    await using broker = memoryBroker();
-    const { producer } = broker;
-    broker.producer = (options) =>
-      options?.transactionalId === undefined
-        ? producer(options)
-        : Promise.reject(new TributaryError(code, 'not given'));
-    await using it = await writer(broker);
-    await it.writes.claim(signal);
-    await it.writes.put([['a', '1']]);
-    deepEqual([broker.values(topic), it.events()], [['1'], ['leader_not_fenced']]);
-    it.isLeading = false;
-    await rejects(it.writes.put([['a', '2']]), conflict);
-  });
+/** A Kafka that refuses the id for this reason, until it gives it. */
+function refusing(broker: MemoryBroker, code: 'AUTHORIZATION_FAILED' | 'BROKER_UNAVAILABLE') {
+  const { producer } = broker;
+  const it = { asked: 0, gives: false };
+  broker.producer = (options) => {
+    if (options?.transactionalId === undefined) return producer(options);
+    it.asked++;
+    return it.gives ? producer(options) : Promise.reject(new TributaryError(code, 'not given', { retriable: true }));
+  };
+  return it;
+}
+
+test('a Kafka that does not let the worker have the id is written to all the same, and the log says so', async () => {
+  await using broker = memoryBroker();
+  refusing(broker, 'AUTHORIZATION_FAILED');
+  await using it = await writer(broker);
+  equal(await it.writes.claim(signal), 'done', 'rights do not come by themselves');
+  await it.writes.put([['a', '1']]);
+  deepEqual([broker.values(topic), it.events(), it.fenced()], [['1'], ['leader_not_fenced'], 0]);
+  it.isLeading = false;
+  await rejects(it.writes.put([['a', '2']]), conflict);
+});
+
+test('a coordinator that does not answer is waited for; one that is missing for long leaves the writes unfenced, until it is there', async () => {
+  await using broker = memoryBroker();
+  const kafka = refusing(broker, 'BROKER_UNAVAILABLE');
+  await using it = await writer(broker);
+  for (let tries = 0; tries < 2; tries++) {
+    await rejects(it.writes.claim(signal), { code: 'BROKER_UNAVAILABLE' });
+    await rejects(it.writes.put([['a', '0']]), conflict, 'a leader before could still write');
+  }
+  equal(await it.writes.claim(signal), 'not-yet');
+  await it.writes.put([['a', '1']]);
+  equal(await it.writes.claim(signal), 'not-yet');
+  deepEqual([it.events(), it.fenced(), kafka.asked], [['leader_not_fenced'], 0, 4]);
+  kafka.gives = true;
+  equal(await it.writes.claim(signal), 'done');
+  deepEqual([it.events(), it.fenced()], [['leader_not_fenced', 'leader_fenced'], 1]);
+  await using older = await writer(broker);
+  await older.writes.claim(signal);
+  await rejects(it.writes.put([['a', '2']]), conflict);
+  deepEqual(broker.values(topic), ['1']);
+});
+
+test('each time that a worker begins to lead a coordinator is waited for anew', async () => {
+  await using broker = memoryBroker();
+  refusing(broker, 'BROKER_UNAVAILABLE');
+  await using it = await writer(broker);
+  for (let tries = 0; tries < 2; tries++) await rejects(it.writes.claim(signal));
+  equal(await it.writes.claim(signal), 'not-yet');
+  await it.writes.release();
+  await rejects(it.writes.claim(signal), { code: 'BROKER_UNAVAILABLE' });
+  await rejects(it.writes.put([['a', '1']]), conflict);
+});
+
+test('a change that the table does not show in time is told to be written, and holds up no other one', async () => {
+  await using broker = memoryBroker();
+  await using it = await writer(broker, undefined, 50);
+  await it.writes.claim(signal);
+  const reading = Promise.withResolvers<AbortSignal | undefined>();
+  it.table.caughtUp = (ended) => {
+    reading.resolve(ended);
+    return new Promise(() => {});
+  };
+  const behind = rejects(it.writes.put([['a', '1']]), { code: 'TIMEOUT', message: /it is written/ });
+  const ended = await reading.promise;
+  it.table.caughtUp = async () => {};
+  await it.writes.put([['a', '2']]);
+  await behind;
+  deepEqual([broker.values(topic), ended?.aborted], [['1', '2'], true]);
+});
 
 test('without an id to fence by nothing is asked of anybody', async () => {
   await using broker = memoryBroker();

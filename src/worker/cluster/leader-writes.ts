@@ -3,10 +3,12 @@
  * Connect's: whoever leads anew takes the id over, and from then on Kafka refuses what a leader of before still writes,
  * however long that one was stopped between its last look at the clock and its write. (Its other safeguards can only look.)
  */
+import { withTimeout } from '../../base/abort.ts';
 import { CallsInTurn } from '../../base/calls-in-turn.ts';
 import { describeError, isError, TributaryError } from '../../base/errors.ts';
 import type { Broker, Producer } from '../../broker/broker.ts';
 import type { Log } from '../../telemetry/log.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
 import type { Table, TableEntry } from '../table.ts';
 
 export interface LeaderWritesOptions {
@@ -18,7 +20,13 @@ export interface LeaderWritesOptions {
   /** A write was refused, or nobody knows what became of it: who leads still has to claim anew. */
   readonly onLost: (reason: string) => void;
   readonly log: Log;
+  readonly metrics: Metrics;
+  /** For the table to show what is written. */
+  readonly showMs?: number;
 }
+
+/** `not-yet`: nobody could give the id so far. What is written meanwhile is not fenced, and it is to be claimed again. */
+export type Claim = 'done' | 'not-yet';
 
 /** As Kafka Connect names it. */
 export function leadersTransactionalId(groupId: string): string {
@@ -27,6 +35,12 @@ export function leadersTransactionalId(groupId: string): string {
 
 /** A write that takes longer fails. Whoever leads next need not wait for it: claiming ends what is open. */
 const transactionTimeoutMs = 10_000;
+/**
+ * In a row, each as long as a transaction may be open: a coordinator that moves or loads, and a transaction of the leader
+ * before that still ends, are over by then. A Kafka without a coordinator is written to all the same.
+ */
+const triesBeforeUnfenced = 3;
+const defaultShowMs = 10_000;
 
 export class LeaderWrites {
   readonly #options: LeaderWritesOptions;
@@ -34,27 +48,43 @@ export class LeaderWrites {
   #producer: Producer | undefined;
   /** Until a worker has led for the first time it writes what its own configuration file says, and nothing else. */
   #hasLed = false;
-  /** Kafka does not let this worker have the id, or has no coordinator for it. */
+  /** Kafka does not let this worker have the id, or has had no coordinator for it for long. */
   #isUnfenced = false;
+  /** Claims in a row that no coordinator has answered. */
+  #unanswered = 0;
 
   constructor(options: LeaderWritesOptions) {
     this.#options = options;
+    if (options.transactionalId === undefined) return;
+    const help = '1 on the worker that leads, where Kafka refuses what a leader before it still writes';
+    options.metrics.gauge('tributary_worker_leader_fenced', help, () => Number(this.#producer !== undefined));
   }
 
   /** Whoever led before writes no more, and what it left open is undone. What the broker says, where that fails. */
-  async claim(signal: AbortSignal): Promise<void> {
+  async claim(signal: AbortSignal): Promise<Claim> {
     const { broker, transactionalId, log } = this.#options;
     this.#hasLed = true;
-    if (this.#producer !== undefined || transactionalId === undefined) return;
-    this.#isUnfenced = false;
+    if (this.#producer !== undefined || transactionalId === undefined) return 'done';
     try {
       const producer = await broker.producer({ transactionalId, transactionTimeoutMs, signal });
-      if (signal.aborted) await producer.close();
-      else this.#producer = producer;
+      if (signal.aborted) {
+        await producer.close();
+        return 'done'; // nobody asks any more
+      }
+      this.#producer = producer;
+      this.#unanswered = 0;
+      if (this.#isUnfenced) log.info('leader_fenced', { transactional_id: transactionalId });
+      this.#isUnfenced = false;
+      return 'done';
     } catch (error) {
-      if (!isError(error, 'AUTHORIZATION_FAILED') && !isError(error, 'BROKER_UNAVAILABLE')) throw error;
+      if (signal.aborted) throw error;
+      const isForbidden = isError(error, 'AUTHORIZATION_FAILED');
+      if (!isForbidden && !isError(error, 'BROKER_UNAVAILABLE')) throw error;
+      if (!isForbidden && ++this.#unanswered < triesBeforeUnfenced) throw error;
+      if (!this.#isUnfenced)
+        log.warn('leader_not_fenced', { transactional_id: transactionalId, reason: describeError(error) });
       this.#isUnfenced = true;
-      log.warn('leader_not_fenced', { transactional_id: transactionalId, reason: describeError(error) });
+      return isForbidden ? 'done' : 'not-yet';
     }
   }
 
@@ -62,19 +92,26 @@ export class LeaderWrites {
   async release(): Promise<void> {
     const producer = this.#producer;
     this.#producer = undefined;
+    this.#isUnfenced = false;
+    this.#unanswered = 0;
     await this.#turns.settled();
     await producer?.close().catch(() => {}); // what it could not end is ended by whoever claims next
   }
 
-  /** All entries or none, once the table shows them. CONFLICT where another worker leads, or may lead, by now. */
-  put(entries: readonly TableEntry[]): Promise<void> {
+  /**
+   * All entries or none, once the table shows them. CONFLICT where another worker leads, or may lead, by now; TIMEOUT where they
+   * are written and the table does not show them in time.
+   */
+  async put(entries: readonly TableEntry[]): Promise<void> {
     const { table, isLeading, transactionalId } = this.#options;
     if (!this.#hasLed || transactionalId === undefined) return table.put(entries);
-    if (!isLeading()) return Promise.reject(notLeading());
-    if (this.#isUnfenced) return table.put(entries);
+    if (!isLeading()) throw notLeading();
     const producer = this.#producer;
-    if (producer === undefined) return Promise.reject(notLeading());
-    return this.#turns.run('A write of who leads', undefined, () => this.#write(producer, entries));
+    if (producer === undefined && this.#isUnfenced) return table.put(entries);
+    if (producer === undefined) throw notLeading();
+    await this.#turns.run('A write of who leads', undefined, () => this.#write(producer, entries));
+    // Outside its turn: a reader that is behind holds up no other write.
+    await this.#shown();
   }
 
   async #write(producer: Producer, entries: readonly TableEntry[]): Promise<void> {
@@ -95,7 +132,22 @@ export class LeaderWrites {
       }
       throw isError(error, 'PRODUCER_FENCED') || isError(error, 'BROKER_CLOSED') ? notLeading(error) : error;
     }
-    await table.caughtUp();
+  }
+
+  async #shown(): Promise<void> {
+    const { table, showMs = defaultShowMs } = this.#options;
+    const ended = new AbortController();
+    try {
+      await withTimeout(table.caughtUp(ended.signal), showMs, 'Reading it back');
+    } catch (cause) {
+      throw new TributaryError(
+        'TIMEOUT',
+        'Cannot show the change yet: it is written, and takes effect once the worker reads it',
+        { cause },
+      );
+    } finally {
+      ended.abort();
+    }
   }
 }
 

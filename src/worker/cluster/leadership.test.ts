@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { type LogEntry, recordingLog } from '../../telemetry/log.ts';
 import { MetricRegistry } from '../../telemetry/metrics.ts';
+import type { Claim } from './leader-writes.ts';
 import { Leadership } from './leadership.ts';
 
 const key = 'tributary-leader';
@@ -16,6 +17,7 @@ function bench() {
   const group = { isLeader: true, isSure: true, heardAtMs: 0 };
   const writes: string[] = [];
   let claimFailure: Error | undefined;
+  let claim: Claim = 'done';
   const clock = new ManualClock();
   const log: LogEntry[] = [];
   const metrics = new MetricRegistry().root();
@@ -38,6 +40,7 @@ function bench() {
       claim: async () => {
         if (claimFailure !== undefined) throw claimFailure;
         writes.push('claimed');
+        return claim;
       },
       release: async () => void writes.push('released'),
     },
@@ -69,10 +72,14 @@ function bench() {
   const claimFails = (failure: Error | undefined): void => {
     claimFailure = failure;
   };
+  const claimsGive = (given: Claim): void => {
+    claim = given;
+  };
   const writesFail = (failure: Error | undefined): void => {
     writeFailure = failure;
   };
-  return { leadership, group, clock, readings, status, told, leading, counted, writes, claimFails, writesFail };
+  const failing = { claimFails, claimsGive, writesFail };
+  return { leadership, group, clock, readings, status, told, leading, counted, writes, ...failing };
 }
 
 test('who leads answers once its table shows what was written before, and its address is told', async () => {
@@ -219,6 +226,44 @@ test('writes are claimed before the table is read to its end, tried again like a
   group.isLeader = false;
   void leadership.less();
   equal(writes.at(-1), 'released');
+});
+
+test('who leads unfenced answers, and goes on claiming while it is sure that it leads', async () => {
+  const { leadership, group, clock, readings, leading, writes, claimFails, claimsGive } = bench();
+  claimsGive('not-yet');
+  await leading();
+  deepEqual([leadership.leader(), writes.length], [self, 1]);
+  group.isSure = false;
+  clock.advance(10_000);
+  await setImmediate();
+  equal(writes.length, 1, 'another one may lead by now');
+  group.isSure = true;
+  clock.advance(10_000);
+  await setImmediate();
+  equal(writes.length, 2);
+  readings.at(-1)!.resolve();
+  await setImmediate();
+  claimFails(new Error('no broker'));
+  clock.advance(10_000);
+  await setImmediate();
+  deepEqual(leadership.leader(), self, 'it answers meanwhile');
+  claimFails(undefined);
+  claimsGive('done');
+  clock.advance(100);
+  await setImmediate();
+  readings.at(-1)!.resolve();
+  await setImmediate();
+  deepEqual([leadership.leader(), writes.length, clock.timers], [self, 3, 0]);
+});
+
+test('who led unfenced and does not lead any more claims no more', async () => {
+  const { leadership, group, clock, leading, writes, claimsGive } = bench();
+  claimsGive('not-yet');
+  await leading();
+  group.isLeader = false;
+  void leadership.less();
+  clock.advance(60_000);
+  deepEqual([writes, clock.timers], [['claimed', 'released'], 0]);
 });
 
 test('who was refused leads again only when the group has answered that it does, behind the refusal', async () => {

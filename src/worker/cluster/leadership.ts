@@ -44,6 +44,8 @@ const key = 'tributary-leader';
 const retry: BackoffPolicy = { baseMs: 100, maxMs: 5_000, jitter: 0.2 };
 const listenAgainMs = 100;
 const tellAgainMs = 1_000;
+/** Where what is written is not fenced: one that asks all the time would help nobody. */
+const claimAgainMs = 10_000;
 
 export class Leadership {
   readonly #options: LeadershipOptions;
@@ -99,8 +101,9 @@ export class Leadership {
   }
 
   /**
-   * A write was refused, as another worker has claimed to lead, or its outcome is unknown. One that leads by what it last heard asks the group first, as it
-   * would else take the writes from whoever leads now; that the group answers it proves that it was the other's mistake.
+   * A write was refused, as another worker has claimed to lead, or its outcome is unknown. One that leads by what it last heard
+   * asks the group first, as it would else take the writes from whoever leads now; that the group answers it proves that it was
+   * the other's mistake.
    */
   refused(reason: string): void {
     this.#refusals.value++;
@@ -154,7 +157,7 @@ export class Leadership {
     const { url, writes, tables, log, clock, random } = this.#options;
     try {
       // First: what a leader before has left open would hold up the reading.
-      await writes.claim(signal);
+      const claim = await writes.claim(signal);
       await tables.config.caughtUp(signal);
       const told = this.#told();
       if (signal.aborted) return;
@@ -165,6 +168,7 @@ export class Leadership {
       if (signal.aborted) return;
       if (!this.#isReady) log.info('leading', {});
       this.#isReady = true;
+      if (claim === 'not-yet') this.#claimLater(signal);
     } catch (error) {
       if (signal.aborted) return;
       this.#retries.value++;
@@ -172,6 +176,15 @@ export class Leadership {
       log.warn('leadership_not_told', { reason: describeError(error), attempt, again_in_ms: inMs });
       this.#callOffRetry = after(clock, inMs, () => void this.#begin(signal, attempt + 1));
     }
+  }
+
+  #claimLater(signal: AbortSignal): void {
+    const { isSure, clock } = this.#options;
+    this.#callOffRetry = after(clock, claimAgainMs, () => {
+      // One that is not sure could take the id from whoever leads by now.
+      if (isSure()) void this.#begin(signal, 1);
+      else this.#claimLater(signal);
+    });
   }
 
   #told(): string {
