@@ -16,6 +16,7 @@ import { tempFolder } from '../support/temp-folder.ts';
 const modes = ['best-effort', 'at-least-once', 'exactly-once'] as const;
 const forwarded = 'tributary_spool_records_forwarded_total';
 const dropped = 'tributary_spool_records_dropped_total';
+const whole = 'tributary_spool_whole_batches_forwarded_total';
 const received = 'kafka_connect_source_task_source_record_write_total';
 const large = 'x'.repeat(100_000);
 
@@ -137,6 +138,29 @@ for (const rereads of [true, false]) {
     deepEqual(kafka.values('t'), ['1', '2', '3']);
   });
 }
+
+test('exactly-once: large batches go on as they are, once and in order, also where transactions fail on the way', async () => {
+  await using folder = await tempFolder('spool');
+  const kafka = memoryBroker();
+  await kafka.createTopic({ name: 't' });
+  let commits = 0;
+  kafka.beforeCommit = () => {
+    if (commits++ % 3 === 0) throw new TributaryError('BROKER_UNAVAILABLE', 'now and then', { retriable: true });
+  };
+  await using run = await startSpoolRun(folder.path, kafka, { 'spool.mode': 'exactly-once' });
+  for (let n = 0; n < 10; n++) {
+    give(run, n, 1);
+    run.source.give(`${n}.5`);
+    await until('it is received', () => run.counter(received) === 2 * n + 2);
+  }
+  await until('all is forwarded', () => run.spooled.isEmpty && run.counter(forwarded) === 20);
+  deepEqual(
+    kafka.values('t').map((value) => Number.parseFloat(value!)),
+    Array.from({ length: 20 }, (_, n) => n / 2),
+  );
+  ok(run.counter(whole) > 0, 'some were whole');
+  ok(run.counter('tributary_spool_transactions_aborted_total') > 0, 'some failed');
+});
 
 test('an offset that somebody else has stored meanwhile counts', async () => {
   await using folder = await tempFolder('spool');

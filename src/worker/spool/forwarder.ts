@@ -6,6 +6,7 @@ import { abortable, sleep, withTimeout } from '../../base/abort.ts';
 import { backoffMs } from '../../base/backoff.ts';
 import { describeError, isRetriable } from '../../base/errors.ts';
 import { defaultMaxBatchBytes, type Producer, type RetryEvent } from '../../broker/broker.ts';
+import { WholeBatch } from '../../record/whole-batch.ts';
 import type { Counter, Metrics } from '../../telemetry/metrics.ts';
 import { BatchDispatch } from '../batch-dispatch.ts';
 import { connectorProducer } from '../client-overrides.ts';
@@ -311,9 +312,10 @@ export class Forwarder {
     const positions = new Map(chunks.map(({ slot, nextOffset }) => [slot, nextOffset] as const));
     await log.storeForwarded([...positions]);
     for (const chunk of chunks) {
-      const { records, bytes } = chunk.prepared;
+      const { sends, records, bytes } = chunk.prepared;
       metrics.forwarded.value += records;
       metrics.forwardedBytes.value += bytes;
+      for (const send of sends) if (send.records instanceof WholeBatch) metrics.forwardedWhole.value++;
       this.#untrimmedBytes += bytes;
       this.#open.delete(chunk);
       chunk.release();

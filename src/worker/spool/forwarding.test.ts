@@ -1,8 +1,18 @@
-import { deepEqual, equal } from 'node:assert/strict';
+import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { memoryBroker } from '../../../test/support/memory-broker.ts';
+import { tempFolder } from '../../../test/support/temp-folder.ts';
+import { codecs } from '../../app/codecs.ts';
 import { systemClock } from '../../base/clock.ts';
-import { noHeaders } from '../../record/record.ts';
+import { TributaryError } from '../../base/errors.ts';
+import type { Broker, Producer } from '../../broker/broker.ts';
+import { openEmbeddedBroker } from '../../broker/embedded/embedded.ts';
+import { BatchBuffer } from '../../record/batch-buffer.ts';
+import { ColumnReader, wholeBatchBytes } from '../../record/column-reader.ts';
+import { encodeBatch } from '../../record/encode.ts';
+import { noHeaders, type ProduceRecord } from '../../record/record.ts';
+import { asList } from '../../record/value-column.ts';
+import { WholeBatch } from '../../record/whole-batch.ts';
 import { silentLog } from '../../telemetry/log.ts';
 import { MetricRegistry } from '../../telemetry/metrics.ts';
 import { BatchDispatch } from '../batch-dispatch.ts';
@@ -23,8 +33,7 @@ function chunk(value: string, nextOffset: number, isLast: boolean): Chunk {
 }
 
 /** A broker in Kafka's place, and what was told to be forwarded: offsets behind chunks. */
-async function bench() {
-  const kafka = memoryBroker();
+async function bench(kafka: Broker) {
   await kafka.createTopic({ name: 't' });
   const metrics = new MetricRegistry().root();
   const shared = { log: silentLog, clock: systemClock, random: Math.random };
@@ -36,7 +45,7 @@ async function bench() {
     told.push(...chunks.map(({ nextOffset }) => nextOffset));
   };
   return {
-    ...{ kafka, metrics, shared, told, onForwarded },
+    ...{ metrics, shared, told, onForwarded },
     dispatch: (inTransactions: boolean) => new BatchDispatch(failures, undefined, inTransactions),
     /** Positions are stored from now on when the result is called. */
     holdStore(): () => void {
@@ -67,7 +76,8 @@ for (const { what, chunks, before, committed } of [
   },
 ] as const) {
   test(`in transactions: what there is is committed with its position when nothing is left to read: ${what}`, async () => {
-    const { kafka, metrics, shared, told, onForwarded, dispatch } = await bench();
+    const kafka = memoryBroker();
+    const { metrics, shared, told, onForwarded, dispatch } = await bench(kafka);
     const table = await openTable({ broker: kafka, topic: 'offsets', partitions: 1, log: silentLog });
     const offsets = offsetTable(table);
     const counter = metrics.counter('c_total', 'c');
@@ -98,7 +108,8 @@ for (const { what, chunks, before, committed } of [
 }
 
 test('given up: what is acknowledged is stored before, and what is acknowledged later does not count', async () => {
-  const { kafka, told, onForwarded, dispatch, holdStore } = await bench();
+  const kafka = memoryBroker();
+  const { told, onForwarded, dispatch, holdStore } = await bench(kafka);
   const forwarding = new AcknowledgedForwarding({
     ...{ producer: await kafka.producer(), dispatch: dispatch(false), onForwarded },
   });
@@ -120,3 +131,67 @@ test('given up: what is acknowledged is stored before, and what is acknowledged 
   await forwarding.close();
   deepEqual(told, [1]);
 });
+
+/** A batch as the log gives it that goes on as it is. */
+function wholeBatch(count: number): WholeBatch {
+  const bytes = Math.ceil(wholeBatchBytes / count);
+  const records: ProduceRecord[] = Array.from({ length: count }, (_, n) => {
+    return { key: null, value: Buffer.from(`${n} `.padEnd(bytes, '.')), headers: noHeaders, timestampMs: 1_000 + n };
+  });
+  const into = new BatchBuffer(0);
+  encodeBatch(records, 0, into, { codecs, maxBytes: 1e9, nowMs: 0 });
+  const reader = new ColumnReader(codecs);
+  reader.begin(into.length);
+  reader.add(Buffer.from(into.view(0, into.length)), 0);
+  const [run] = reader.take().runs;
+  ok(run instanceof WholeBatch);
+  return run;
+}
+
+for (const { what, code } of [
+  { what: 'is aborted', code: 'TRANSACTION_ABORTED' },
+  { what: 'loses its producer', code: 'BROKER_UNAVAILABLE' },
+] as const) {
+  test(`a transaction that ${what} with a whole batch in it is sent again: all is there once, and in order`, async () => {
+    await using folder = await tempFolder('forwarding');
+    await using kafka = await openEmbeddedBroker({ directory: folder.path, codecs });
+    const { metrics, shared, told, onForwarded, dispatch } = await bench(kafka);
+    await using table = await openTable({ broker: kafka, topic: 'offsets', partitions: 1, log: silentLog });
+    const counter = (name: string) => metrics.counter(name, name);
+    let failures = 1;
+    let lastOffset = 0;
+    const open = async (): Promise<Producer> => {
+      const producer = await kafka.producer({ transactionalId: 'x' });
+      const commit = producer.commit.bind(producer);
+      producer.commit = async () => {
+        if (failures-- <= 0) return commit();
+        // What is under way is in the log by now, as an open transaction.
+        await producer.flush();
+        lastOffset = await kafka.offset('t', 0, 'latest', { isolation: 'read-uncommitted' });
+        throw new TributaryError(code, 'once', { retriable: true });
+      };
+      return producer;
+    };
+    const forwarding = await TransactionalForwarding.start({
+      ...shared,
+      ...{ connector: 'c', transactionalId: 'x', dispatch: dispatch(true), offsets: offsetTable(table) },
+      ...{ positionsOf: 'p', log: identity, transactionTimeoutMs: 60_000, logger: silentLog, onForwarded, open },
+      metrics: { committed: counter('c_total'), aborted: counter('a_total'), abortedRecords: counter('r_total') },
+      signal: new AbortController().signal,
+    });
+    const whole = wholeBatch(300);
+    const first = chunk('', 300, false);
+    const sends = [{ topic: 't', partition: 0, records: whole }];
+    await forwarding.submit({ ...first, prepared: { ...first.prepared, sends, records: 300 } });
+    await forwarding.submit(chunk('z', 301, true));
+    await forwarding.settle();
+    deepEqual([told, counter('a_total').value, counter('c_total').value], [[300, 301], 1, 1]);
+    ok(lastOffset >= 301, 'it was under way');
+    const values: string[] = [];
+    const read = { topic: 't', partition: 0, from: 'earliest', until: 'end', isolation: 'read-committed' } as const;
+    for await (const { records } of kafka.read(read))
+      values.push(...records.map(({ value }) => Buffer.from(value!).toString()));
+    deepEqual(values, [...asList(whole).map(({ value }) => Buffer.from(value!).toString()), 'z']);
+    await forwarding.close();
+  });
+}

@@ -4,6 +4,7 @@ import type { Counter, Metrics } from '../../telemetry/metrics.ts';
 export interface SpoolMetrics {
   readonly forwarded: Counter;
   readonly forwardedBytes: Counter;
+  readonly forwardedWhole: Counter;
   readonly droppedFull: Counter;
   readonly droppedFullBytes: Counter;
   readonly droppedAge: Counter;
@@ -41,6 +42,10 @@ export function spoolMetrics(metrics: Metrics, gauges: SpoolGauges): SpoolMetric
       'Records of the spool that Kafka has acknowledged',
     ),
     forwardedBytes: metrics.counter('tributary_spool_bytes_forwarded_total', 'Bytes of their keys and values'),
+    forwardedWhole: metrics.counter(
+      'tributary_spool_whole_batches_forwarded_total',
+      'Large batches of the spool that went to Kafka as they were stored',
+    ),
     droppedFull: dropped('full'),
     droppedFullBytes: droppedBytes('full'),
     droppedAge: dropped('age'),
