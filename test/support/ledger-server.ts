@@ -7,7 +7,8 @@ import { ledgerMessage, type SentOver } from './ledger.ts';
 export interface LedgerServerOptions {
   /** Messages every 10 ms. */
   readonly perTick: number;
-  readonly bytes?: number;
+  /** Of each message at least, or of the one with that number. */
+  readonly bytes?: number | ((number: number) => number);
 }
 
 export interface LedgerServer extends AsyncDisposable {
@@ -42,6 +43,7 @@ export async function startLedgerServer({ perTick, bytes = 200 }: LedgerServerOp
   const live = new Map<WebSocket, Connection>();
   let mostOpen = 0;
   let isSending = true;
+  const bytesOf = typeof bytes === 'number' ? (): number => bytes : bytes;
 
   server.on('connection', (client) => {
     const index = connections.length;
@@ -60,7 +62,10 @@ export async function startLedgerServer({ perTick, bytes = 200 }: LedgerServerOp
     const timer = setInterval(() => {
       if (client.readyState !== client.OPEN) return;
       if (isSending && client.bufferedAmount < maxBufferedBytes) {
-        for (let i = 0; i < perTick; i++) client.send(ledgerMessage(index, connection.sent++, bytes));
+        for (let i = 0; i < perTick; i++) {
+          client.send(ledgerMessage(index, connection.sent, bytesOf(connection.sent)));
+          connection.sent++;
+        }
       }
       if (connection.confirmed < connection.sent) client.ping(String(connection.sent));
     }, tickMs);
