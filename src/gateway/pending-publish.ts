@@ -39,7 +39,7 @@ export class PendingPublish<T = unknown> implements ProduceRecord {
     this.key = key;
     this.value = value;
     this.headers = more.length === 0 ? headers : [...headers, ...more];
-    this.bytes = publishBytes(key, value, headers);
+    this.bytes = publishBytes(key, value, this.headers);
     this.startedMs = startedMs;
     this.token = token;
     this.answer = answer;
