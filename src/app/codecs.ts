@@ -4,6 +4,7 @@
  */
 import { createRequire } from 'node:module';
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
+import { asBuffer } from '../base/byte-span.ts';
 import type { Codecs } from '../record/codecs.ts';
 import { crc32c as crc32cInJavaScript } from '../record/crc32c.ts';
 import { checkLz4Size } from '../record/lz4-size.ts';
@@ -59,8 +60,4 @@ function nativeCrc32c(): ((bytes: Uint8Array) => number) | undefined {
   } catch {
     return undefined;
   }
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

@@ -6,6 +6,7 @@
  * the start and rewritten batch by batch. Old values go before the tombstone that covers them gets its time, so a kill in
  * between only leaves work for the next run.
  */
+import { asBuffer } from '../../base/byte-span.ts';
 import { isError } from '../../base/errors.ts';
 import { readBatchHeader } from '../../record/batch-header.ts';
 import type { Codecs } from '../../record/codecs.ts';
@@ -97,7 +98,7 @@ function compacted(
     return true;
   };
   try {
-    const bytes = compactBatch(bufferOf(batch), keep, codecs);
+    const bytes = compactBatch(asBuffer(batch.bytes), keep, codecs);
     const newHorizon = hasTombstone ? (horizon ?? nowMs + deleteRetentionMs) : null;
     return bytes === 'unchanged' && newHorizon === horizon ? undefined : { base, bytes, horizon: newHorizon };
   } catch (error) {
@@ -107,7 +108,7 @@ function compacted(
 }
 
 function recordsOf(batch: StoredBatch, codecs: Codecs): readonly ConsumedRecord[] {
-  const bytes = bufferOf(batch);
+  const bytes = asBuffer(batch.bytes);
   try {
     return decodeRecords(bytes, readBatchHeader(bytes), { codecs });
   } catch (error) {
@@ -133,8 +134,4 @@ async function* batches(
 /** Bytes as text of as many characters: a key of a Map that compares by content. */
 function keyText(key: Uint8Array): string {
   return Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1');
-}
-
-function bufferOf({ bytes }: StoredBatch): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

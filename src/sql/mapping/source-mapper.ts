@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { asBuffer } from '../../base/byte-span.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import { textFromBytes } from '../values/cast.ts';
 import { jsonBytesMapper, type RowScanner } from './json-bytes-mapper.ts';
@@ -44,17 +45,13 @@ function jsonSource(
   return {
     map(frame) {
       if (typeof frame === 'string') return mapText(frame);
-      const values = scan(bufferOf(frame), 0, frame.length);
+      const values = scan(asBuffer(frame), 0, frame.length);
       if (values !== undefined) return { rows: [values], dropped: 0 };
       const text = textOf(frame);
       return text === null ? malformed('the message is not UTF-8') : mapText(text);
     },
     scan,
   };
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function textOf(frame: string | Uint8Array): string | null {

@@ -1,5 +1,6 @@
 /** What becomes of messages and rows that fail, as the options of their stream say. All of them are counted. */
 import { Buffer, isUtf8 } from 'node:buffer';
+import { asBuffer } from '../../base/byte-span.ts';
 import type { Clock } from '../../base/clock.ts';
 import { describeError, isError, TributaryError } from '../../base/errors.ts';
 import type { Log, LogLevel } from '../../telemetry/log.ts';
@@ -134,6 +135,6 @@ export class Failures {
 }
 
 function textOf(message: Uint8Array): string {
-  const bytes = Buffer.from(message.buffer, message.byteOffset, message.length);
+  const bytes = asBuffer(message);
   return isUtf8(bytes) ? bytes.toString('utf8') : bytes.toString('base64');
 }

@@ -1,4 +1,5 @@
 import { Buffer, isUtf8 } from 'node:buffer';
+import { asBuffer } from '../../base/byte-span.ts';
 import { parseJson } from '../json/parse.ts';
 import { writeJson } from '../json/write.ts';
 import { intFromLong, type Long, longFromDouble, longFromText } from './long.ts';
@@ -117,8 +118,7 @@ function castBytes(to: Type): Cast {
 /** Null where the bytes are not UTF-8. */
 export function textFromBytes(bytes: Uint8Array): string | null {
   if (!isUtf8(bytes)) return null;
-  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return buffer.toString('utf8');
+  return asBuffer(bytes).toString('utf8');
 }
 
 /** Null where the text is not base64, with or without padding. */

@@ -1,5 +1,6 @@
 /** A record as one JSON object (PROTOCOL.md, section 3.1): the same text in `data` frames, SSE, NDJSON and HTTP. */
 import { isUtf8 } from 'node:buffer';
+import { asBuffer } from '../../base/byte-span.ts';
 import type { ConsumedRecord, Header } from '../../record/record.ts';
 import type { ValueFormat } from './frames.ts';
 
@@ -44,8 +45,4 @@ function bytesMember(name: string, bytes: Uint8Array): string {
   return isUtf8(bytes)
     ? `"${name}":${JSON.stringify(asBuffer(bytes).toString())}`
     : `"${name}_base64":"${asBuffer(bytes).toString('base64')}"`;
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
