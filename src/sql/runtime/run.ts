@@ -383,6 +383,7 @@ export class SqlRun {
     this.exchanges!.take(topic, batch);
     this.positions.set(topic, batch.partition!, batch.offset!);
     this.isWhole = wasWhole;
+    batch.release?.(); // the values of its rows are copies
     return this.failure === undefined;
   }
 
