@@ -135,7 +135,7 @@ export interface FetchedRuns {
   readonly runs: readonly Records[];
   readonly nextOffset: number;
   readonly damaged: readonly DamagedRange[];
-  /** To be called once nobody looks at the runs any more. */
+  /** To be called once nobody looks at the runs any more. Called again it does nothing. */
   readonly release: () => void;
 }
 
@@ -301,8 +301,11 @@ export interface FetchedRecords {
   readonly endOffset: number;
   /** What was passed over because it is damaged, in order; left out where there is nothing. */
   readonly damaged?: readonly DamagedRange[];
-  /** May be called once nobody looks at columns or records of this turn any more: their memory is used again then. */
-  readonly release?: () => void;
+  /**
+   * May be called once nobody looks at columns or records of this turn any more: their memory is used again then. Called again
+   * it does nothing; `records` throws from then on.
+   */
+  readonly release: () => void;
 }
 
 /** Offsets `from` up to but not including `to`, whose batch is damaged or in an unknown form. */

@@ -1,6 +1,12 @@
+import { TributaryError } from '../base/errors.ts';
 import type { ConsumedRecord } from '../record/record.ts';
 import type { RecordColumn } from '../record/record-column.ts';
 import type { DamagedRange, FetchedRecords } from './broker.ts';
+
+export interface FetchedTurn extends Omit<FetchedRecords, 'records' | 'release'> {
+  /** Gives the memory of the columns back. Called once at most. */
+  readonly free?: () => void;
+}
 
 /** A turn of a reader whose records are objects only when somebody looks at them one by one. */
 export class FetchedColumns implements FetchedRecords {
@@ -10,20 +16,36 @@ export class FetchedColumns implements FetchedRecords {
   readonly nextOffset: number;
   readonly endOffset: number;
   readonly damaged?: readonly DamagedRange[];
-  readonly release?: () => void;
+  /** A closure, as it is called without the turn, too. It forgets the memory: that may be another turn's by the next call. */
+  readonly release: () => void;
   #records: readonly ConsumedRecord[] | undefined;
+  #isReleased = false;
 
-  constructor({ topic, partition, columns, nextOffset, endOffset, damaged, release }: Omit<FetchedRecords, 'records'>) {
+  constructor({ topic, partition, columns, nextOffset, endOffset, damaged, free }: FetchedTurn) {
     this.topic = topic;
     this.partition = partition;
     this.columns = columns;
     this.nextOffset = nextOffset;
     this.endOffset = endOffset;
     if (damaged !== undefined) this.damaged = damaged;
-    if (release !== undefined) this.release = release;
+    let held = free;
+    this.release = () => {
+      const given = held;
+      held = undefined;
+      this.#isReleased = true;
+      this.#records = undefined;
+      given?.();
+    };
   }
 
   get records(): readonly ConsumedRecord[] {
+    if (this.#isReleased) {
+      const { topic, partition, nextOffset } = this;
+      throw new TributaryError(
+        'INTERNAL',
+        `Cannot look at records of topic "${topic}", partition ${partition}, below offset ${nextOffset}: must be before their release`,
+      );
+    }
     this.#records ??= recordsOf(this.columns);
     return this.#records;
   }

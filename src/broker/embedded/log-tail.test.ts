@@ -6,6 +6,7 @@ import { codecs } from '../../app/codecs.ts';
 import { noHeaders, type ProduceRecord } from '../../record/record.ts';
 import { asList, type Records, ValueColumn } from '../../record/value-column.ts';
 import { WholeBatch } from '../../record/whole-batch.ts';
+import type { FetchedRuns } from '../broker.ts';
 import { openEmbeddedBroker } from './embedded.ts';
 import { LogTail, type TailBatch } from './log-tail.ts';
 
@@ -99,16 +100,28 @@ test(`what a reader takes close behind the writer is what the log holds (TEST_SE
   await broker.createTopic({ name: 't' });
   await using producer = await broker.producer();
   const taken: unknown[] = [];
+  /** Turns that somebody still looks at while more is sent and fetched. */
+  const open: FetchedRuns[] = [];
   let offset = 0;
   let whole = 0;
+  let mostOpen = 0;
   const follow = async (): Promise<void> => {
-    const { runs, nextOffset, release } = await broker.fetchRuns('t', 0, offset, Math.floor(random() * 300_000));
-    for (const run of runs) {
-      if (run instanceof WholeBatch) whole++;
-      taken.push(...asList(run).map(plain));
+    const fetched = await broker.fetchRuns('t', 0, offset, Math.floor(random() * 300_000));
+    offset = fetched.nextOffset;
+    open.push(fetched);
+    mostOpen = Math.max(mostOpen, open.length);
+    closeAllBut(Math.floor(random() * 6));
+  };
+  const closeAllBut = (count: number): void => {
+    while (open.length > count) {
+      const { runs, release } = open.shift()!;
+      for (const run of runs) {
+        if (run instanceof WholeBatch) whole++;
+        taken.push(...asList(run).map(plain));
+      }
+      release();
+      if (random() < 0.5) release();
     }
-    offset = nextOffset;
-    release();
   };
   for (let turn = 0; turn < 60; turn++) {
     await Promise.all(
@@ -118,9 +131,10 @@ test(`what a reader takes close behind the writer is what the log holds (TEST_SE
     if (random() < 0.6 || turn < 2) await follow();
   }
   while (offset < broker.extent('t', 0).stable) await follow();
+  closeAllBut(0);
   const stored: unknown[] = [];
   for await (const { records } of broker.read({ topic: 't', partition: 0, from: 'earliest', until: 'end' }))
     stored.push(...records.map(plain));
-  ok(whole > 0 && stored.length > 0);
+  ok(whole > 0 && mostOpen > 2 && stored.length > 0);
   deepEqual(taken, stored);
 });

@@ -5,6 +5,7 @@ import { type ConnectionFacts, errorOfClient } from './errors.ts';
 import { OwnFrames } from './own-frames.ts';
 import { connectReusing } from './reused-connect.ts';
 import type { Security } from './security.ts';
+import { SpareMemory } from './spare-memory.ts';
 import type { Toolkit } from './toolkit.ts';
 
 export interface Address {
@@ -27,6 +28,7 @@ export class Connections {
   readonly toolkit: Toolkit;
   readonly #settings: ConnectionSettings;
   readonly #entries = new Map<string, Entry>();
+  readonly #spare = new SpareMemory();
   #closed = false;
 
   constructor(toolkit: Toolkit, settings: ConnectionSettings) {
@@ -84,7 +86,7 @@ export class Connections {
     try {
       const { connected, read } = connectReusing(async () => connection.connect(address.host, address.port));
       await connected;
-      wire.opened(clientId, requestTimeoutMs, read);
+      wire.opened(clientId, requestTimeoutMs, this.#spare, read);
     } catch (error) {
       wire.end();
       throw errorOfClient(error, facts);
@@ -164,10 +166,10 @@ export class Wire {
   }
 
   /** The connection is made: from now on requests of our own may use it. */
-  opened(clientId: string, requestTimeoutMs: number, read: ReusedRead | undefined): void {
+  opened(clientId: string, requestTimeoutMs: number, spare: SpareMemory, read: ReusedRead | undefined): void {
     const { socket } = this.#connection;
     if (socket === undefined || !this.isOpen) throw new Error('Connection closed');
-    this.#frames = new OwnFrames(socket, clientId, requestTimeoutMs, read);
+    this.#frames = new OwnFrames(socket, clientId, requestTimeoutMs, spare, read);
     this.#connection.once('close', () => this.#frames?.end());
   }
 
@@ -195,7 +197,7 @@ export class Wire {
     });
   }
 
-  /** Nobody looks any more at an answer that `send` has parsed; of that, or of a part of it, `bytes` is a view. */
+  /** Nobody looks any more at an answer that `send` has parsed; of that, or of a part of it, `bytes` is a view. Said once an answer. */
   recycle(bytes: Buffer): void {
     this.#frames?.recycle(bytes);
   }

@@ -4,9 +4,10 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { after, test } from 'node:test';
 import { OwnFrames } from './own-frames.ts';
+import { SpareMemory } from './spare-memory.ts';
 
 /** A socket whose written bytes are kept, with the library's listener on it. */
-function setUp(timeoutMs = 60_000) {
+function setUp(timeoutMs = 60_000, spare = new SpareMemory()) {
   const written: Buffer[] = [];
   const toLibrary: Buffer[] = [];
   const socket = new Duplex({
@@ -17,7 +18,7 @@ function setUp(timeoutMs = 60_000) {
     },
   });
   socket.on('data', (bytes: Buffer) => toLibrary.push(Buffer.from(bytes)));
-  const frames = new OwnFrames(socket as unknown as Socket, 'me', timeoutMs);
+  const frames = new OwnFrames(socket as unknown as Socket, 'me', timeoutMs, spare);
   const heard: (string | undefined)[] = [];
   after(() => frames.end()); // what was not answered would keep the process for its timeout
   const ask = (...parts: readonly Buffer[]): void =>
@@ -117,9 +118,29 @@ test('the memory of a large answer is used again once nobody looks at it, and no
   come(1);
   equal(heard[0]!.buffer === heard[1]!.buffer, false);
   frames.recycle(heard[0]!.subarray(100));
+  frames.recycle(heard[0]!);
   come(2);
   equal(heard[2]!.buffer === heard[0]!.buffer, true);
   come(3);
   equal(heard[3]!.buffer === heard[2]!.buffer, false);
   for (const bytes of heard) equal(bytes.toString(), 'x'.repeat(300_000));
+});
+
+test('connections of one client use the memory of each other', () => {
+  const spare = new SpareMemory();
+  const large = answer(first, 'x'.repeat(300_000));
+  const [one, other] = [1, 2].map(() => {
+    const { frames, receive } = setUp(60_000, spare);
+    const heard: Buffer[] = [];
+    frames.send(0, 11, [], (_, bytes) => heard.push(bytes!));
+    const come = (): void => {
+      for (let at = 0; at < large.length; at += 65_536) receive(Buffer.from(large.subarray(at, at + 65_536)));
+    };
+    return { frames, heard, come };
+  });
+  one!.come();
+  one!.frames.recycle(one!.heard[0]!);
+  other!.come();
+  equal(other!.heard[0]!.buffer, one!.heard[0]!.buffer);
+  equal(other!.heard[0]!.toString(), 'x'.repeat(300_000));
 });

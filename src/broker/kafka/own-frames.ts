@@ -5,8 +5,10 @@
  * answers of our own requests are taken out of what comes; all other bytes go to the library, which does not notice.
  */
 import type { Socket } from 'node:net';
+import { asBuffer } from '../../base/byte-span.ts';
 import { GrowingBytes } from '../../base/growing-bytes.ts';
 import type { ReusedRead } from '../../net/reused-read.ts';
+import type { SpareMemory } from './spare-memory.ts';
 
 /** The library counts its requests from 1, we ours from here. */
 const firstId = 2 ** 30;
@@ -15,8 +17,6 @@ const lastId = 2 ** 31 - 1;
 const frameHead = 8;
 /** Parts below that are joined: a system call takes a thousand parts at most, and each costs more than its copy. */
 const smallBytes = 4096;
-/** Answers of that length are received in memory of their own length at once; longer ones in what grows with what has come. */
-const ownMemory = { min: 128 * 1024, max: 2 * 1024 * 1024, step: 256 * 1024 } as const;
 
 interface OwnRequest {
   /** Gets the answer behind the header, or what ended the connection. */
@@ -28,6 +28,7 @@ export class OwnFrames {
   readonly #socket: Socket;
   readonly #clientId: Buffer;
   readonly #timeoutMs: number;
+  readonly #spare: SpareMemory;
   readonly #library: readonly ((bytes: Buffer) => void)[];
   /** What comes is good for the moment only: what is given away is copied. */
   readonly #isLent: boolean;
@@ -37,14 +38,13 @@ export class OwnFrames {
   readonly #begun = new GrowingBytes();
   #librarysLeft = 0;
   #isEnded = false;
-  /** Memory of an answer that nobody looks at any more: new memory outside the heap is what makes V8 collect garbage. */
-  #spare: Uint8Array<ArrayBuffer> | undefined;
 
   /** At the end of an answer: right after the connection was made. `read`: how the socket reads, where it is not as sockets do. */
-  constructor(socket: Socket, clientId: string, timeoutMs: number, read?: ReusedRead) {
+  constructor(socket: Socket, clientId: string, timeoutMs: number, spare: SpareMemory, read?: ReusedRead) {
     this.#socket = socket;
     this.#clientId = Buffer.from(clientId);
     this.#timeoutMs = timeoutMs;
+    this.#spare = spare;
     this.#library = socket.listeners('data') as ((bytes: Buffer) => void)[];
     socket.removeAllListeners('data');
     this.#isLent = read !== undefined;
@@ -73,8 +73,7 @@ export class OwnFrames {
 
   /** Nobody looks at that answer any more: a later one may be received in its memory. */
   recycle({ buffer }: Buffer): void {
-    if (!(buffer instanceof ArrayBuffer)) return;
-    if (buffer.byteLength >= ownMemory.min && buffer.byteLength <= ownMemory.max) this.#spare = new Uint8Array(buffer);
+    this.#spare.giveBack(buffer);
   }
 
   /** The connection is gone: fails what has no answer. */
@@ -134,19 +133,13 @@ export class OwnFrames {
     }
     const end = at + size;
     if (end > bytes.length) {
-      if (size >= ownMemory.min && size <= ownMemory.max) this.#begun.startIn(this.#memoryFor(size));
+      const memory = this.#spare.take(size);
+      if (memory !== undefined) this.#begun.startIn(memory);
       this.#begun.append(bytes, at, bytes.length, size);
       return bytes.length;
     }
     this.#answer(this.#kept(bytes.subarray(at, end)));
     return end;
-  }
-
-  #memoryFor(size: number): Uint8Array<ArrayBuffer> {
-    const spare = this.#spare;
-    this.#spare = undefined;
-    if (spare !== undefined && spare.length >= size) return spare;
-    return Buffer.allocUnsafeSlow(Math.ceil(size / ownMemory.step) * ownMemory.step);
   }
 
   #goOn(bytes: Buffer, at: number): number {
@@ -209,8 +202,4 @@ function joined(parts: readonly Buffer[]): Buffer[] {
   }
   close();
   return pieces;
-}
-
-function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }

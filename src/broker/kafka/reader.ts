@@ -88,8 +88,8 @@ class PartitionReader {
       const damaged: DamagedRange[] | undefined = this.#options.passesDamaged === true ? [] : undefined;
       const { codecs } = this.#client.settings;
       const columns = visibleColumns(fetched.partition, from, this.#isolation, codecs, damaged);
-      const release = (): void => fetched.wire.recycle(fetched.partition.records);
-      const turn = { topic, partition, columns, nextOffset: next, endOffset, release };
+      const free = (): void => fetched.wire.recycle(fetched.partition.records);
+      const turn = { topic, partition, columns, nextOffset: next, endOffset, free };
       yield new FetchedColumns({ ...turn, ...namedDamage(damaged) });
     }
   }

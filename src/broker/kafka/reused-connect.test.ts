@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import net, { type AddressInfo, createConnection, createServer } from 'node:net';
 import { test } from 'node:test';
 import { connectReusing } from './reused-connect.ts';
+import { loadToolkit } from './toolkit.ts';
 
 test('a socket that is opened meanwhile, and no later one, reads into the same memory again and again', async () => {
   const before = net.createConnection;
@@ -41,4 +42,21 @@ test('where nothing is opened there is nothing to read', async () => {
   const { connected, read } = connectReusing(async () => {});
   await connected;
   equal(read, undefined);
+});
+
+test('a connection of the client library reads so: it still opens its socket at once, by createConnection of node:net', async () => {
+  await using server = createServer((socket) => socket.on('error', () => {}));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const { Connection } = await loadToolkit();
+  const connection = new Connection('me', { connectTimeout: 60_000 });
+  try {
+    const { connected, read } = connectReusing(async () => connection.connect('127.0.0.1', port));
+    await connected;
+    ok(read !== undefined, 'its socket reads as sockets do');
+    equal(read.socket, connection.socket);
+  } finally {
+    connection.socket?.destroy();
+  }
 });

@@ -1,5 +1,6 @@
-import { deepEqual, equal, ok } from 'node:assert/strict';
+import { deepEqual, equal, ok, throws } from 'node:assert/strict';
 import { test } from 'node:test';
+import type { FetchedRecords } from '../../../src/broker/broker.ts';
 import type { ConsumedRecord } from '../../../src/record/record.ts';
 import type { RecordColumn } from '../../../src/record/record-column.ts';
 import { type BrokerFixture, header, holds, keyed, readAll, record, take, topicName } from './fixture.ts';
@@ -74,5 +75,29 @@ export function columnTests({ name, skip, broker: open }: BrokerFixture): void {
       sentOn.map(({ value }) => value?.toString()),
       values,
     );
+  });
+
+  it('a turn stays as it is until its own release, which may be called again, and refuses its records from then on', async () => {
+    const broker = await open();
+    const topic = topicName('released');
+    await broker.createTopic({ name: topic });
+    await using producer = await broker.producer();
+    const values = Array.from({ length: 24 }, (_, index) => Buffer.alloc(200_000, `${index} `));
+    for (const value of values) await producer.send(topic, 0, [record(value)]);
+    const held: FetchedRecords[] = [];
+    const released: FetchedRecords[] = [];
+    const isRight = ({ offset, value }: ConsumedRecord): boolean => values[offset]!.equals(value!);
+    const options = { topic, partition: 0, from: 'earliest', until: 'end', maxBytes: 250_000 } as const;
+    for await (const turn of broker.read(options)) {
+      // One release in three turns: what its memory is used for next is held.
+      if ((held.length + released.length) % 3 === 0) {
+        ok(turn.records.every(isRight));
+        released.push(turn);
+      } else held.push(turn);
+      for (const { release } of released) release();
+    }
+    ok(released.length >= 3 && held.length >= 6, `${released.length} and ${held.length} turns`);
+    for (const turn of released) throws(() => turn.records, { code: 'INTERNAL' });
+    for (const { records, nextOffset } of held) ok(records.every(isRight), `below offset ${nextOffset}`);
   });
 }
