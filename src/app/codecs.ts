@@ -4,7 +4,7 @@
  */
 import { createRequire } from 'node:module';
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
-import { asBuffer } from '../base/byte-span.ts';
+import { asBuffer } from '../base/as-buffer.ts';
 import type { Codecs } from '../record/codecs.ts';
 import { crc32c as crc32cInJavaScript } from '../record/crc32c.ts';
 import { checkLz4Size } from '../record/lz4-size.ts';

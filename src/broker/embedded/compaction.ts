@@ -6,7 +6,7 @@
  * the start and rewritten batch by batch. Old values go before the tombstone that covers them gets its time, so a kill in
  * between only leaves work for the next run.
  */
-import { asBuffer } from '../../base/byte-span.ts';
+import { asBuffer } from '../../base/as-buffer.ts';
 import { isError } from '../../base/errors.ts';
 import { readBatchHeader } from '../../record/batch-header.ts';
 import type { Codecs } from '../../record/codecs.ts';

@@ -5,7 +5,7 @@
  * answers of our own requests are taken out of what comes; all other bytes go to the library, which does not notice.
  */
 import type { Socket } from 'node:net';
-import { asBuffer } from '../../base/byte-span.ts';
+import { asBuffer } from '../../base/as-buffer.ts';
 import { GrowingBytes } from '../../base/growing-bytes.ts';
 import type { ReusedRead } from '../../net/reused-read.ts';
 import type { SpareMemory } from './spare-memory.ts';

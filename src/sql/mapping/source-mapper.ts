@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { asBuffer } from '../../base/byte-span.ts';
+import { asBuffer } from '../../base/as-buffer.ts';
 import type { StreamPlan } from '../check/stream-plan.ts';
 import { textFromBytes } from '../values/cast.ts';
 import { jsonBytesMapper, type RowScanner } from './json-bytes-mapper.ts';

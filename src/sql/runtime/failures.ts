@@ -1,6 +1,6 @@
 /** What becomes of messages and rows that fail, as the options of their stream say. All of them are counted. */
 import { Buffer, isUtf8 } from 'node:buffer';
-import { asBuffer } from '../../base/byte-span.ts';
+import { asBuffer } from '../../base/as-buffer.ts';
 import type { Clock } from '../../base/clock.ts';
 import { describeError, isError, TributaryError } from '../../base/errors.ts';
 import type { Log, LogLevel } from '../../telemetry/log.ts';

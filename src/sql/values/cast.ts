@@ -1,5 +1,5 @@
 import { Buffer, isUtf8 } from 'node:buffer';
-import { asBuffer } from '../../base/byte-span.ts';
+import { asBuffer } from '../../base/as-buffer.ts';
 import { parseJson } from '../json/parse.ts';
 import { writeJson } from '../json/write.ts';
 import { intFromLong, type Long, longFromDouble, longFromText } from './long.ts';

@@ -1,6 +1,6 @@
 /** A record as one JSON object (PROTOCOL.md, section 3.1): the same text in `data` frames, SSE, NDJSON and HTTP. */
 import { isUtf8 } from 'node:buffer';
-import { asBuffer } from '../../base/byte-span.ts';
+import { asBuffer } from '../../base/as-buffer.ts';
 import type { ConsumedRecord, Header } from '../../record/record.ts';
 import type { ValueFormat } from './frames.ts';
 
