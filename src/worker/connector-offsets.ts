@@ -51,8 +51,8 @@ export async function openConnectorOffsets(
       if (kept.length > 0) await also(connector, kept);
     },
     send: (producer, connector, offsets) => own.send(producer, connector, offsets),
-    async caughtUp(signal) {
-      await Promise.all([own.caughtUp(signal), workers.caughtUp(signal)]);
+    async caughtUp(signal, of) {
+      await Promise.all([own.caughtUp(signal, of), workers.caughtUp(signal, of)]);
     },
     close: () => table.close(),
   };

@@ -18,14 +18,20 @@ export interface OffsetEntry {
   readonly offset: SourceMap | null;
 }
 
+/** Whose position, and in which part of the source. */
+export interface OffsetPlace {
+  readonly connector: string;
+  readonly partition: SourceMap;
+}
+
 export interface OffsetTable {
   get(connector: string, partition: SourceMap): SourceMap | undefined;
   all(connector: string): readonly SourceOffset[];
   put(connector: string, offsets: readonly OffsetEntry[]): Promise<void>;
   /** Writes with the caller's producer, in its transaction; the table shows them once it is committed. */
   send(producer: Producer, connector: string, offsets: readonly OffsetEntry[]): Promise<void>;
-  /** Resolves when the table shows all that was written before, transactions that were still open included. */
-  caughtUp(signal?: AbortSignal): Promise<void>;
+  /** Resolves when the table shows all that was written before, or all of one position, transactions that were still open included. */
+  caughtUp(signal?: AbortSignal, of?: OffsetPlace): Promise<void>;
 }
 
 export function offsetTable(table: Table): OffsetTable {
@@ -59,7 +65,7 @@ export function offsetTable(table: Table): OffsetTable {
     },
     put: (connector, offsets) => table.put(entriesOf(connector, offsets)),
     send: (producer, connector, offsets) => table.send(producer, entriesOf(connector, offsets)),
-    caughtUp: (signal) => table.caughtUp(signal),
+    caughtUp: (signal, of) => table.caughtUp(signal, of && keyOf(of.connector, of.partition)),
   };
 }
 

@@ -2,6 +2,7 @@ import { deepEqual, equal, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { memoryBroker } from '../../test/support/memory-broker.ts';
 import { TributaryError } from '../base/errors.ts';
+import { partitionForKey } from '../record/partitioner.ts';
 import { silentLog } from '../telemetry/log.ts';
 import { openTable } from './table.ts';
 
@@ -67,6 +68,24 @@ test('what another worker writes appears', async () => {
   await mine.put([['a', '1']]);
   deepEqual(await seen.promise, ['a', '1']);
   equal(theirs.entries.get('a'), '1');
+});
+
+test('whoever asks for one key waits for its partition alone', async () => {
+  await using broker = memoryBroker();
+  await using table = await openTable({ ...options, partitions: 5, broker });
+  await using theirs = await openTable({ ...options, partitions: 5, broker });
+  await theirs.put([['a', '1']]);
+  const find = broker.offset.bind(broker);
+  const asked: number[] = [];
+  broker.offset = (topic, partition, ...rest) => {
+    asked.push(partition);
+    return find(topic, partition, ...rest);
+  };
+  await table.caughtUp(undefined, 'a');
+  equal(table.entries.get('a'), '1');
+  deepEqual(asked, [partitionForKey(Buffer.from('a'), 5)]);
+  await table.caughtUp();
+  deepEqual(asked.slice(1), [0, 1, 2, 3, 4]);
 });
 
 test('a write that fails is told to its writer, and others go on', async () => {

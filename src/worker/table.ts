@@ -37,8 +37,11 @@ export interface Table extends AsyncDisposable {
   put(entries: readonly TableEntry[]): Promise<void>;
   /** Writes entries with the caller's producer, in its transaction; they show once it is committed. */
   send(producer: Producer, entries: readonly TableEntry[]): Promise<void>;
-  /** Resolves when `entries` shows all that the topic held before the call, transactions that were still open included. */
-  caughtUp(signal?: AbortSignal): Promise<void>;
+  /**
+   * Resolves when `entries` shows all that the topic held before the call, or all of one key (which costs one request and
+   * not one for each partition), transactions that were still open included.
+   */
+  caughtUp(signal?: AbortSignal, key?: string): Promise<void>;
   /** What is not stored yet is given up: whoever waits for it is told. */
   abandon(): void;
   close(): Promise<void>;
@@ -102,7 +105,10 @@ export async function openTable(options: TableOptions): Promise<Table> {
     send: async (caller, changes) => {
       await Promise.all(changes.map((change) => sendEntry(caller, topic, followers.length, change)));
     },
-    caughtUp: (signal) => untilRead(broker, topic, followers, signal),
+    caughtUp: (signal, key) => {
+      const asked = key === undefined ? followers : [followers[partitionForKey(Buffer.from(key), followers.length)]!];
+      return untilRead(broker, topic, asked, signal);
+    },
     abandon: () => producer.abandon(),
     close,
     [Symbol.asyncDispose]: close,

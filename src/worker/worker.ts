@@ -132,13 +132,14 @@ export class Worker implements AsyncDisposable {
     this.#configs = configTable(tables.config, (entries) => this.#leaderWrites.put(entries));
     this.#topics = activeTopics(tables.status, options.clock, options.log);
     const offsets = offsetTable(tables.offset);
-    this.#spool = options.spool && new WorkerSpool(options.spool, options, offsets, this.#configs);
+    const ownership: Pick<Ownership, 'owns' | 'mayWrite'> = {
+      owns: (name, task) => this.#ownership.owns(name, task),
+      mayWrite: (name, task) => this.#ownership.mayWrite(name, task),
+    };
+    this.#spool = options.spool && new WorkerSpool(options.spool, options, offsets, this.#configs, ownership.mayWrite);
     this.#context = {
       options,
-      ownership: {
-        owns: (name, task) => this.#ownership.owns(name, task),
-        mayWrite: (name, task) => this.#ownership.mayWrite(name, task),
-      },
+      ownership,
       configs: this.#configs,
       offsets,
       statuses: statusWriter(statusTable(tables.status), options.log),

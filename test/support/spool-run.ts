@@ -51,6 +51,7 @@ export async function startSpoolRun(
     offsets: offsetTable(table),
     topicCreation: { autoCreate: true, partitions: 1 },
     redact: (text) => text,
+    mayWrite: () => true,
   });
   const spooled = await spool.task('c', 0, full, options.offsets);
   const task = startSourceTask({

@@ -234,7 +234,7 @@ class SharedOwnership implements Ownership {
     }
     const left = this.#owned.size;
     if (how === 'lost') {
-      const detail = isHeld ? 'it stops here where it has no spool' : 'it stops here';
+      const detail = isHeld ? 'it stops here, but where a spool goes on through the silence' : 'it stops here';
       this.#options.log.warn('group_lost', { detail: `others may do this work: ${detail}`, left });
     }
     this.#metrics.begins();

@@ -69,6 +69,9 @@ export async function openSpooledWay(options: SourceTaskOptions, parts: WayParts
   };
 }
 
+/** What is synced here is ours whoever runs the task: receiving goes on. Its position in Kafka's table is fenced (SpoolOffsets.relay). */
+const mayCommit = (): boolean => true;
+
 class Receipt implements Delivery {
   readonly #options: SourceTaskOptions;
   readonly #parts: WayParts;
@@ -212,7 +215,7 @@ class Receipt implements Delivery {
     return new AtLeastOnce({
       producer,
       dispatch: new BatchDispatch(this.#parts.failures, this.#deadLetters, false),
-      commits: new OffsetCommits({ connector, offsets, ...counters, log, timeoutMs, mayCommit: () => true }),
+      commits: new OffsetCommits({ connector, offsets, ...counters, log, timeoutMs, mayCommit }),
       flushIntervalMs: offsetFlushIntervalMs,
       onDelivered: (item) => this.#delivered(item),
     });
@@ -230,7 +233,7 @@ class Receipt implements Delivery {
       dispatch: new BatchDispatch(failures, this.#deadLetters, true),
       offsets: this.#spooled.offsets,
       boundary: { kind: 'poll' },
-      mayCommit: () => true,
+      mayCommit,
       metrics: metrics.transactions,
       startSignal: stop.aborted ? cancel : stop,
       signal: cancel,

@@ -18,8 +18,13 @@ export interface SpoolOffsetsOptions {
   readonly kafka: OffsetTable;
   /** What Kafka's table may hold without anybody else having written it. */
   readonly known: Table;
+  /** False where another worker may run the task by now: its position counts in Kafka's table. What is beside the spool is ours whoever runs it. */
+  readonly mayWrite: () => boolean;
   readonly log: Log;
 }
+
+/** `waits`: nothing was written, and it is to be tried again. `superseded`: somebody else has written there, and theirs counts. */
+export type Relayed = 'stored' | 'waits' | 'superseded';
 
 export class SpoolOffsets implements OffsetTable {
   readonly #options: SpoolOffsetsOptions;
@@ -32,11 +37,16 @@ export class SpoolOffsets implements OffsetTable {
   /** Where the source goes on. */
   resume(partition: SourceMap): SourceMap | undefined {
     const { connector, local, kafka, log } = this.#options;
-    const own = local.get(connector, partition);
     const stored = kafka.get(connector, partition);
-    if (own === undefined || this.#isKnown(partition)) return own ?? stored;
+    if (!this.isSuperseded(partition)) return local.get(connector, partition) ?? stored;
     log.info('spool_offset_superseded', { detail: 'somebody else has stored an offset meanwhile: it counts' });
     return stored;
+  }
+
+  /** Somebody else has written to Kafka's table since this spool did. */
+  isSuperseded(partition: SourceMap): boolean {
+    const { connector, local } = this.#options;
+    return local.get(connector, partition) !== undefined && !this.#isKnown(partition);
   }
 
   get(connector: string, partition: SourceMap): SourceMap | undefined {
@@ -62,18 +72,27 @@ export class SpoolOffsets implements OffsetTable {
     return this.#options.local.caughtUp(signal);
   }
 
-  /** To Kafka's table, behind the records. False where somebody else has written there: theirs counts. */
-  async relay({ partition, offset }: SourceOffset): Promise<boolean> {
-    const { connector, kafka, log } = this.#options;
+  /** To Kafka's table, behind the records, where this worker is sure that the task is its own. */
+  async relay({ partition, offset }: SourceOffset): Promise<Relayed> {
+    const { connector, kafka, mayWrite } = this.#options;
+    if (!mayWrite()) return 'waits';
+    // A process that stood still has a copy of the table that is as old.
+    await kafka.caughtUp(undefined, { connector, partition });
     const before = kafka.get(connector, partition);
-    if (!this.#isKnown(partition)) {
-      log.warn('spool_offset_not_stored', { detail: 'somebody else has stored an offset meanwhile: it counts' });
-      return false;
-    }
+    if (!this.#isKnown(partition)) return this.#superseded();
     // Written down before: after a crash either of the two is known to be ours.
     await this.#putKnown(partition, [before, offset]);
+    // It may have stood still, or was cut off, in between.
+    if (!mayWrite()) return 'waits';
+    if (!this.#isKnown(partition)) return this.#superseded();
     await kafka.put(connector, [{ partition, offset }]);
-    return true;
+    return 'stored';
+  }
+
+  #superseded(): Relayed {
+    const detail = 'somebody else has stored an offset meanwhile: it counts';
+    this.#options.log.warn('spool_offset_not_stored', { detail });
+    return 'superseded';
   }
 
   /** Before the first position of this run: the one beside the spool counts from now on. */
@@ -82,7 +101,7 @@ export class SpoolOffsets implements OffsetTable {
     if (this.#prepared.has(name)) return;
     const { connector, local, kafka } = this.#options;
     const stored = kafka.get(connector, partition);
-    const isSuperseded = local.get(connector, partition) !== undefined && !this.#isKnown(partition);
+    const isSuperseded = this.isSuperseded(partition);
     // In this order: a crash in between leaves what was superseded as it was.
     if (isSuperseded) await local.put(connector, [{ partition, offset: stored ?? null }]);
     if (isSuperseded || this.#known(partition) === undefined) await this.#putKnown(partition, [stored]);
@@ -125,6 +144,7 @@ export class OffsetRelay {
   readonly #marks = new Map<string, Mark[]>();
   readonly #due = new Map<string, SourceOffset>();
   #storing: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
 
   constructor(offsets: () => SpoolOffsets, log: Log) {
     this.#offsets = offsets;
@@ -147,6 +167,14 @@ export class OffsetRelay {
       );
   }
 
+  /** The task starts anew. Where somebody else's position counts now, those from before must not come behind it. */
+  restarted(): void {
+    const isOld = (mark: SourceOffset | undefined): boolean =>
+      mark !== undefined && this.#offsets().isSuperseded(mark.partition);
+    for (const [name, marks] of this.#marks) if (isOld(marks[0])) this.#marks.delete(name);
+    for (const [name, mark] of this.#due) if (isOld(mark)) this.#due.delete(name);
+  }
+
   /** The log is forwarded up to here. */
   forwarded(positions: readonly number[]): void {
     for (const [name, marks] of this.#marks) {
@@ -158,18 +186,27 @@ export class OffsetRelay {
     }
   }
 
-  /** Stores what is due, one call at a time. What cannot be stored is tried again with the next call. */
+  /** Stores what is due now, one call at a time. What cannot be stored is tried again with the next call. */
   store(): Promise<void> {
-    this.#storing ??= this.#store().finally(() => {
-      this.#storing = undefined;
+    if (this.#storing === undefined) {
+      this.#storing = this.#store().finally(() => {
+        this.#storing = undefined;
+      });
+      return this.#storing;
+    }
+    // What has become due since that one began is not in it: the last call of a task must not rest on it.
+    this.#next ??= this.#storing.then(() => {
+      this.#next = undefined;
+      return this.store();
     });
-    return this.#storing;
+    return this.#next;
   }
 
   async #store(): Promise<void> {
     for (const [name, mark] of [...this.#due]) {
       try {
-        await this.#offsets().relay({ partition: mark.partition, offset: mark.offset });
+        const relayed = await this.#offsets().relay({ partition: mark.partition, offset: mark.offset });
+        if (relayed === 'waits') return;
         if (this.#due.get(name) === mark) this.#due.delete(name);
       } catch (error) {
         this.#log.warn('offset_commit_failed', { reason: describeError(error) });

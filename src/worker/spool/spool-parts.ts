@@ -14,6 +14,8 @@ export interface SpoolParts {
   readonly offsets: OffsetTable;
   /** Name in that table under which this spool's positions stand. */
   readonly positionsOf: string;
+  /** False where another worker may run the task by now. */
+  readonly mayWrite: (connector: string, task: number) => boolean;
   /** Of this spool: no other one has it. */
   readonly id: string;
   readonly groupId: string;

@@ -51,7 +51,7 @@ export class Spool implements AsyncDisposable {
     return this.#inTurn(logName(connector, task), async () => {
       const entry = await this.#catalog.open(connector, task, config);
       const spooled = await this.#spooled(entry, offsets);
-      spooled.configure(entry, this.#offsetsOf(connector, offsets));
+      spooled.configure(entry, this.#offsetsOf(entry, offsets));
       return spooled;
     });
   }
@@ -98,7 +98,7 @@ export class Spool implements AsyncDisposable {
     const name = logName(connector, task);
     let spooled = this.#tasks.get(name);
     if (spooled === undefined) {
-      const offsets = this.#offsetsOf(connector, kafka);
+      const offsets = this.#offsetsOf(entry, kafka);
       spooled = SpooledTask.open({ parts: this.#parts, catalog: this.#catalog, offsets }, entry);
       this.#tasks.set(name, spooled);
       spooled.catch(() => this.#tasks.delete(name));
@@ -106,9 +106,10 @@ export class Spool implements AsyncDisposable {
     return spooled;
   }
 
-  #offsetsOf(connector: string, kafka: OffsetTable): SpoolOffsets {
+  #offsetsOf({ connector, task }: CatalogEntry, kafka: OffsetTable): SpoolOffsets {
     const log = this.#parts.log.child({ connector });
-    return new SpoolOffsets({ connector, local: this.#local, kafka, known: this.#known, log });
+    const mayWrite = (): boolean => this.#parts.mayWrite(connector, task);
+    return new SpoolOffsets({ connector, local: this.#local, kafka, known: this.#known, mayWrite, log });
   }
 
   /** A log is taken away or opened, never both at once. */

@@ -107,6 +107,7 @@ export class SpooledTask {
   configure(entry: CatalogEntry, offsets: SpoolOffsets): void {
     this.#entry = entry;
     this.#offsets = offsets;
+    this.#relay.restarted();
     this.#watchAge();
   }
 
@@ -188,7 +189,7 @@ export class SpooledTask {
     this.#forwarder.wake();
   }
 
-  /** Positions of the source, behind what Kafka has. While it does not answer they wait. */
+  /** Positions of the source, behind what Kafka has. While it does not answer, or another worker may run the task, they wait. */
   async storeOffsets(): Promise<void> {
     this.#relay.forwarded(this.log.forwarded);
     if (this.trouble === undefined) await this.#relay.store();

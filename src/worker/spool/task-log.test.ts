@@ -1,11 +1,11 @@
-import { deepEqual, equal } from 'node:assert/strict';
+import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { tempFolder } from '../../../test/support/temp-folder.ts';
 import { codecs } from '../../app/codecs.ts';
 import { openEmbeddedBroker } from '../../broker/embedded/embedded.ts';
 import { noHeaders } from '../../record/record.ts';
 import { asList } from '../../record/value-column.ts';
-import { type LogRead, TaskLog } from './task-log.ts';
+import { forwardedGroup, type LogRead, TaskLog } from './task-log.ts';
 
 /** A log of two partitions that hold numbered records, one a batch. */
 async function bench(counts: readonly [number, number]) {
@@ -23,6 +23,7 @@ async function bench(counts: readonly [number, number]) {
   await log.start();
   return {
     log,
+    broker,
     async [Symbol.asyncDispose]() {
       await broker.close();
       await folder[Symbol.asyncDispose]();
@@ -60,6 +61,42 @@ for (const { what, mayGo, gone } of [
       all.filter((value) => !gone?.includes(value)),
     );
     equal(it.log.unforwarded, left.length);
+  });
+}
+
+for (const { what, dropFirst } of [
+  { what: 'while the position before it is on its way to the disk', dropFirst: false },
+  { what: 'before the position before it is asked for', dropFirst: true },
+]) {
+  test(`what is dropped from behind what is on its way is passed, however late that is: it is dropped ${what}`, async () => {
+    await using it = await bench([3, 0]);
+    equal((await it.log.read(1))?.nextOffset, 1);
+    const drop = (): Promise<boolean> =>
+      it.log.drop(
+        1024 * 1024,
+        () => true,
+        () => {},
+      );
+    if (dropFirst) await drop();
+    const { broker } = it;
+    const store = broker.setCommittedOffsets.bind(broker);
+    const held = Promise.withResolvers<void>();
+    broker.setCommittedOffsets = async (...given) => {
+      await held.promise;
+      await store(...given);
+    };
+    const stored = it.log.storeForwarded([[0, 1]]);
+    if (!dropFirst) await drop();
+    equal(it.log.isForwarded, false);
+    held.resolve();
+    await stored;
+    ok(it.log.isForwarded, 'nobody is left that would come past it');
+    equal(it.log.unforwarded, 0);
+    const offsets = (await broker.committedOffsets(forwardedGroup)).filter(({ partition }) => partition === 0);
+    deepEqual(
+      offsets.map(({ offset }) => offset),
+      [3],
+    );
   });
 }
 

@@ -196,6 +196,10 @@ export class TaskLog {
     await this.broker.setCommittedOffsets(forwardedGroup, offsets, { withinMs });
     for (const [slot, offset] of passed) this.#forwarded[slot] = Math.max(this.#forwarded[slot] ?? 0, offset);
     this.#holes = this.#holes.filter(({ slot, to }) => to > this.#forwarded[slot]!);
+    // One that was made while the position was on its way to the disk: nobody else would come past it.
+    const stopped = passed.map(([slot]) => [slot, this.#forwarded[slot]!] as const);
+    const further = stopped.filter(([slot, offset]) => this.#pastHoles(slot, offset) > offset);
+    if (further.length > 0) await this.storeForwarded(further);
   }
 
   /** Gives the space of what is forwarded back to the spool. */

@@ -4,7 +4,7 @@ import type { RawConfig } from '../../config/raw.ts';
 import type { ConfigTable } from '../config-table.ts';
 import type { OffsetTable } from '../offset-table.ts';
 import type { SpoolSource, WorkerOptions } from '../worker-options.ts';
-import { Spool } from './spool.ts';
+import { Spool, type SpoolOptions } from './spool.ts';
 import type { SpooledTask } from './spooled-task.ts';
 
 export class WorkerSpool {
@@ -12,13 +12,22 @@ export class WorkerSpool {
   readonly #options: WorkerOptions;
   readonly #offsets: OffsetTable;
   readonly #configs: ConfigTable;
+  readonly #mayWrite: SpoolOptions['mayWrite'];
   #spool: Promise<Spool> | undefined;
 
-  constructor(source: SpoolSource, options: WorkerOptions, offsets: OffsetTable, configs: ConfigTable) {
+  /** `mayWrite` says no where another worker may run the task by now. */
+  constructor(
+    source: SpoolSource,
+    options: WorkerOptions,
+    offsets: OffsetTable,
+    configs: ConfigTable,
+    mayWrite: SpoolOptions['mayWrite'],
+  ) {
     this.#source = source;
     this.#options = options;
     this.#offsets = offsets;
     this.#configs = configs;
+    this.#mayWrite = mayWrite;
   }
 
   /**
@@ -73,7 +82,7 @@ export class WorkerSpool {
   async #open(): Promise<Spool> {
     const { broker: kafka, log, metrics, clock, random, groupId, producer, topicCreation, redact } = this.#options;
     return Spool.open({
-      ...{ kafka, offsets: this.#offsets, log, metrics, clock, random },
+      ...{ kafka, offsets: this.#offsets, mayWrite: this.#mayWrite, log, metrics, clock, random },
       broker: await this.#source.open(),
       groupId: groupId ?? 'tributary',
       producer: producer ?? {},
