@@ -58,6 +58,32 @@ test('at the bound nothing more is kept, until something was taken', () => {
   equal(tail.keep(1, batch(50, 59, mebibyte)), true);
 });
 
+test('a reader that stands still gives the room to others, what it comes to last first', () => {
+  const { tail, dropped } = started();
+  tail.follow(2);
+  const stuck = [0, 10, 20, 30].map((base) => batch(base, base + 9, mebibyte));
+  for (const one of stuck) equal(tail.keep(1, one), true);
+  for (const base of [0, 10, 20, 30, 40]) {
+    equal(tail.keep(2, batch(base, base + 9, mebibyte)), true, `${base}`);
+    deepEqual(bases(tail.take(2, base, 100, mebibyte)), [base]);
+  }
+  deepEqual(dropped, [stuck[3]!.buffer]);
+  equal(tail.keep(2, batch(50, 59, 2 * mebibyte)), true);
+  deepEqual(dropped, [stuck[3]!.buffer, stuck[2]!.buffer]);
+  deepEqual(bases(tail.take(1, 0, 100, 4 * mebibyte)), [0, 10]);
+});
+
+test('small batches of a reader that stands still make room as well', () => {
+  const { tail, dropped } = started();
+  tail.follow(2);
+  let count = 0;
+  while (tail.keep(1, batch(count, count, 1))) count++;
+  equal(dropped.length, 0);
+  for (let base = 0; base < 3; base++) equal(tail.keep(2, batch(base, base, 1)), true);
+  equal(dropped.length, 3);
+  equal(tail.take(1, 0, count, count).length, count - 3);
+});
+
 test('an answer to what was stored before is not kept again', () => {
   const { tail } = started();
   tail.keep(1, batch(10, 19));

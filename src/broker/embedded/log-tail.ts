@@ -1,7 +1,8 @@
 /**
  * What was stored last, in the buffers in which it went to the disk: a reader that follows closely takes it from here, and the
- * store is not asked. Kept are batches of values alone, of partitions that somebody reads as runs, up to a bound; what comes when it
- * is reached is not kept, as the reader will come to what is before it first, and can have the rest from the disk.
+ * store is not asked. Kept are batches of values alone, of partitions that somebody reads as runs, up to a bound of all together.
+ * When it is reached, the partition whose reader stands still for longest gives room to the others, its newest batch first: the
+ * reader comes to that last. Where that is the partition itself, what comes is not kept. All of it is on the disk as well.
  */
 import type { KnownValues } from '../../record/column-reader.ts';
 
@@ -23,9 +24,10 @@ const maxBatches = 2048;
 export class LogTail {
   /** By partition, one behind the other, with holes where some were not kept. */
   readonly #kept = new Map<number, TailBatch[]>();
+  /** The partition of each, those that came first in front. */
+  readonly #partitionOf = new Map<TailBatch, number>();
   readonly #onDropped: (buffer: ArrayBuffer) => void;
   #bytes = 0;
-  #batches = 0;
 
   /** `onDropped` gets the buffers of batches that nobody takes. */
   constructor(onDropped: (buffer: ArrayBuffer) => void) {
@@ -44,12 +46,13 @@ export class LogTail {
   /** True where the buffer stays here. */
   keep(no: number, batch: TailBatch): boolean {
     const kept = this.#kept.get(no);
-    const bytes = batch.buffer.byteLength;
-    if (kept === undefined || this.#bytes + bytes > maxBytes || this.#batches === maxBatches) return false;
+    if (kept === undefined) return false;
     if (kept.length > 0 && kept.at(-1)!.last >= batch.base) return false; // an answer to what was stored before
+    const bytes = batch.buffer.byteLength;
+    if (!this.#makeRoom(no, bytes)) return false;
     kept.push(batch);
     this.#bytes += bytes;
-    this.#batches++;
+    this.#partitionOf.set(batch, no);
     return true;
   }
 
@@ -84,13 +87,26 @@ export class LogTail {
     this.#kept.delete(no);
   }
 
+  /** False where what is there for longest is of the partition itself, or the batch is too large. */
+  #makeRoom(no: number, bytes: number): boolean {
+    if (bytes > maxBytes) return false;
+    while (this.#bytes + bytes > maxBytes || this.#partitionOf.size === maxBatches) {
+      const [slowest] = this.#partitionOf.values();
+      if (slowest === undefined || slowest === no) return false;
+      this.#drop(this.#kept.get(slowest)!.splice(-1));
+    }
+    return true;
+  }
+
   #drop(batches: readonly TailBatch[]): void {
     this.#forget(batches);
     for (const { buffer } of batches) this.#onDropped(buffer);
   }
 
   #forget(batches: readonly TailBatch[]): void {
-    this.#batches -= batches.length;
-    for (const { buffer } of batches) this.#bytes -= buffer.byteLength;
+    for (const batch of batches) {
+      this.#partitionOf.delete(batch);
+      this.#bytes -= batch.buffer.byteLength;
+    }
   }
 }
