@@ -2,6 +2,7 @@
 import { readBatchHeader } from '../../record/batch-header.ts';
 import { attributeBits, batchHeaderBytes, layout, lengthFieldEnd, readInt64 } from '../../record/layout.ts';
 import { setBaseOffset } from '../../record/patch.ts';
+import { boundLast, lastOffsetOf } from './batch-end.ts';
 import type { Appended, CompactedBatch, Fetched, PartitionSize, StoredBatch, StoreRead } from './protocol.ts';
 import { isCorruption } from './sqlite-errors.ts';
 import { type Partition, type StoreMemory, stableOffset } from './store-memory.ts';
@@ -80,10 +81,10 @@ export class StoreLog {
         return { batches, nextOffset: row.last + 1, damaged: [{ base: row.base, last: row.last, reason: body }] };
       }
       bytes += row.size;
-      nextOffset = row.last + 1;
-      const { base, last, time, horizon } = row;
+      nextOffset = body.last + 1;
+      const { base, time, horizon } = row;
       const isAborted = this.#memory.aborted.has(row.txn);
-      batches.push({ base, last, time, horizon, isControl: row.control === 1, isAborted, bytes: body });
+      batches.push({ base, ...body, time, horizon, isControl: row.control === 1, isAborted });
     }
     const missing = this.#missing(partition, nextOffset, limit);
     if (missing !== undefined && batches.length > 0) return { batches, nextOffset, damaged: [] };
@@ -201,15 +202,19 @@ export class StoreLog {
     let rowsLeft = trimRows;
     for (const no of toTrim) {
       const first = partitions.get(no)?.first ?? Number.MAX_SAFE_INTEGER;
-      for (let rows: readonly BatchRow[] | undefined; rows === undefined || rows.length === trimChunk; ) {
-        rows = this.#sql.batchesBelow.all(no, first, trimChunk) as unknown as readonly BatchRow[];
-        for (const row of rows) {
-          if (row.last >= first) break;
+      for (let isMore = true; isMore; ) {
+        const rows = this.#sql.batchesBelow.all(no, first, trimChunk) as unknown as readonly BatchRow[];
+        let deleted = 0;
+        for (const [index, row] of rows.entries()) {
+          // Only the last below may reach beyond `first`, whatever a damaged entry says of its end.
+          if (index + 1 === rows.length && row.last >= first) break;
           if (budgetBytes <= 0 || rowsLeft === 0) return true;
-          this.#deleteRow(no, row);
+          deleted += this.#deleteRow(no, row);
           budgetBytes -= row.size;
           rowsLeft--;
         }
+        // Where a damaged key keeps all of them from being found, asking again would not end.
+        isMore = rows.length === trimChunk && deleted > 0;
       }
       toTrim.delete(no);
       if (!partitions.has(no)) this.#sql.deleteDropped.run(no);
@@ -224,13 +229,21 @@ export class StoreLog {
     partition.unsaved = 0;
   }
 
+  /** No row ends behind the beginning of the next one, nor behind the end of the partition, if its entry is damaged. */
   *#rowsFrom(no: number, offset: number): Generator<BatchRow> {
-    for (const row of this.#sql.batchesFrom.iterate(no, offset) as Iterable<unknown> as Iterable<BatchRow>)
-      if (row.last >= offset) yield row;
+    const end = this.#memory.partitions.get(no)?.next ?? Number.MAX_SAFE_INTEGER;
+    let before: BatchRow | undefined;
+    for (const row of this.#sql.batchesFrom.iterate(no, offset) as Iterable<unknown> as Iterable<BatchRow>) {
+      const bounded = before && boundRow(before, row.base);
+      before = row;
+      if (bounded !== undefined && bounded.last >= offset) yield bounded;
+    }
+    const bounded = before && boundRow(before, end);
+    if (bounded !== undefined && bounded.last >= offset) yield bounded;
   }
 
-  /** The batch's bytes, or why there are none to use. The checksum is looked at by whoever decodes them. */
-  #body({ base, last, size, body, txn, control }: BatchRow): Uint8Array<ArrayBuffer> | string {
+  /** The batch's bytes and where they end, or why there are none to use. The checksum is looked at by whoever decodes them. */
+  #body({ base, last, size, body, txn, control }: BatchRow): Pick<StoredBatch, 'bytes' | 'last'> | string {
     try {
       const bytes = this.#sql.body.get(body)?.['bytes'] as Uint8Array<ArrayBuffer> | undefined;
       if (bytes === undefined) return 'its bytes are missing';
@@ -241,21 +254,27 @@ export class StoreLog {
       const attributes = view.readInt16BE(layout.attributes);
       const isControl = (attributes & attributeBits.control) !== 0;
       const isTransactional = (attributes & attributeBits.transactional) !== 0;
-      const isAsIndexed =
-        base + view.readInt32BE(layout.lastOffsetDelta) === last &&
-        isControl === (control === 1) &&
-        (isControl || isTransactional === (txn !== 0)); // a marker stands for the end of a transaction
-      return isAsIndexed ? bytes : 'it is not the batch that the index describes';
+      const ownLast = lastOffsetOf(view, base, last);
+      const isAsIndexed = isControl === (control === 1) && (isControl || isTransactional === (txn !== 0)); // a marker stands for the end of a transaction
+      return isAsIndexed && ownLast !== undefined
+        ? { bytes, last: ownLast }
+        : 'it is not the batch that the index describes';
     } catch (error) {
       if (isCorruption(error)) return 'the file is damaged where its bytes are';
       throw error;
     }
   }
 
-  #deleteRow(no: number, { base, body }: BatchRow): void {
+  /** Gives 0 where the row is not found by its key. */
+  #deleteRow(no: number, { base, body }: BatchRow): number {
     this.#sql.deleteBody.run(body);
-    this.#sql.deleteBatch.run(no, base);
+    return Number(this.#sql.deleteBatch.run(no, base).changes);
   }
+}
+
+function boundRow(row: BatchRow, following: number): BatchRow {
+  const last = boundLast(row.base, row.last, following);
+  return last === row.last ? row : { ...row, last };
 }
 
 function failed(code: 'UNKNOWN_TOPIC' | 'PRODUCER_FENCED', message: string): Appended {

@@ -1,8 +1,11 @@
 /** What the store keeps in memory beside the file. All of it can be read from the file again, and is, after a commit that failed. */
+import { batchHeaderBytes, layout, readInt64 } from '../../record/layout.ts';
 import type { Acknowledged } from './acknowledged-mark.ts';
+import { boundLast, lastOffsetOf } from './batch-end.ts';
 import type { PartitionState, TopicState } from './protocol.ts';
 import { Sequences } from './sequences.ts';
-import type { StoreSql } from './store-sql.ts';
+import { isCorruption } from './sqlite-errors.ts';
+import type { BatchRow, StoreSql } from './store-sql.ts';
 
 export interface Partition {
   readonly no: number;
@@ -137,7 +140,8 @@ export class StoreMemory {
     const appended = sql.appendedFrom.get(row.no, row.next);
     partition.first = row.first;
     partition.compacted = row.compacted;
-    partition.next = Math.max(row.next, Number(appended?.['last'] ?? -1) + 1);
+    const newest = sql.newestBatch.get(row.no, row.next) as BatchRow | undefined;
+    partition.next = newest === undefined ? row.next : Math.max(row.next, lastOf(sql, newest) + 1);
     partition.bytes = row.bytes + Number(appended?.['bytes'] ?? 0);
     const oldest = sql.firstBatch.get(row.no);
     if (oldest !== undefined && Number(oldest['last']) < row.first) this.toTrim.add(row.no);
@@ -157,6 +161,21 @@ export class StoreMemory {
       this.partitions.get(partition)?.open.set(no, first);
     }
     this.transactions.set(producerId, { no, producerId, epoch, partitions });
+  }
+}
+
+/** By its own bytes, where they can be read: from a wrong end, offsets would be given a second time, or millions be missing. */
+function lastOf(sql: StoreSql, { base, last, size, body }: BatchRow): number {
+  const indexed = boundLast(base, last, Number.MAX_SAFE_INTEGER);
+  try {
+    const bytes = sql.body.get(body)?.['bytes'] as Uint8Array<ArrayBuffer> | undefined;
+    if (bytes === undefined || bytes.length !== size || size < batchHeaderBytes) return indexed;
+    const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    if (readInt64(view, layout.baseOffset) !== base) return indexed;
+    return lastOffsetOf(view, base, last) ?? indexed;
+  } catch (error) {
+    if (isCorruption(error)) return indexed; // a reader comes to it, and is told
+    throw error;
   }
 }
 

@@ -43,7 +43,10 @@ export function prepareAll(db: DatabaseSync) {
 
     insertBatch: sql('INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'),
     /** What was appended since a partition was saved. */
-    appendedFrom: sql('SELECT max(last) AS last, sum(size) AS bytes FROM batches WHERE partition = ? AND base >= ?'),
+    appendedFrom: sql('SELECT sum(size) AS bytes FROM batches WHERE partition = ? AND base >= ?'),
+    newestBatch: sql(
+      `SELECT ${batchColumns} FROM batches WHERE partition = ? AND base >= ? ORDER BY base DESC LIMIT 1`,
+    ),
     firstBatch: sql('SELECT last FROM batches WHERE partition = ? ORDER BY base LIMIT 1'),
     /** From the batch that begins at or before the offset: the first row may end before it. */
     batchesFrom: sql(

@@ -111,3 +111,16 @@ test('damage that is met again counts once, and what lies behind it by itself', 
   ] as const;
   for (const [slot, records, to, untold] of met) equal(it.log.untoldDamage(slot, records, to), untold, `${slot} ${to}`);
 });
+
+test('a position beyond the end is not stored: what is received next is not forwarded yet', async () => {
+  await using it = await bench([2, 0]);
+  const { broker } = it.log;
+  await it.log.storeForwarded([[0, 1_000_000]]);
+  deepEqual(it.log.forwarded, [2, 0]);
+  await using producer = await broker.producer();
+  await producer.send('c-0', 0, [{ key: null, value: Buffer.from('new'), headers: noHeaders, timestampMs: 1 }]);
+  const again = new TaskLog(broker, 'c-0');
+  await again.start();
+  const read = await again.read(1024);
+  deepEqual(read && valuesIn(read), ['new']);
+});

@@ -189,8 +189,9 @@ export class TaskLog {
 
   /** Up to here everything is in Kafka, or given up. Resolves when that is synced. */
   async storeForwarded(positions: readonly (readonly [slot: number, offset: number])[]): Promise<void> {
-    // Never backwards: another place may have known of more.
-    const furthest = (slot: number, offset: number): number => Math.max(offset, this.#forwarded[slot] ?? 0);
+    // Never backwards: another place may have known of more. Never beyond the end: what is received next would count as forwarded.
+    const furthest = (slot: number, offset: number): number =>
+      Math.max(Math.min(offset, this.broker.extent(this.name, slot).stable), this.#forwarded[slot] ?? 0);
     const passed = positions.map(([slot, offset]) => [slot, this.#pastHoles(slot, furthest(slot, offset))] as const);
     const offsets = passed.map(([partition, offset]) => ({ topic: this.name, partition, offset }));
     await this.broker.setCommittedOffsets(forwardedGroup, offsets, { withinMs });
