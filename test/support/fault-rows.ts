@@ -772,7 +772,8 @@ export const faultRows: readonly FaultRow[] = [
     ],
     limit:
       'The broken inputs of the last test are ten thousand in `npm test` and ten million by `npm run test:long`, two million for each of its readers. Of the answers of Kafka those to Fetch and Produce, which we read ourselves, are tried; the others are read by its client library.',
-    missing: 'Ten million have not come to their end in one run yet: they want some five minutes of a processor.',
+    missing:
+      'Ten million came to their end in one run (450 s beside other work): no crash, no hang. Four of the five readers passed; of frames memory had grown by 338 MB, 38 above the bound, which has been counted from behind the first tenth since then and has not been asked for again.',
   },
 ];
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: titles as they are written in the tests
