@@ -84,6 +84,11 @@ export class Feed {
     return this.#replayed;
   }
 
+  /** Nobody reads any more: who comes later sees what the log then has. */
+  forgetReplayed(): void {
+    this.#replayed.forget();
+  }
+
   holds(offset: number): boolean {
     const ring = this.#ring;
     if (ring !== undefined && offset >= ring.start && offset < ring.head) return true;

@@ -75,7 +75,9 @@ export class Hub {
 
   leave(feed: Feed, reader: FeedReader): void {
     feed.readers.delete(reader);
-    if (feed.readers.size > 0 || this.#idle.has(feed)) return;
+    if (feed.readers.size > 0) return;
+    feed.forgetReplayed();
+    if (this.#idle.has(feed)) return;
     const timer = setTimeout(() => this.#drop(feed), this.#options.idleMs ?? 30_000);
     timer.unref();
     this.#idle.set(feed, timer);

@@ -1,7 +1,8 @@
 /**
  * What replays of one partition have read lately, for all that are about as far behind: ten thousand clients that come back
  * at once, behind what was written meanwhile, read it from the broker once. Chunks may overlap, and there may be holes
- * between them: each replay begins where its client stands.
+ * between them: each replay begins where its client stands. They live as long as somebody reads the partition: who comes later
+ * asks the log, whose retention may have taken records away.
  */
 import type { Chunk } from './chunk.ts';
 import type { ChunkHolder, RingMemory } from './ring-memory.ts';
@@ -32,7 +33,7 @@ export class ReplayedChunks implements ChunkHolder {
 
   add(chunk: Chunk): void {
     if (this.#isReleased || chunk.nextOffset <= chunk.from || this.at(chunk.from) !== undefined) return;
-    if (this.#arrived.length >= maxChunks) this.#forgetAll();
+    if (this.#arrived.length >= maxChunks) this.forget();
     this.#arrived.push(chunk);
     this.#placed.splice(this.#placeBehind(chunk.from), 0, chunk);
     this.#bytes += chunk.heldBytes;
@@ -75,10 +76,11 @@ export class ReplayedChunks implements ChunkHolder {
   /** It is another log from now on, or nobody reads it: nothing is kept any more. */
   release(): void {
     this.#isReleased = true;
-    this.#forgetAll();
+    this.forget();
   }
 
-  #forgetAll(): void {
+  /** Nothing of what was read until now is kept: the log may have lost it meanwhile. */
+  forget(): void {
     if (this.#arrived.length === 0) return;
     for (const chunk of this.#arrived) chunk.onGrown = undefined;
     this.#memory.left(this, this.#bytes);
