@@ -81,8 +81,12 @@ test('one of very many clients stops reading: the others get theirs as fast as b
       await served.until('conflated_records_total', (replaced) => replaced > 0); // counted where they are told
     } else {
       equal(served.metric('slow_closes_total'), 0);
-      served.advance(61_000);
-      await served.until('slow_closes_total', (closes) => closes === 1);
+      // On a busy machine its kernel may take a last piece behind the step, and the minute begins anew; no ping is due in eight.
+      for (let step = 0; step < 8 && served.metric('slow_closes_total') === 0; step++) {
+        served.advance(61_000);
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      }
+      equal(served.metric('slow_closes_total'), 1);
       client.socket.resume();
       equal(await client.closed(), 4408);
     }
