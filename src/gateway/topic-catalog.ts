@@ -1,8 +1,8 @@
 /** Topics as the broker has them: descriptions, asked once for all that want them now, and news of what has changed. */
 import { withTimeout } from '../base/abort.ts';
 import { isError, TributaryError } from '../base/errors.ts';
+import { SharedQuestion } from '../base/shared-question.ts';
 import type { Broker, TopicDescription } from '../broker/broker.ts';
-import { SharedQuestion } from './shared-question.ts';
 
 export interface TopicWatcher {
   /** Its topics, where it has named them; null: any may be one of them. */

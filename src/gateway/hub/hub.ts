@@ -4,9 +4,9 @@
  */
 import type { Clock } from '../../base/clock.ts';
 import { isError } from '../../base/errors.ts';
+import { SharedQuestion } from '../../base/shared-question.ts';
 import type { Broker, RetryEvent } from '../../broker/broker.ts';
 import { partitionKey } from '../../record/record.ts';
-import { SharedQuestion } from '../shared-question.ts';
 import { Feed, type FeedReader, type Hole } from './feed.ts';
 import { PositionTexts } from './position-texts.ts';
 import { RingMemory } from './ring-memory.ts';

@@ -4,6 +4,7 @@
  * from the first, unless somebody else has changed the second meanwhile: another worker, or a person.
  */
 import { describeError } from '../../base/errors.ts';
+import { SharedQuestion } from '../../base/shared-question.ts';
 import type { Producer } from '../../broker/broker.ts';
 import type { SourceMap } from '../../connectors/contract.ts';
 import type { Log } from '../../telemetry/log.ts';
@@ -143,8 +144,8 @@ export class OffsetRelay {
   readonly #log: Log;
   readonly #marks = new Map<string, Mark[]>();
   readonly #due = new Map<string, SourceOffset>();
-  #storing: Promise<void> | undefined;
-  #next: Promise<void> | undefined;
+  /** Who calls while one is under way waits for the next: what has become due since is not in that one. */
+  readonly #storing = new SharedQuestion(() => this.#store());
 
   constructor(offsets: () => SpoolOffsets, log: Log) {
     this.#offsets = offsets;
@@ -188,18 +189,7 @@ export class OffsetRelay {
 
   /** Stores what is due now, one call at a time. What cannot be stored is tried again with the next call. */
   store(): Promise<void> {
-    if (this.#storing === undefined) {
-      this.#storing = this.#store().finally(() => {
-        this.#storing = undefined;
-      });
-      return this.#storing;
-    }
-    // What has become due since that one began is not in it: the last call of a task must not rest on it.
-    this.#next ??= this.#storing.then(() => {
-      this.#next = undefined;
-      return this.store();
-    });
-    return this.#next;
+    return this.#storing.ask();
   }
 
   async #store(): Promise<void> {

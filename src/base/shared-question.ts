@@ -1,6 +1,6 @@
 /**
- * One question to the broker for all that ask it: one at a time, and who asks while one is on its way shares the next. No answer is
- * older than the call that gets it: who has just changed something sees it.
+ * One question, or one piece of work, for all that ask for it: one at a time, and who asks while one is under way shares the next. None
+ * began before the call that gets its answer: who has just changed something sees it, or has it done.
  */
 export class SharedQuestion<T> {
   readonly #ask: () => Promise<T>;
