@@ -38,8 +38,6 @@ export function makeConnector(
   for (const { key, reason } of connectorProducer(config).warnings)
     log.warn('idle_key', { key: `producer.override.${key}`, reason });
   for (const key of idleClientKeys(config)) log.warn('idle_key', { key, reason: 'it has no meaning here' });
-  if (config['config.action.reload'] === 'restart')
-    log.warn('idle_key', { key: 'config.action.reload', reason: 'values behind references are not watched' });
   const { 'tasks.max': max, 'tasks.max.enforce': enforced } = parse(frameworkConfig, config);
   const taskClass = taskClassOf(connector);
   const taskConfigs = atMost(name, max, enforced, connector.tasks(config, max), log).map((task) => ({

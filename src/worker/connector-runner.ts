@@ -6,12 +6,14 @@ import { isDeepStrictEqual } from 'node:util';
 import { describeError, TributaryError } from '../base/errors.ts';
 import type { RawConfig } from '../config/config-def.ts';
 import type { Connector } from '../connectors/contract.ts';
+import { LimitedWarning } from '../telemetry/limited-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Ownership } from './cluster/ownership.ts';
 import type { ConfigTable, TargetState } from './config-table.ts';
 import { type MadeConnector, makeConnector } from './connector-making.ts';
 import { type ConnectorOffsets, openConnectorOffsets } from './connector-offsets.ts';
 import type { OffsetTable } from './offset-table.ts';
+import { onlyOwnDiffer } from './own-options.ts';
 import { findConnector } from './plugins.ts';
 import { RestartSchedule, restartPolicyOf, restartText } from './restart-schedule.ts';
 import type { WorkerSpool } from './spool/worker-spool.ts';
@@ -46,6 +48,10 @@ export interface RunnerContext {
 const restartsName = 'tributary_connector_restarts_total';
 const restartsHelp = 'Starts of failed connectors that nobody asked for';
 
+const rereadName = 'tributary_connector_references_changed_total';
+const rereadHelp =
+  'Times that something else stood behind references of a running task, which goes on by it since then';
+
 const stateOf: Readonly<Record<TargetState, State>> = { STARTED: 'RUNNING', PAUSED: 'PAUSED', STOPPED: 'STOPPED' };
 const unassigned: ConnectorState = { state: 'UNASSIGNED', trace: null, version: null };
 
@@ -55,6 +61,7 @@ export class ConnectorRunner {
   readonly #log: Log;
   readonly #startups: Startups;
   readonly #factory: TaskFactory;
+  readonly #unreadable: LimitedWarning;
   #state = unassigned;
   /** The connector itself was made here, by the configuration there is. */
   #isMade = false;
@@ -69,6 +76,7 @@ export class ConnectorRunner {
     const { options, configs, statuses, onTopic, ownership } = context;
     this.#log = options.log.child({ connector: name });
     this.#startups = startups(options.metrics, 'connector');
+    this.#unreadable = new LimitedWarning(this.#log, 'references_unreadable', options.clock);
     this.#factory = new TaskFactory({
       name,
       options,
@@ -157,6 +165,29 @@ export class ConnectorRunner {
     if (this.#context.configs.targetState(this.name) !== 'STARTED') return;
     await found.runner.stop('RESTARTING');
     await found.runner.start();
+  }
+
+  /**
+   * Looks again for what references in the configuration stand for, a token in a file, say. Tasks that it concerns go on by it:
+   * at once where they can, or else started anew, also those that it had made fail. What cannot be read changes nothing.
+   */
+  async rereadReferences(): Promise<void> {
+    const { configs, options } = this.#context;
+    if (configs.targetState(this.name) !== 'STARTED') return;
+    for (const [task, { reread }] of [...this.#tasks]) {
+      let found: ReturnType<typeof reread>;
+      try {
+        found = reread();
+      } catch (error) {
+        this.#unreadable.warn({ task, reason: describeError(error) });
+        continue;
+      }
+      if (found === 'same') continue;
+      options.metrics.counter(rereadName, rereadHelp, { connector: this.name }).value++;
+      const detail = found === 'taken' ? 'it goes on by the new values' : 'it is started again';
+      this.#log.info('references_changed', { task, detail });
+      if (found === 'differs') await this.restartTask(task);
+    }
   }
 
   async stopTasks(after: State): Promise<void> {
@@ -362,18 +393,6 @@ export class ConnectorRunner {
     const { workerId } = this.#context.options;
     this.#context.statuses.putConnector(this.name, { state, trace, workerId, version });
   }
-}
-
-/** Something differs, and all of it are options of the connector: those of the worker are read when a task is started. */
-function onlyOwnDiffer(connector: Connector, before: RawConfig | undefined, after: RawConfig): boolean {
-  if (before === undefined) return false;
-  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
-    (key) => before[key] !== after[key],
-  );
-  const isOwn = (key: string): boolean =>
-    Object.hasOwn(connector.config.options, key) ||
-    connector.prefixes?.some((prefix) => key.startsWith(prefix)) === true;
-  return keys.length > 0 && keys.every(isOwn);
 }
 
 /** The topic of its own that a source keeps its offsets in; undefined where that is the worker's. */

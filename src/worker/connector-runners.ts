@@ -115,6 +115,20 @@ export class ConnectorRunners {
     });
   }
 
+  /** Of each connector that has references, unless its configuration says to leave it alone. */
+  rereadReferences(): void {
+    const { configs } = this.#context;
+    for (const name of this.#runners.keys()) {
+      const config = configs.connector(name);
+      if (config === undefined || config['config.action.reload']?.trim() === 'none') continue;
+      if (!Object.values(config).some((value) => value.includes('${'))) continue;
+      this.inBackground(
+        name,
+        this.change(name, async () => this.#runners.get(name)?.rereadReferences()),
+      );
+    }
+  }
+
   restartTask(name: string, task: number): Promise<void> {
     return this.change(name, async () => {
       const runner = this.#runners.get(name);

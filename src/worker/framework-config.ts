@@ -106,7 +106,7 @@ export const connectorCommon = define({
   ...aliasOptions.options,
   'config.action.reload': string({
     default: 'restart',
-    doc: 'For Kafka Connect alone, without effect here: a value behind a reference is read anew with each start',
+    doc: 'What happens when something else stands behind a reference: `restart`: tasks go on by it within seconds, without a restart where they can; `none`: at their next start',
     validate: oneOf(['none', 'restart']),
     importance: 'low',
     group: common,

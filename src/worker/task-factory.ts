@@ -1,4 +1,5 @@
 /** Makes the tasks of a connector: each with what its configuration says, its series, and where its state is told. */
+import { isDeepStrictEqual } from 'node:util';
 import type { RawConfig } from '../config/config-def.ts';
 import type { Connector } from '../connectors/contract.ts';
 import { unrestricted } from '../net/outbound-policy.ts';
@@ -11,6 +12,7 @@ import type { ConfigTable } from './config-table.ts';
 import { converterNames, selectConverters } from './converter-selection.ts';
 import { type DeadLetterTopic, errorPolicyOf } from './error-policy.ts';
 import type { OffsetTable } from './offset-table.ts';
+import { onlyOwnDiffer } from './own-options.ts';
 import { restartPolicyOf } from './restart-schedule.ts';
 import type { RunningTask } from './running-task.ts';
 import { startSinkTask } from './sink-task.ts';
@@ -35,6 +37,11 @@ export interface Task {
   readonly isLoaded: () => boolean;
   /** Has the task go on by another configuration, of which only the connector's own options differ; false where it cannot. */
   readonly change: (config: RawConfig) => boolean;
+  /**
+   * Reads again what references of its configuration stand for. `taken`: it goes on by other values already; `differs`: it goes on
+   * by them when it is started again. CONFIG_INVALID where one cannot be read while the task goes on by what it stood for.
+   */
+  readonly reread: () => 'same' | 'taken' | 'differs';
 }
 
 export interface TaskFactoryOptions {
@@ -75,6 +82,8 @@ export class TaskFactory {
     const unclean =
       connector.kind === 'source' && (this.#clean.get(task) ?? statuses.task(name, task)?.clean) === false;
     let current = config;
+    /** `current`, with what its references stood for at the last start or change; undefined where that could not be read. */
+    let used: RawConfig | undefined;
     let first = true;
     let isLoaded = true;
     const clock = new TaskClock(options.clock, metrics);
@@ -96,7 +105,9 @@ export class TaskFactory {
         const previousEndUnclean = unclean && first;
         first = false;
         return this.#startups.counted(() => {
+          used = undefined;
           const resolved = options.resolve?.(current) ?? current;
+          used = resolved;
           isLoaded = false;
           const start = this.#prepare(connector, resolved, task, previousEndUnclean, metrics, log, setStatus);
           isLoaded = true;
@@ -113,9 +124,25 @@ export class TaskFactory {
       version: connector.version,
       isLoaded: () => isLoaded,
       change: (changed) => {
-        if (!runner.change(options.resolve?.(changed) ?? changed)) return false;
+        const resolved = options.resolve?.(changed) ?? changed;
+        if (!runner.change(resolved)) return false;
         current = changed;
+        used = resolved;
         return true;
+      },
+      reread: () => {
+        if (!runner.isWanted || options.resolve === undefined) return 'same';
+        let resolved: RawConfig;
+        try {
+          resolved = options.resolve(current);
+        } catch (error) {
+          if (used === undefined) return 'same'; // it has failed for that
+          throw error;
+        }
+        if (used !== undefined && isDeepStrictEqual(used, resolved)) return 'same';
+        if (!onlyOwnDiffer(connector, used, resolved) || !runner.change(resolved)) return 'differs';
+        used = resolved;
+        return 'taken';
       },
     };
   }

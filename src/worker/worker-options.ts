@@ -75,6 +75,8 @@ export interface WorkerOptions {
    * is an error (INVALID_CONFIG) then, too.
    */
   readonly resolve?: (config: RawConfig, missing?: 'fail' | 'keep') => RawConfig;
+  /** How often it is looked whether something else stands behind references of what runs. Default 10 000 ms. */
+  readonly referencesEveryMs?: number;
   /** Where a connector with this configuration (as it is stored) may connect to. Default: everywhere. */
   readonly outbound?: (connector: string, config: RawConfig) => OutboundPolicy;
   /** Why the worker is not healthy although all of its own is well: a source that has gone silent. */

@@ -370,18 +370,46 @@ test('a connector that makes more tasks than tasks.max fails, unless the limit i
   deepEqual([warning?.fields['tasks'], warning?.fields['tasks_max']], [3, 2]);
 });
 
-for (const [value, warnings] of [
-  ['restart', 1],
-  ['none', 0],
+const reference = ['$', '{file:a:b}'].join('');
+
+for (const [action, starts] of [
+  ['restart', 2],
+  ['none', 1],
 ] as const) {
-  test(`config.action.reload=${value} is warned of ${warnings} times: nothing watches what references stand for`, async () => {
-    await using it = await bench();
-    await it.worker.create('a', { ...config, 'config.action.reload': value }, 'RUNNING');
-    await it.opened();
-    const idle = it.log.filter(({ event, fields }) => event === 'idle_key' && fields['key'] === 'config.action.reload');
-    equal(idle.length, warnings);
+  test(`what stands behind a reference has changed, config.action.reload=${action}: ${starts} starts`, async () => {
+    let value = 'one';
+    const resolve = (raw: RawConfig): RawConfig => (raw['token'] === reference ? { ...raw, token: value } : raw);
+    await using it = await bench({ options: { resolve, referencesEveryMs: 5 } });
+    await it.worker.create('a', { ...config, token: reference, 'config.action.reload': action }, 'RUNNING');
+    await it.worker.create('b', { ...config, name: 'b', token: reference }, 'RUNNING');
+    equal((await it.run(1)).config['token'], 'one');
+    value = 'two';
+    await it.run(starts); // where "a" is left alone, that of "b" is the last one
+    await until(
+      () => it.source.runs.filter(({ config: { name, token } }) => name === 'b' && token === 'two').length === 1,
+      () => it.source.runs.length,
+    );
+    const runs = it.source.runs.filter(({ config: { name } }) => name === 'a');
+    deepEqual(
+      runs.map(({ config: { token } }) => token),
+      ['one', 'two'].slice(0, starts),
+    );
+    const { series } = it.registry.families.get('tributary_connector_references_changed_total')!;
+    equal([...series.keys()].filter((labels) => labels.includes('"a"')).length, starts - 1);
   });
 }
+
+test('a task that was refused for good is started again once something else stands behind its references', async () => {
+  let value = 'wrong';
+  const resolve = (raw: RawConfig): RawConfig => (raw['token'] === reference ? { ...raw, token: value } : raw);
+  await using it = await bench({ options: { resolve, referencesEveryMs: 5 } });
+  await it.worker.create('a', { ...config, token: reference }, 'RUNNING');
+  (await it.opened()).fail(new TributaryError('CONNECTION_REFUSED_FOR_GOOD', '401'));
+  await reaches(it.worker, 'RUNNING [FAILED]');
+  value = 'right';
+  equal((await it.run(1)).config['token'], 'right');
+  await reaches(it.worker, 'RUNNING [RUNNING]');
+});
 
 test('options whose values are secret are known by the class', async () => {
   await using it = await bench();

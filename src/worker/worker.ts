@@ -74,6 +74,7 @@ const tablesPatienceMs = 10_000;
 const spoolCloseMs = 3_000;
 /** For the last statuses, where the tasks have taken all the time there is. */
 const tablesCloseMs = 500;
+const referencesEveryMs = 10_000;
 
 interface Tables {
   readonly config: Table;
@@ -97,6 +98,7 @@ export class Worker implements AsyncDisposable {
   #state: 'starting' | 'healthy' | 'stopping' = 'starting';
   #closed: Promise<void> | undefined;
   #end: WorkerEnd | undefined;
+  #referencesTimer: NodeJS.Timeout | undefined;
   readonly #spool: WorkerSpool | undefined;
 
   constructor(options: WorkerOptions, tables: Tables) {
@@ -185,6 +187,8 @@ export class Worker implements AsyncDisposable {
     }
     await this.#leadership.update();
     this.#state = 'healthy';
+    const everyMs = this.#options.referencesEveryMs ?? referencesEveryMs;
+    this.#referencesTimer = setInterval(() => this.#runners.rereadReferences(), everyMs).unref();
     this.#gained();
   }
 
@@ -378,6 +382,7 @@ export class Worker implements AsyncDisposable {
   async #close(): Promise<void> {
     const startedAtMs = this.#options.clock.monotonicMs();
     this.#state = 'stopping';
+    clearInterval(this.#referencesTimer);
     this.#changes.end();
     this.#leadership.stop();
     await this.#runners.stop();

@@ -2,15 +2,21 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../../src/base/clock.ts';
+import { TributaryError } from '../../src/base/errors.ts';
+import type { RawConfig } from '../../src/config/raw.ts';
 import { webSocketSource } from '../../src/connectors/websocket-source/connector.ts';
-import { silentLog } from '../../src/telemetry/log.ts';
+import { type LogEntry, recordingLog, silentLog } from '../../src/telemetry/log.ts';
 import { MetricRegistry } from '../../src/telemetry/metrics.ts';
-import { startWorker } from '../../src/worker/worker.ts';
+import { startWorker, type WorkerOptions } from '../../src/worker/worker.ts';
 import { until } from '../e2e/support/run.ts';
 import { type BroadcastFeed, numberOf, startBroadcast } from '../support/broadcast-feed.ts';
 import { memoryBroker } from '../support/memory-broker.ts';
 
-async function startFeed(feed: BroadcastFeed, changes: Readonly<Record<string, string>>) {
+async function startFeed(
+  feed: BroadcastFeed,
+  changes: Readonly<Record<string, string>>,
+  options: Partial<WorkerOptions> = {},
+) {
   const broker = memoryBroker();
   const table = (topic: string) => ({ topic, partitions: 1 });
   let config: Record<string, string> = {
@@ -25,6 +31,7 @@ async function startFeed(feed: BroadcastFeed, changes: Readonly<Record<string, s
     ...changes,
   };
   await broker.createTopic({ name: 'feed' });
+  await broker.createTopic({ name: 'feed-2' });
   const worker = await startWorker(
     {
       broker,
@@ -35,11 +42,14 @@ async function startFeed(feed: BroadcastFeed, changes: Readonly<Record<string, s
       metrics: new MetricRegistry().root(),
       clock: systemClock,
       random: Math.random,
+      ...options,
     },
     { feed: config },
   );
-  const numbers = (): number[] => broker.records('feed').map(({ value }) => numberOf(value));
+  const numbers = (): number[] =>
+    ['feed', 'feed-2'].flatMap((topic) => broker.records(topic).map(({ value }) => numberOf(value)));
   return {
+    broker,
     worker,
     numbers,
     change: async (changed: Readonly<Record<string, string>>): Promise<void> => {
@@ -83,6 +93,54 @@ test('subscriptions are added and taken out over the connection there is', async
   deepEqual(server!.received, [['subscribe a', 'subscribe b', 'unsubscribe a'], ['subscribe b']]);
   equal(server!.mostOpen(), 1);
   equal(run.worker.status('feed')?.tasks[0]?.state, 'RUNNING');
+});
+
+test('another topic is written to from one message to the next, over the connection there is: no gap, nothing twice', async () => {
+  await using feed = await startBroadcast();
+  const [server] = feed.servers;
+  const run = await startFeed(feed, {});
+  await using _worker = run.worker;
+  await run.more();
+  await run.change({ 'kafka.topic': 'feed-2' });
+  await until('messages in the other topic', async () => run.broker.records('feed-2').length > 0, 60_000);
+  await run.more();
+  await run.settle();
+  const [first, second] = ['feed', 'feed-2'].map((topic) =>
+    run.broker.records(topic).map(({ value }) => numberOf(value)),
+  );
+  equal(first!.at(-1)! + 1, second![0], 'each topic has its part, in order');
+  equal(server!.connections(), 1);
+});
+
+test('a secret in a file is rotated: the next connection has it, made before the old one ends; a file that is gone changes nothing', async () => {
+  await using feed = await startBroadcast();
+  const [server] = feed.servers;
+  const reference = ['$', '{file:secrets:token}'].join('');
+  let secret: string | undefined = 'one';
+  const resolve = (config: RawConfig): RawConfig => {
+    if (secret === undefined) throw new TributaryError('CONFIG_INVALID', 'no such file');
+    const value = secret;
+    return Object.fromEntries(Object.entries(config).map(([key, text]) => [key, text.replace(reference, value)]));
+  };
+  const log: LogEntry[] = [];
+  const token = { 'websocket.auth.token': reference };
+  const run = await startFeed(feed, token, { resolve, referencesEveryMs: 20, log: recordingLog(log) });
+  await using _worker = run.worker;
+  await run.more();
+  secret = undefined;
+  await until('the warning', async () => log.some(({ event }) => event === 'references_unreadable'), 60_000);
+  equal(server!.connections(), 1);
+  secret = 'two';
+  await until('the next connection', async () => server!.connections() === 2, 60_000);
+  await until('the end of the one before', async () => server!.open() === 1, 60_000);
+  await run.more();
+  await run.settle();
+  deepEqual(
+    server!.upgrades.map(({ authorization }) => authorization),
+    ['Bearer one', 'Bearer two'],
+  );
+  equal(log.filter(({ event }) => event === 'references_changed').length, 1);
+  equal(run.worker.connector('feed')?.config['websocket.auth.token'], token['websocket.auth.token']);
 });
 
 test('a subscription message that is replaced by another one is replaced over the next connection: no gap, nothing twice', async () => {

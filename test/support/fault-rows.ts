@@ -576,10 +576,18 @@ export const faultRows: readonly FaultRow[] = [
     number: 29,
     fault: 'The configuration changes under load',
     promise:
-      'Of a WebSocket: subscriptions are added over the connection there is, or taken out where `websocket.unsubscription.replace` says how; a message that is replaced by another one, and what concerns the connection alone (a token, headers, TLS, timers), is changed by a new connection before the old one ends, without a gap, and with a window nothing twice. Any other change starts the task anew: what had come is there once and in order, with one connection at a time',
+      'Of a WebSocket: another topic is written to from one message to the next; subscriptions are added over the connection there is, or taken out where `websocket.unsubscription.replace` says how; a message that is replaced by another one, and what concerns the connection alone (a token, headers, TLS, timers; also where it stands in a file and only the file changes), is changed by a new connection before the old one ends, without a gap, and with a window nothing twice. Any other change starts the task anew: what had come is there once and in order, with one connection at a time',
     modes: 'A B',
     tests: [
       faults('feed-changes', 'subscriptions are added and taken out over the connection there is'),
+      faults(
+        'feed-changes',
+        'another topic is written to from one message to the next, over the connection there is: no gap, nothing twice',
+      ),
+      faults(
+        'feed-changes',
+        'a secret in a file is rotated: the next connection has it, made before the old one ends; a file that is gone changes nothing',
+      ),
       faults(
         'feed-changes',
         'a subscription message that is replaced by another one is replaced over the next connection: no gap, nothing twice',
@@ -595,7 +603,7 @@ export const faultRows: readonly FaultRow[] = [
       ),
     ],
     limit:
-      'A change of the topic, the URL, the queue, or what is read from messages, and any change of an event stream, closes the connection before the next one is made. Event streams go on behind the last event; what a WebSocket sends between them is not asked for. A secret behind a reference is read again when the task starts or its configuration changes, not when the file does.',
+      'A change of the URL, the queue, or what is read from messages, and any change of an event stream, closes the connection before the next one is made. Event streams go on behind the last event; what a WebSocket sends between them is not asked for. What stands behind a reference is looked at every ten seconds.',
   },
   {
     number: 30,

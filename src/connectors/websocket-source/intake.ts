@@ -49,7 +49,7 @@ export type Taken =
 
 export class Intake {
   readonly #options: IntakeOptions;
-  readonly #topic: string;
+  #topic: string;
   readonly #maxRecords: number;
   readonly #maxBytes: number;
   readonly #blocks: boolean;
@@ -123,6 +123,11 @@ export class Intake {
   /** Channels whose numbers are followed. */
   get channels(): number {
     return this.#numbering?.channels ?? 0;
+  }
+
+  /** Where messages go from now on; of those that wait, which go there is not said. */
+  writeTo(topic: string): void {
+    this.#topic = topic;
   }
 
   /** `server`: which of those of a redundant pair. */

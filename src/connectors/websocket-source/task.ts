@@ -85,14 +85,15 @@ export class WebSocketTask {
   }
 
   /**
-   * Goes on by other settings, if they concern the connections alone: other subscriptions go over the socket there is, where all
-   * they need can be sent; for the rest a new connection takes the place of the one there is.
+   * Goes on by other settings, if they concern the topic and the connections alone: another topic needs nothing, other subscriptions
+   * go over the socket there is, where all they need can be sent; for the rest a new connection takes the place of the one there is.
    */
   change(settings: Settings): boolean {
     const before = this.#settings;
     if (this.#draining || this.#isOver || !isSameFeed(before, settings)) return false;
     this.#settings = settings;
     this.#mask = masker([...before.secrets, ...settings.secrets]);
+    this.#intake.writeTo(settings.topic);
     for (const [index, feed] of this.#feeds.entries()) feed.change(index === 0 ? settings : settings.redundant!);
     return true;
   }
@@ -277,7 +278,7 @@ function gapReport({ connector, task, clock, log }: ConnectorContext): GapReport
 
 /** Whether all that differs is how the same messages are come by. */
 function isSameFeed(before: Settings, after: Settings): boolean {
-  const same = (one: Settings): unknown[] => [one.url, one.topic, one.queue, one.messages, one.redundant?.url ?? null];
+  const same = (one: Settings): unknown[] => [one.url, one.queue, one.messages, one.redundant?.url ?? null];
   return isDeepStrictEqual(same(before), same(after));
 }
 
