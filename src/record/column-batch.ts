@@ -29,7 +29,7 @@ export class ColumnBatch {
   }
 
   get records(): readonly SourceRecord[] {
-    this.#records ??= recordsOf(this.column);
+    this.#records ??= columnRecords(this.column);
     return this.#records;
   }
 
@@ -39,7 +39,8 @@ export class ColumnBatch {
   }
 }
 
-function recordsOf({ topic, schema, values }: SourceColumn): SourceRecord[] {
+/** Objects for each value of a column, which are views of it. */
+export function columnRecords({ topic, schema, values }: SourceColumn): SourceRecord[] {
   const records: SourceRecord[] = [];
   for (let index = 0; index < values.length; index++) {
     records.push({

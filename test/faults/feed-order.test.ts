@@ -1,6 +1,7 @@
 /** Feeds whose messages are numbered: what they leave out, what they repeat, and connections that change without a gap. */
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { test } from 'node:test';
+import type { SourceMap } from '../../src/connectors/contract.ts';
 import { type BroadcastFeed, numberOf, startBroadcast } from '../support/broadcast-feed.ts';
 import type { ConnectorRun } from '../support/connector-context.ts';
 import { runSource } from '../support/websocket-run.ts';
@@ -55,6 +56,36 @@ test('messages that are repeated after a reconnect are dropped and counted; thos
   for (let number = first; number < feed.next(); number++)
     ok(held.has(number) || missed.includes(number), `${number} is in neither topic`);
   equal(run.metric('sequence_late_total'), missed.filter((number) => held.has(number)).length);
+});
+
+test('over a restart: what is missed between two runs is a gap of the next one, what is repeated to it is dropped', async () => {
+  await using feed = await startBroadcast();
+  const [server] = feed.servers;
+  const config = { ...deduplicated, 'websocket.gap.topic': 'gaps' };
+  const before: number[] = [];
+  let resumeOffset: SourceMap;
+  {
+    await using run = runSource(server!.url, config);
+    await run.take(200);
+    run.stop();
+    await run.drain();
+    before.push(...run.records.map(({ value }) => numberOf(value)));
+    resumeOffset = JSON.parse(JSON.stringify(run.batches.at(-1)!.offset));
+    equal(resumeOffset['number'], before.at(-1));
+  }
+  await using run = runSource(server!.url, config, { resumeOffset });
+  await run.take(2);
+  server!.repeat(100);
+  await run.take(200);
+  feed.pause();
+  const { gaps, numbers } = await settled(run, feed);
+  equal(gaps[0]!.from, before.at(-1)! + 1, 'from the last number of the run before on');
+  const missed = new Set(gaps.flatMap(({ from, to }) => Array.from({ length: to - from + 1 }, (_, i) => from + i)));
+  const held = new Set([...before, ...numbers]);
+  equal(held.size, before.length + numbers.length, 'nothing twice');
+  for (let number = before[0]!; number < feed.next(); number++)
+    ok(held.has(number) || missed.has(number), `${number} is in neither topic`);
+  ok(run.metric('messages_deduplicated_total') > 0, 'of the hundred, what had come before');
 });
 
 for (const by of ['id', 'payload'] as const) {

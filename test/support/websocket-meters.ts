@@ -11,6 +11,7 @@ export function unwatchedMeters() {
     isConnected: () => true,
     openConnections: () => 1,
     sequenceChannels: () => 0,
+    unsavedChannels: () => 0,
     secondsSinceLastMessage: () => 0,
     uptimeSeconds: () => 0,
     isPaused: () => false,

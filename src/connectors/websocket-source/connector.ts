@@ -1,6 +1,8 @@
 /** The WebSocket source: messages of a server become records. Takes the place of conduktor's Kafka Connect connector. */
+import { TributaryError } from '../../base/errors.ts';
 import type { RawConfig } from '../../config/config-def.ts';
 import type { ConnectorContext, SourceBatch, SourceConnector, SourceContext, SourceMap } from '../contract.ts';
+import { positionsProblem } from './number-positions.ts';
 import { probe } from './probe.ts';
 import { settingsOf } from './settings.ts';
 import { config, headerPrefix } from './spec.ts';
@@ -15,11 +17,27 @@ export const webSocketSource: SourceConnector = {
   prefixes: [headerPrefix],
   /** One connection is one task, whatever `max` is. */
   tasks: (raw) => [raw],
-  /** A server sends what is new; the offset numbers it. */
-  rereads: () => false,
+  /** Where numbers are followed, the offset says from where on they are missing. Else it only counts. */
+  rereads: followsNumbers,
+  checkOffsets,
   open: (raw, context) => batches(raw, context, (partition) => context.resumeOffset(partition)),
   probe: (raw, context) => probe((changed, probing) => batches(changed, probing, () => undefined), raw, context),
 };
+
+/** Over restarts. Asked for each batch: the options are looked at as they are written. */
+function followsNumbers(raw: RawConfig): boolean {
+  const [pointer = '', scope = 'feed'] = [raw['websocket.sequence.pointer'], raw['websocket.sequence.scope']];
+  return pointer.trim() !== '' && scope.trim() === 'feed';
+}
+
+/** CONFIG_INVALID for numbers that the next start could not go on from. */
+function checkOffsets(_raw: RawConfig, changes: readonly { readonly offset: SourceMap | null }[]): boolean {
+  for (const { offset } of changes) {
+    const problem = offset === null ? undefined : positionsProblem(offset);
+    if (problem !== undefined) throw new TributaryError('CONFIG_INVALID', `Cannot go on from this offset: ${problem}`);
+  }
+  return false;
+}
 
 async function* batches(
   raw: RawConfig,

@@ -7,6 +7,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { after, type Clock } from '../../base/clock.ts';
+import { columnRecords } from '../../record/column-batch.ts';
 import { ColumnQueue } from '../../record/column-queue.ts';
 import { BYTES, type Schema, STRING } from '../../record/schema.ts';
 import { noSourceHeaders, type SourceColumn, type SourceRecord } from '../../record/source-record.ts';
@@ -16,10 +17,12 @@ import { Drops } from '../../source/drops.ts';
 import { QueueAlarm } from '../../source/queue-alarm.ts';
 import { BoundedLog } from '../../telemetry/bounded-log.ts';
 import type { Log } from '../../telemetry/log.ts';
+import type { SourceMap } from '../contract.ts';
 import type { TextHandler } from './frame-reader.ts';
 import { readPointer } from './json-pointer.ts';
 import { KeptViews } from './kept-views.ts';
 import { type DropReason, dropReasons, type Meters } from './meters.ts';
+import type { NumbersSnapshot } from './number-positions.ts';
 import { Numbering } from './numbering.ts';
 import { unpack } from './payload.ts';
 import type { Gap } from './sequence.ts';
@@ -31,6 +34,8 @@ const milestone = 100;
 
 export interface IntakeOptions {
   readonly topic: string;
+  /** What an earlier task has left. */
+  readonly resumeOffset?: SourceMap | undefined;
   readonly queue: QueueSettings;
   readonly messages: MessageSettings;
   readonly meters: () => Meters;
@@ -43,9 +48,13 @@ export interface IntakeOptions {
 }
 
 /** What was taken: a column, or records one by one. */
-export type Taken =
+export type Taken = (
   | { readonly column: SourceColumn; readonly receivedAtMs: number }
-  | { readonly records: readonly SourceRecord[]; readonly receivedAtMs: number };
+  | { readonly records: readonly SourceRecord[]; readonly receivedAtMs: number }
+) & {
+  /** How far the numbers of the feed are behind it. */
+  readonly numbers: NumbersSnapshot | undefined;
+};
 
 export class Intake {
   readonly #options: IntakeOptions;
@@ -56,7 +65,7 @@ export class Intake {
   /** Text messages go straight into the queue. */
   readonly #plainText: boolean;
   /** What is here came before what is in the queue of records. */
-  readonly #columns = new ColumnQueue(() => undefined);
+  readonly #columns = new ColumnQueue(() => this.#numbering?.snapshot());
   readonly #queue: BoundedQueue;
   readonly #views = new KeptViews();
   /** Takes the text messages of a chunk together. */
@@ -91,6 +100,7 @@ export class Intake {
     const { numbering } = messages;
     const isAsked = numbering.sequence !== null || numbering.dedupe !== null;
     this.#numbering = isAsked ? new Numbering(numbering, (gap) => this.#noteGap(gap)) : null;
+    if (options.resumeOffset !== undefined) this.#numbering?.restore(options.resumeOffset, options.clock.monotonicMs());
     this.#drops = new Drops(dropReasons, log, 'message_dropped');
     this.#queue = new BoundedQueue(queue, this.#drops, ({ value }) => (value as Uint8Array).length);
     this.#alarm = new QueueAlarm(log, queue);
@@ -187,15 +197,34 @@ export class Intake {
 
   /** What is queued, in one kind, with the time at which the oldest of it came. */
   take(): Taken {
+    const numbering = this.#numbering;
+    if (numbering !== null && this.#queue.length > 0 && this.#columns.length > 0) return this.#takeBoth(numbering);
     const column = this.#columns.take();
     if (column !== undefined) {
-      const { values, receivedAtMs } = column;
+      const { values, receivedAtMs, mark } = column;
       this.#options.meters().produced.value += values.length;
-      return { column: { topic: this.#topic, schema: STRING, values }, receivedAtMs };
+      const numbers = mark ?? numbering?.snapshot();
+      return { column: { topic: this.#topic, schema: STRING, values }, receivedAtMs, numbers };
     }
     const taken = this.#queue.takeAll();
     this.#options.meters().produced.value += taken.records.length;
-    return taken;
+    return { ...taken, numbers: numbering?.snapshot() };
+  }
+
+  /** How far the numbers are is known behind all of it alone: columns and the records behind them are one batch. */
+  #takeBoth(numbering: Numbering): Taken {
+    const records: SourceRecord[] = [];
+    let receivedAtMs: number | undefined;
+    for (let column = this.#columns.take(); column !== undefined; column = this.#columns.take()) {
+      receivedAtMs ??= column.receivedAtMs;
+      // Views: the column's memory is left to the collector.
+      for (const record of columnRecords({ topic: this.#topic, schema: STRING, values: column.values }))
+        records.push(record);
+    }
+    const behind = this.#queue.takeAll();
+    for (const record of behind.records) records.push(record);
+    this.#options.meters().produced.value += records.length;
+    return { records, receivedAtMs: receivedAtMs ?? behind.receivedAtMs, numbers: numbering.snapshot() };
   }
 
   /** Nobody looks at a column that was taken any more. */

@@ -5,6 +5,8 @@
 import { skipBlanks, skipString, skipValue } from './json-scan.ts';
 
 export interface Pointer {
+  /** As it was written. */
+  readonly text: string;
   readonly segments: readonly Segment[];
   /** What is wrong with the text; then there are no segments. */
   readonly problem?: string;
@@ -18,9 +20,10 @@ interface Segment {
 }
 
 export function parsePointer(text: string): Pointer {
-  if (text === '') return { segments: [] };
-  if (!text.startsWith('/')) return { segments: [], problem: 'A JSON pointer begins with "/"' };
-  if (/~(?![01])/.test(text)) return { segments: [], problem: 'In a JSON pointer "~" is written "~0" and "/" is "~1"' };
+  if (text === '') return { text, segments: [] };
+  if (!text.startsWith('/')) return { text, segments: [], problem: 'A JSON pointer begins with "/"' };
+  if (/~(?![01])/.test(text))
+    return { text, segments: [], problem: 'In a JSON pointer "~" is written "~0" and "/" is "~1"' };
   const segments = text
     .slice(1)
     .split('/')
@@ -30,7 +33,7 @@ export function parsePointer(text: string): Pointer {
       text: name,
       index: /^(0|[1-9]\d{0,8})$/.test(name) ? Number(name) : -1,
     }));
-  return { segments };
+  return { text, segments };
 }
 
 /** UTF-8 of the value: a string without its quotes, anything else as it is written. null: no such value, or JSON null. */

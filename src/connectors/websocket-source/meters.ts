@@ -45,6 +45,8 @@ export interface Readings extends QueueReadings {
   openConnections(): number;
   isPaused(): boolean;
   sequenceChannels(): number;
+  /** Of these, channels that the offset has no room for. */
+  unsavedChannels(): number;
   readonly tlsInsecure: boolean;
 }
 
@@ -78,6 +80,11 @@ export function declareMeters(metrics: Metrics, readings: Readings): Meters {
   );
   gauge('uptime_seconds', 'Seconds since the connection was opened, 0 while there is none', readings.uptimeSeconds);
   gauge('sequence_channels', 'Channels whose sequence numbers are followed', readings.sequenceChannels);
+  gauge(
+    'sequence_channels_unsaved',
+    'Channels whose sequence numbers found no room in the offset that was stored last',
+    readings.unsavedChannels,
+  );
   gauge('tls_insecure', '1 where any certificate is accepted', () => Number(readings.tlsInsecure));
 
   return {

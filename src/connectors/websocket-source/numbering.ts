@@ -2,8 +2,10 @@
 import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { wholeNumberOf } from '../../base/whole-number.ts';
+import type { SourceMap } from '../contract.ts';
 import { IdWindow } from './id-window.ts';
 import { type Pointer, readPointer } from './json-pointer.ts';
+import { type NumbersSnapshot, readPositions } from './number-positions.ts';
 import { type Gap, Sequence, type Sighting } from './sequence.ts';
 
 export interface NumberingSettings {
@@ -61,6 +63,17 @@ export class Numbering {
     this.#ids = dedupe === null || dedupe.by.kind === 'number' ? null : new IdWindow(dedupe.window);
     this.#dropsNumbers = dedupe?.by.kind === 'number';
     this.#feed = sequence?.scope === 'feed' ? this.#newSequence(sequence) : null;
+  }
+
+  /** Goes on from where an earlier task was, by the offset it has left. */
+  restore(offset: SourceMap, nowMs: number): void {
+    const { sequence } = this.#settings;
+    if (sequence !== null) this.#feed?.restore(readPositions(offset, sequence), nowMs);
+  }
+
+  /** How far the feed is, behind all that was admitted; undefined where its numbers do not outlive a connection. */
+  snapshot(): NumbersSnapshot | undefined {
+    return this.#feed?.snapshot();
   }
 
   get channels(): number {

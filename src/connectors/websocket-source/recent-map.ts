@@ -18,6 +18,11 @@ export class RecentMap<Value> {
     for (const { value } of this.#entries.values()) yield value;
   }
 
+  /** The one used last first. */
+  *newestFirst(): Generator<Value> {
+    for (let entry = this.#newest; entry !== undefined; entry = entry.older) yield entry.value;
+  }
+
   /** Counts as a use. */
   get(name: string): Value | undefined {
     const entry = this.#entries.get(name);

@@ -8,6 +8,7 @@
  * same server has sent before, further back than the window reaches, or between two steps. Other connections stay in the
  * count before until they, too, go back.
  */
+import type { ChannelPosition, NumbersSnapshot } from './number-positions.ts';
 import { RecentMap } from './recent-map.ts';
 import { type Hole, type Sample, ServerCount } from './server-count.ts';
 
@@ -43,6 +44,8 @@ interface Place {
   head: number;
 }
 
+/** Channels of a snapshot, and check sums: of one channel, and of all together. */
+const mostKept = { channels: 1_000, sumsOfOne: 256, sums: 1_024 } as const;
 /** A connection that carries a channel and does not get this far in time is not waited for. */
 const patienceMs = 5_000;
 
@@ -66,6 +69,39 @@ export class Sequence {
 
   get channels(): number {
     return this.#channels.size;
+  }
+
+  /** Goes on from where an earlier task was; the channel used last is the first of them. */
+  restore(positions: readonly ChannelPosition[], nowMs: number): void {
+    const { step, window, maxChannels } = this.#options;
+    for (const { channel: name, number, sums, missing } of positions.slice(0, maxChannels).reverse()) {
+      const at = Math.floor(number / step);
+      const phase = number - at * step;
+      const holes = missing.map(([from, to]) => ({ from: Math.floor(from / step), to: Math.floor(to / step) }));
+      const newest = ServerCount.restored(window, { at, phase, sums, holes }, nowMs);
+      const channel = { name, newest, places: new Map<number, Place>() };
+      this.#channels.add(name, channel);
+      if (newest.pending > 0) this.#waiting.add(channel);
+    }
+  }
+
+  /** How far each channel is. Called for each batch: it copies numbers and makes nothing of them. */
+  snapshot(): NumbersSnapshot {
+    const size = Math.min(this.#channels.size, mostKept.channels);
+    const sumsEach = Math.min(mostKept.sumsOfOne, Math.floor(mostKept.sums / Math.max(size, 1)), this.#options.window);
+    const channels: string[] = [];
+    const numbers: number[] = [];
+    const sums: number[] = [];
+    const missing: NumbersSnapshot['missing'][number][] = [];
+    for (const { name, newest } of this.#channels.newestFirst()) {
+      if (channels.length === size) break;
+      channels.push(name);
+      numbers.push(this.#numberOf(newest, newest.newest));
+      newest.sumsInto(sums, sumsEach);
+      for (const { from, to } of newest.untold)
+        missing.push({ channel: name, from: this.#numberOf(newest, from), to: this.#numberOf(newest, to) });
+    }
+    return { channels, numbers, sums, sumsEach, missing };
   }
 
   /** When `tick` has something to tell. */
@@ -200,11 +236,15 @@ export class Sequence {
     return passed;
   }
 
-  #gapOf({ name }: Channel, { phase }: ServerCount, hole: Hole | undefined): void {
+  #gapOf({ name }: Channel, count: ServerCount, hole: Hole | undefined): void {
     if (hole === undefined) return;
-    const { step, onGap } = this.#options;
     const { from, to } = hole;
-    onGap({ channel: name, from: from * step + phase, to: to * step + phase, missing: to - from + 1 });
+    const [first, last] = [this.#numberOf(count, from), this.#numberOf(count, to)];
+    this.#options.onGap({ channel: name, from: first, to: last, missing: to - from + 1 });
+  }
+
+  #numberOf({ phase }: ServerCount, at: number): number {
+    return at * this.#options.step + phase;
   }
 }
 

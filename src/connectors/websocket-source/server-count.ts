@@ -22,6 +22,16 @@ export interface Sample {
   readonly sum: number;
 }
 
+/** What an earlier task has left of a count. */
+export interface KnownCount {
+  readonly at: number;
+  readonly phase: number;
+  /** Of the newest numbers, the last one that of `at`; 0: it has not come; 1: it has come another way. */
+  readonly sums: readonly number[];
+  /** Not told. */
+  readonly holes: readonly Pick<Hole, 'from' | 'to'>[];
+}
+
 /** Holes that are known; beyond, the oldest is told and given up. */
 const mostHoles = 64;
 
@@ -37,6 +47,8 @@ export class ServerCount {
   #holes: Hole[] = [];
   /** Below this, what is further back than the window is not known: holes were given up, or nobody was connected. */
   #unknownBelow = 0;
+  /** Below this nothing is known apart, as far as the window reaches. */
+  #knownFrom = 0;
   /** Holes that were not told. */
   pending = 0;
 
@@ -47,6 +59,37 @@ export class ServerCount {
     this.#seen.add(at, server, sum);
     this.#next = at + 1;
     this.#first = at;
+  }
+
+  /** Goes on from there. What stands in no hole has come, as far as anybody knows. */
+  static restored(window: number, { at, phase, sums, holes }: KnownCount, nowMs: number): ServerCount {
+    const count = new ServerCount(window, { at, phase, server: 0, sum: 0 });
+    const known = sums.slice(-window);
+    count.#first = 0;
+    count.#knownFrom = count.#unknownBelow = at - Math.max(known.length, 1) + 1;
+    for (const [index, sum] of known.entries()) {
+      const number = at - known.length + 1 + index;
+      if (sum === 0) count.#seen.clear(number, number);
+      else count.#seen.add(number, 0, sum === 1 ? 0 : sum);
+    }
+    for (const { from, to } of holes.slice(-mostHoles)) count.#open(from, to, nowMs);
+    return count;
+  }
+
+  /** The newest that has come. */
+  get newest(): number {
+    return this.#next - 1;
+  }
+
+  /** Holes that were not told. */
+  get untold(): readonly Hole[] {
+    return this.pending === 0 ? [] : this.#holes.filter(({ isTold }) => !isTold);
+  }
+
+  /** Adds check sums of the newest so many numbers, the newest last. */
+  sumsInto(sums: number[], most: number): void {
+    for (let at = this.#next - most; at < this.#next; at++)
+      sums.push(at < 0 || !this.#isKnown(at) ? 0 : this.#seen.sumOf(at));
   }
 
   /**
@@ -118,7 +161,7 @@ export class ServerCount {
   }
 
   #isKnown(at: number): boolean {
-    return this.#next - at <= this.#window;
+    return this.#next - at <= this.#window && at >= this.#knownFrom;
   }
 
   #mayBeMissing(at: number): boolean {

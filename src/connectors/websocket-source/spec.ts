@@ -263,7 +263,7 @@ const order = {
   'websocket.sequence.scope': string({
     default: 'feed',
     validate: oneOf(['feed', 'connection']),
-    doc: 'feed: numbers go on over reconnects, and what came between two connections is a gap; other bytes under a number that has come are a new count. connection: the server counts anew for each.',
+    doc: 'feed: numbers go on over reconnects and restarts (the last ones stand in the offset), and what came between two connections is a gap; other bytes under a number that has come are a new count. connection: the server counts anew for each.',
   }),
   'websocket.sequence.channels.max': int({
     default: 1000,

@@ -13,6 +13,7 @@ import { Connection, type ConnectionEvents } from './connection.ts';
 import { Feed } from './feed.ts';
 import { Intake } from './intake.ts';
 import { declareMeters, type Meters } from './meters.ts';
+import { type NumbersSnapshot, writePositions } from './number-positions.ts';
 import type { Gap } from './sequence.ts';
 import type { Settings } from './settings.ts';
 import { taskMetrics } from './task-metrics.ts';
@@ -35,6 +36,8 @@ export class WebSocketTask {
   #sequence: number;
   #connections = 0;
   #metricsTimer: NodeJS.Timeout | undefined;
+  /** Channels that the last offset had no room for. */
+  #unsavedChannels = 0;
   #draining = false;
   #status: string | undefined = 'connecting';
 
@@ -48,6 +51,7 @@ export class WebSocketTask {
     this.#pulled = this.#pulledFrom();
     this.#intake = new Intake({
       topic: settings.topic,
+      resumeOffset,
       queue: settings.queue,
       messages: settings.messages,
       meters: () => this.#meters,
@@ -116,15 +120,29 @@ export class WebSocketTask {
 
   #take(): SourceBatch {
     const taken = this.#intake.take();
-    const { receivedAtMs } = taken;
+    const { receivedAtMs, numbers } = taken;
     this.#sequence += 'column' in taken ? taken.column.values.length : taken.records.length;
-    const offset = { session_id: this.#sessionId, sequence: this.#sequence };
+    const offset = this.#offset(this.#sequence, numbers);
     for (const feed of this.#feeds) feed.resume();
     const partition = this.#partition;
     if ('records' in taken) return { records: taken.records, partition, offset, receivedAtMs };
     const { column } = taken;
     const onRelease = (): void => this.#intake.giveBack(column.values);
     return new ColumnBatch({ column, partition, offset, receivedAtMs, onRelease });
+  }
+
+  /** Behind a batch. Numbers are written out only where somebody stores the offset: there may be a thousand channels. */
+  #offset(sequence: number, numbers: NumbersSnapshot | undefined): SourceMap {
+    const own = { session_id: this.#sessionId, sequence };
+    const { sequence: settings } = this.#settings.messages.numbering;
+    if (numbers === undefined || settings === null) return own;
+    return {
+      toJSON: () => {
+        const { members, left } = writePositions(numbers, settings);
+        this.#unsavedChannels = this.#intake.channels - numbers.channels.length + left;
+        return { ...own, ...members };
+      },
+    };
   }
 
   readonly #stop = (): void => {
@@ -230,6 +248,7 @@ export class WebSocketTask {
       openConnections,
       isPaused: () => this.#feeds.some(({ isPaused }) => isPaused),
       sequenceChannels: () => this.#intake.channels,
+      unsavedChannels: () => this.#unsavedChannels,
       secondsSinceLastMessage: () => {
         const atMs = this.#intake.messageAtMs;
         return atMs === undefined ? -1 : secondsSince(atMs);
