@@ -108,8 +108,9 @@ async function test(more) {
   }
   const limit = more.TEST_LONG === undefined ? 600_000 : 6 * 3_600_000;
   // What is named twice runs once, where it is named first.
-  const all = [...new Set([...longest, ...['test', 'src', 'clients', 'bench'].flatMap((folder) => testFiles(folder))])];
-  if (args.length === 0) return runTests(['scripts/test-all.mjs', `${limit}`, ...all], more);
+  const large = [...new Set([...longest, ...testFiles('test')])];
+  const small = ['src', 'clients', 'bench'].flatMap((folder) => testFiles(folder));
+  if (args.length === 0) return runTests(['scripts/test-all.mjs', `${limit}`, ...large, '--', ...small], more);
   return runTests(
     [
       '--test',
@@ -117,7 +118,7 @@ async function test(more) {
       '--test-concurrency=2',
       `--test-timeout=${limit}`,
       ...flags,
-      ...(files.length > 0 ? files : all),
+      ...(files.length > 0 ? files : [...large, ...small]),
     ],
     more,
   );

@@ -126,6 +126,31 @@ test('tests begin in the order they are given in, and one that fails fails the r
   match(bad.stdout, /pass 1\n[\s\S]*fail 1\n/);
 });
 
+test('small files share processes; one that fails is named itself, and its process runs once more', async () => {
+  await using folder = await tempFolder('together');
+  const together = `import { test } from 'node:test';
+test('shares', () => { globalThis.shared = (globalThis.shared ?? 0) + 1; console.log('shared by', globalThis.shared); });`;
+  const programs = { flaky, ...Object.fromEntries(Array.from({ length: 8 }, (_, at) => [`small-${at}`, together])) };
+  const files = Object.keys(programs).map((name) => join(folder.path, `${name}.test.mjs`));
+  for (const [at, program] of Object.values(programs).entries()) await writeFile(files[at]!, program);
+  const large = join(folder.path, 'large.test.mjs');
+  await writeFile(large, passing);
+  const args = [join(root, 'scripts/test-all.mjs'), '60000', large, '--', ...files, large];
+  const { TEST_NO_RETRY: _, ...rest } = process.env;
+  const env = { ...rest, TMPDIR: folder.path, NODE_TEST_CONTEXT: undefined };
+  await using running = watch(spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'pipe'] }));
+  const { code, stdout } = await running.ended;
+  equal(code, 0, stdout);
+  match(stdout, /Tried once more, alone: small-files-1.mjs\n/);
+  match(stdout, /\nfailed at the first try, passed at the second: \S*flaky.test.mjs: flaky\n/);
+  equal(stdout.match(/shared by 2/g)?.length, 2);
+  match(stdout, /tests 12\n.*suites 0\n.*pass 12\n.*fail 0\n/);
+  deepEqual(
+    (await readdir(folder.path)).filter((name) => !name.includes('.test.mjs')),
+    [],
+  );
+});
+
 /** Passes from its second run on. */
 const flaky = `import { existsSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
