@@ -74,7 +74,7 @@ interface Run extends Readonly<Record<(typeof figureNames)[number], number>> {
 
 /** Shares of a core, with Kafka there and without. */
 async function processorTime(ms: number) {
-  await using kafka = await startKafka();
+  await using kafka = await startKafka({}, { collector: 'G1' });
   await using feed = await startFeed({ rate: liveRate, count: 100_000_000, size });
   await using tributary = await startSpooled(`kafka://${kafka.bootstrap}`, feed.url);
   await reach(tributary, forwarded, 2 * liveRate);
@@ -91,7 +91,7 @@ async function wholeDay(count: number) {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-outage-'));
   const spool = join(folder, 'spool');
   try {
-    await using kafka = await startKafka();
+    await using kafka = await startKafka({}, { collector: 'G1' });
     await using feed = await startFeed({ rate: 0, count, size });
     const address = `kafka://${kafka.bootstrap}`;
     let spooledPerSecond: number;

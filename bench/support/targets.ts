@@ -52,7 +52,7 @@ export async function openTarget(kind: string, folder: string): Promise<Target> 
       };
     }
     case 'kafka': {
-      return kafkaTarget(await startKafka());
+      return kafkaTarget(await startKafka({}, { collector: 'G1' }));
     }
     case 'null':
       return openStandIn();

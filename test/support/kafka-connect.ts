@@ -53,7 +53,8 @@ export async function startKafkaConnect(bootstrap: string, groupId: string): Pro
   try {
     const plugins = await compile(folder);
     writeFileSync(workerFile, properties(bootstrap, groupId, port!, plugins));
-    const jvm = ['-Xmx384m', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData', `-Djava.io.tmpdir=${folder.path}`];
+    const small = ['-Xmx384m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
+    const jvm = [...small, '-XX:-UsePerfData', `-Djava.io.tmpdir=${folder.path}`];
     const quiet = '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn';
     const main = 'org.apache.kafka.connect.cli.ConnectDistributed';
     const env = { ...process.env, CLASSPATH: `${jars}/*` };

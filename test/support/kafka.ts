@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { freePorts } from './free-ports.ts';
 import {
+  type Collector,
   copyFormatted,
   ensureKafkaJars,
   formatKafka,
@@ -23,7 +24,7 @@ export function ensureKafka(): Promise<void> {
     return text(defaults(folder, own, controller));
   };
   return ensureKafkaJars(propertiesIn, async (file, flags) => {
-    const server = await launch(file, port, flags);
+    const server = await launch(file, port, [...jvmOf(file), ...flags]);
     process.kill(server.pid, 'SIGTERM');
     await server.exited;
   });
@@ -60,12 +61,14 @@ export interface KafkaOptions {
   readonly readyPort?: number;
   /** SCRAM users it is formatted with: `SCRAM-SHA-256=[name=…,password=…]`. */
   readonly scram?: readonly string[];
+  /** Default: `serial`. */
+  readonly collector?: Collector;
 }
 
 /** `properties` go over the defaults, which make a small node that starts fast. */
 export async function startKafka(
   properties: Readonly<Record<string, string>> = {},
-  { readyPort, scram = [] }: KafkaOptions = {},
+  { readyPort, scram = [], collector }: KafkaOptions = {},
 ): Promise<KafkaServer> {
   await ensureKafka();
   const folder = await tempFolder('kafka');
@@ -74,11 +77,12 @@ export async function startKafka(
   const file = join(folder.path, 'server.properties');
   writeFileSync(file, text({ ...defaults(folder.path, port, controller), ...properties }));
   const users = scram.flatMap((user) => ['--add-scram', user]);
+  const start = (): Promise<TetheredProcess> => launch(file, port, jvmOf(file, collector));
   let server: TetheredProcess;
   try {
     if (users.length === 0) copyFormatted(join(folder.path, 'data'));
     else await formatKafka(file, users);
-    server = await launch(file, port);
+    server = await start();
   } catch (error) {
     await folder[Symbol.asyncDispose]();
     throw error;
@@ -94,7 +98,7 @@ export async function startKafka(
       await server.exited;
     },
     async restart() {
-      server = await launch(file, port);
+      server = await start();
     },
     async [Symbol.asyncDispose]() {
       await end(server);
@@ -142,7 +146,7 @@ export async function startKafkaCluster(): Promise<KafkaCluster> {
       };
       writeFileSync(file, text(properties));
       await formatKafka(file, ['--initial-controllers', quorum]);
-      servers.push(await spawnKafka(file));
+      servers.push(await spawnKafka(file, jvmOf(file)));
     }
     for (const [i, server] of servers.entries()) await listening(server, nodes[i]!.port);
   } catch (error) {
@@ -157,7 +161,8 @@ export async function startKafkaCluster(): Promise<KafkaCluster> {
       await server.exited;
     },
     async restart(node) {
-      const server = await spawnKafka(join(folder.path, `server-${node}.properties`));
+      const file = join(folder.path, `server-${node}.properties`);
+      const server = await spawnKafka(file, jvmOf(file));
       servers[node - 1] = server;
       await listening(server, nodes[node - 1]!.port);
     },
@@ -195,7 +200,7 @@ function ofAnyNode(folder: string, port: number, controller: number): Record<str
   };
 }
 
-async function launch(file: string, port: number, flags: readonly string[] = []): Promise<TetheredProcess> {
+async function launch(file: string, port: number, flags: readonly string[]): Promise<TetheredProcess> {
   const server = await spawnKafka(file, flags);
   try {
     await listening(server, port);
@@ -206,8 +211,8 @@ async function launch(file: string, port: number, flags: readonly string[] = [])
   }
 }
 
-function spawnKafka(file: string, flags: readonly string[] = []): Promise<TetheredProcess> {
-  return spawnTethered('java', [...jvmOf(file), ...flags, 'kafka.Kafka', file], javaEnvironment());
+function spawnKafka(file: string, flags: readonly string[]): Promise<TetheredProcess> {
+  return spawnTethered('java', [...flags, 'kafka.Kafka', file], javaEnvironment());
 }
 
 async function end(server: TetheredProcess): Promise<void> {
