@@ -26,6 +26,7 @@ const statuses: Readonly<Partial<Record<ErrorCode, number>>> = {
   ALREADY_EXISTS: 409,
   CONFLICT: 409,
   GROUP_REBALANCING: 409,
+  QUEUE_FULL: 503,
 };
 
 /** `redact` takes known secrets out of texts: a connector's, or a library's, may quote one. */

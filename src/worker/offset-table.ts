@@ -5,7 +5,7 @@
 import type { Producer } from '../broker/broker.ts';
 import type { SourceMap } from '../connectors/contract.ts';
 import { canonicalJson, parseObject } from './json.ts';
-import type { Table, TableEntry } from './table.ts';
+import type { Sent, Table, TableEntry } from './table.ts';
 
 export interface SourceOffset {
   readonly partition: SourceMap;
@@ -28,8 +28,8 @@ export interface OffsetTable {
   get(connector: string, partition: SourceMap): SourceMap | undefined;
   all(connector: string): readonly SourceOffset[];
   put(connector: string, offsets: readonly OffsetEntry[]): Promise<void>;
-  /** Writes with the caller's producer, in its transaction; the table shows them once it is committed. */
-  send(producer: Producer, connector: string, offsets: readonly OffsetEntry[]): Promise<void>;
+  /** Writes with the caller's producer, in its transaction where it has one; the table shows them once it is committed. */
+  send(producer: Producer, connector: string, offsets: readonly OffsetEntry[]): Promise<Sent>;
   /** Resolves when the table shows all that was written before, or all of one position, transactions that were still open included. */
   caughtUp(signal?: AbortSignal, of?: OffsetPlace): Promise<void>;
 }

@@ -4,6 +4,7 @@
  */
 import { abortable } from '../base/abort.ts';
 import { isError, TributaryError } from '../base/errors.ts';
+import { SharedQuestion } from '../base/shared-question.ts';
 import type { Broker, Producer, RetryEvent, TopicDescription } from '../broker/broker.ts';
 import { partitionForKey } from '../record/partitioner.ts';
 import type { ConsumedRecord } from '../record/record.ts';
@@ -21,6 +22,11 @@ export interface TableOptions {
   readonly onEntry?: (key: string, value: string | null) => void;
 }
 
+export interface Sent {
+  /** Resolves when the table shows what was sent, or has passed it where its transaction was aborted. */
+  shown(): Promise<void>;
+}
+
 export type TableEntry = readonly [key: string, value: string | null];
 
 export interface Table extends AsyncDisposable {
@@ -35,13 +41,18 @@ export interface Table extends AsyncDisposable {
    * Throws what the broker says, or BROKER_UNAVAILABLE once the topic can no longer be followed.
    */
   put(entries: readonly TableEntry[]): Promise<void>;
-  /** Writes entries with the caller's producer, in its transaction; they show once it is committed. */
-  send(producer: Producer, entries: readonly TableEntry[]): Promise<void>;
+  /**
+   * Writes entries with the caller's producer, in its transaction where it has one: they show once it is committed, and
+   * `shown` of what it gives resolves then.
+   */
+  send(producer: Producer, entries: readonly TableEntry[]): Promise<Sent>;
   /**
    * Resolves when `entries` shows all that the topic held before the call, or all of one key (which costs one request and
    * not one for each partition), transactions that were still open included.
    */
   caughtUp(signal?: AbortSignal, key?: string): Promise<void>;
+  /** The same of what readers could see before the call: transactions that are still open are not waited for. */
+  caughtUpWithCommitted(signal?: AbortSignal): Promise<void>;
   /** What is not stored yet is given up: whoever waits for it is told. */
   abandon(): void;
   close(): Promise<void>;
@@ -84,6 +95,9 @@ export async function openTable(options: TableOptions): Promise<Table> {
     ),
   );
 
+  // Many ask at a time, a request for each partition: tasks that start together, requests of people.
+  const reading = new SharedQuestion(() => untilRead(broker, topic, followers, 'read-uncommitted'));
+  const readingCommitted = new SharedQuestion(() => untilRead(broker, topic, followers, 'read-committed'));
   const close = async (): Promise<void> => {
     stop.abort();
     await Promise.all(followers.map((follower) => follower.ended));
@@ -103,12 +117,15 @@ export async function openTable(options: TableOptions): Promise<Table> {
       trouble = undefined;
     },
     send: async (caller, changes) => {
-      await Promise.all(changes.map((change) => sendEntry(caller, topic, followers.length, change)));
+      const sent = await Promise.all(changes.map((change) => sendEntry(caller, topic, followers.length, change)));
+      return { shown: () => passedAll(followers, sent) };
     },
     caughtUp: (signal, key) => {
-      const asked = key === undefined ? followers : [followers[partitionForKey(Buffer.from(key), followers.length)]!];
-      return untilRead(broker, topic, asked, signal);
+      const asked = key === undefined ? undefined : followers[partitionForKey(Buffer.from(key), followers.length)]!;
+      const read = asked === undefined ? reading.ask() : untilRead(broker, topic, [asked], 'read-uncommitted');
+      return abortable(read, signal, 'Reading a table');
     },
+    caughtUpWithCommitted: (signal) => abortable(readingCommitted.ask(), signal, 'Reading a table'),
     abandon: () => producer.abandon(),
     close,
     [Symbol.asyncDispose]: close,
@@ -206,12 +223,21 @@ async function write(
   );
 }
 
+interface Place {
+  readonly partition: number;
+  readonly lastOffset: number;
+}
+
+async function passedAll(followers: readonly Follower[], places: readonly Place[]): Promise<void> {
+  await Promise.all(places.map(({ partition, lastOffset }) => followers[partition]!.passed(lastOffset)));
+}
+
 async function sendEntry(
   producer: Producer,
   topic: string,
   partitions: number,
   [key, value]: TableEntry,
-): Promise<{ readonly partition: number; readonly lastOffset: number }> {
+): Promise<Place> {
   const keyBytes = Buffer.from(key);
   const partition = partitionForKey(keyBytes, partitions);
   const valueBytes = value === null ? null : Buffer.from(value);
@@ -224,14 +250,13 @@ async function untilRead(
   broker: Broker,
   topic: string,
   followers: readonly Follower[],
-  signal: AbortSignal | undefined,
+  isolation: 'read-committed' | 'read-uncommitted',
 ): Promise<void> {
   await Promise.all(
     followers.map(async (follower) => {
-      // The very end, open transactions included: a reader of what is committed waits before them, and so do we.
-      const options = { signal, isolation: 'read-uncommitted' } as const;
-      const end = await broker.offset(topic, follower.partition, 'latest', options);
-      await abortable(follower.passed(end - 1), signal, 'Reading a table');
+      // Uncommitted: the very end, open transactions included. A reader of what is committed waits before them, and so do we.
+      const end = await broker.offset(topic, follower.partition, 'latest', { isolation });
+      await follower.passed(end - 1);
     }),
   );
 }

@@ -238,9 +238,9 @@ export class Worker implements AsyncDisposable {
     return this.#leadership.leader();
   }
 
-  /** Resolves when the tables show what other workers have changed before. */
+  /** Resolves when the tables show what other workers have changed before, and could read themselves. */
   async caughtUp(): Promise<void> {
-    await Promise.all(Object.values(this.#tables).map((table) => table.caughtUp()));
+    await Promise.all(Object.values(this.#tables).map((table) => table.caughtUpWithCommitted()));
   }
 
   clusterId(): Promise<string> {
@@ -432,7 +432,8 @@ export class Worker implements AsyncDisposable {
   }
 
   async #tablesCaughtUp(): Promise<void> {
-    await withTimeout(this.caughtUp(), tablesPatienceMs, 'Reading the tables').catch((error: unknown) => {
+    const read = Promise.all(Object.values(this.#tables).map((table) => table.caughtUp()));
+    await withTimeout(read, tablesPatienceMs, 'Reading the tables').catch((error: unknown) => {
       tablesBehind(this.#options.metrics).value++;
       this.#options.log.warn('tables_behind', { reason: describeError(error) });
     });

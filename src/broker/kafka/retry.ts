@@ -16,6 +16,8 @@ export interface RetryOptions {
   /** Default: what the error itself says. */
   readonly isRetriable?: (error: unknown) => boolean;
   readonly onRetry?: (reason: string, error: unknown) => void;
+  /** Pauses behind this failure; default: `retryPolicy`. */
+  readonly policyOf?: (error: unknown) => BackoffPolicy;
 }
 
 /**
@@ -30,7 +32,7 @@ export async function retrying<T>(what: string, options: RetryOptions, attempt: 
       return await attempt();
     } catch (error) {
       if (signal.aborted || !(options.isRetriable ?? isRetriable)(error)) throw error;
-      const delay = backoffMs(failures, retryPolicy, random);
+      const delay = backoffMs(failures, options.policyOf?.(error) ?? retryPolicy, random);
       if (clock.monotonicMs() + delay > deadline) throw gaveUp(what, options.forMs, error);
       options.onRetry?.(describeError(error), error);
       await sleep(delay, signal);

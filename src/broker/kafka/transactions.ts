@@ -1,4 +1,5 @@
 import { abortError } from '../../base/abort.ts';
+import type { BackoffPolicy } from '../../base/backoff.ts';
 import { isError, isRetriable, TributaryError } from '../../base/errors.ts';
 import { partitionKey, type TopicPartition } from '../../record/record.ts';
 import { type GroupIdentity, noMember } from './api/groups.ts';
@@ -14,6 +15,7 @@ import type { Wire } from './connections.ts';
 import { apiCodeOf } from './errors.ts';
 import type { Identity } from './produce-batch.ts';
 import type { ProduceEngine } from './produce-engine.ts';
+import { retryPolicy } from './retry.ts';
 
 type State =
   | { readonly kind: 'none' }
@@ -326,7 +328,9 @@ function askCoordinator<T>(
   const onRetryOf = (reason: string, error: unknown): void => {
     if (apiCodeOf(error) !== concurrentTransactions) onRetry(reason);
   };
-  const options = { signal, forMs: transactionTimeoutMs, onRetry: onRetryOf };
+  const policyOf = (error: unknown): BackoffPolicy =>
+    apiCodeOf(error) === concurrentTransactions ? markersPolicy : retryPolicy;
+  const options = { signal, forMs: transactionTimeoutMs, onRetry: onRetryOf, policyOf };
   return client.run(what, options, async () => {
     try {
       return await ask(await client.toCoordinator(kind, key, purpose));
@@ -340,6 +344,8 @@ function askCoordinator<T>(
 
 /** The markers of the last transaction are still being written: the usual course, and no failure. */
 const concurrentTransactions = 51;
+/** They are there within milliseconds: pauses that double are longer than what is waited for. */
+const markersPolicy: BackoffPolicy = { baseMs: 10, maxMs: 20, jitter: 0.2 };
 
 function stoppedError(): TributaryError {
   return abortError(undefined, 'The transaction');

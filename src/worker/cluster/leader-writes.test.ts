@@ -15,6 +15,7 @@ async function writer(
   broker: MemoryBroker,
   transactionalId: string | null = leadersTransactionalId('g'),
   showMs = 6e4,
+  maxWaiting = 1e6,
 ) {
   const table = await openTable({ broker, topic, partitions: 1, log: silentLog });
   const metrics = new MetricRegistry();
@@ -29,6 +30,7 @@ async function writer(
     log: recordingLog(log),
     metrics: metrics.root(),
     showMs,
+    maxWaiting,
   });
   const fenced = (): number | undefined => {
     const family = metrics.families.get('tributary_worker_leader_fenced');
@@ -58,16 +60,12 @@ test('what is written together is there together, in its order, and shows when t
   await it.writes.claim(signal);
   const seen: number[] = [];
   broker.beforeCommit = () => void seen.push(broker.records(topic).length);
-  const both = [
-    it.writes.put([
-      ['a', '1'],
-      ['b', '2'],
-    ]),
-    it.writes.put([['a', '3']]),
-  ];
-  await both[0];
+  await it.writes.put([
+    ['a', '1'],
+    ['b', '2'],
+  ]);
   equal(it.table.entries.get('b'), '2');
-  await both[1];
+  await it.writes.put([['a', '3']]);
   deepEqual(
     [...it.table.entries],
     [
@@ -77,6 +75,57 @@ test('what is written together is there together, in its order, and shows when t
   );
   deepEqual(broker.values(topic), ['1', '2', '3']);
   deepEqual(seen, [0, 2], 'one transaction behind the other');
+});
+
+test('changes that wait while one is written go together in the next transaction', async () => {
+  await using broker = memoryBroker();
+  await using it = await writer(broker);
+  await it.writes.claim(signal);
+  const transactions: number[] = [];
+  const begun = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  broker.beforeCommit = async () => {
+    transactions.push(broker.records(topic).length);
+    begun.resolve();
+    if (transactions.length === 1) await goOn.promise;
+  };
+  const first = it.writes.put([['a', '1']]);
+  await begun.promise;
+  const others = ['2', '3', '4'].map((value) => it.writes.put([['a', value]]));
+  goOn.resolve();
+  await Promise.all([first, ...others]);
+  deepEqual(transactions, [0, 1]);
+  deepEqual([broker.values(topic), it.table.entries.get('a')], [['1', '2', '3', '4'], '4']);
+});
+
+test('of changes that were to be written together the one that Kafka refuses fails, and no other', async () => {
+  await using broker = memoryBroker();
+  await using it = await writer(broker);
+  await it.writes.claim(signal);
+  broker.beforeSend = (_topic, _partition, records) => {
+    if (records.some(({ value }) => String(value) === 'large'))
+      throw new TributaryError('RECORD_TOO_LARGE', 'too large');
+  };
+  const changes = ['1', 'large', '3'].map((value) => it.writes.put([['a', value]]));
+  deepEqual(
+    (await Promise.allSettled(changes)).map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled'],
+  );
+  deepEqual([broker.values(topic), it.lost], [['1', '3'], 0]);
+});
+
+test('more changes than may wait are refused at once', async () => {
+  await using broker = memoryBroker();
+  await using it = await writer(broker, undefined, undefined, 40);
+  await it.writes.claim(signal);
+  const goOn = Promise.withResolvers<void>();
+  broker.beforeCommit = () => goOn.promise;
+  const waiting = ['a', 'b', 'c', 'd'].map((key) => it.writes.put([[key, '123456789']]));
+  await rejects(it.writes.put([['e', '1']]), { code: 'QUEUE_FULL' });
+  goOn.resolve();
+  await Promise.all(waiting);
+  await it.writes.put([['e', '1']]);
+  equal(it.table.entries.size, 5);
 });
 
 test('two that lead: the write of the older one is refused, none of it is there, and it must claim anew', async () => {
@@ -202,17 +251,19 @@ test('a change that the table does not show in time is told to be written, and h
   await using broker = memoryBroker();
   await using it = await writer(broker, undefined, 50);
   await it.writes.claim(signal);
-  const reading = Promise.withResolvers<AbortSignal | undefined>();
-  it.table.caughtUp = (ended) => {
-    reading.resolve(ended);
-    return new Promise(() => {});
+  const { send } = it.table;
+  const isBehind = Promise.withResolvers<void>();
+  it.table.send = async (...sent) => {
+    await send(...sent);
+    isBehind.resolve();
+    return { shown: () => new Promise(() => {}) };
   };
   const behind = rejects(it.writes.put([['a', '1']]), { code: 'TIMEOUT', message: /it is written/ });
-  const ended = await reading.promise;
-  it.table.caughtUp = async () => {};
+  await isBehind.promise;
+  it.table.send = send;
   await it.writes.put([['a', '2']]);
   await behind;
-  deepEqual([broker.values(topic), ended?.aborted], [['1', '2'], true]);
+  deepEqual(broker.values(topic), ['1', '2']);
 });
 
 test('without an id to fence by nothing is asked of anybody', async () => {

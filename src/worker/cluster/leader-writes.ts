@@ -2,20 +2,23 @@
  * What people change is written by the worker that leads, in transactions under an id that the whole group has, Kafka
  * Connect's: whoever leads anew takes the id over, and from then on Kafka refuses what a leader of before still writes,
  * however long that one was stopped between its last look at the clock and its write. (Its other safeguards can only look.)
+ *
+ * Changes that wait while a transaction is under way go together in the next one, as a transaction takes as long for one
+ * change as for many. Each is told of its own end: where a group fails, they are written one by one.
  */
 import { withTimeout } from '../../base/abort.ts';
 import { CallsInTurn } from '../../base/calls-in-turn.ts';
-import { describeError, isError, TributaryError } from '../../base/errors.ts';
+import { describeError, isError, isRetriable, TributaryError } from '../../base/errors.ts';
 import type { Broker, Producer } from '../../broker/broker.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
-import type { Table, TableEntry } from '../table.ts';
+import type { Sent, Table, TableEntry } from '../table.ts';
 
 export interface LeaderWritesOptions {
   readonly broker: Broker;
   /** Absent: nobody else writes, and nothing is fenced. */
   readonly transactionalId: string | undefined;
-  readonly table: Pick<Table, 'put' | 'send' | 'caughtUp'>;
+  readonly table: Pick<Table, 'put' | 'send'>;
   readonly isLeading: () => boolean;
   /** A write was refused, or nobody knows what became of it: who leads still has to claim anew. */
   readonly onLost: (reason: string) => void;
@@ -23,6 +26,8 @@ export interface LeaderWritesOptions {
   readonly metrics: Metrics;
   /** For the table to show what is written. */
   readonly showMs?: number;
+  /** Characters of changes that may wait to be written. */
+  readonly maxWaiting?: number;
 }
 
 /** `not-yet`: nobody could give the id so far. What is written meanwhile is not fenced, and it is to be claimed again. */
@@ -33,6 +38,22 @@ export function leadersTransactionalId(groupId: string): string {
   return `connect-cluster-${groupId}`;
 }
 
+/** Changes that are written by one transaction. Each is there as a whole, in the order in which they came. */
+interface Together {
+  readonly producer: Producer;
+  readonly changes: Change[];
+  bytes: number;
+}
+
+interface Change {
+  readonly entries: readonly TableEntry[];
+  readonly written: PromiseWithResolvers<Sent>;
+}
+
+/** Of the changes of one transaction, in characters. */
+const maxTogether = 512 * 1024;
+/** Of all changes that wait: more of them are refused. */
+const defaultMaxWaiting = 64 * 1024 * 1024;
 /** A write that takes longer fails. Whoever leads next need not wait for it: claiming ends what is open. */
 const transactionTimeoutMs = 10_000;
 /**
@@ -52,6 +73,9 @@ export class LeaderWrites {
   #isUnfenced = false;
   /** Claims in a row that no coordinator has answered. */
   #unanswered = 0;
+  /** What the next transaction will write, while one is under way. */
+  #next: Together | undefined;
+  #waiting = 0;
 
   constructor(options: LeaderWritesOptions) {
     this.#options = options;
@@ -103,23 +127,63 @@ export class LeaderWrites {
    * are written and the table does not show them in time.
    */
   async put(entries: readonly TableEntry[]): Promise<void> {
-    const { table, isLeading, transactionalId } = this.#options;
+    const { table, isLeading, transactionalId, maxWaiting = defaultMaxWaiting } = this.#options;
     if (!this.#hasLed || transactionalId === undefined) return table.put(entries);
     if (!isLeading()) throw notLeading();
     const producer = this.#producer;
     if (producer === undefined && this.#isUnfenced) return table.put(entries);
     if (producer === undefined) throw notLeading();
-    await this.#turns.run('A write of who leads', undefined, () => this.#write(producer, entries));
+    const bytes = entries.reduce((sum, [key, value]) => sum + key.length + (value?.length ?? 0), 0);
+    if (this.#waiting + bytes > maxWaiting) throw tooManyWaiting(maxWaiting);
+    const together = this.#together(producer, bytes);
+    const written = Promise.withResolvers<Sent>();
+    together.changes.push({ entries, written });
+    this.#waiting += bytes;
+    const sent = await written.promise.finally(() => {
+      this.#waiting -= bytes;
+    });
     // Outside its turn: a reader that is behind holds up no other write.
-    await this.#shown();
+    await this.#shown(sent);
   }
 
-  async #write(producer: Producer, entries: readonly TableEntry[]): Promise<void> {
+  /** Where a change of this size goes: to those that wait for their transaction, or into a new one behind them. */
+  #together(producer: Producer, bytes: number): Together {
+    const known = this.#next;
+    if (known !== undefined && known.producer === producer && known.bytes + bytes <= maxTogether) {
+      known.bytes += bytes;
+      return known;
+    }
+    const changes: Change[] = [];
+    const next = { producer, changes, bytes };
+    this.#next = next;
+    void this.#turns.run('A write of who leads', undefined, () => {
+      if (this.#next === next) this.#next = undefined;
+      return this.#writeAll(producer, changes);
+    });
+    return next;
+  }
+
+  /** Tells each change how it ended; never rejects. */
+  async #writeAll(producer: Producer, changes: readonly Change[]): Promise<void> {
+    try {
+      const all = changes.flatMap(({ entries }) => entries);
+      const sent = await this.#write(producer, all);
+      for (const { written } of changes) written.resolve(sent);
+    } catch (error) {
+      // One that Kafka refuses must not take the others along; a Kafka that is away takes all, and is not asked once more for each.
+      const isOfOne = changes.length > 1 && this.#producer === producer && !isRetriable(error);
+      for (const { entries, written } of changes)
+        await (isOfOne ? this.#write(producer, entries) : Promise.reject(error)).then(written.resolve, written.reject);
+    }
+  }
+
+  async #write(producer: Producer, entries: readonly TableEntry[]): Promise<Sent> {
     const { table, onLost } = this.#options;
     try {
       await producer.begin();
-      await table.send(producer, entries);
+      const sent = await table.send(producer, entries);
       await producer.commit();
+      return sent;
     } catch (error) {
       const isUndone = await producer.abort().then(
         () => true,
@@ -134,19 +198,16 @@ export class LeaderWrites {
     }
   }
 
-  async #shown(): Promise<void> {
-    const { table, showMs = defaultShowMs } = this.#options;
-    const ended = new AbortController();
+  async #shown(sent: Sent): Promise<void> {
+    const { showMs = defaultShowMs } = this.#options;
     try {
-      await withTimeout(table.caughtUp(ended.signal), showMs, 'Reading it back');
+      await withTimeout(sent.shown(), showMs, 'Reading it back');
     } catch (cause) {
       throw new TributaryError(
         'TIMEOUT',
         'Cannot show the change yet: it is written, and takes effect once the worker reads it',
         { cause },
       );
-    } finally {
-      ended.abort();
     }
   }
 }
@@ -156,5 +217,13 @@ function notLeading(cause?: unknown): TributaryError {
     'CONFLICT',
     'Cannot change connectors here any more: another worker of the group answers changes by now. Ask again',
     { cause },
+  );
+}
+
+function tooManyWaiting(bound: number): TributaryError {
+  return new TributaryError(
+    'QUEUE_FULL',
+    `Cannot take the change: with it more than ${bound} characters of changes would wait for Kafka. Ask again later`,
+    { retriable: true },
   );
 }

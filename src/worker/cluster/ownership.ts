@@ -86,7 +86,9 @@ export async function joinWorkers(options: OwnershipOptions): Promise<Ownership>
 const watchMs = 250;
 /** Work is moved for the sake of balance where a fifth of it stands elsewhere than when it was last shared out. */
 const worthMoving = 0.2;
+/** A sharing out moves tasks: one behind the last of many changes, and not one behind each, but for changes that never end. */
 const settleMs = 2_000;
+const unevenAtMostMs = 10_000;
 
 class SharedOwnership implements Ownership {
   readonly #options: OwnershipOptions;
@@ -106,7 +108,8 @@ class SharedOwnership implements Ownership {
   #givingUp = 0;
   #isClosing = false;
   #failure: string | undefined;
-  #settling: NodeJS.Timeout | undefined;
+  /** What the partitions stand for is changing: since when, and the look at it when no more changes come. */
+  #settling: { readonly timer: NodeJS.Timeout; readonly sinceMs: number } | undefined;
   #watching: NodeJS.Timeout | undefined;
 
   constructor(options: OwnershipOptions, partitions: number) {
@@ -184,12 +187,17 @@ class SharedOwnership implements Ownership {
   }
 
   weightsChanged(): void {
-    if (this.#settling !== undefined || this.#isClosing) return;
-    this.#settling = setTimeout(() => {
+    if (this.#isClosing) return;
+    const nowMs = this.#options.clock.monotonicMs();
+    const sinceMs = this.#settling?.sinceMs ?? nowMs;
+    const inMs = Math.min(settleMs, Math.max(sinceMs + unevenAtMostMs - nowMs, 0));
+    clearTimeout(this.#settling?.timer);
+    const timer = setTimeout(() => {
       this.#settling = undefined;
       if ((this.#members ?? 1) > 1 && this.#isUneven()) this.#member?.shareAnew();
-    }, settleMs);
-    this.#settling.unref();
+    }, inMs);
+    timer.unref();
+    this.#settling = { timer, sinceMs };
   }
 
   expectSharing(): void {
@@ -199,7 +207,7 @@ class SharedOwnership implements Ownership {
   async close(): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    clearTimeout(this.#settling);
+    clearTimeout(this.#settling?.timer);
     clearInterval(this.#watching);
     await this.#member?.close();
     this.#owned.clear();

@@ -10,7 +10,7 @@ import type { SourceMap } from '../../connectors/contract.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { canonicalJson } from '../json.ts';
 import type { OffsetEntry, OffsetTable, SourceOffset } from '../offset-table.ts';
-import type { Table } from '../table.ts';
+import type { Sent, Table } from '../table.ts';
 import { SpoolProducer } from './spool-producer.ts';
 
 export interface SpoolOffsetsOptions {
@@ -63,10 +63,10 @@ export class SpoolOffsets implements OffsetTable {
     await this.#options.local.put(connector, offsets);
   }
 
-  async send(producer: Producer, connector: string, offsets: readonly OffsetEntry[]): Promise<void> {
+  async send(producer: Producer, connector: string, offsets: readonly OffsetEntry[]): Promise<Sent> {
     for (const { partition } of offsets) await this.#prepare(partition);
     const own = producer instanceof SpoolProducer ? producer.inner : producer;
-    await this.#options.local.send(own, connector, offsets);
+    return this.#options.local.send(own, connector, offsets);
   }
 
   caughtUp(signal?: AbortSignal): Promise<void> {
