@@ -2,6 +2,7 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../../src/base/clock.ts';
+import { TributaryError } from '../../src/base/errors.ts';
 import { webSocketSource } from '../../src/connectors/websocket-source/connector.ts';
 import { type Lookup, publicOnly } from '../../src/net/outbound-policy.ts';
 import { silentLog } from '../../src/telemetry/log.ts';
@@ -56,6 +57,66 @@ test('a subscription that is answered with an error, late or never leaves the co
     [['{"subscribe":"nothing"}'], ['{"subscribe":"nothing"}']],
   );
   equal(server.mostOpenSockets, 1);
+});
+
+const answering = {
+  'websocket.subscription.messages': '["a", "b"]',
+  'websocket.subscription.confirmation.pattern': '^ok ',
+  'websocket.subscription.refusal.pattern': '"error"',
+};
+
+test('a subscription that is refused is a counted failure with the reason in the status, and is tried again', async () => {
+  await using server = await WsServer.start({
+    onOpen(peer) {
+      // Out of order, and with data between: each counts.
+      if (peer.request.number === 0) for (const text of ['data 1', 'ok b', '{"error":"no channel a"}']) peer.text(text);
+      else
+        for (const text of ['ok b', 'data 3', 'ok a', '{"error":"a message like any other now"}', 'data 4'])
+          peer.text(text);
+    },
+  });
+  await using run = runSource(server.url, answering);
+  const texts = textsOf(await run.take(8));
+  deepEqual(texts.slice(0, 3), ['data 1', 'ok b', '{"error":"no channel a"}'], 'all are messages');
+  equal(texts.at(-1), 'data 4');
+  equal(run.metric('subscriptions_confirmed_total'), 3);
+  equal(run.metric('subscriptions_refused_total'), 1);
+  equal(run.metric('reconnects_total', { reason: 'subscription_refused' }), 1);
+  ok(run.statuses.some((status) => status?.includes('the server refused a subscription: {"error":"no channel a"}')));
+  equal(run.statuses.at(-1), undefined);
+  equal(server.mostOpenSockets, 1);
+});
+
+test('a subscription that nobody confirms in time is sent again over a new connection', async () => {
+  await using server = await WsServer.start({
+    onOpen(peer) {
+      peer.text('data'); // it works, and one of the two is lost
+      peer.text('ok a');
+      if (peer.request.number > 0) peer.text('ok b');
+    },
+  });
+  await using run = runSource(server.url, { ...answering, 'websocket.subscription.timeout.ms': '100' });
+  deepEqual(textsOf(await run.take(5)), ['data', 'ok a', 'data', 'ok a', 'ok b']);
+  equal(run.metric('reconnects_total', { reason: 'subscription_timeout' }), 1);
+});
+
+test('a subscription that is refused fails the task, or is borne with for the others, as it was told', async () => {
+  await using server = await WsServer.start({ onOpen: (peer) => peer.text('{"error":"no"}') });
+  await using failing = runSource(server.url, { ...answering, 'websocket.subscription.refused': 'fail' });
+  deepEqual(textsOf(await failing.take(1)), ['{"error":"no"}']);
+  const failure = await failing.failure();
+  ok(failure instanceof TributaryError);
+  equal(failure.code, 'CONNECTION_REFUSED_FOR_GOOD');
+  match(failure.message, /the server refused a subscription: {"error":"no"}/);
+  await using patient = runSource(server.url, { ...answering, 'websocket.subscription.refused': 'keep' });
+  const first = patient.begin();
+  const peer = await server.peer(1);
+  await patient.until(() => patient.statuses.at(-1)?.includes('refused a subscription') === true, 'the status');
+  peer.text('ok b');
+  peer.text('more');
+  await first;
+  await patient.until(() => patient.metric('subscriptions_confirmed_total') === 1, 'the confirmation');
+  equal(server.requests.length, 2);
 });
 
 for (const jumpMs of [3_600_000, -3_600_000]) {

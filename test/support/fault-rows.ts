@@ -166,15 +166,25 @@ export const faultRows: readonly FaultRow[] = [
   {
     number: 9,
     fault: 'A subscription is answered by an error, not at all, or out of order',
-    promise: 'The answer is a message like any other, nothing ends the source; silence is found by the idle timeout',
+    promise:
+      'Told apart by `websocket.subscription.confirmation.pattern` and `…refusal.pattern`: what is refused, or not confirmed in time, is a counted failure with its reason in the status, and asked for again, backed off (or fails the task, or is borne with for the other subscriptions). Without patterns the answer is a message like any other, nothing ends the source; silence is found by the idle timeout',
     modes: '–',
     tests: [
       faults(
         'feed-faults',
         'a subscription that is answered with an error, late or never leaves the connection and what comes over it',
       ),
+      faults(
+        'feed-faults',
+        'a subscription that is refused is a counted failure with the reason in the status, and is tried again',
+      ),
+      faults('feed-faults', 'a subscription that nobody confirms in time is sent again over a new connection'),
+      faults(
+        'feed-faults',
+        'a subscription that is refused fails the task, or is borne with for the others, as it was told',
+      ),
     ],
-    limit: 'The source does not know what an answer means: an error in it fails nothing.',
+    limit: 'Without the patterns the source does not know what an answer means: an error in it fails nothing.',
   },
   {
     number: 10,

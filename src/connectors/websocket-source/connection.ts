@@ -9,6 +9,7 @@ import type { TlsTrust } from '../../net/tls-trust.ts';
 import { type Machine, MachineDriver } from '../../source/machine-driver.ts';
 import { preview } from '../../telemetry/mask.ts';
 import type { ConnectorContext } from '../contract.ts';
+import { type Answer, Answers } from './answers.ts';
 import { type Dial, dial, type Upgraded } from './dial.ts';
 import type { FrameFault } from './frame-fault.ts';
 import type { Intake } from './intake.ts';
@@ -47,6 +48,8 @@ export class Connection {
   readonly #driver: MachineDriver<State, Event, Effect>;
   #dial: Dial | undefined;
   #link: Link | undefined;
+  /** Of the server there, to the subscriptions; undefined: nobody can tell them. */
+  #answers: Answers | undefined;
   /** While it is open, monotonic. */
   openedAtMs: number | undefined;
   /** A sentence for the status; undefined: it stands. */
@@ -116,6 +119,7 @@ export class Connection {
           heardAtMs: this.#link?.heardAtMs ?? 0,
           messageAtMs: Math.max(this.#link?.messageAtMs ?? 0, this.openedAtMs ?? 0),
           paused: this.isPaused,
+          unconfirmed: this.#answers?.missing ?? 0,
         },
       }),
       obey: (effect) => this.#obey(effect),
@@ -224,6 +228,8 @@ export class Connection {
   #opened({ socket, read, head, deflate, subprotocol }: Upgraded): void {
     const { number, server, settings, context, intake, meters, events } = this.#options;
     this.#dial = undefined;
+    this.#answers =
+      settings.answers === null ? undefined : new Answers(settings.answers, (answer) => this.#answered(answer));
     this.#link = new Link({
       socket,
       read,
@@ -233,6 +239,7 @@ export class Connection {
       intake,
       number,
       server,
+      answers: this.#answers ?? null,
       monotonicMs: () => context.clock.monotonicMs(),
       events: this.#linkEvents(),
     });
@@ -273,8 +280,31 @@ export class Connection {
     this.#send(this.#options.settings.subscriptions);
   }
 
+  #answered(answer: Answer): void {
+    const { settings, context, meters, mask } = this.#options;
+    if (answer.kind === 'confirmed') {
+      meters.subscriptions.confirmed.value++;
+      return;
+    }
+    meters.subscriptions.refused.value++;
+    const text = `the server refused a subscription: ${mask(preview(answer.text))}`;
+    context.log.warn('subscription_refused', { reason: text });
+    const refused = settings.answers?.refused;
+    if (refused === 'keep') this.#tell(text);
+    else {
+      const cause = { label: 'subscription_refused', text };
+      this.#driver.raise({ kind: 'unserved', cause, forGood: refused === 'fail' });
+    }
+  }
+
   #send(messages: readonly string[]): void {
-    const { context, mask } = this.#options;
+    const { context, mask, settings } = this.#options;
+    // What ends a subscription is not one of them.
+    const asked = messages.filter((message) => settings.subscriptions.includes(message)).length;
+    if (this.#answers !== undefined && asked > 0) {
+      this.#answers.expect(asked, context.clock.monotonicMs());
+      this.#driver.raise({ kind: 'subscribed' });
+    }
     messages.forEach((message, index) => {
       this.#link?.sendText(message);
       const fields = { number: index + 1, of: messages.length };

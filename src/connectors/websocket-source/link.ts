@@ -2,8 +2,9 @@
 import type { Socket } from 'node:net';
 import type { Cause } from '../../net/cause.ts';
 import type { ReusedRead } from '../../net/reused-read.ts';
+import type { Answers } from './answers.ts';
 import { FrameFault } from './frame-fault.ts';
-import { FrameReader } from './frame-reader.ts';
+import { type FrameHandler, FrameReader, type TextHandler } from './frame-reader.ts';
 import { encodeClose, encodeFrame, opcodes } from './frame-writer.ts';
 import { Inflater, type InflaterOptions } from './inflater.ts';
 import type { Intake } from './intake.ts';
@@ -38,6 +39,8 @@ export interface LinkOptions {
   readonly number?: number;
   /** To which of the servers of a redundant pair. */
   readonly server?: number;
+  /** Of the server to what it is asked for; null: nobody can tell them. */
+  readonly answers?: Answers | null;
   readonly monotonicMs: () => number;
   readonly events: LinkEvents;
 }
@@ -73,8 +76,7 @@ export class Link {
     this.heardAtMs = monotonicMs();
     this.#reader = new FrameReader(
       {
-        message: (payload, binary) => intake.message(payload, binary),
-        texts: intake.texts,
+        ...this.#messages(intake, options.answers ?? null),
         ping: (payload) => this.#send(opcodes.pong, payload),
         pong: () => {},
         close: (code, reason) => events.closeReceived(code, reason),
@@ -157,6 +159,31 @@ export class Link {
     this.#paused = false;
     if (this.#gone !== undefined) this.#reportEnd();
     else if (now) this.destroy();
+  }
+
+  /** Where the answers to subscriptions are looked for, messages are read one by one until they have come. */
+  #messages(intake: Receiver, answers: Answers | null): Pick<FrameHandler, 'message' | 'texts'> {
+    if (answers === null) {
+      return { message: (payload, binary) => intake.message(payload, binary), texts: intake.texts };
+    }
+    const link = this;
+    const texts: TextHandler = {
+      get records() {
+        return answers.isAwaited(link.heardAtMs) ? 0 : intake.texts.records;
+      },
+      get bytes() {
+        return intake.texts.bytes;
+      },
+      get isFull() {
+        return intake.texts.isFull;
+      },
+      take: (chunk, spans, count) => intake.texts.take(chunk, spans, count),
+    };
+    const message = (payload: Uint8Array, binary: boolean): boolean => {
+      if (!binary && answers.isAwaited(this.heardAtMs)) answers.see(payload);
+      return intake.message(payload, binary);
+    };
+    return { message, texts };
   }
 
   /** The bytes come in memory that is used again; who keeps views of them gets a copy. */

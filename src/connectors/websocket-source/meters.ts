@@ -20,6 +20,7 @@ export interface Meters {
   readonly pauses: Counter;
   readonly partial: Counter;
   readonly malformed: Readonly<Record<FaultLabel, Counter>>;
+  readonly subscriptions: { readonly confirmed: Counter; readonly refused: Counter };
   reconnects(reason: string): Counter;
 }
 
@@ -113,6 +114,10 @@ export function declareMeters(metrics: Metrics, readings: Readings): Meters {
     pauses: counter('pauses', 'Times the full queue stopped the reading of the socket'),
     partial: counter('partial_messages', 'Messages of which only a part had come when the connection ended'),
     malformed,
+    subscriptions: {
+      confirmed: counter('subscriptions_confirmed', 'Answers that said that a subscription was taken'),
+      refused: counter('subscriptions_refused', 'Answers that said that a subscription was refused'),
+    },
     reconnects: (reason) => counter('reconnects', 'New attempts to connect, by the reason for them', { reason }),
   };
 }

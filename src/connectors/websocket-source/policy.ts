@@ -29,6 +29,8 @@ export interface Policy {
   readonly pongTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly heartbeatIntervalMs: number;
+  /** For the server to confirm what it was asked for. 0: nobody can tell. */
+  readonly subscriptionTimeoutMs: number;
   /** How long a closing peer may take before the socket is cut. */
   readonly closeTimeoutMs: number;
   readonly maxRedirects: number;

@@ -4,6 +4,7 @@ import { parse, type RawConfig } from '../../config/config-def.ts';
 import type { HeaderPair } from '../../net/endpoint.ts';
 import type { TlsSettings } from '../../net/tls-trust.ts';
 import type { QueueSettings } from '../../source/bounded-queue.ts';
+import type { AnswerSettings } from './answers.ts';
 import { parseHeaders } from './headers.ts';
 import { type Pointer, parsePointer } from './json-pointer.ts';
 import { splitJsonArray } from './json-scan.ts';
@@ -28,6 +29,8 @@ export interface Settings {
   readonly subscriptions: readonly string[];
   /** What makes the end of a subscription of its message; null: nobody knows. */
   readonly unsubscription: { readonly from: string; readonly to: string } | null;
+  /** What the server says to them; null: nobody can tell. */
+  readonly answers: (AnswerSettings & { readonly refused: 'reconnect' | 'fail' | 'keep' }) | null;
   readonly heartbeat: string | null;
   readonly policy: Policy;
   readonly queue: QueueSettings;
@@ -78,6 +81,7 @@ export function settingsOf(raw: RawConfig): Settings {
     proxy: textOf(values['websocket.proxy']),
     subscriptions: subscriptionsOf(values),
     unsubscription: unsubscriptionOf(textOf(values['websocket.unsubscription.replace'])),
+    answers: answersOf(values),
     heartbeat,
     policy: policyOf(values, heartbeat !== null),
     queue: {
@@ -169,6 +173,18 @@ function unsubscriptionOf(rule: string | null): Settings['unsubscription'] {
   return { from: rule.slice(0, at), to: rule.slice(at + 1) };
 }
 
+function answersOf(values: WebSocketConfig): Settings['answers'] {
+  const confirmation = textOf(values['websocket.subscription.confirmation.pattern']);
+  const refusal = textOf(values['websocket.subscription.refusal.pattern']);
+  if (confirmation === null && refusal === null) return null;
+  return {
+    confirmation: confirmation === null ? null : new RegExp(confirmation, 'u'),
+    refusal: refusal === null ? null : new RegExp(refusal, 'u'),
+    timeoutMs: values['websocket.subscription.timeout.ms'],
+    refused: values['websocket.subscription.refused'] as 'reconnect' | 'fail' | 'keep',
+  };
+}
+
 function policyOf(values: WebSocketConfig, heartbeat: boolean): Policy {
   return {
     reconnect: values['websocket.reconnect.enabled'],
@@ -186,6 +202,10 @@ function policyOf(values: WebSocketConfig, heartbeat: boolean): Policy {
     pongTimeoutMs: values['websocket.pong.timeout.ms'],
     idleTimeoutMs: values['websocket.idle.timeout.ms'],
     heartbeatIntervalMs: heartbeat ? values['websocket.heartbeat.interval.ms'] : 0,
+    subscriptionTimeoutMs:
+      textOf(values['websocket.subscription.confirmation.pattern']) === null
+        ? 0
+        : values['websocket.subscription.timeout.ms'],
     closeTimeoutMs: 2000,
     maxRedirects: values['websocket.redirects.max'],
     fatalCloseCodes: new Set(values['websocket.fatal.close.codes'].map(Number)),

@@ -208,6 +208,27 @@ const messages = {
       value === null || value === '' || value.indexOf('=') > 0 ? undefined : 'Must be two texts with "=" between them',
     doc: 'How the message of a subscription becomes the one that ends it: FROM=TO, such as subscribe=unsubscribe; each FROM in it is replaced. Then a subscription that is taken out of the configuration is ended over the connection there is. Without it, or where others come in its place, a new connection takes the place of the one there is.',
   }),
+  'websocket.subscription.confirmation.pattern': string({
+    default: null,
+    validate: patternProblem,
+    doc: 'Text messages that this regular expression finds say that a subscription was taken. As many must come as subscription messages were sent, within websocket.subscription.timeout.ms, or a new connection is made, backed off. They are written as all messages are. Only messages up to 4096 bytes are looked at, and only until all is confirmed.',
+  }),
+  'websocket.subscription.refusal.pattern': string({
+    default: null,
+    validate: patternProblem,
+    doc: 'Text messages that this regular expression finds say that a subscription was refused: counted, logged, and answered as websocket.subscription.refused says. Looked for until all is confirmed; without websocket.subscription.confirmation.pattern for websocket.subscription.timeout.ms behind each subscription.',
+  }),
+  'websocket.subscription.refused': string({
+    default: 'reconnect',
+    validate: oneOf(['reconnect', 'fail', 'keep']),
+    doc: 'What a refused subscription does: reconnect (backed off, with the reason in the status), fail the task, or keep the connection for the other subscriptions, with the reason in the status.',
+  }),
+  'websocket.subscription.timeout.ms': long({
+    default: 10_000,
+    min: 1,
+    max: maxTimerMs,
+    doc: 'How long answers to subscriptions are waited for. While our own full queue holds the connection back, nothing is expected.',
+  }),
   'websocket.binary': string({
     default: 'bytes',
     validate: oneOf(['bytes', 'text', 'drop']),

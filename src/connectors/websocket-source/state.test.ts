@@ -17,6 +17,7 @@ const policy: Policy = {
   pongTimeoutMs: 300,
   idleTimeoutMs: 0,
   heartbeatIntervalMs: 0,
+  subscriptionTimeoutMs: 500,
   closeTimeoutMs: 2000,
   maxRedirects: 1,
   fatalCloseCodes: new Set([1008, 4401]),
@@ -26,7 +27,7 @@ const policy: Policy = {
 const now = 10_000;
 const moment = { nowMs: now, random: () => 0 };
 const cause = { label: 'lost', text: 'gone' };
-const fresh: Seen = { heardAtMs: now, messageAtMs: now, paused: false };
+const fresh: Seen = { heardAtMs: now, messageAtMs: now, paused: false, unconfirmed: 0 };
 
 const open: Extract<State, { kind: 'open' }> = {
   kind: 'open',
@@ -36,6 +37,7 @@ const open: Extract<State, { kind: 'open' }> = {
   pingedAtMs: null,
   idleAtMs: Infinity,
   heartbeatAtMs: Infinity,
+  confirmedByMs: Infinity,
 };
 const states = {
   idle: { kind: 'idle' },
@@ -55,6 +57,8 @@ const events = {
   refused: { kind: 'refused', refusal: { status: 404, statusText: 'Not Found' } },
   'close-received': { kind: 'close-received', code: 1001, reason: 'bye' },
   malformed: { kind: 'malformed', code: 1002, cause },
+  subscribed: { kind: 'subscribed' },
+  unserved: { kind: 'unserved', cause, forGood: false },
   ended: { kind: 'ended', cause },
   tick: { kind: 'tick', seen: fresh },
   stop: { kind: 'stop' },
@@ -69,6 +73,8 @@ const table: Readonly<Record<State['kind'], Readonly<Record<Event['kind'], strin
     refused: '=',
     'close-received': '=',
     malformed: '=',
+    subscribed: '=',
+    unserved: '=',
     ended: '=',
     tick: '=',
     stop: 'stopped',
@@ -80,6 +86,8 @@ const table: Readonly<Record<State['kind'], Readonly<Record<Event['kind'], strin
     refused: 'closing destroy',
     'close-received': '=',
     malformed: 'closing destroy',
+    subscribed: '=',
+    unserved: '=',
     ended: 'waiting scheduled',
     tick: 'closing destroy',
     stop: 'closing destroy',
@@ -91,6 +99,8 @@ const table: Readonly<Record<State['kind'], Readonly<Record<Event['kind'], strin
     refused: 'closing destroy',
     'close-received': '=',
     malformed: 'closing destroy',
+    subscribed: '=',
+    unserved: '=',
     ended: 'waiting scheduled',
     tick: 'closing destroy',
     stop: 'closing destroy',
@@ -102,6 +112,8 @@ const table: Readonly<Record<State['kind'], Readonly<Record<Event['kind'], strin
     refused: '=',
     'close-received': 'closing close',
     malformed: 'closing close',
+    subscribed: 'open',
+    unserved: 'closing close',
     ended: 'waiting scheduled',
     tick: 'open',
     stop: 'closing close',
@@ -113,6 +125,8 @@ const table: Readonly<Record<State['kind'], Readonly<Record<Event['kind'], strin
     refused: '=',
     'close-received': '=',
     malformed: '=',
+    subscribed: '=',
+    unserved: '=',
     ended: 'waiting scheduled',
     tick: 'closing destroy',
     stop: 'closing',
@@ -124,6 +138,8 @@ const table: Readonly<Record<State['kind'], Readonly<Record<Event['kind'], strin
     refused: '=',
     'close-received': '=',
     malformed: '=',
+    subscribed: '=',
+    unserved: '=',
     ended: '=',
     tick: 'connecting connect',
     stop: 'stopped',
@@ -135,6 +151,8 @@ const table: Readonly<Record<State['kind'], Readonly<Record<Event['kind'], strin
     refused: '=',
     'close-received': '=',
     malformed: '=',
+    subscribed: '=',
+    unserved: '=',
     ended: '=',
     tick: '=',
     stop: '=',
@@ -146,6 +164,8 @@ const table: Readonly<Record<State['kind'], Readonly<Record<Event['kind'], strin
     refused: '=',
     'close-received': '=',
     malformed: '=',
+    subscribed: '=',
+    unserved: '=',
     ended: '=',
     tick: '=',
     stop: '=',
@@ -309,7 +329,7 @@ describe('liveness', () => {
   });
 
   test('while the socket is paused no silence is held against the peer, and pings go on', () => {
-    const paused: Event = { kind: 'tick', seen: { heardAtMs: 0, messageAtMs: 0, paused: true } };
+    const paused: Event = { kind: 'tick', seen: { heardAtMs: 0, messageAtMs: 0, paused: true, unconfirmed: 0 } };
     const [state, effects] = after({ ...open, pingedAtMs: now - 300, pingAtMs: now }, paused, { idleTimeoutMs: 1 });
     equal(state.kind === 'open' && state.pingedAtMs, null);
     deepEqual(effects, [{ kind: 'ping', paused: true }]);
@@ -333,6 +353,27 @@ describe('liveness', () => {
     equal(state.kind === 'open' && state.idleAtMs, now + 1000);
   });
 
+  test('subscriptions that nobody confirms in time end the connection; those that are confirmed are waited for no more', () => {
+    const [asked] = after(open, events.subscribed);
+    equal(asked.kind === 'open' && asked.confirmedByMs, now + 500);
+    const waiting: Event = { kind: 'tick', seen: { ...fresh, unconfirmed: 1 } };
+    equal(after(asked, waiting, {}, now + 499)[0].kind, 'open');
+    const [closing, effects] = after(asked, waiting, {}, now + 500);
+    equal(settled(closing)[0].kind, 'waiting');
+    deepEqual(effects.at(-1), { kind: 'close', code: 1000, reason: 'No answer to a subscription' });
+    const [confirmed] = after(asked, events.tick, {}, now + 500);
+    equal(confirmed.kind === 'open' && confirmed.confirmedByMs, Infinity);
+    const held: Event = { kind: 'tick', seen: { ...fresh, unconfirmed: 1, paused: true } };
+    const [again] = after(asked, held, {}, now + 500);
+    equal(again.kind === 'open' && again.confirmedByMs, now + 1000);
+  });
+
+  test('a refused subscription is tried again or fails for good, as it was said', () => {
+    const refused = (forGood: boolean): Event => ({ kind: 'unserved', cause, forGood });
+    equal(settled(after(open, refused(false))[0])[0].kind, 'waiting');
+    deepEqual(settled(after(open, refused(true))[0])[0], { kind: 'failed', reason: 'gone' });
+  });
+
   test('heartbeats go out at their interval', () => {
     const [state, effects] = after({ ...open, heartbeatAtMs: now }, events.tick, { heartbeatIntervalMs: 50 });
     deepEqual(effects, [{ kind: 'heartbeat' }]);
@@ -346,8 +387,8 @@ test('whatever happens, a socket is only asked for when there is none, and every
       ...Object.values(events),
       { kind: 'close-received', code: 4401, reason: '' },
       { kind: 'refused', refusal: { status: 302, statusText: '', location: 'ws://b/' } },
-      { kind: 'tick', seen: { heardAtMs: 0, messageAtMs: 0, paused: true } },
-      { kind: 'tick', seen: { heardAtMs: 0, messageAtMs: 0, paused: false } },
+      { kind: 'tick', seen: { heardAtMs: 0, messageAtMs: 0, paused: true, unconfirmed: 0 } },
+      { kind: 'tick', seen: { heardAtMs: 0, messageAtMs: 0, paused: false, unconfirmed: 2 } },
     ),
   );
   fc.assert(

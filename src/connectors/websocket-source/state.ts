@@ -41,6 +41,8 @@ interface Open {
   /** Never too late: when messages have come since, it moves. */
   readonly idleAtMs: number;
   readonly heartbeatAtMs: number;
+  /** When all subscriptions must have been confirmed. */
+  readonly confirmedByMs: number;
 }
 
 /** The connection is over, its socket not yet gone. */
@@ -66,6 +68,10 @@ export type Event =
   | { readonly kind: 'close-received'; readonly code: number; readonly reason: string }
   /** The server broke the protocol; `code` is the answer that the standard wants. */
   | { readonly kind: 'malformed'; readonly code: number; readonly cause: Cause }
+  /** Subscriptions were sent over the open connection. */
+  | { readonly kind: 'subscribed' }
+  /** The server will not give what it was asked for. */
+  | { readonly kind: 'unserved'; readonly cause: Cause; readonly forGood: boolean }
   /** The socket is gone. Follows every `connect` exactly once. */
   | { readonly kind: 'ended'; readonly cause: Cause }
   | { readonly kind: 'tick'; readonly seen: Seen }
@@ -77,6 +83,8 @@ export interface Seen {
   readonly messageAtMs: number;
   /** Our own full queue holds the socket back. */
   readonly paused: boolean;
+  /** Subscriptions that the server has not confirmed, of which it must. */
+  readonly unconfirmed: number;
 }
 
 export type Effect =
@@ -139,7 +147,7 @@ export function wakeAtMs(state: State, policy: Policy): number {
       return state.deadlineMs;
     case 'open': {
       const pongByMs = state.pingedAtMs === null ? Infinity : state.pingedAtMs + policy.pongTimeoutMs;
-      return Math.min(state.pingAtMs, pongByMs, state.idleAtMs, state.heartbeatAtMs);
+      return Math.min(state.pingAtMs, pongByMs, state.idleAtMs, state.heartbeatAtMs, state.confirmedByMs);
     }
     case 'waiting':
       return state.untilMs;
@@ -175,6 +183,7 @@ function whileDialling(state: Connecting | Upgrading, event: Event, moment: Mome
         pingedAtMs: null,
         idleAtMs: inMs(nowMs, policy.idleTimeoutMs),
         heartbeatAtMs: inMs(nowMs, policy.heartbeatIntervalMs),
+        confirmedByMs: Infinity,
       };
       return [open, [{ kind: 'greet' }]];
     }
@@ -198,6 +207,8 @@ function whileDialling(state: Connecting | Upgrading, event: Event, moment: Mome
       return leave(nowMs, policy, { kind: 'stop' }, { kind: 'destroy' });
     case 'start':
     case 'close-received':
+    case 'subscribed':
+    case 'unserved':
       return [state, []];
     default:
       return unreachable(event);
@@ -236,6 +247,13 @@ function whileOpen(state: Open, event: Event, moment: Moment, policy: Policy): S
       const effect: Effect = { kind: 'close', code: event.code, reason: event.cause.text };
       return leave(nowMs, policy, retryAfter(state, event.cause, nowMs, policy), effect);
     }
+    case 'subscribed':
+      return [{ ...state, confirmedByMs: inMs(nowMs, policy.subscriptionTimeoutMs) }, []];
+    case 'unserved': {
+      const { cause, forGood } = event;
+      const after: After = forGood ? { kind: 'fail', reason: cause.text } : retryAfter(state, cause, nowMs, policy);
+      return leave(nowMs, policy, after, { kind: 'close', code: 1000, reason: 'Subscription refused' });
+    }
     case 'ended':
       return settle(retryAfter(state, event.cause, nowMs, policy), moment, policy);
     case 'stop':
@@ -251,7 +269,7 @@ function whileOpen(state: Open, event: Event, moment: Moment, policy: Policy): S
 }
 
 function onTick(state: Open, seen: Seen, nowMs: number, policy: Policy): Step {
-  let { pingAtMs, pingedAtMs, idleAtMs, heartbeatAtMs } = state;
+  let { pingAtMs, pingedAtMs, idleAtMs, heartbeatAtMs, confirmedByMs } = state;
   const effects: Effect[] = [];
 
   // What we do not read we cannot hear: while paused, no silence is held against the peer.
@@ -278,6 +296,16 @@ function onTick(state: Open, seen: Seen, nowMs: number, policy: Policy): Step {
     }
   }
 
+  if (nowMs >= confirmedByMs) {
+    const { subscriptionTimeoutMs } = policy;
+    if (seen.unconfirmed > 0 && !seen.paused && !stalled(nowMs, confirmedByMs)) {
+      const text = `${seen.unconfirmed} subscriptions not confirmed within ${subscriptionTimeoutMs} ms`;
+      const after = retryAfter(state, { label: 'subscription_timeout', text }, nowMs, policy);
+      return leave(nowMs, policy, after, { kind: 'close', code: 1000, reason: 'No answer to a subscription' });
+    }
+    confirmedByMs = seen.unconfirmed > 0 ? nowMs + subscriptionTimeoutMs : Infinity;
+  }
+
   if (nowMs >= pingAtMs) {
     effects.push({ kind: 'ping', paused: seen.paused });
     pingAtMs = nowMs + policy.pingIntervalMs;
@@ -287,7 +315,7 @@ function onTick(state: Open, seen: Seen, nowMs: number, policy: Policy): Step {
     effects.push({ kind: 'heartbeat' });
     heartbeatAtMs = nowMs + policy.heartbeatIntervalMs;
   }
-  return [{ ...state, pingAtMs, pingedAtMs, idleAtMs, heartbeatAtMs }, effects];
+  return [{ ...state, pingAtMs, pingedAtMs, idleAtMs, heartbeatAtMs, confirmedByMs }, effects];
 }
 
 function whileClosing(state: Closing, event: Event, moment: Moment, policy: Policy): Step {
@@ -305,6 +333,8 @@ function whileClosing(state: Closing, event: Event, moment: Moment, policy: Poli
     case 'refused':
     case 'close-received':
     case 'malformed':
+    case 'subscribed':
+    case 'unserved':
       return [state, []];
     default:
       return unreachable(event);
