@@ -50,3 +50,13 @@ for (const { what, values, found } of [
 ]) {
   test(`${what} is found`, () => deepEqual(audited(values), { ...flawless(0), ...found }));
 }
+
+test('of what comes again the longest stretch is known, each time that somebody takes up at an earlier place', () => {
+  const ledger = new Ledger();
+  equal(ledger.mostRepeatBytes, 0);
+  for (const value of [...whole.slice(0, 3), ...whole.slice(1, 3), ...whole.slice(2, 3), ...whole.slice(3)])
+    ledger.add(value);
+  deepEqual([ledger.doubled, ledger.mostRepeatBytes], [3, 120]);
+  for (const value of whole) ledger.add(value);
+  equal(ledger.mostRepeatBytes, 300);
+});

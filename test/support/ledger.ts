@@ -42,6 +42,10 @@ export class Ledger {
   #damaged = 0;
   #doubled = 0;
   #disordered = 0;
+  /** Where the message before stood, as `connection number`. */
+  #before: readonly [connection: number, number: number] = [0, -1];
+  #repeatBytes = 0;
+  #mostRepeatBytes = 0;
 
   /** Messages of a connection that have come, from its first one on. */
   countOf(connection: number): number {
@@ -60,9 +64,15 @@ export class Ledger {
     const next = this.#next[connection] ?? 0;
     this.#missing[connection] ??= new Set();
     const missing = this.#missing[connection];
+    const goesBack = connection < this.#before[0] || (connection === this.#before[0] && number <= this.#before[1]);
+    this.#before = [connection, number];
     if (number < next) {
       if (missing.delete(number)) this.#disordered++;
-      else this.#doubled++;
+      else {
+        this.#doubled++;
+        this.#repeatBytes = (goesBack ? 0 : this.#repeatBytes) + text.length;
+        this.#mostRepeatBytes = Math.max(this.#mostRepeatBytes, this.#repeatBytes);
+      }
       return;
     }
     if (connection < this.#last) this.#disordered++;
@@ -86,6 +96,11 @@ export class Ledger {
 
   get read(): number {
     return this.#read;
+  }
+
+  /** The longest stretch that came again in one go, as somebody sends it who takes up at an earlier place. */
+  get mostRepeatBytes(): number {
+    return this.#mostRepeatBytes;
   }
 
   get damaged(): number {
