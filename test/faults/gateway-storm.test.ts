@@ -39,7 +39,7 @@ async function rest(gateway: ChildProcess): Promise<Rest> {
 }
 
 function checkLedger({ refused, failures, lost, doubled }: CrowdReport): void {
-  deepEqual({ refused, failures, lost, doubled }, { refused: 0, failures: 0, lost: 0, doubled: 0 });
+  deepEqual({ refused, failures, lost, doubled }, { refused: [], failures: 0, lost: 0, doubled: 0 });
 }
 
 test('a storm: all clients of a gateway that goes, by a farewell and by kill -9, are back behind what they had, none refused, each offset once, and the log is read once for all of them', async (t) => {

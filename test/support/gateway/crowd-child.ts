@@ -37,8 +37,8 @@ class Follower {
     socket.on('message', (data) => {
       for (const line of String(data).split('\n')) this.#heard(JSON.parse(line) as Frame);
     });
-    socket.on('unexpected-response', () => {
-      seen.refused++;
+    socket.on('unexpected-response', (_, { statusCode }) => {
+      seen.refused.push(statusCode ?? 0);
       socket.terminate();
     });
     socket.on('error', () => {}); // its close follows
@@ -86,8 +86,8 @@ class Follower {
 }
 
 function nothingSeen() {
-  const numbers = { comeBacks: 0, refused: 0, failures: 0, lost: 0, doubled: 0 };
-  return { ...numbers, toldMs: [] as number[], lateMs: [] as number[] };
+  const numbers = { comeBacks: 0, failures: 0, lost: 0, doubled: 0 };
+  return { ...numbers, refused: [] as number[], toldMs: [] as number[], lateMs: [] as number[] };
 }
 
 let order: Extract<CrowdOrder, { kind: 'begin' }>;

@@ -12,8 +12,8 @@ export type CrowdOrder =
 export interface CrowdReport {
   /** Subscriptions that were taken. */
   readonly comeBacks: number;
-  /** Handshakes that were answered with something else than 101. */
-  readonly refused: number;
+  /** Statuses of handshakes that were answered with something else than 101. */
+  readonly refused: readonly number[];
   /** Gaps and errors. */
   readonly failures: number;
   readonly lost: number;
