@@ -119,6 +119,28 @@ function plain({ key, value }: Pick<ProduceRecord, 'key' | 'value'>): unknown {
   return [key && Buffer.from(key).toString(), value && Buffer.from(value).toString('latin1')];
 }
 
+test('values that do not fit into one buffer become batches of one size, which go on whole', async () => {
+  await using folder = await tempFolder('log-tail');
+  await using broker = await openEmbeddedBroker({ directory: folder.path, codecs });
+  await broker.createTopic({ name: 't' });
+  await using producer = await broker.producer();
+  for (const { size, count, parts } of [
+    { size: 200, count: 2_400, parts: 1 },
+    { size: 200, count: 2_560, parts: 2 },
+    { size: 1_000, count: 1_700, parts: 4 },
+  ]) {
+    const from = broker.extent('t', 0).next;
+    const spans = Int32Array.from({ length: count * 2 }, (_, at) => ((at + 1) >> 1) * size);
+    await producer.send('t', 0, new ValueColumn(Buffer.alloc(size * count, 'a'), spans, count, size));
+    const { runs, release } = await broker.fetchRuns('t', 0, from, 1e9);
+    deepEqual(
+      runs.map((run) => run instanceof WholeBatch && run.length >= (count / parts) * 0.9),
+      Array(parts).fill(true),
+    );
+    release();
+  }
+});
+
 test(`what a reader takes close behind the writer is what the log holds (TEST_SEED=${testSeed})`, async () => {
   const random = seeded(testSeed);
   await using folder = await tempFolder('log-tail');

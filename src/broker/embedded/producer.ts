@@ -44,6 +44,8 @@ const minPooledBytes = 32 * 1024;
 const defaultDeliveryTimeoutMs = 30_000;
 /** More than the fields of a record beside key, value and headers take, the batch's header included. */
 const recordOverhead = 128;
+/** The same of a value without a time of its own, nearly. */
+const valueOverhead = 12;
 
 export class EmbeddedProducer implements Producer {
   readonly #parts: ProducerParts;
@@ -229,7 +231,7 @@ export class EmbeddedProducer implements Producer {
       codecs,
       maxBytes: Math.min(
         this.#maxBytes(state),
-        Math.max(appendBufferBytes, batchBytesOf(asList(records.slice(0, 1))[0]!)),
+        Math.max(evenShare(records), batchBytesOf(asList(records.slice(0, 1))[0]!)),
       ),
       nowMs,
       compression,
@@ -247,6 +249,14 @@ export class EmbeddedProducer implements Producer {
     // Small batches are encoded in one place, and each travels in memory of its own size.
     return { buffer: isSmall ? memory.slice(0, length) : memory, length, count, values };
   }
+}
+
+/** What does not fit into one buffer is cut into equal parts: a small rest would cost a row, and is put together again by who reads. */
+function evenShare(records: Records): number {
+  if (!(records instanceof ValueColumn)) return appendBufferBytes;
+  const bytes = records.valueBytes + records.length * valueOverhead;
+  const parts = Math.max(1, Math.ceil(bytes / appendBufferBytes));
+  return parts === 1 ? appendBufferBytes : Math.ceil(bytes / parts);
 }
 
 function checkSize(record: ProduceRecord, maxBytes: number, nowMs: number): void {

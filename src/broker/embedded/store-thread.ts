@@ -4,6 +4,7 @@
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { isError, TributaryError } from '../../base/errors.ts';
+import { minCheckpointBytes, nextCheckpointBytes } from './checkpoint-pace.ts';
 import type { Failure, Fetched, StoreRead, StoreWrite } from './protocol.ts';
 import { logBytes, pageBytes } from './schema.ts';
 import { asFailure, storeError } from './sqlite-errors.ts';
@@ -11,12 +12,9 @@ import { Store } from './store.ts';
 import type { StoreAnswer, StoreRequest, StoreThreadData } from './thread-messages.ts';
 
 /**
- * A checkpoint moves the write-ahead log into the file, after the answer, but whoever comes meanwhile waits for it. It takes
- * as long as there are different pages in the log: so it is made at that much in batches, which bounds each wait. Small
- * commits write the same pages again and again; they are let go on up to the bound of the log, or checkpoints would come
- * several times a second, and be what one commit in a hundred waits for.
+ * Small commits write the same pages again and again. Where those are most of the log it is let go on up to its bound, or checkpoints
+ * would come several times a second, and be what one commit in a hundred waits for.
  */
-const checkpointBytes = 8 * 1024 * 1024;
 /** Pages that a commit writes beside the batches themselves, about. */
 const commitPages = 3;
 /** What one step of trimming takes while nothing else is to be done. */
@@ -29,6 +27,7 @@ const port = parentPort;
 const options = workerData as StoreThreadData;
 let written = 0;
 let logged = 0;
+let checkpointBytes = minCheckpointBytes;
 let trimming: NodeJS.Timeout | undefined;
 let committedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -85,8 +84,11 @@ function commit(store: Store, requests: readonly StoreRequest[]): void {
   logged += bytes + commitPages * pageBytes;
   upkeep(() => {
     if (written < checkpointBytes && logged < logBytes) return;
+    const isByBatches = written >= checkpointBytes;
     written = logged = 0;
+    const sinceMs = performance.now();
     store.checkpoint();
+    if (isByBatches) checkpointBytes = nextCheckpointBytes(checkpointBytes, performance.now() - sinceMs);
   });
 }
 

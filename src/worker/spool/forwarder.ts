@@ -38,12 +38,24 @@ export interface ForwarderOptions {
   readonly series: Metrics;
   /** As it is now: topics are added, and the configuration changes with each start of the task. */
   readonly entry: () => CatalogEntry;
+  /** Told each time something is read. */
+  readonly onRead: () => void;
   /** Told each time something is forwarded. */
   readonly onForwarded: () => void;
 }
 
-/** One turn of the reader, and so what is sent together at most. */
-const chunkBytes = 1024 * 1024;
+/**
+ * One turn of the reader, and so what is sent together at most. Where it has to come from the disk it waits for the commit that is
+ * under way: half of it, and a feed at full speed leaves the forwarder behind for good.
+ */
+const chunkBytes = 2 * 1024 * 1024;
+/**
+ * So far behind, receiving leaves it time. Nearer, what it reads is in memory; further, that would take too long to reach,
+ * and what comes in is worth more.
+ */
+const nearBytes = { from: 2 * 1024 * 1024, to: 64 * 1024 * 1024 };
+/** Where nothing was acknowledged for so long, Kafka is what forwarding waits for. */
+const steadyMs = 500;
 const trimBytes = 8 * 1024 * 1024;
 const trimMs = 1_000;
 const closeMs = 1_000;
@@ -70,6 +82,7 @@ export class Forwarder {
   #sticky = 0;
   /** Tries since something was forwarded. */
   #attempt = 0;
+  #forwardedAtMs = Number.NEGATIVE_INFINITY;
   /** Of what waits for another try. */
   #givenBackMs = Number.POSITIVE_INFINITY;
   /** Read and not forwarded, in order; the first is the oldest record there is. */
@@ -113,6 +126,14 @@ export class Forwarder {
 
   get isIdle(): boolean {
     return this.#open.size === 0 && this.#options.log.isForwarded;
+  }
+
+  /** A little behind what is received, while Kafka acknowledges: it would come up if it had the time. */
+  get isNearlyUp(): boolean {
+    const { log, parts } = this.#options;
+    const { unreadBytes } = log;
+    if (unreadBytes < nearBytes.from || unreadBytes > nearBytes.to) return false;
+    return parts.clock.monotonicMs() - this.#forwardedAtMs < steadyMs;
   }
 
   /** Space is wanted: what is forwarded is taken away at once. */
@@ -183,6 +204,7 @@ export class Forwarder {
           await this.#woken();
           continue;
         }
+        this.#options.onRead();
         const waiting = this.#waitingFor(read);
         this.#open.add(waiting);
         this.#givenBackMs = Number.POSITIVE_INFINITY;
@@ -322,7 +344,8 @@ export class Forwarder {
     }
     this.#trouble = undefined;
     this.#attempt = 0;
-    const isDue = this.#isRoomWanted || parts.clock.monotonicMs() - this.#trimmedAtMs >= trimMs;
+    this.#forwardedAtMs = parts.clock.monotonicMs();
+    const isDue = this.#isRoomWanted || this.#forwardedAtMs - this.#trimmedAtMs >= trimMs;
     if (isDue || this.#untrimmedBytes >= trimBytes) await this.#trim();
     onForwarded();
     this.#idle();

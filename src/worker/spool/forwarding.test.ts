@@ -23,6 +23,7 @@ import { RecordFailures } from '../record-failures.ts';
 import { openTable } from '../table.ts';
 import { AcknowledgedForwarding, type Chunk, positionEntry, TransactionalForwarding } from './forwarding.ts';
 
+const mebibyte = 1024 * 1024;
 const identity = { name: 'c-0', id: 'i' };
 
 function chunk(value: string, nextOffset: number, isLast: boolean): Chunk {
@@ -130,6 +131,55 @@ test('given up: what is acknowledged is stored before, and what is acknowledged 
   await over;
   await forwarding.close();
   deepEqual(told, [1]);
+});
+
+test('positions of small chunks are stored together, those of large ones as they come', async () => {
+  const kafka = memoryBroker();
+  const { dispatch } = await bench(kafka);
+  const stores: number[] = [];
+  const onForwarded = async (chunks: readonly Chunk[]): Promise<void> => {
+    stores.push(chunks.length);
+  };
+  const settings = { producer: await kafka.producer(), dispatch: dispatch(false), onForwarded };
+  const forwarding = new AcknowledgedForwarding(settings);
+  for (let n = 1; n <= 20; n++) await forwarding.submit(chunk('a', n, false));
+  await forwarding.settle();
+  equal(
+    stores.reduce((sum, count) => sum + count, 0),
+    20,
+  );
+  ok(stores.length < 20, `${stores.length} stores`);
+  stores.length = 0;
+  const large = chunk('b', 21, true);
+  for (let n = 0; n < 3; n++) {
+    await forwarding.submit({ ...large, prepared: { ...large.prepared, bytes: mebibyte } });
+    await forwarding.settle();
+  }
+  deepEqual(stores, [1, 1, 1]);
+  await forwarding.close();
+});
+
+test('no more bytes are on their way than may come twice', async () => {
+  const kafka = memoryBroker();
+  const { told, onForwarded, dispatch, holdStore } = await bench(kafka);
+  const settings = { producer: await kafka.producer(), dispatch: dispatch(false), onForwarded };
+  const forwarding = new AcknowledgedForwarding(settings);
+  const stored = holdStore();
+  const of = (nextOffset: number): Chunk => {
+    const small = chunk('a', nextOffset, false);
+    return { ...small, prepared: { ...small.prepared, bytes: 2 * mebibyte } };
+  };
+  await forwarding.submit(of(1));
+  await forwarding.submit(of(2));
+  await kafka.holds('t', 2);
+  const third = forwarding.submit(of(3));
+  await new Promise((resolve) => setImmediate(resolve));
+  equal(kafka.values('t').length, 2, 'two and two and two are more than five');
+  stored();
+  await third;
+  await forwarding.settle();
+  deepEqual(told, [1, 2, 3]);
+  await forwarding.close();
 });
 
 /** A batch as the log gives it that goes on as it is. */

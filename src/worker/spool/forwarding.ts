@@ -1,4 +1,5 @@
 /** What was read of the spool on its way into Kafka: with acknowledgements, or in transactions that hold the position. */
+import { sleep } from '../../base/abort.ts';
 import type { Clock, Random } from '../../base/clock.ts';
 import type { Producer } from '../../broker/broker.ts';
 import type { Log } from '../../telemetry/log.ts';
@@ -30,9 +31,15 @@ export interface Forwarding {
   close(): Promise<void>;
 }
 
-/** Chunks whose position is not stored: what comes twice after a kill. */
-const maxOpen = 5;
+/** Bytes whose position is not stored: what comes twice after a kill. */
+const maxOpenBytes = 5 * 1024 * 1024;
 const maxInFlight = 3;
+/**
+ * Positions of small chunks are stored together, so often. Each of them costs a commit two pages more, and a live feed commits a
+ * thousand times a second.
+ */
+const positionsMs = 10;
+const largeBytes = 256 * 1024;
 
 export interface AcknowledgedOptions {
   readonly producer: Producer;
@@ -45,7 +52,7 @@ export interface AcknowledgedOptions {
 export class AcknowledgedForwarding implements Forwarding {
   readonly #options: AcknowledgedOptions;
   readonly #pipeline = new Pipeline<Chunk>((chunk) => this.#acknowledged(chunk), { maxInFlight });
-  #open = 0;
+  #openBytes = 0;
   #waiting: Chunk[] = [];
   #storing: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
@@ -60,10 +67,10 @@ export class AcknowledgedForwarding implements Forwarding {
   }
 
   async submit(chunk: Chunk): Promise<void> {
-    while (this.#open >= maxOpen && this.#storing !== undefined) await this.#storing;
-    if (this.#failure !== undefined) throw this.#failure.error;
-    this.#open++;
     const { prepared } = chunk;
+    while (this.#openBytes + prepared.bytes > maxOpenBytes && this.#storing !== undefined) await this.#storing;
+    if (this.#failure !== undefined) throw this.#failure.error;
+    this.#openBytes += prepared.bytes;
     const isEmpty = prepared.sends.length === 0;
     const sent = isEmpty ? Promise.resolve() : this.#options.dispatch.send(this.producer, prepared);
     await this.#pipeline.submit(chunk, sent);
@@ -94,9 +101,10 @@ export class AcknowledgedForwarding implements Forwarding {
   async #store(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {
+        if (bytesOf(this.#waiting) < largeBytes) await sleep(positionsMs);
         const chunks = this.#waiting.splice(0);
         await this.#options.onForwarded(chunks);
-        this.#open -= chunks.length;
+        this.#openBytes -= bytesOf(chunks);
       }
     } catch (error) {
       this.#failure ??= { error };
@@ -104,6 +112,10 @@ export class AcknowledgedForwarding implements Forwarding {
       this.#storing = undefined;
     }
   }
+}
+
+function bytesOf(chunks: readonly Chunk[]): number {
+  return chunks.reduce((sum, { prepared }) => sum + prepared.bytes, 0);
 }
 
 export interface TransactionalOptions {

@@ -5,6 +5,7 @@ import type { SourceMap } from '../../connectors/contract.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import { bytesOf, firstTimeMs } from './forward-sends.ts';
 import { Forwarder } from './forwarder.ts';
+import { Pace } from './pace.ts';
 import type { CatalogEntry, SpoolCatalog } from './spool-catalog.ts';
 import { type SpoolMetrics, spoolMetrics } from './spool-metrics.ts';
 import { OffsetRelay, type SpoolOffsets } from './spool-offsets.ts';
@@ -36,6 +37,7 @@ export class SpooledTask {
   #entry: CatalogEntry;
   #atRisk: () => number = () => 0;
   readonly #forRoom = new Set<() => void>();
+  readonly #pace = new Pace(() => this.#forwarder.isNearlyUp);
   #ageTimer: NodeJS.Timeout | undefined;
   #droppingOld: Promise<void> | undefined;
 
@@ -66,6 +68,7 @@ export class SpooledTask {
     this.#forwarder = new Forwarder({
       ...{ parts, log, metrics: this.metrics, series: this.#series },
       entry: () => this.#entry,
+      onRead: () => this.#pace.moved(),
       onForwarded: () => {
         this.#relay.forwarded(log.forwarded);
         for (const tell of this.#forRoom) tell();
@@ -146,7 +149,7 @@ export class SpooledTask {
       return this.#ageMs() > settings.maxAgeMs ? 'age' : undefined;
     };
     for (let isFirst = true; !signal.aborted; isFirst = false) {
-      if (fullness() === undefined) return;
+      if (fullness() === undefined) return this.#pace.wait(signal);
       await this.#forwarder.makeRoom();
       const reason = fullness();
       if (reason === undefined) return;

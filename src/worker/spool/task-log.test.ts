@@ -124,3 +124,14 @@ test('a position beyond the end is not stored: what is received next is not forw
   const read = await again.read(1024);
   deepEqual(read && valuesIn(read), ['new']);
 });
+
+test('what is behind the last read is counted in bytes, of all partitions', async () => {
+  await using it = await bench([2, 4]);
+  const all = it.log.bytes;
+  equal(it.log.unreadBytes, all);
+  const { slot } = (await it.log.read(1))!;
+  const { bytes, next } = it.broker.extent('c-0', slot);
+  equal(it.log.unreadBytes, all - bytes / next);
+  while ((await it.log.read(1024)) !== undefined);
+  equal(it.log.unreadBytes, 0);
+});

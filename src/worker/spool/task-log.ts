@@ -101,6 +101,14 @@ export class TaskLog {
     return this.#next.reduce((sum, _, slot) => sum + this.broker.extent(this.name, slot).bytes, 0);
   }
 
+  /** Of what is behind the last read, about: by what a record of its partition takes. */
+  get unreadBytes(): number {
+    return this.#next.reduce((sum, from, slot) => {
+      const { first, stable, next, bytes } = this.broker.extent(this.name, slot);
+      return next === first ? sum : sum + (Math.max(0, stable - from) * bytes) / (next - first);
+    }, 0);
+  }
+
   get unforwarded(): number {
     const all = this.#forwarded.reduce((sum, from, slot) => sum + this.broker.extent(this.name, slot).next - from, 0);
     return this.#holes.reduce((sum, { from, to }) => sum - (to - from), all);
