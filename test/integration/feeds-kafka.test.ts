@@ -18,5 +18,5 @@ describe('recorded feeds into Kafka', { skip }, () => {
   feedTests(async () => {
     broker ??= kafka!.then(({ bootstrap }) => openKafkaBroker({ bootstrap: [bootstrap], codecs }));
     return broker;
-  });
+  }, 'one');
 });
