@@ -1,12 +1,15 @@
 /** Three Kafka nodes, the leader of a partition killed under load and back again: nothing is lost, doubled or reordered. */
 import { deepEqual, equal, notEqual } from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { codecs } from '../../src/app/codecs.ts';
 import { openKafkaBroker } from '../../src/broker/kafka/kafka.ts';
 import { eventually, record, topicName, valuesOf } from '../contract/broker/fixture.ts';
 import { kafkaMissing, startKafkaCluster } from '../support/kafka.ts';
 
 const skip = await kafkaMissing();
+/** Between two records of a lane: it is under load all the time, and the nodes have a core to choose a leader on. */
+const laneMs = 5;
 
 test('the leader of a partition is killed under load, comes back, and leads again', {
   skip,
@@ -30,10 +33,11 @@ test('the leader of a partition is killed under load, comes back, and leads agai
     while (running) {
       await producer.send(topic, 0, [record(String(next++))]);
       acknowledged++;
+      await sleep(laneMs);
     }
   });
   const reach = async (count: number): Promise<void> => {
-    while (acknowledged < count) await new Promise((wake) => setTimeout(wake, 5));
+    while (acknowledged < count) await new Promise((wake) => setTimeout(wake, laneMs));
   };
   await reach(500);
   await kafka.kill9(leader);

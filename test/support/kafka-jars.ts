@@ -9,6 +9,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -27,7 +28,7 @@ const folder = resolve(import.meta.dirname, '../../.cache/kafka');
 export const kafkaJars = join(folder, 'jars');
 const done = join(kafkaJars, `complete-${version}`);
 const archive = join(folder, `classes-${version}.jsa`);
-/** What formatting leaves: the same for every node with one voter that is named in its properties. */
+/** What formatting leaves: but for its identity the same for every node whose voters are named in its properties. */
 const formatted = join(folder, `formatted-${version}`);
 
 const pom = `<project><modelVersion>4.0.0</modelVersion><groupId>t</groupId><artifactId>t</artifactId><version>1</version><dependencies>
@@ -81,8 +82,18 @@ export async function formatKafka(file: string, more: readonly string[]): Promis
 }
 
 /** As `formatKafka` would without more. */
-export function copyFormatted(data: string): void {
+export function copyFormatted(data: string, nodeId = 1): void {
   cpSync(formatted, data, { recursive: true });
+  if (nodeId === 1) return;
+  const file = join(data, 'meta.properties');
+  // 16 bytes in base64 leave two bits for the last letter: A, Q, g and w are the only ones that differ.
+  const identity = `node.id=${nodeId}\ndirectory.id=dHJpYnV0YXJ5LXRlc3QtM${'AQgw'[nodeId % 4]}`;
+  writeFileSync(
+    file,
+    readFileSync(file, 'utf8')
+      .replace(/^node\.id=.*\n?|^directory\.id=.*\n?/gm, '')
+      .concat(identity, '\n'),
+  );
 }
 
 async function prepare(propertiesIn: (folder: string) => Promise<string>, node: RunNode): Promise<void> {
