@@ -83,6 +83,14 @@ export const faultRows: readonly FaultRow[] = [
     promise: 'The same',
     modes: 'A B C',
     tests: [
+      faults(
+        'feed-modes',
+        '${mode.name}: over each fault of a connection nothing is lost, doubled or out of order that is not counted (TEST_SEED=${testSeed})',
+      ),
+      faults(
+        'feed-modes',
+        '${mode.name}: over each fault of a connection nothing is lost, doubled or out of order that is not counted (TEST_SEED=${testSeed})',
+      ),
       integration('websocket-refusals', 'endings without a close frame'),
       integration('websocket-malformed', 'a message torn by ${end} is thrown away and counted'),
       ...cutFeeds,
@@ -93,8 +101,12 @@ export const faultRows: readonly FaultRow[] = [
     fault: 'Close 1000, 1001, 1006, 1008, 1011, 1012, 1013, 4xxx',
     promise:
       'A policy for each code: a refusal fails the task with its reason and is not tried again by itself; the others are tried again as told, backed off',
-    modes: '–',
+    modes: 'A B C',
     tests: [
+      faults(
+        'feed-modes',
+        '${mode.name}: over each fault of a connection nothing is lost, doubled or out of order that is not counted (TEST_SEED=${testSeed})',
+      ),
       integration('websocket-refusals', 'close codes'),
       src('worker/worker', 'a task that was refused for good stays failed until somebody restarts it'),
     ],
@@ -103,8 +115,12 @@ export const faultRows: readonly FaultRow[] = [
     number: 4,
     fault: 'The peer is silent and its connection half open',
     promise: 'Found within the ping interval and the pong timeout, 25 s by default, while we read from the connection',
-    modes: '–',
+    modes: 'A B C',
     tests: [
+      faults(
+        'feed-modes',
+        '${mode.name}: over each fault of a connection nothing is lost, doubled or out of order that is not counted (TEST_SEED=${testSeed})',
+      ),
       integration('websocket-liveness', 'a half-open connection is found in at most 25 s by default'),
       integration(
         'websocket-liveness',
