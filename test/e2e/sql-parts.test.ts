@@ -35,6 +35,14 @@ async function tasksOf(worker: StartedWorker): Promise<readonly Task[]> {
   return answer.ok ? ((await answer.json()) as { tasks: Task[] }).tasks : [];
 }
 
+/** What each partition that the part reads has still to give, by the metrics of whoever runs it. NaN where nobody says. */
+async function lagsOf(workers: readonly StartedWorker[], part: number): Promise<readonly number[]> {
+  const texts = await Promise.all(workers.map(async ({ url }) => (await fetch(`${url}/metrics`)).text()));
+  const series = new RegExp(`^tributary_sql_source_lag\\{connector="buyers",[^}]*part="${part}",[^}]*\\} (\\S+)`, 'gm');
+  const lags = [...texts.join('\n').matchAll(series)].map(([, lag]) => Number(lag));
+  return lags.length === 0 ? [Number.NaN] : lags;
+}
+
 /** Resolves when all tasks run on these workers alone. */
 async function runsOn(workers: readonly StartedWorker[]): Promise<readonly Task[]> {
   const addresses = workers.map(({ url }) => new URL(url).host);
@@ -107,6 +115,9 @@ test('three workers, one killed under load, give what one gives that nobody dist
         .some((line) => line.includes('sql_restored') && new RegExp(`part[="a-z:]*${part}\\b`).test(line)),
     );
     ok(said, `part ${part} was restored`);
+    await until(`the lag of part ${part} is told by who has it now, and is none any more`, async () =>
+      (await lagsOf(left, part)).every((lag) => lag === 0),
+    );
   }
   for (const worker of left) equal(await worker.metric('tributary_sql_restoring'), 0);
   for (const worker of left) await worker.stop('SIGTERM');
