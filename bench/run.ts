@@ -60,7 +60,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: 'streaming SQL, one core: filter, windows, join; with --broker tumbling averages from topic to topic',
     load: () => import('./sql.ts'),
     brokers: lasting,
-    more: { alone: ['', ...lasting], peers: ['kafka'], parts: ['kafka'] },
+    more: { alone: ['', ...lasting], peers: ['kafka'], parts: ['kafka'], count: lasting },
   },
   gateway: {
     about: 'fan-out in all forms beside nchan, publishes, a stalled client, 10 000 subscribers, their return',

@@ -10,16 +10,16 @@ import type { Broker } from '../src/broker/broker.ts';
 import { openEmbeddedBroker } from '../src/broker/embedded/embedded.ts';
 import { startPeer } from './peers/child.ts';
 import { startStreams, streamsSettings } from './peers/kafka-streams.ts';
+import { closedWindows, lossesAmong, wholeWindows, windowMs, windowRows } from './sql/windows.ts';
 import type { Run } from './support/ingest-report.ts';
 import { machineLine } from './support/machine.ts';
 import { timeUntil } from './support/measure.ts';
 import { showCount } from './support/stats.ts';
 import { measureSubjects, type Subject } from './support/subjects.ts';
 import { openTarget, type Target } from './support/targets.ts';
-import { groups, priceOf, quantityOf, symbolOf, tradeOf } from './support/trades.ts';
+import { groups, symbolOf, tradeOf } from './support/trades.ts';
 import { startTributary } from './support/tributary.ts';
 
-const windowMs = 60_000;
 const input = 'trades';
 
 const method = `Method: trades of 200 B, keyed by symbol, lie in a topic of one partition; event time moves 1 ms a trade, ${groups} symbols. The program
@@ -43,6 +43,7 @@ export interface TopicsOptions {
   readonly peers: boolean;
   /** Without the floor. */
   readonly alone: boolean;
+  readonly count?: number | undefined;
 }
 
 export async function runBetweenTopics({
@@ -52,8 +53,9 @@ export async function runBetweenTopics({
   runs,
   peers,
   alone,
+  count: asked = smoke ? 3 * windowMs : 40 * windowMs,
 }: TopicsOptions): Promise<void> {
-  const count = smoke ? 3 * windowMs : 40 * windowMs;
+  const count = wholeWindows(asked);
   const where = 'program and broker share all cores';
   if (!json)
     console.log(`${method}\n${machineLine()}\n\n${kind}: ${where}; ${showCount(count)} trades, ${runs} runs each\n`);
@@ -106,11 +108,6 @@ async function fill(job: Job): Promise<void> {
     if (inFlight.length === 4) await inFlight.shift();
   }
   await Promise.all(inFlight);
-}
-
-/** Windows whose end a trade has reached. */
-function closedWindows({ count }: Job): number {
-  return Math.floor((count - 1) / windowMs);
 }
 
 async function ours(job: Job, output: string): Promise<Run> {
@@ -184,43 +181,12 @@ async function timeRowsOf(job: Job, output: string, pid: number): Promise<Run> {
     if (!topics.includes(output)) return 0;
     // In a transaction the last offset may be that of its marker.
     const end = await broker.offset(output, 0, 'latest', { isolation: 'read-committed' });
-    return Math.min(Math.floor(end / groups), closedWindows(job)) * windowMs;
+    return Math.min(Math.floor(end / groups), closedWindows(job.count)) * windowMs;
   };
-  return await timeUntil(closedWindows(job) * windowMs, windows, pid);
-}
-
-interface Expected {
-  volume: number;
-  quantity: number;
-  count: number;
+  return await timeUntil(closedWindows(job.count) * windowMs, windows, pid);
 }
 
 async function lossesOf(job: Job, output: string): Promise<{ readonly lost: number; readonly doubled: number }> {
-  const expected = new Map<string, Expected>();
-  for (let index = 0; index < closedWindows(job) * windowMs; index++) {
-    const key = `${symbolOf(index)} ${job.firstMs + Math.floor(index / windowMs) * windowMs}`;
-    let one = expected.get(key);
-    if (one === undefined) {
-      one = { volume: 0, quantity: 0, count: 0 };
-      expected.set(key, one);
-    }
-    one.volume += priceOf(index) * quantityOf(index);
-    one.quantity += quantityOf(index);
-    one.count++;
-  }
-  const total = expected.size;
-  let found = 0;
-  let doubled = 0;
   await using broker = await openBroker(job);
-  const reader = broker.read({ topic: output, partition: 0, from: 'earliest', until: 'end' });
-  for await (const { records } of reader) {
-    for (const { value } of records) {
-      const { symbol, start, vwap, n } = JSON.parse(Buffer.from(value!).toString());
-      const one = expected.get(`${symbol} ${start}`);
-      if (one === undefined) doubled++;
-      else if (n === one.count && Math.abs(vwap - one.volume / one.quantity) < 1e-9 * vwap) found++;
-      expected.delete(`${symbol} ${start}`);
-    }
-  }
-  return { lost: total - found, doubled };
+  return await lossesAmong(windowRows(broker, output), job.count, job.firstMs);
 }

@@ -9,6 +9,8 @@ interface SqlOptions {
   /** Without the floors. */
   readonly alone?: boolean;
   readonly parts?: number | undefined;
+  /** Trades, in whole windows. */
+  readonly count?: number | undefined;
 }
 
 export async function run({
@@ -19,6 +21,7 @@ export async function run({
   peers = false,
   alone = false,
   parts,
+  count,
 }: SqlOptions): Promise<void> {
   // Loaded when it is wanted: another commit, which is compared, may not have all that the other one imports.
   if (broker === undefined) {
@@ -26,9 +29,9 @@ export async function run({
     runInMemory({ json, smoke, runs, alone });
   } else if (parts !== undefined) {
     const { runInParts } = await import('./sql-parts.ts');
-    await runInParts({ json, smoke, parts, runs });
+    await runInParts({ json, smoke, parts, runs, count });
   } else {
     const { runBetweenTopics } = await import('./sql-topics.ts');
-    await runBetweenTopics({ json, smoke, broker, runs, peers, alone });
+    await runBetweenTopics({ json, smoke, broker, runs, peers, alone, count });
   }
 }

@@ -157,10 +157,11 @@ const kafkaRuns: readonly Expected[] = [
     ...{ losses: delivered, about: load, isLong: true, lines: ['tributary', 'floor: bare Produce request'] },
   },
   {
-    words: ['sql', '--broker', 'kafka', '--parts', '2'],
-    ...{ figures: rate, losses: delivered, about: [...load, 'parts'], isLong: true },
+    words: ['sql', '--broker', 'kafka', '--parts', '3'],
+    figures: [...rate, 'kafkaUsPerMessage', 'growth', 'possibleGrowth', 'unevenPercent'],
+    ...{ losses: delivered, about: [...load, 'parts'], isLong: true },
     lines: [
-      ...['1 worker, by the record key', '2 workers, by the record key'],
+      ...['1 worker, by the record key', '2 workers, by the record key', '3 workers, by the record key'],
       ...['1 worker, repartitioned', '2 workers, repartitioned'],
     ],
   },
