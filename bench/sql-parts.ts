@@ -39,7 +39,7 @@ const subjects = [
 
 export async function runInParts({ json, smoke, parts, runs, count: asked }: PartsOptions): Promise<void> {
   const count = wholeWindows(asked ?? (smoke ? 2 : 10) * windowMs);
-  await using kafka = await startKafka();
+  await using kafka = await startKafka({}, { collector: 'G1' });
   const firstMs = Math.floor((Date.now() - count) / windowMs) * windowMs;
   const job: PartsJob = { kafka, input, parts, count, firstMs };
   if (!json)
