@@ -58,6 +58,7 @@ function receiver(
     message,
     texts: { records: 0, bytes: 0, isFull: false, take: () => false },
     isFull: false,
+    isHolding: false,
     keepsViews: false,
     begin() {},
     settle: () => true,

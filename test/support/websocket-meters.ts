@@ -12,6 +12,8 @@ export function unwatchedMeters() {
     openConnections: () => 1,
     sequenceChannels: () => 0,
     unsavedChannels: () => 0,
+    backfillAsked: () => 0,
+    isHeldForBackfill: () => false,
     secondsSinceLastMessage: () => 0,
     uptimeSeconds: () => 0,
     isPaused: () => false,

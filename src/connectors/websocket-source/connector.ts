@@ -2,6 +2,7 @@
 import { TributaryError } from '../../base/errors.ts';
 import type { RawConfig } from '../../config/config-def.ts';
 import type { ConnectorContext, SourceBatch, SourceConnector, SourceContext, SourceMap } from '../contract.ts';
+import { backfillHeaderPrefix } from './backfill-options.ts';
 import { positionsProblem } from './number-positions.ts';
 import { probe } from './probe.ts';
 import { settingsOf } from './settings.ts';
@@ -14,11 +15,13 @@ export const webSocketSource: SourceConnector = {
   classNames: ['io.conduktor.connect.websocket.WebSocketSourceConnector'],
   version: '1.0.0',
   config,
-  prefixes: [headerPrefix],
+  prefixes: [headerPrefix, backfillHeaderPrefix],
   /** One connection is one task, whatever `max` is. */
   tasks: (raw) => [raw],
   /** Where numbers are followed, the offset says from where on they are missing. Else it only counts. */
   rereads: followsNumbers,
+  /** As far as the server that is asked for what is missing has it. */
+  exactlyOnceSupport: (raw) => followsNumbers(raw) && (raw['websocket.backfill.url'] ?? '').trim() !== '',
   checkOffsets,
   open: (raw, context) => batches(raw, context, (partition) => context.resumeOffset(partition)),
   probe: (raw, context) => probe((changed, probing) => batches(changed, probing, () => undefined), raw, context),

@@ -21,6 +21,7 @@ function intakeOf(queue: Partial<QueueSettings> = {}, by: DedupeSettings['by'] =
         sequence: { number: parsePointer('/s'), channel: null, step: 1, scope: 'feed', maxChannels: 1 },
         dedupe: { window: 10, by },
         gapTopic: 'gaps',
+        isFilled: false,
       },
     },
     meters: () => meters,

@@ -18,6 +18,7 @@ import { QueueAlarm } from '../../source/queue-alarm.ts';
 import { BoundedLog } from '../../telemetry/bounded-log.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { SourceMap } from '../contract.ts';
+import type { Backfilled } from './backfill.ts';
 import type { TextHandler } from './frame-reader.ts';
 import { readPointer } from './json-pointer.ts';
 import { KeptViews } from './kept-views.ts';
@@ -25,6 +26,7 @@ import { type DropReason, dropReasons, type Meters } from './meters.ts';
 import type { NumbersSnapshot } from './number-positions.ts';
 import { Numbering } from './numbering.ts';
 import { unpack } from './payload.ts';
+import { type Parked, Repairs } from './repairs.ts';
 import type { Gap } from './sequence.ts';
 import type { MessageSettings } from './settings.ts';
 
@@ -45,6 +47,10 @@ export interface IntakeOptions {
   readonly onRecords: () => void;
   /** The text of a record about a gap. Called for each, before the message that showed it. */
   readonly onGap: (gap: Gap) => string;
+  /** Asks for what is missing; absent: nobody does. It never rejects. */
+  readonly fill?: (gap: Gap, signal: AbortSignal) => Promise<Backfilled>;
+  /** What is asked for has changed, or is put: what was held back may be read. */
+  readonly onRepair?: () => void;
 }
 
 /** What was taken: a column, or records one by one. */
@@ -65,7 +71,7 @@ export class Intake {
   /** Text messages go straight into the queue. */
   readonly #plainText: boolean;
   /** What is here came before what is in the queue of records. */
-  readonly #columns = new ColumnQueue(() => this.#numbering?.snapshot());
+  readonly #columns = new ColumnQueue(() => this.#numbers());
   readonly #queue: BoundedQueue;
   readonly #views = new KeptViews();
   /** Takes the text messages of a chunk together. */
@@ -75,6 +81,8 @@ export class Intake {
   readonly #drops: Drops<DropReason>;
   readonly #alarm: QueueAlarm;
   readonly #restarts: BoundedLog;
+  /** null: nobody asks for what is missing. */
+  readonly #repairs: Repairs | null;
   /** Calls off the timer for holes that are waited for. */
   #cancelTick: (() => void) | undefined;
   #received = 0;
@@ -86,6 +94,8 @@ export class Intake {
   #missing = 0;
   #gapRecords = 0;
   #chunkAtMs = 0;
+  /** False while the message is admitted that has waited for what was missing before it. */
+  #showsHoles = true;
   /** When the last message came that was not a heartbeat reply; undefined before the first. */
   messageAtMs: number | undefined;
 
@@ -105,6 +115,7 @@ export class Intake {
     this.#queue = new BoundedQueue(queue, this.#drops, ({ value }) => (value as Uint8Array).length);
     this.#alarm = new QueueAlarm(log, queue);
     this.#restarts = new BoundedLog(log, 'sequence_restarted');
+    this.#repairs = numbering.isFilled && options.fill !== undefined ? this.#repairsBy(options.fill) : null;
     this.texts = this.#textHandler();
   }
 
@@ -117,7 +128,21 @@ export class Intake {
   }
 
   get isFull(): boolean {
-    return this.#blocks && (this.length >= this.#maxRecords || this.bytes >= this.#maxBytes);
+    return this.isHolding || (this.#blocks && !this.#hasRoom);
+  }
+
+  /** A message waits for what is missing before it: nothing may be read, whatever room there is. */
+  get isHolding(): boolean {
+    return this.#repairs?.isHolding ?? false;
+  }
+
+  /** Missing messages that are asked for. */
+  get asked(): number {
+    return this.#repairs?.asked ?? 0;
+  }
+
+  get #hasRoom(): boolean {
+    return this.length < this.#maxRecords && this.bytes < this.#maxBytes;
   }
 
   /** True where messages are kept as views of the chunks they came in. */
@@ -147,10 +172,23 @@ export class Intake {
   }
 
   closed(connection: number, nowMs: number): void {
-    if (this.#numbering === null) return;
-    this.#chunkAtMs = nowMs;
-    this.#numbering.closed(connection, nowMs);
-    this.settle();
+    const numbering = this.#numbering;
+    if (numbering === null) return;
+    const close = (): void => {
+      this.#chunkAtMs = nowMs;
+      numbering.closed(connection, nowMs);
+      this.settle();
+    };
+    // A message of this connection may wait for others: it is over behind that one.
+    if (this.#repairs === null) close();
+    else this.#repairs.behind(close);
+  }
+
+  /** The task ends: nothing is asked for any more, and what waited goes on. */
+  leave(): void {
+    if (this.#repairs === null || this.#repairs.isOver) return;
+    this.#numbering?.leave();
+    this.#repairs.leave();
   }
 
   /** What follows arrives now, over this connection. */
@@ -163,12 +201,24 @@ export class Intake {
   message(payload: Uint8Array, binary: boolean): boolean {
     this.#received++;
     this.#receivedBytes += payload.length;
+    if (binary) this.#binary++;
+    if (this.#repairs === null) return this.#process(payload, binary);
+    if (this.#repairs.isHolding) {
+      this.#repairs.park(this.#parked(payload, binary));
+      return false;
+    }
+    const goesOn = this.#process(payload, binary);
+    const hole = this.#numbering!.takeHole();
+    if (hole === undefined) return goesOn;
+    this.#repairs.hold(hole, this.#parked(payload, binary));
+    return false;
+  }
+
+  #process(payload: Uint8Array, binary: boolean): boolean {
     if (binary) return this.#onBinary(payload);
     if (!this.#plainText) return this.#onText(payload);
     if (!this.#admits(payload)) return true;
-    if (!this.#asColumn) return this.#enqueue(payload, STRING, null);
-    this.#columns.push(payload, this.#chunkAtMs);
-    return !this.isFull;
+    return this.#enqueueData(payload, STRING);
   }
 
   /** Looks after everything that one chunk brought. True: messages that were no heartbeat replies were in it. */
@@ -197,22 +247,27 @@ export class Intake {
 
   /** What is queued, in one kind, with the time at which the oldest of it came. */
   take(): Taken {
-    const numbering = this.#numbering;
-    if (numbering !== null && this.#queue.length > 0 && this.#columns.length > 0) return this.#takeBoth(numbering);
+    const taken = this.#takeQueued();
+    this.#repairs?.proceed();
+    return taken;
+  }
+
+  #takeQueued(): Taken {
+    if (this.#numbering !== null && this.#queue.length > 0 && this.#columns.length > 0) return this.#takeBoth();
     const column = this.#columns.take();
     if (column !== undefined) {
       const { values, receivedAtMs, mark } = column;
       this.#options.meters().produced.value += values.length;
-      const numbers = mark ?? numbering?.snapshot();
+      const numbers = mark ?? this.#numbers();
       return { column: { topic: this.#topic, schema: STRING, values }, receivedAtMs, numbers };
     }
     const taken = this.#queue.takeAll();
     this.#options.meters().produced.value += taken.records.length;
-    return { ...taken, numbers: numbering?.snapshot() };
+    return { ...taken, numbers: this.#numbers() };
   }
 
   /** How far the numbers are is known behind all of it alone: columns and the records behind them are one batch. */
-  #takeBoth(numbering: Numbering): Taken {
+  #takeBoth(): Taken {
     const records: SourceRecord[] = [];
     let receivedAtMs: number | undefined;
     for (let column = this.#columns.take(); column !== undefined; column = this.#columns.take()) {
@@ -224,7 +279,16 @@ export class Intake {
     const behind = this.#queue.takeAll();
     for (const record of behind.records) records.push(record);
     this.#options.meters().produced.value += records.length;
-    return { records, receivedAtMs: receivedAtMs ?? behind.receivedAtMs, numbers: numbering.snapshot() };
+    return { records, receivedAtMs: receivedAtMs ?? behind.receivedAtMs, numbers: this.#numbers() };
+  }
+
+  /** How far the numbers are, behind all that is queued. Holes that are being filled have not come. */
+  #numbers(): NumbersSnapshot | undefined {
+    const numbers = this.#numbering?.snapshot();
+    const open = this.#repairs?.open ?? [];
+    return numbers === undefined || open.length === 0
+      ? numbers
+      : { ...numbers, missing: [...numbers.missing, ...open] };
   }
 
   /** Nobody looks at a column that was taken any more. */
@@ -241,6 +305,7 @@ export class Intake {
   /** Nobody will take what is left; says what has not been said. */
   end(nowMs: number): void {
     this.#cancelTick?.();
+    this.leave();
     this.#numbering?.end();
     // Records about the last gaps are among them.
     this.#drops.add('abandoned', this.length);
@@ -253,7 +318,7 @@ export class Intake {
   }
 
   #onText(payload: Uint8Array): boolean {
-    const { heartbeatReply, key } = this.#options.messages;
+    const { heartbeatReply } = this.#options.messages;
     if (heartbeatReply !== null && payload.length <= longestReplyBytes) {
       if (heartbeatReply.test(textOf(payload))) {
         this.#replies++;
@@ -261,31 +326,95 @@ export class Intake {
       }
     }
     if (!this.#admits(payload)) return true;
-    return this.#enqueue(payload, STRING, key === null ? null : readPointer(payload, key));
+    return this.#enqueueData(payload, STRING);
   }
 
   #onBinary(payload: Uint8Array): boolean {
-    this.#binary++;
-    const { binary, encoding, maxBytes, key } = this.#options.messages;
+    const { binary, encoding, maxBytes } = this.#options.messages;
     if (binary === 'drop') return this.#drop('binary');
     const data = encoding === 'none' ? payload : unpack(payload, encoding, maxBytes);
     if (data === null) return this.#drop('undecodable');
     if (binary === 'text') return isUtf8(data) ? this.#onText(data) : this.#drop('not_utf8');
     if (!this.#admits(data)) return true;
-    return this.#enqueue(data, BYTES, key === null ? null : readPointer(data, key));
+    return this.#enqueueData(data, BYTES);
   }
 
   #admits(data: Uint8Array): boolean {
-    return this.#numbering === null || this.#numbering.admits(data, this.#connection, this.#chunkAtMs);
+    const showsHole = this.#showsHoles && this.#repairs !== null && !this.#repairs.isOver;
+    return this.#numbering === null || this.#numbering.admits(data, this.#connection, this.#chunkAtMs, showsHole);
   }
 
   #noteGap(gap: Gap): void {
+    const repairs = this.#repairs;
+    const reason = repairs?.reasonOf(gap);
+    // Told while it is filled: it is what was not got. Told by itself: several connections have gone past it.
+    if (repairs === null || repairs.isOver) this.#tellGap(gap);
+    else if (reason !== undefined) this.#tellGap({ ...gap, backfill: reason });
+    else if (!repairs.beside(gap)) {
+      this.#options.meters().backfill.failures.too_many_holes.value++;
+      this.#tellGap({ ...gap, backfill: 'too many holes are being filled' });
+    }
+  }
+
+  #tellGap(gap: Gap): void {
     this.#gaps++;
     this.#missing += gap.missing;
     const text = this.#options.onGap(gap);
     const { gapTopic } = this.#options.messages.numbering;
     if (gapTopic === null) return;
     if (this.#put(Buffer.from(text), STRING, Buffer.from(gap.channel), gapTopic)) this.#gapRecords++;
+  }
+
+  #parked(payload: Uint8Array, binary: boolean): Parked {
+    // Its memory is used again for what is read next.
+    return { payload: Buffer.from(payload), binary, connection: this.#connection, atMs: this.#chunkAtMs };
+  }
+
+  #repairsBy(fill: NonNullable<IntakeOptions['fill']>): Repairs {
+    const { clock, messages, meters, onRepair = () => {} } = this.#options;
+    return new Repairs({
+      step: messages.numbering.sequence!.step,
+      fill,
+      hasRoom: () => this.#hasRoom,
+      put: (gap, { number, payload }, parked) => {
+        this.begin(clock.monotonicMs(), parked?.connection);
+        if (!this.#numbering!.fills(payload, gap.channel, number, parked?.connection ?? null, this.#chunkAtMs)) {
+          meters().deduplicated.value++;
+          return;
+        }
+        meters().backfill.messages.value++;
+        const isBytes = parked?.binary === true && messages.binary === 'bytes';
+        this.#enqueueData(payload, isBytes ? BYTES : STRING);
+      },
+      replay: ({ payload, binary, connection, atMs }, showsNoHole) => {
+        this.begin(atMs, connection);
+        if (this.#repairs!.isHolding) {
+          this.#repairs!.park({ payload, binary, connection, atMs });
+          return;
+        }
+        this.#showsHoles = !showsNoHole;
+        this.#process(payload, binary);
+        this.#showsHoles = true;
+        const hole = this.#numbering!.takeHole();
+        if (hole !== undefined) this.#repairs!.hold(hole, { payload, binary, connection, atMs });
+      },
+      tell: (gap, reason) => this.#tellGap({ ...gap, backfill: reason }),
+      begun: onRepair,
+      changed: () => {
+        this.settle();
+        onRepair();
+      },
+    });
+  }
+
+  /** A message as it is queued, whatever it came in. */
+  #enqueueData(data: Uint8Array, schema: Schema): boolean {
+    const { key } = this.#options.messages;
+    if (this.#asColumn && schema === STRING) {
+      this.#columns.push(data, this.#chunkAtMs);
+      return !this.isFull;
+    }
+    return this.#enqueue(data, schema, key === null ? null : readPointer(data, key));
   }
 
   #settleNumbers(meters: Meters, numbering: Numbering): void {

@@ -18,7 +18,7 @@ function linkOver(socket: Duplex) {
     queue: { maxRecords: 2, maxBytes: 100, overflow: 'block' },
     messages: {
       ...{ binary: 'bytes', encoding: 'none', maxBytes: 100, key: null, heartbeatReply: null },
-      numbering: { sequence: null, dedupe: null, gapTopic: null },
+      numbering: { sequence: null, dedupe: null, gapTopic: null, isFilled: false },
     },
     meters: () => meters,
     log: silentLog,

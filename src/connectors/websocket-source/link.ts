@@ -23,7 +23,7 @@ export interface LinkEvents {
 /** What a link does with messages. */
 export type Receiver = Pick<
   Intake,
-  'texts' | 'message' | 'begin' | 'settle' | 'isFull' | 'keepsViews' | 'abandon' | 'opened' | 'closed'
+  'texts' | 'message' | 'begin' | 'settle' | 'isFull' | 'isHolding' | 'keepsViews' | 'abandon' | 'opened' | 'closed'
 >;
 
 export interface LinkOptions {
@@ -110,7 +110,8 @@ export class Link {
 
   /** Something was taken from the queue: reads on. */
   resume(): void {
-    if (!this.#paused) return;
+    // Room in the queue does not help a message that waits for those before it.
+    if (!this.#paused || this.#intake.isHolding) return;
     this.heardAtMs = this.#monotonicMs();
     this.#read(null);
     if (this.#left !== null && !this.#reader.hasUnread && !this.#intake.isFull) {

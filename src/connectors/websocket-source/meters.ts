@@ -2,6 +2,7 @@
 import { countersByReason, declareQueueGauges, type QueueReadings } from '../../source/queue-gauges.ts';
 import type { Counter, Metrics } from '../../telemetry/metrics.ts';
 import { type FaultLabel, faultLabels } from './frame-fault.ts';
+import { type BackfillFailure, backfillFailures } from './repair.ts';
 
 export const dropReasons = ['drop_oldest', 'drop_newest', 'binary', 'not_utf8', 'undecodable', 'abandoned'] as const;
 export type DropReason = (typeof dropReasons)[number];
@@ -14,6 +15,7 @@ export interface Meters {
   readonly dropped: Readonly<Record<DropReason, Counter>>;
   readonly deduplicated: Counter;
   readonly sequence: SequenceMeters;
+  readonly backfill: BackfillMeters;
   readonly produced: Counter;
   readonly opens: Counter;
   readonly renewals: { readonly made: Counter; readonly failed: Counter };
@@ -36,6 +38,15 @@ export interface SequenceMeters {
   readonly forgotten: Counter;
 }
 
+/** Of messages that are missing and asked for. */
+export interface BackfillMeters {
+  readonly holes: Counter;
+  readonly requests: Counter;
+  readonly messages: Counter;
+  readonly outside: Counter;
+  readonly failures: Readonly<Record<BackfillFailure, Counter>>;
+}
+
 /** What gauges show, read when somebody asks. */
 export interface Readings extends QueueReadings {
   isConnected(): boolean;
@@ -45,6 +56,10 @@ export interface Readings extends QueueReadings {
   uptimeSeconds(): number;
   openConnections(): number;
   isPaused(): boolean;
+  /** Missing messages that are asked for at present. */
+  backfillAsked(): number;
+  /** A message waits for what is missing before it. */
+  isHeldForBackfill(): boolean;
   sequenceChannels(): number;
   /** Of these, channels that the offset has no room for. */
   unsavedChannels(): number;
@@ -64,6 +79,8 @@ export function declareMeters(metrics: Metrics, readings: Readings): Meters {
   const dropped = countersByReason(metrics, `${prefix}messages_dropped_total`, droppedHelp, dropReasons);
   const malformedHelp = 'Violations of the protocol by the server, by kind; each ends a connection';
   const malformed = countersByReason(metrics, `${prefix}frames_malformed_total`, malformedHelp, faultLabels);
+  const failuresHelp = 'Requests for missing messages that failed, and holes that were not asked about, by reason';
+  const failures = countersByReason(metrics, `${prefix}backfill_failures_total`, failuresHelp, backfillFailures);
   const drops = (): number => dropReasons.reduce((sum, reason) => sum + dropped[reason].value, 0);
 
   declareQueueGauges(metrics, prefix, 'messages', readings);
@@ -80,6 +97,10 @@ export function declareMeters(metrics: Metrics, readings: Readings): Meters {
     readings.secondsSinceLastMessage,
   );
   gauge('uptime_seconds', 'Seconds since the connection was opened, 0 while there is none', readings.uptimeSeconds);
+  gauge('backfill_asked', 'Missing messages that are asked for at present', readings.backfillAsked);
+  gauge('backfill_holding', '1 while the socket is held back until missing messages have come', () =>
+    Number(readings.isHeldForBackfill()),
+  );
   gauge('sequence_channels', 'Channels whose sequence numbers are followed', readings.sequenceChannels);
   gauge(
     'sequence_channels_unsaved',
@@ -104,6 +125,13 @@ export function declareMeters(metrics: Metrics, readings: Readings): Meters {
       restarts: counter('sequence_restarts', 'Times a channel began to count anew'),
       unnumbered: counter('messages_unnumbered', 'Messages without the sequence number or id that was asked for'),
       forgotten: counter('sequence_channels_forgotten', 'Channels given up as there were too many'),
+    },
+    backfill: {
+      holes: counter('backfill_holes', 'Holes in the sequence numbers that were to be filled'),
+      requests: counter('backfill_requests', 'Requests for missing messages'),
+      messages: counter('backfill_messages', 'Messages that were missing, and are records now'),
+      outside: counter('backfill_messages_outside', 'Messages in answers that were not asked for, and are no records'),
+      failures,
     },
     produced,
     opens: counter('connections_opened', 'Connections opened'),

@@ -15,7 +15,7 @@ export function numberingOf(values: WebSocketConfig): NumberingSettings {
     const problem = `times websocket.sequence.channels.max ${sequence.maxChannels} must be at most ${mostWindowNumbers}`;
     throw invalid('websocket.dedupe.window', dedupe.window, problem);
   }
-  return { sequence, dedupe, gapTopic };
+  return { sequence, dedupe, gapTopic, isFilled: (values['websocket.backfill.url'] ?? '') !== '' };
 }
 
 function sequenceOf(values: WebSocketConfig): SequenceSettings | null {

@@ -13,6 +13,8 @@ export interface NumberingSettings {
   readonly dedupe: DedupeSettings | null;
   /** Where a record about each gap goes. */
   readonly gapTopic: string | null;
+  /** What is missing is asked for: a message that shows a hole waits. */
+  readonly isFilled: boolean;
 }
 
 export interface SequenceSettings {
@@ -53,6 +55,7 @@ export class Numbering {
   /** What `forgetLast` has to undo. */
   #lastSequence: Sequence | null = null;
   #lastId: string | null = null;
+  #hole: Gap | undefined;
   /** Since the last `takeCounts`. */
   #counts = noCounts();
 
@@ -109,12 +112,23 @@ export class Numbering {
     for (const sequence of this.#sequences) sequence.end();
   }
 
-  /** False: it has come before and is dropped. */
-  admits(payload: Uint8Array, connection: number, nowMs: number): boolean {
-    const { sequence, dedupe } = this.#settings;
+  /** The hole that the message showed that was not admitted last: nothing of it was noted. */
+  takeHole(): Gap | undefined {
+    const hole = this.#hole;
+    this.#hole = undefined;
+    return hole;
+  }
+
+  /**
+   * False: it has come before and is dropped; or, where `showsHole`, it shows a hole (`takeHole`) that is to be filled
+   * before it.
+   */
+  admits(payload: Uint8Array, connection: number, nowMs: number, showsHole = false): boolean {
+    const { sequence } = this.#settings;
     this.#lastSequence = this.#lastId = null;
     if (sequence !== null) {
-      const sighting = this.#sight(payload, sequence, connection, nowMs);
+      const sighting = this.#sight(payload, sequence, connection, nowMs, showsHole);
+      if (sighting === 'hole') return false;
       if (sighting === null) this.#counts.unnumbered++;
       else if (sighting !== 'next') this.#counts[sighting]++;
       if (sighting === 'repeated' && this.#dropsNumbers) {
@@ -122,6 +136,26 @@ export class Numbering {
         return false;
       }
     }
+    return this.#admitsId(payload);
+  }
+
+  /** One that was missing, over another way than its connection: whether it is to be taken. The next of all, or one of a hole that was told. */
+  fills(payload: Uint8Array, channel: string, number: number, connection: number | null, nowMs: number): boolean {
+    const feed = this.#feed!;
+    this.#lastSequence = this.#lastId = null;
+    if (connection === null) return feed.fill(channel, number) && this.#admitsId(payload);
+    const sighting = feed.see(connection, channel, number, nowMs, 0);
+    this.#lastSequence = feed;
+    return sighting !== 'repeated' && this.#admitsId(payload);
+  }
+
+  /** The task ends: holes are left to the next one. */
+  leave(): void {
+    this.#feed?.leave();
+  }
+
+  #admitsId(payload: Uint8Array): boolean {
+    const { dedupe } = this.#settings;
     if (this.#ids === null || dedupe === null) return true;
     const id = idOf(payload, dedupe);
     if (id === null) {
@@ -162,13 +196,21 @@ export class Numbering {
     return this.#feed === null ? [...this.#own.values()] : [this.#feed];
   }
 
-  #sight(payload: Uint8Array, settings: SequenceSettings, connection: number, nowMs: number): Sighting | null {
-    const found = readPointer(payload, settings.number);
-    const number = found === null ? -1 : wholeNumberOf(found, mostDigits);
+  #sight(
+    payload: Uint8Array,
+    settings: SequenceSettings,
+    connection: number,
+    nowMs: number,
+    showsHole: boolean,
+  ): Sighting | 'hole' | null {
+    const number = numberOf(payload, settings);
     if (number < 0) return null;
-    const channel = settings.channel === null ? null : readPointer(payload, settings.channel);
-    const name = channel === null ? '' : textOf(channel);
+    const name = channelOf(payload, settings) ?? '';
     const known = this.#feed ?? this.#own.get(connection)!;
+    if (showsHole) {
+      this.#hole = known.holeBefore(connection, name, number);
+      if (this.#hole !== undefined) return 'hole';
+    }
     this.#lastSequence = known;
     return known.see(connection, name, number, nowMs, crc32(payload) || 1);
   }
@@ -179,6 +221,18 @@ export class Numbering {
     const window = dedupe?.by.kind === 'number' ? dedupe.window : Math.min(quietWindow, most);
     return new Sequence({ step, window, maxChannels, onGap: this.#onGap });
   }
+}
+
+/** The sequence number of a message; -1: it has none. */
+export function numberOf(payload: Uint8Array, { number }: SequenceSettings): number {
+  const found = readPointer(payload, number);
+  return found === null ? -1 : wholeNumberOf(found, mostDigits);
+}
+
+/** What the server counts for; null: the message does not say, or there is one count for all. */
+export function channelOf(payload: Uint8Array, { channel }: SequenceSettings): string | null {
+  const found = channel === null ? null : readPointer(payload, channel);
+  return found === null ? null : textOf(found);
 }
 
 export interface Counts {

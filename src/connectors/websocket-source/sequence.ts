@@ -27,6 +27,8 @@ export interface Gap {
   readonly from: number;
   readonly to: number;
   readonly missing: number;
+  /** Why it was not filled, where that was tried. */
+  readonly backfill?: string;
 }
 
 /** `late`: one of a hole, or from before the first. `restarted`: the first of a new count. */
@@ -57,6 +59,8 @@ export class Sequence {
   /** Channels that have holes to be told. */
   readonly #waiting = new Set<Channel>();
   #last: { readonly channel: Channel; readonly place: Place } | undefined;
+  /** The task ends: holes are not told, but left to the next one. */
+  #isLeaving = false;
   /** Channels that were given up because there were too many. */
   forgotten = 0;
   /** New counts whose numbers lie between the steps of the one before. */
@@ -137,7 +141,7 @@ export class Sequence {
     this.tick(Number.POSITIVE_INFINITY);
   }
 
-  /** `sum`: a check sum of the message, not 0. */
+  /** `sum`: a check sum of the message, not 0; 0 for one that came by another way, in bytes of another form. */
   see(connection: number, name: string, number: number, nowMs: number, sum = 1): Sighting {
     const { step } = this.#options;
     const at = Math.floor(number / step);
@@ -156,6 +160,36 @@ export class Sequence {
       }
     }
     return this.#enter(channel, connection, sample, nowMs);
+  }
+
+  /**
+   * What is missing before this message, which is not noted yet. undefined: nothing, or what another connection may bring, or
+   * the message is of another count.
+   */
+  holeBefore(connection: number, name: string, number: number): Gap | undefined {
+    if (this.#connections.size > 1) return undefined;
+    const channel = this.#channels.get(name);
+    if (channel === undefined) return undefined;
+    const count = channel.places.get(connection)?.count ?? channel.newest;
+    const { step } = this.#options;
+    const at = Math.floor(number / step);
+    const from = count.newest + 1;
+    if (at <= from || number - at * step !== count.phase) return undefined;
+    return { channel: name, from: this.#numberOf(count, from), to: this.#numberOf(count, at - 1), missing: at - from };
+  }
+
+  /** A message of a hole that was told comes by another way. False: it has come already. */
+  fill(name: string, number: number): boolean {
+    const channel = this.#channels.get(name);
+    if (channel === undefined) return true; // nobody knows: twice is better than never
+    const at = Math.floor(number / this.#options.step);
+    const phase = number - at * this.#options.step;
+    return [...countsOf(channel)].some((count) => count.phase === phase && count.fill(at));
+  }
+
+  /** From now on no hole is told. */
+  leave(): void {
+    this.#isLeaving = true;
   }
 
   /** The message seen last was not taken: when it comes again it has not come before. */
@@ -215,6 +249,7 @@ export class Sequence {
   }
 
   #tell(channel: Channel, count: ServerCount, nowMs: number): void {
+    if (this.#isLeaving) return;
     if (count.pending > 0) {
       const over = count.takeOver(this.#passed(channel, count), nowMs - patienceMs);
       for (const hole of over) this.#gapOf(channel, count, hole);

@@ -72,7 +72,9 @@ export class ServerCount {
       if (sum === 0) count.#seen.clear(number, number);
       else count.#seen.add(number, 0, sum === 1 ? 0 : sum);
     }
-    for (const { from, to } of holes.slice(-mostHoles)) count.#open(from, to, nowMs);
+    // All of them, however many: they are told before others come.
+    count.#holes = holes.map((hole) => ({ ...hole, sinceMs: nowMs, isTold: false }));
+    count.pending = holes.length;
     return count;
   }
 
@@ -125,6 +127,15 @@ export class ServerCount {
     }
     this.#first = at;
     return first > at + 1 ? this.#open(at + 1, first - 1, nowMs) : undefined;
+  }
+
+  /** One that is missing comes by another way. False: it has come already. */
+  fill(at: number): boolean {
+    const isUnknown = at < this.#unknownBelow && !(this.#isKnown(at) && this.#seen.has(at));
+    if (at >= this.#next || !(isUnknown || this.#holes.some(({ from, to }) => from <= at && at <= to))) return false;
+    if (this.#isKnown(at)) this.#seen.add(at, 0, 0);
+    this.#fill(at);
+    return true;
   }
 
   /** Goes on after nobody was connected; that it is still the same count of the server shows only within the window. */

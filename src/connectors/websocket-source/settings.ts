@@ -5,6 +5,7 @@ import type { HeaderPair } from '../../net/endpoint.ts';
 import type { TlsSettings } from '../../net/tls-trust.ts';
 import type { QueueSettings } from '../../source/bounded-queue.ts';
 import type { AnswerSettings } from './answers.ts';
+import { type BackfillSettings, backfillOf, backfillSecrets } from './backfill-options.ts';
 import { parseHeaders } from './headers.ts';
 import { type Pointer, parsePointer } from './json-pointer.ts';
 import { splitJsonArray } from './json-scan.ts';
@@ -35,6 +36,8 @@ export interface Settings {
   readonly policy: Policy;
   readonly queue: QueueSettings;
   readonly messages: MessageSettings;
+  /** null: what is missing is not asked for. */
+  readonly backfill: BackfillSettings | null;
   readonly maxMessageBytes: number;
   readonly tls: TlsSettings;
   /** The same for the second server, where there is one. */
@@ -64,6 +67,8 @@ export function settingsOf(raw: RawConfig): Settings {
   const pattern = textOf(values['websocket.heartbeat.reply.pattern']);
   const pointer = values['websocket.key.pointer'];
   const heartbeat = textOf(values['websocket.heartbeat.message']);
+  const numbering = numberingOf(values);
+  const backfill = backfillOf(raw, values, numbering.sequence);
   const offered = headers.find(([name]) => name.toLowerCase() === 'sec-websocket-protocol')?.[1].split(/\s*,\s*/) ?? [];
   return {
     url,
@@ -95,8 +100,9 @@ export function settingsOf(raw: RawConfig): Settings {
       maxBytes,
       key: pointer === null ? null : parsePointer(pointer),
       heartbeatReply: pattern === null ? null : new RegExp(pattern, 'u'),
-      numbering: numberingOf(values),
+      numbering,
     },
+    backfill,
     maxMessageBytes: maxBytes,
     tls: {
       prefix: 'websocket.tls',
@@ -108,7 +114,11 @@ export function settingsOf(raw: RawConfig): Settings {
       insecure: values['websocket.tls.insecure'],
     },
     redundant,
-    secrets: [...secretsOf(values, headers), ...(redundant?.secrets ?? [])],
+    secrets: [
+      ...secretsOf(values, headers),
+      ...(backfill === null ? [] : backfillSecrets(backfill)),
+      ...(redundant?.secrets ?? []),
+    ],
   };
 }
 

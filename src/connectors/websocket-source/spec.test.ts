@@ -166,6 +166,38 @@ describe('what passes validation and cannot run fails the start', () => {
       'Cannot start with websocket.dedupe.window "1000000": times websocket.sequence.channels.max 10000 must be at most 134217728',
     ],
     [
+      { 'websocket.backfill.url': 'https://x/{from}/{to}' },
+      'Cannot start with websocket.backfill.url: websocket.sequence.pointer must say where the numbers stand',
+    ],
+    [
+      {
+        'websocket.backfill.url': 'https://x/{from}/{to}',
+        'websocket.sequence.pointer': '/s',
+        'websocket.sequence.scope': 'connection',
+      },
+      'Cannot start with websocket.backfill.url: numbers of websocket.sequence.scope "connection" mean nothing outside of their connection',
+    ],
+    [
+      {
+        'websocket.backfill.url': 'https://x/{from}/{to}',
+        'websocket.sequence.pointer': '/s',
+        'websocket.sequence.channel.pointer': '/c',
+      },
+      'Cannot start with websocket.backfill.url: must hold "{channel}", as each channel has numbers of its own',
+    ],
+    [
+      { 'websocket.backfill.url': 'https://x/{channel}/{from}/{to}', 'websocket.sequence.pointer': '/s' },
+      'Cannot start with websocket.backfill.url: "{channel}" wants websocket.sequence.channel.pointer',
+    ],
+    [
+      { 'websocket.backfill.header.X-Key': 'secret' },
+      'Cannot start with websocket.backfill.header.X-Key: websocket.backfill.url is missing',
+    ],
+    [
+      { 'websocket.backfill.header.X Key': 'secret' },
+      'Cannot send header "X Key" of websocket.backfill.header.*: its name must be a token of RFC 7230 (letters, digits and a few signs, no blanks)',
+    ],
+    [
       { 'websocket.redundant.url': 'ws://u:pw@h/' },
       'Cannot start with websocket.redundant.url: websocket.dedupe.window must be at least 1, else each message is written twice',
     ],

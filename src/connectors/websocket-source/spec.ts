@@ -9,6 +9,7 @@ import { type Config, define } from '../../config/config-def.ts';
 import { boolean, double, int, list, long, oneOf, password, string } from '../../config/option.ts';
 import { token } from '../../net/header.ts';
 import { proxyProblem } from '../../net/proxy.ts';
+import { backfillOptions } from './backfill-options.ts';
 import { parsePointer } from './json-pointer.ts';
 import { splitJsonArray } from './json-scan.ts';
 import { urlProblem } from './url.ts';
@@ -329,7 +330,16 @@ const tls = {
   }),
 };
 
-export const config = define({ ...original, ...connection, ...succession, ...liveness, ...messages, ...order, ...tls });
+export const config = define({
+  ...original,
+  ...connection,
+  ...succession,
+  ...liveness,
+  ...messages,
+  ...order,
+  ...backfillOptions,
+  ...tls,
+});
 export type WebSocketConfig = Config<typeof config>;
 
 function notToken(value: readonly string[] | null): ((problem: string) => string) | undefined {

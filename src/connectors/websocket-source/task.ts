@@ -9,6 +9,7 @@ import { GapReport } from '../../source/gap-report.ts';
 import { type Pulled, pull, Waiters } from '../../source/pull.ts';
 import { masker } from '../../telemetry/mask.ts';
 import type { ConnectorContext, SourceBatch, SourceMap } from '../contract.ts';
+import { Backfill } from './backfill.ts';
 import { Connection, type ConnectionEvents } from './connection.ts';
 import { Feed } from './feed.ts';
 import { Intake } from './intake.ts';
@@ -33,6 +34,7 @@ export class WebSocketTask {
   readonly #pulled: Pulled<SourceBatch>;
   /** The server's, and that of the second one where there is one. */
   readonly #feeds: readonly Feed[];
+  readonly #backfill: Backfill | undefined;
   #sequence: number;
   #connections = 0;
   #metricsTimer: NodeJS.Timeout | undefined;
@@ -49,6 +51,16 @@ export class WebSocketTask {
     this.#sequence = sequenceOf(resumeOffset);
     this.#gaps = gapReport(context);
     this.#pulled = this.#pulledFrom();
+    if (settings.backfill !== null) {
+      const mask = (text: string): string => this.#mask(text);
+      this.#backfill = new Backfill({
+        settings: () => this.#settings,
+        context,
+        meters: () => this.#meters.backfill,
+        mask,
+      });
+    }
+    const backfill = this.#backfill;
     this.#intake = new Intake({
       topic: settings.topic,
       resumeOffset,
@@ -58,6 +70,11 @@ export class WebSocketTask {
       log: context.log,
       clock: context.clock,
       onRecords: () => this.#waiters.notify(),
+      ...(backfill === undefined ? {} : { fill: (gap, signal) => backfill.fill(gap, signal) }),
+      onRepair: () => {
+        this.#tellStatus();
+        this.#waiters.notify();
+      },
       onGap: (gap) => {
         const text = this.#gaps.note(gap);
         this.#tellStatus();
@@ -148,6 +165,7 @@ export class WebSocketTask {
   readonly #stop = (): void => {
     this.#draining = true;
     this.#context.log.info('message_draining_started', { queue_size: this.#intake.length });
+    this.#intake.leave();
     for (const feed of this.#feeds) feed.stop();
     if (this.#isOver) this.#waiters.notify();
   };
@@ -219,7 +237,9 @@ export class WebSocketTask {
     const details = this.#feeds.map(({ detail }, index) =>
       detail === undefined || index === 0 ? detail : `redundant connection: ${detail}`,
     );
-    const told = [...details, this.#gaps.summary].filter((detail) => detail !== undefined);
+    const { asked } = this.#intake;
+    const asking = asked === 0 ? undefined : `asking for ${asked} missing messages`;
+    const told = [...details, asking, this.#gaps.summary].filter((detail) => detail !== undefined);
     const status = told.length === 0 || this.#isOver ? undefined : told.join('; ');
     if (status === this.#status) return;
     this.#status = status;
@@ -248,6 +268,8 @@ export class WebSocketTask {
       openConnections,
       isPaused: () => this.#feeds.some(({ isPaused }) => isPaused),
       sequenceChannels: () => this.#intake.channels,
+      backfillAsked: () => this.#intake.asked,
+      isHeldForBackfill: () => this.#intake.isHolding,
       unsavedChannels: () => this.#unsavedChannels,
       secondsSinceLastMessage: () => {
         const atMs = this.#intake.messageAtMs;
