@@ -1,8 +1,7 @@
 /** The one place that knows everybody: a configuration becomes a broker, a worker and a REST interface. */
-import { hostname } from 'node:os';
 import { withTimeout } from '../base/abort.ts';
 import { systemClock } from '../base/clock.ts';
-import { describeError, isError, TributaryError } from '../base/errors.ts';
+import { isError, TributaryError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Connector } from '../connectors/contract.ts';
 import type { ConverterClass } from '../convert/converters.ts';
@@ -10,31 +9,26 @@ import { splitAddress } from '../gateway/address.ts';
 import type { Places } from '../gateway/places.ts';
 import type { Gateway } from '../gateway/server.ts';
 import { type GatewaySettings, gatewayDefaults } from '../gateway/settings.ts';
-import { isLoopback, type Listener } from '../rest/listen.ts';
 import type { Log } from '../telemetry/log.ts';
-import { type Loggers, parseThreshold } from '../telemetry/loggers.ts';
+import type { Loggers } from '../telemetry/loggers.ts';
 import type { MetricRegistry } from '../telemetry/metrics.ts';
 import type { TransformCatalogue } from '../transform/transform.ts';
-import { Staleness } from '../worker/staleness.ts';
 import type { Worker } from '../worker/worker.ts';
 import type { WorkerEnd } from '../worker/worker-end.ts';
-import type { ShareOptions } from '../worker/worker-options.ts';
 import { openBroker } from './broker-factory.ts';
 import { openBrokerNowOrLater } from './broker-later.ts';
 import { openBrokerInTime } from './broker-wait.ts';
 import type { AppConfig, ListenerSettings, NamedConnector } from './config/app-config.ts';
-import { type ProviderOptions, resolveConfig } from './config/providers.ts';
 import { createDemoTopics, demoConnectors, demoPort } from './demo.ts';
 import type { DemoExchange } from './demo-exchange.ts';
+import { importAhead } from './import-ahead.ts';
 import type { KnownSecrets } from './known-secrets.ts';
-import { listenerTls } from './listener-tls.ts';
-import { outboundPolicies } from './outbound.ts';
-import { sendToPeer } from './peers.ts';
+import { openRest, openWaitingRest } from './open-rest.ts';
+import { openWorker, workerModules } from './open-worker.ts';
 import { freeAddress } from './port.ts';
-import { type OpenSpoolSource, spoolSource, wantsSpool } from './spool-source.ts';
+import { providersOf } from './providers-of.ts';
+import { spoolSource, wantsSpool } from './spool-source.ts';
 import { watchTime } from './time-watch.ts';
-import { withoutTables } from './topics/without-tables.ts';
-import { packageVersion } from './version.ts';
 
 /** What runs, as its process sees it. */
 export interface RunningApp {
@@ -110,7 +104,7 @@ export async function openApp(parts: AppParts): Promise<App> {
       ...{ open, address: config.broker, signal: parts.stopping, log: brokerLog, clock: systemClock },
       random: Math.random,
       maxMs: config.worker.brokerWaitMs ?? (wantsSpool(config) ? Number.POSITIVE_INFINITY : 0),
-      meanwhile: () => openWaitingRest(config, listeners),
+      meanwhile: () => openWaitingRest(parts, spool, listeners),
     }),
     parts.demo ? openExchange(parts.env) : Promise.resolve(undefined),
   );
@@ -152,49 +146,6 @@ export async function openApp(parts: AppParts): Promise<App> {
 }
 
 const awayCloseMs = 200;
-const waiting = 'The worker waits for its Kafka, which cannot be reached. The log says why';
-
-/** What answers at the worker's addresses while there is none. */
-async function openWaitingRest(
-  { rest, folder }: AppConfig,
-  listeners: readonly ListenerSettings[],
-): Promise<AsyncDisposable> {
-  const [{ buildWaitingServer }, { listenAll }] = await Promise.all([
-    import('../rest/waiting.ts'),
-    import('../rest/listen.ts'),
-  ]);
-  const server = buildWaitingServer(waiting);
-  if (rest !== undefined) await listenAll(server, withCertificates(listeners, folder), rest.portOption);
-  return server;
-}
-
-function withCertificates(listeners: readonly ListenerSettings[], folder: string): Listener[] {
-  return listeners.map(({ tls, ...address }) => ({
-    ...address,
-    ...(tls === undefined ? {} : { tls: listenerTls(tls, folder) }),
-  }));
-}
-
-const workerModules = () => Promise.all([import('../worker/worker.ts'), import('./sql-connector.ts')]);
-const restModules = () =>
-  Promise.all([
-    import('../rest/server.ts'),
-    import('../rest/listen.ts'),
-    import('./routes/topic-api.ts'),
-    import('./routes/sql.ts'),
-    import('../wire/connect/openapi/topic-operations.ts'),
-    import('../wire/connect/openapi/sql-operations.ts'),
-    import('./topics/local-access.ts'),
-    import('./routes/spool.ts'),
-    import('./spool/local-spool.ts'),
-    import('../wire/connect/openapi/spool-operations.ts'),
-  ]);
-
-/** What is imported once is there at once for whoever imports it later, and tells that one if it cannot be had. */
-function importAhead(imports: readonly (() => Promise<unknown>)[]): void {
-  for (const start of imports) start().catch(() => {});
-}
-
 /** The demonstration has one whatever the configuration says, on any free port where the usual one is taken. */
 async function openGatewayBeside(parts: AppParts, broker: Broker): Promise<Gateway | undefined> {
   const { config, demo } = parts;
@@ -284,197 +235,6 @@ async function openGatewayOf(
     isAlone,
     ...(places === undefined ? {} : { places }),
   });
-}
-
-async function openWorker(
-  parts: AppParts,
-  broker: Broker,
-  named: readonly NamedConnector[],
-  listeners: readonly ListenerSettings[],
-  spool: OpenSpoolSource | undefined,
-  opened: AsyncDisposableStack,
-): Promise<Worker> {
-  const [listen] = listeners;
-  const { config, log, metrics, secrets } = parts;
-  const [{ startWorker }, { sqlConnector }] = await workerModules();
-  // Applications read and write topics themselves, of the broker that there is only now.
-  const connectors = parts.connectors.map((known) =>
-    known.name === 'sql' ? sqlConnector(async () => broker, config.worker.groupId) : known,
-  );
-  const providers = providersOf(parts);
-  let staleness: Staleness | undefined;
-  secrets.add(config.worker.defaults, connectors);
-  const { worker: settings, producer } = config;
-  const workerId = workerIdOf(config, listen);
-  const fromFile = named.filter(({ initialState = 'RUNNING' }) => initialState === 'RUNNING');
-  const starting = startWorker(
-    {
-      broker,
-      connectors,
-      ...(parts.transforms === undefined ? {} : { transforms: parts.transforms }),
-      ...(parts.converterClasses === undefined ? {} : { converterClasses: parts.converterClasses }),
-      workerId,
-      tables: settings.tables,
-      ...(Object.keys(settings.defaults).length === 0 ? {} : { converters: settings.defaults }),
-      topicCreation: { autoCreate: config.autoCreate, partitions: 1 },
-      producer,
-      offsetFlushIntervalMs: settings.offsetFlushIntervalMs,
-      offsetFlushTimeoutMs: settings.offsetFlushTimeoutMs,
-      exactlyOnceSources: settings.exactlyOnceSources,
-      groupId: settings.groupId,
-      ...(settings.share === undefined ? {} : { share: shareOptions(settings, broker, workerId, config.rest) }),
-      isFenced: settings.isFenced,
-      ...(spool === undefined ? {} : { spool }),
-      onLoggerLevel: (logger, level) => setLevel(parts, logger, level),
-      gracefulStopMs: settings.gracefulTimeoutMs,
-      resolve: (raw, missing) => {
-        const resolved = resolveConfig(raw, { ...providers, missing });
-        secrets.add(resolved, connectors);
-        return resolved;
-      },
-      outbound: outboundPolicies(config.outbound, listeners, named),
-      redact: (text) => secrets.text(text),
-      trouble: () => staleness?.trouble(),
-      log: log.child({}, 'tributary.worker'),
-      metrics: metrics.root(),
-      clock: systemClock,
-      random: Math.random,
-    },
-    Object.fromEntries(fromFile.map(({ name, config }) => [name, config])),
-  );
-  // It waits for the broker's answers: time for what comes behind it.
-  if (listen !== undefined) importAhead([restModules]);
-  const worker = await starting;
-  const { maxSourceAgeMs } = settings;
-  if (maxSourceAgeMs !== undefined) {
-    staleness = new Staleness({
-      maxAgeMs: maxSourceAgeMs,
-      registry: metrics.families,
-      clock: systemClock,
-      connectorNames: () => worker.connectorNames(),
-      status: (name) => worker.status(name),
-    });
-    const timer = setInterval(() => staleness?.observe(), Math.min(maxSourceAgeMs / 4, 5_000));
-    timer.unref();
-    opened.defer(() => clearInterval(timer));
-  }
-  // Those of a JSON file that shall not run at once: a state they were given later stays.
-  for (const { name, config: raw, initialState = 'RUNNING' } of named) {
-    if (initialState === 'RUNNING') continue;
-    if (worker.connector(name) === undefined) await worker.create(name, raw, initialState);
-    else await worker.put(name, raw);
-  }
-  return worker;
-}
-
-function workerIdOf({ rest }: AppConfig, listen: ListenerSettings | undefined): string {
-  return rest?.advertised ?? (listen === undefined ? 'local' : `${listen.host}:${listen.port}`);
-}
-
-const heartbeatMs = 300;
-
-function shareOptions(
-  { groupId, share }: AppConfig['worker'],
-  broker: Broker,
-  workerId: string,
-  rest: AppConfig['rest'],
-): ShareOptions {
-  const { topic, sessionTimeoutMs } = share!;
-  // The same address on another machine is another worker: many listen on their loopback.
-  const isKnownAgain = broker.kind === 'kafka' && rest !== undefined;
-  const instanceId = `${hostname()}-${workerId}`.replace(/[^A-Za-z0-9._-]/g, '-').slice(0, 249);
-  return {
-    groupId,
-    ...topic,
-    sessionTimeoutMs,
-    heartbeatMs: Math.min(heartbeatMs, sessionTimeoutMs / 10),
-    host: hostname(),
-    url: rest === undefined ? undefined : `${rest.isAdvertisedTls ? 'https' : 'http'}://${workerId}`,
-    ...(isKnownAgain ? { instanceId } : {}),
-  };
-}
-
-/** As another worker was asked to set it for all; what is no level here is passed over, as it was checked there. */
-function setLevel({ loggers, log }: AppParts, logger: string, level: string): void {
-  const threshold = parseThreshold(level);
-  if (threshold === undefined || loggers.isFixed(logger)) return;
-  try {
-    loggers.set(logger, threshold);
-  } catch (error) {
-    log.warn('logger_level_not_set', { logger: logger.slice(0, 200), reason: describeError(error) });
-  }
-}
-
-async function openRest(
-  { config, log, loggers, metrics, secrets }: AppParts,
-  broker: Broker,
-  worker: Worker,
-  spool: OpenSpoolSource | undefined,
-  listeners: readonly ListenerSettings[],
-  stopping: AbortSignal,
-  opened: AsyncDisposableStack,
-): Promise<string> {
-  const rest = config.rest!;
-  const workerId = workerIdOf(config, listeners[0]);
-  const [
-    { buildRestServer },
-    { listenAll },
-    { topicApi },
-    { sqlRoutes },
-    { topicOperations },
-    { sqlOperations },
-    { localAccess },
-    { spoolRoutes },
-    { localSpool },
-    { spoolOperations },
-  ] = await restModules();
-  const server = buildRestServer({
-    worker,
-    registry: metrics,
-    version: packageVersion(),
-    log: log.child({}, 'tributary.rest'),
-    maskSecrets: rest.maskSecrets,
-    statusDetail: rest.statusDetail,
-    topicTracking: rest.topicTracking,
-    moreOperations: [...topicOperations, ...sqlOperations, ...spoolOperations],
-    // Where secrets are shown in clear, an error that quotes what was sent needs no mask.
-    ...(rest.maskSecrets ? { redact: (text: string) => secrets.text(text) } : {}),
-    loggers,
-    forwarding: { send: sendToPeer(listeners, config.folder), workerId },
-    access: { rules: rest.access, clock: systemClock },
-  });
-  opened.defer(async () => {
-    await server.close();
-  });
-  const { tables, share } = config.worker;
-  const topics = withoutTables(
-    localAccess(broker),
-    [tables.config, tables.offset, tables.status, share?.topic].flatMap((table) => table?.topic ?? []),
-  );
-  await topicApi(server, topics, stopping);
-  sqlRoutes(server);
-  spoolRoutes(
-    server,
-    localSpool(() => spool?.broker),
-    stopping,
-  );
-  const hasUsers = rest.access.accounts.users.length + rest.access.accounts.tokens.length > 0;
-  for (const { host, port, tls } of listeners) {
-    if (isLoopback(host)) continue;
-    if (rest.isAnonymous) log.warn('rest_without_authentication', { host, port });
-    else if (tls === undefined && hasUsers) log.warn('rest_passwords_in_clear', { host, port });
-  }
-  const [url] = await listenAll(server, withCertificates(listeners, config.folder), rest.portOption);
-  return url!;
-}
-
-function providersOf({ config, env, secrets }: AppParts): ProviderOptions {
-  return {
-    env,
-    folder: config.folder,
-    providers: config.providers,
-    onResolved: (key, value) => secrets.resolved(key, value),
-  };
 }
 
 /** Both, or the failure of one with the other closed again. */
