@@ -5,6 +5,8 @@ import type { RawConfig, RawConfigWithNulls } from '../config/raw.ts';
 export interface RestWorker {
   clusterId(): Promise<string>;
   health(): WorkerHealth;
+  /** Why nothing can be changed yet; undefined once Kafka has answered. */
+  waitsForKafka?(): string | undefined;
 
   /** Which worker answers requests that change connectors. */
   leader(): Leader;

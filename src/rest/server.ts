@@ -28,6 +28,7 @@ import { rootRoutes } from './root.ts';
 import { statusRoutes } from './status.ts';
 import { taskRoutes } from './tasks.ts';
 import { topicRoutes } from './topics.ts';
+import { refuseWhileWaiting } from './waiting-worker.ts';
 
 export interface RestServerOptions {
   readonly worker: RestWorker;
@@ -98,6 +99,7 @@ export function buildRestServer(options: RestServerOptions): FastifyInstance {
   const context: RestContext = { worker, maskSecrets, statusDetail, topicTracking };
   void server.register(async (scope) => {
     scope.addHook('onRequest', requireJsonAccepted);
+    refuseWhileWaiting(scope, worker);
     if (options.forwarding !== undefined) forwardChanges(scope, worker, options.forwarding, log, registry.root());
     rootRoutes(scope, context, version);
     connectorRoutes(scope, context);

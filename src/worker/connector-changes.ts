@@ -23,6 +23,8 @@ export interface ChangeParts {
   readonly offsets: OffsetAccess;
   readonly ownership: () => Pick<Ownership, 'owns'>;
   readonly status: (name: string) => ConnectorStatus | undefined;
+  /** Throws while nothing can be changed, as Kafka was not there yet. */
+  readonly requireKafka: () => void;
 }
 
 /** For the owner of a connector that is restarted by itself to say what became of it. */
@@ -225,5 +227,6 @@ export class ConnectorChanges {
 
   #requireOpen(): void {
     if (this.#isOver) throw new TributaryError('CONFLICT', 'The worker is stopping');
+    this.#parts.requireKafka();
   }
 }

@@ -115,6 +115,12 @@ export class ConnectorRunner {
     if (made !== undefined) await this.#bringTasks(made.connector);
   }
 
+  /** The tables are read now, and say what was known of them before: what runs by it is not touched. */
+  async confirm(): Promise<void> {
+    if (this.#owns(0)) this.#isMade = false;
+    await this.adjust();
+  }
+
   /** What this worker owns has changed, or somebody else has made the tasks anew: what need not change is not touched. */
   async adjust(): Promise<void> {
     const stored = this.#context.configs.connector(this.name);

@@ -93,6 +93,28 @@ export class ConnectorRunners {
     }
   }
 
+  /**
+   * The tables are read now. What runs by what was known of them before goes on where `isSame` says so, and else by what they say;
+   * what is another worker's ends at once.
+   */
+  compare(isSame: (name: string) => Promise<boolean>): void {
+    for (const runner of [...this.#runners.values()]) {
+      const { name } = runner;
+      const compare = async (): Promise<void> => {
+        if (this.#isStopping) return;
+        await runner.lose();
+        if (await isSame(name)) return runner.confirm();
+        this.#context.options.log.info('connector_differs', {
+          connector: name,
+          detail: 'from what was known of it before',
+        });
+        await runner.apply();
+      };
+      if (this.#context.configs.connector(name) === undefined) this.remove(name);
+      else this.inBackground(name, this.change(name, compare));
+    }
+  }
+
   /** The group takes work away, or has taken it: resolves when it has ended here. */
   async gaveUp(how: 'released' | 'lost'): Promise<void> {
     const runners = [...this.#runners.values()];

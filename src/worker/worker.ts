@@ -5,10 +5,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { withTimeout } from '../base/abort.ts';
 import { unreachable } from '../base/assert.ts';
-import { describeError } from '../base/errors.ts';
+import { describeError, TributaryError } from '../base/errors.ts';
 import type { ConfigInfos, ConfigKeyInfo } from '../config/config-infos.ts';
 import type { RawConfig, RawConfigWithNulls } from '../config/raw.ts';
 import { type ActiveTopics, activeTopics } from './active-topics.ts';
+import { attachTables, tablesBefore, WorkAhead, type WorkerTables } from './ahead.ts';
 import { LeaderWrites, leadersTransactionalId } from './cluster/leader-writes.ts';
 import { type Leader, Leadership } from './cluster/leadership.ts';
 import { everything, joinWorkers, type Ownership } from './cluster/ownership.ts';
@@ -22,18 +23,18 @@ import { ConnectorRunners } from './connector-runners.ts';
 import { connectorStatus } from './connector-status.ts';
 import { type OffsetAccess, offsetsOf } from './offset-access.ts';
 import type { OffsetChange } from './offset-changes.ts';
-import { offsetTable, type SourceOffset } from './offset-table.ts';
+import { type OffsetTable, offsetTable, type SourceOffset } from './offset-table.ts';
 import { type Plugin, pluginOptions, pluginsOf } from './plugin-catalogue.ts';
+import type { KnownWork } from './spool/known-work.ts';
 import { goesOnThroughSilence } from './spool/spool-options.ts';
 import { WorkerSpool } from './spool/worker-spool.ts';
 import { givenUpBy, statusTable } from './status-table.ts';
 import { statusWriter } from './status-writer.ts';
-import { openTable, type Table, type TableOptions } from './table.ts';
 import { tablesBehind } from './tables-behind.ts';
 import { connectorValues, validationAnswer } from './validation.ts';
 import { closedInTime, type WorkerEnd } from './worker-end.ts';
-import { defaultGracefulStopMs, defaultTables, type WorkerOptions } from './worker-options.ts';
-import type { ConnectorStatus, ConnectorView, RestartOptions } from './worker-view.ts';
+import { defaultGracefulStopMs, type WorkerOptions } from './worker-options.ts';
+import type { ConnectorStatus, ConnectorView, PartStatus, RestartOptions } from './worker-view.ts';
 
 export type { WorkerOptions } from './worker-options.ts';
 
@@ -46,21 +47,26 @@ export async function startWorker(
   options: WorkerOptions,
   fromFile: Readonly<Record<string, RawConfig>> = {},
 ): Promise<Worker> {
-  const { broker, log } = options;
-  const topics = options.tables ?? defaultTables;
-  let onConfigEntry: TableOptions['onEntry'];
-  let onStatusEntry: TableOptions['onEntry'];
-  const [config, offset, status] = await Promise.all([
-    openTable({ ...topics.config, broker, log, onEntry: (key, value) => onConfigEntry?.(key, value) }),
-    openTable({ ...topics.offset, broker, log }),
-    openTable({ ...topics.status, broker, log, onEntry: (key, value) => onStatusEntry?.(key, value) }),
-  ]);
-  const worker = new Worker(options, { config, offset, status });
+  const worker = new Worker(options, tablesBefore(options, undefined, {}), fromFile);
+  return started(worker, () => worker.takeUp());
+}
+
+/**
+ * Begins before Kafka was heard: runs what has a spool and was its own, by what it kept of the tables (`known`) and by the file.
+ * The rest waits for `takeUp`. Until then all that asks the broker is told that it cannot be reached.
+ */
+export async function startWorkerAhead(
+  options: WorkerOptions,
+  fromFile: Readonly<Record<string, RawConfig>>,
+  known: KnownWork | undefined,
+): Promise<Worker> {
+  const worker = new Worker(options, tablesBefore(options, known, fromFile), fromFile);
+  return started(worker, () => worker.begin(known));
+}
+
+async function started(worker: Worker, start: () => Promise<void>): Promise<Worker> {
   try {
-    // What was read so far is what there is; what is read from now on are changes.
-    onConfigEntry = (key, value) => worker.configChanged(key, value);
-    onStatusEntry = (key, value) => worker.statusChanged(key, value);
-    await worker.start(fromFile);
+    await start();
   } catch (error) {
     await worker.close();
     throw error;
@@ -76,15 +82,13 @@ const spoolCloseMs = 3_000;
 const tablesCloseMs = 500;
 const referencesEveryMs = 10_000;
 
-interface Tables {
-  readonly config: Table;
-  readonly offset: Table;
-  readonly status: Table;
-}
+/** Of a connector that waits for Kafka. */
+const waiting: PartStatus = { state: 'UNASSIGNED', workerId: '', version: null, trace: null };
 
 export class Worker implements AsyncDisposable {
   readonly #options: WorkerOptions;
-  readonly #tables: Tables;
+  readonly #tables: WorkerTables;
+  readonly #fromFile: Readonly<Record<string, RawConfig>>;
   readonly #context: RunnerContext;
   readonly #configs: ConfigTable;
   readonly #topics: ActiveTopics;
@@ -95,15 +99,19 @@ export class Worker implements AsyncDisposable {
   readonly #leadership: Leadership;
   readonly #leaderWrites: LeaderWrites;
   #ownership: Ownership = everything;
-  #state: 'starting' | 'healthy' | 'stopping' = 'starting';
+  /** `ahead`: it runs, and Kafka was not there yet. */
+  #state: 'starting' | 'ahead' | 'healthy' | 'stopping' = 'starting';
+  readonly #tablesRead = Promise.withResolvers<void>();
+  readonly #ahead: WorkAhead;
   #closed: Promise<void> | undefined;
   #end: WorkerEnd | undefined;
   #referencesTimer: NodeJS.Timeout | undefined;
   readonly #spool: WorkerSpool | undefined;
 
-  constructor(options: WorkerOptions, tables: Tables) {
+  constructor(options: WorkerOptions, tables: WorkerTables, fromFile: Readonly<Record<string, RawConfig>>) {
     this.#options = options;
     this.#tables = tables;
+    this.#fromFile = fromFile;
     this.#classes = new ConnectorClasses(options.connectors);
     const { share, isFenced, broker } = options;
     // Nobody else writes to a broker inside this process.
@@ -138,7 +146,22 @@ export class Worker implements AsyncDisposable {
       owns: (name, task) => this.#ownership.owns(name, task),
       mayWrite: (name, task) => this.#ownership.mayWrite(name, task),
     };
-    this.#spool = options.spool && new WorkerSpool(options.spool, options, offsets, this.#configs, ownership.mayWrite);
+    const tablesRead = {
+      get isDone() {
+        return tables.offset.isAttached;
+      },
+      done: this.#tablesRead.promise,
+    };
+    this.#spool =
+      options.spool && new WorkerSpool(options.spool, options, offsets, this.#configs, ownership.mayWrite, tablesRead);
+    this.#ahead = new WorkAhead({
+      options,
+      tables,
+      configs: this.#configs,
+      classes: this.#classes,
+      spool: this.#spool,
+      ownership: () => this.#ownership,
+    });
     this.#context = {
       options,
       ownership,
@@ -162,18 +185,36 @@ export class Worker implements AsyncDisposable {
       offsets: this.#offsetAccess,
       ownership: () => this.#ownership,
       status: (name) => this.status(name),
+      requireKafka: () => this.#requireKafka(),
     });
   }
 
-  async start(fromFile: Readonly<Record<string, RawConfig>>): Promise<void> {
-    const given = Object.entries(fromFile).map(([name, config]) => [name, { ...config, name }] as const);
-    for (const [name, config] of given) this.#changes.check(name, config);
+  /** Before Kafka was heard. */
+  async begin(known: KnownWork | undefined): Promise<void> {
+    for (const [name, config] of this.#given()) this.#changes.check(name, config);
+    this.#ownership = this.#ahead.ownership(known);
+    this.#state = 'ahead';
+    await this.#spool?.goOn();
+    this.#runners.gained(Promise.resolve());
+  }
+
+  /** Kafka is there: its tables count from now on. Can be tried again where it fails. */
+  async takeUp(): Promise<void> {
+    const given = this.#given();
+    if (this.#state === 'starting') for (const [name, config] of given) this.#changes.check(name, config);
+    else this.#ahead.tablesComing();
+    await attachTables(this.#options, this.#tables, {
+      config: (key, value) => this.configChanged(key, value),
+      status: (key, value) => this.statusChanged(key, value),
+    });
+    this.#tablesRead.resolve();
+    this.#requireRunning();
     // Side by side: each write waits until the table has read it back.
     await Promise.all(given.map(([name, config]) => this.#takeFromFile(name, config)));
     await this.#spool?.goOn();
     const { share, clock, log, metrics, broker } = this.#options;
     if (share !== undefined) {
-      this.#ownership = await joinWorkers({
+      const joined = await joinWorkers({
         ...share,
         broker,
         clock,
@@ -183,19 +224,41 @@ export class Worker implements AsyncDisposable {
         outlastsSilence: (name) => this.#outlastsSilence(name),
         onGained: () => this.#gained(),
         onLess: (how) => this.#less(how),
+        onShared: () => this.#keepAhead(),
       });
+      this.#ownership = joined;
+    } else this.#ownership = everything;
+    try {
+      this.#requireRunning();
+    } catch (error) {
+      await this.#ownership.close();
+      throw error;
     }
     await this.#leadership.update();
+    this.#requireRunning();
     this.#state = 'healthy';
     const everyMs = this.#options.referencesEveryMs ?? referencesEveryMs;
     this.#referencesTimer = setInterval(() => this.#runners.rereadReferences(), everyMs).unref();
+    const offsetsOfRunner = (name: string): OffsetTable => this.#runners.get(name)?.offsets ?? this.#context.offsets;
+    this.#runners.compare(async (name) => {
+      if (!this.#ahead.isAsBefore(name)) return false;
+      return (await this.#spool?.isSuperseded(name, offsetsOfRunner(name))) !== true;
+    });
     this.#gained();
+    this.#keepAhead();
+  }
+
+  /** Why nothing can be changed yet. */
+  waitsForKafka(): string | undefined {
+    if (this.#state !== 'ahead') return undefined;
+    return 'The worker waits for its Kafka, which cannot be reached; tasks with a spool receive meanwhile. The log says why';
   }
 
   /** An entry was written to the status topic, by whichever worker. */
   statusChanged(key: string, value: string | null): void {
     if (this.#state !== 'healthy') return;
     this.#leadership.statusChanged(key);
+    if (value?.includes(this.#options.workerId) === true) this.#keepAhead();
     // Told before a worker leaves the group: who hears it looks for the group's own word at once, and not with its next heartbeat.
     const leaving = givenUpBy(value);
     if (leaving !== undefined && leaving !== this.#options.workerId) this.#ownership.expectSharing();
@@ -210,11 +273,14 @@ export class Worker implements AsyncDisposable {
       case 'connector':
         if (entry.isRemoved) this.#runners.remove(entry.name);
         else if (this.#ownership.owns(entry.name)) this.#runners.apply(entry.name);
+        this.#keepAhead();
         break;
       case 'target':
+        this.#keepAhead();
         if (this.#configs.connector(entry.name) !== undefined) this.#runners.apply(entry.name);
         break;
       case 'tasks':
+        this.#keepAhead();
         this.#ownership.weightsChanged();
         if (this.#configs.connector(entry.name) !== undefined && !this.#ownership.owns(entry.name))
           this.#runners.apply(entry.name);
@@ -235,6 +301,8 @@ export class Worker implements AsyncDisposable {
 
   /** Which worker answers where only one of the group may. */
   leader(): Leader {
+    // Nobody else could be asked, and this one says that it waits.
+    if (this.#state === 'ahead') return { kind: 'self' };
     return this.#leadership.leader();
   }
 
@@ -249,6 +317,7 @@ export class Worker implements AsyncDisposable {
 
   health(): { readonly state: 'healthy' | 'starting' | 'unhealthy'; readonly reason?: string } {
     if (this.#state === 'stopping') return { state: 'unhealthy', reason: 'the worker is stopping' };
+    if (this.#state === 'ahead') return { state: 'starting', reason: this.waitsForKafka()! };
     if (this.#ownership.failure !== undefined) return { state: 'unhealthy', reason: this.#ownership.failure };
     const { config: configs, offset, status } = this.#tables;
     const lost = [configs, offset, status].find(({ isLost }) => isLost);
@@ -279,10 +348,12 @@ export class Worker implements AsyncDisposable {
     const { workerId } = this.#options;
     const sources = { ownership: this.#ownership, statuses: this.#context.statuses, workerId };
     const status = connectorStatus(name, this.#runners.get(name), this.#configs.tasks(name).length, sources);
-    return status && { name, type: this.#classes.typeOf(config), ...status };
+    const shown = status ?? (this.#state === 'ahead' ? { connector: waiting, tasks: [] } : undefined);
+    return shown && { name, type: this.#classes.typeOf(config), ...shown };
   }
 
   async offsets(name: string): Promise<readonly SourceOffset[]> {
+    this.#requireKafka();
     return offsetsOf(this.#offsetAccess, name, this.#changes.known(name));
   }
 
@@ -300,6 +371,7 @@ export class Worker implements AsyncDisposable {
   }
 
   async resetTopics(name: string): Promise<void> {
+    this.#requireKafka();
     await this.#topics.reset(name);
   }
 
@@ -381,11 +453,13 @@ export class Worker implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const startedAtMs = this.#options.clock.monotonicMs();
+    const isKnown = this.#state === 'healthy';
     this.#state = 'stopping';
     clearInterval(this.#referencesTimer);
     this.#changes.end();
     this.#leadership.stop();
     await this.#runners.stop();
+    if (isKnown) this.#ahead.keep(true);
     // A broker that is away must not hold up the end: a status that is not written shows as an unclean end later.
     await withTimeout(this.#spool?.close() ?? Promise.resolve(), spoolCloseMs, 'Closing the spool').catch(
       (error: unknown) => this.#options.log.warn('spool_not_closed', { reason: describeError(error) }),
@@ -402,6 +476,19 @@ export class Worker implements AsyncDisposable {
     const brokerAway = await closedInTime(closing, tables, leftMs);
     if (brokerAway !== undefined) log.warn('tables_not_closed', { reason: brokerAway });
     this.#end = { brokerAway, unwritten: this.#runners.unwritten() };
+  }
+
+  #given(): readonly (readonly [name: string, config: RawConfig])[] {
+    return Object.entries(this.#fromFile).map(([name, config]) => [name, { ...config, name }]);
+  }
+
+  #requireKafka(): void {
+    const reason = this.waitsForKafka();
+    if (reason !== undefined) throw new TributaryError('BROKER_UNAVAILABLE', reason, { retriable: true });
+  }
+
+  #requireRunning(): void {
+    if (this.#state === 'stopping') throw new TributaryError('ABORTED', 'The worker was stopped before it had started');
   }
 
   async #takeFromFile(name: string, config: RawConfig): Promise<void> {
@@ -421,6 +508,7 @@ export class Worker implements AsyncDisposable {
   #gained(): void {
     if (this.#state !== 'healthy') return;
     void this.#leadership.update();
+    this.#keepAhead();
     this.#runners.gained(this.#ownership === everything ? Promise.resolve() : this.#tablesCaughtUp());
   }
 
@@ -428,6 +516,7 @@ export class Worker implements AsyncDisposable {
   async #less(how: 'released' | 'lost'): Promise<void> {
     const left = this.#leadership.less();
     await this.#runners.gaveUp(how);
+    this.#keepAhead();
     if (how === 'released') await left;
   }
 
@@ -444,6 +533,11 @@ export class Worker implements AsyncDisposable {
     const config = this.#configs.connector(name);
     if (this.#spool === undefined || config === undefined || this.#classes.typeOf(config) !== 'source') return false;
     return goesOnThroughSilence(this.#options.resolve?.(config, 'keep') ?? config);
+  }
+
+  /** For a start while Kafka is away. */
+  #keepAhead(): void {
+    if (this.#state === 'healthy') this.#ahead.keep();
   }
 
   #taskCounts(): (readonly [string, number])[] {

@@ -24,6 +24,8 @@ export interface Ownership {
   readonly isSure: boolean;
   /** Monotonic time when that was sent whose answer last said that this worker is one of the group. */
   readonly heardAtMs: number;
+  /** That share the work, this one included, as last heard; undefined where nobody has said so yet. */
+  readonly members: number | undefined;
   /**
    * False where others may do this work already: nothing may be written for it any more. What is being given up is written
    * to its end, as the group gives it to nobody before.
@@ -44,6 +46,7 @@ export const everything: Ownership = {
   isLeader: true,
   isSure: true,
   heardAtMs: Number.POSITIVE_INFINITY,
+  members: 1,
   mayWrite: () => true,
   failure: undefined,
   weightsChanged() {},
@@ -69,6 +72,8 @@ export interface OwnershipOptions {
   readonly onGained: () => void;
   /** `released`: resolves when the work has ended, which is waited for. `lost`: others do it already. */
   readonly onLess: (how: 'released' | 'lost') => Promise<void>;
+  /** The group has shared out its work anew: there may be more members now, or fewer. */
+  readonly onShared?: () => void;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -175,6 +180,10 @@ class SharedOwnership implements Ownership {
     return this.#ownsUntilMs - this.#options.sessionTimeoutMs;
   }
 
+  get members(): number | undefined {
+    return this.#members;
+  }
+
   mayWrite(connector: string, task: number): boolean {
     if (this.#isClosing || !this.isSure) return false;
     const partition = partitionOfWork(connector, task, this.#partitions);
@@ -258,6 +267,7 @@ class SharedOwnership implements Ownership {
   #shared({ generation, members }: GroupShare): void {
     this.#metrics.ends(generation);
     this.#members = members;
+    this.#options.onShared?.();
     const { assignment } = this.#member ?? { assignment: undefined };
     if (assignment === undefined) return;
     const now = new Set(assignment.map(({ partition }) => partition));

@@ -27,7 +27,7 @@ import {
 import type { CatalogEntry } from './spool-catalog.ts';
 import type { SpoolMetrics } from './spool-metrics.ts';
 import { spoolSettingsOf } from './spool-options.ts';
-import type { SpoolParts } from './spool-parts.ts';
+import { type SpoolParts, tablesAreRead } from './spool-parts.ts';
 import type { LogRead, TaskLog } from './task-log.ts';
 
 export interface ForwarderOptions {
@@ -277,6 +277,12 @@ export class Forwarder {
 
   async #openWay(signal: AbortSignal): Promise<Way> {
     const { parts, entry, log } = this.#options;
+    const { tablesRead = tablesAreRead } = parts;
+    if (!tablesRead.isDone) {
+      this.#trouble = 'nothing is forwarded: Kafka was not there yet';
+      await tablesRead.done;
+      this.#trouble = undefined;
+    }
     const { connector, task, config } = entry();
     const { kafka: broker, clock, random, redact } = parts;
     const logger = parts.log.child({ connector, task });

@@ -21,6 +21,8 @@ export interface SpoolOffsetsOptions {
   readonly known: Table;
   /** False where another worker may run the task by now: its position counts in Kafka's table. What is beside the spool is ours whoever runs it. */
   readonly mayWrite: () => boolean;
+  /** False while nobody knows what Kafka's table says: what lies beside the spool counts. Default: always true. */
+  readonly isKafkaRead?: () => boolean;
   readonly log: Log;
 }
 
@@ -46,8 +48,8 @@ export class SpoolOffsets implements OffsetTable {
 
   /** Somebody else has written to Kafka's table since this spool did. */
   isSuperseded(partition: SourceMap): boolean {
-    const { connector, local } = this.#options;
-    return local.get(connector, partition) !== undefined && !this.#isKnown(partition);
+    const { connector, local, isKafkaRead = () => true } = this.#options;
+    return isKafkaRead() && local.get(connector, partition) !== undefined && !this.#isKnown(partition);
   }
 
   get(connector: string, partition: SourceMap): SourceMap | undefined {

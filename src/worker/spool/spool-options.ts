@@ -50,6 +50,14 @@ export const spoolOptions = define({
   }),
 });
 
+export function isSpooled(config: RawConfig): boolean {
+  try {
+    return parse(spoolOptions, config)['spool.mode'] !== 'off';
+  } catch {
+    return false; // no task runs by it
+  }
+}
+
 /** Whether a source with this configuration has a spool, and goes on while nobody can tell whose work it is. */
 export function goesOnThroughSilence(config: RawConfig): boolean {
   try {

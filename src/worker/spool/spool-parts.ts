@@ -5,6 +5,14 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 import type { OffsetTable } from '../offset-table.ts';
 import type { TopicCreation } from '../topic-creation.ts';
 
+/** Whether Kafka's tables are read. A worker that begins while Kafka is away knows only what it has kept of them. */
+export interface TablesRead {
+  readonly isDone: boolean;
+  readonly done: Promise<void>;
+}
+
+export const tablesAreRead: TablesRead = { isDone: true, done: Promise.resolve() };
+
 /** What all that belongs to a spool shares. */
 export interface SpoolParts {
   /** On this machine. */
@@ -12,6 +20,8 @@ export interface SpoolParts {
   readonly kafka: Broker;
   /** The workers' offsets, in Kafka. */
   readonly offsets: OffsetTable;
+  /** Until then nothing is forwarded, as the positions behind what was forwarded stand there. Default: they are. */
+  readonly tablesRead?: TablesRead;
   /** Name in that table under which this spool's positions stand. */
   readonly positionsOf: string;
   /** False where another worker may run the task by now. */

@@ -5,9 +5,10 @@ import type { RawConfig } from '../../config/raw.ts';
 import type { OffsetTable } from '../offset-table.ts';
 import { offsetTable } from '../offset-table.ts';
 import { openTable, type Table } from '../table.ts';
+import { type KnownWork, keepKnownWork, knownWorkTopic } from './known-work.ts';
 import { type CatalogEntry, catalogTopic, logName, SpoolCatalog } from './spool-catalog.ts';
 import { SpoolOffsets } from './spool-offsets.ts';
-import type { SpoolParts } from './spool-parts.ts';
+import { type SpoolParts, tablesAreRead } from './spool-parts.ts';
 import { SpooledTask } from './spooled-task.ts';
 
 export type SpoolOptions = Omit<SpoolParts, 'id' | 'positionsOf'>;
@@ -20,6 +21,7 @@ export class Spool implements AsyncDisposable {
   readonly #catalog: SpoolCatalog;
   readonly #local: OffsetTable;
   readonly #known: Table;
+  readonly #knownWork: Table;
   readonly #tables: readonly Table[];
   readonly #tasks = new Map<string, Promise<SpooledTask>>();
   readonly #turns = new Map<string, CallsInTurn>();
@@ -31,18 +33,24 @@ export class Spool implements AsyncDisposable {
     const { broker, log } = options;
     const id = await broker.clusterId();
     const table = (topic: string): Promise<Table> => openTable({ broker, topic, partitions: 1, log });
-    const tables = await Promise.all([table(catalogTopic), table(offsetsTopic), table(knownTopic)]);
+    const tables = await Promise.all([
+      table(catalogTopic),
+      table(offsetsTopic),
+      table(knownTopic),
+      table(knownWorkTopic),
+    ]);
     const spool = new Spool({ ...options, id, positionsOf: `tributary-spool-${id}` }, tables);
     await spool.#goOn();
     return spool;
   }
 
-  private constructor(parts: SpoolParts, tables: readonly [Table, Table, Table]) {
-    const [catalog, offsets, known] = tables;
+  private constructor(parts: SpoolParts, tables: readonly [Table, Table, Table, Table]) {
+    const [catalog, offsets, known, knownWork] = tables;
     this.#parts = parts;
     this.#catalog = new SpoolCatalog(parts.broker, catalog);
     this.#local = offsetTable(offsets);
     this.#known = known;
+    this.#knownWork = knownWork;
     this.#tables = tables;
   }
 
@@ -66,6 +74,19 @@ export class Spool implements AsyncDisposable {
   /** Connectors that something lies here for. */
   connectors(): readonly string[] {
     return [...new Set(this.#catalog.all().map(({ connector }) => connector))];
+  }
+
+  /** For a start while Kafka is away. */
+  keep(work: Omit<KnownWork, 'atMs'>): Promise<void> {
+    return keepKnownWork(this.#knownWork, work, this.#parts.clock.nowMs());
+  }
+
+  /** Somebody else has stored an offset of this connector in Kafka's table, whose tasks may run here by an older one. */
+  isSuperseded(connector: string, offsets: OffsetTable): boolean {
+    const entry = this.#catalog.all().find((one) => one.connector === connector);
+    if (entry === undefined) return false;
+    const own = this.#offsetsOf(entry, offsets);
+    return this.#local.all(connector).some(({ partition }) => own.isSuperseded(partition));
   }
 
   async close(): Promise<void> {
@@ -109,7 +130,9 @@ export class Spool implements AsyncDisposable {
   #offsetsOf({ connector, task }: CatalogEntry, kafka: OffsetTable): SpoolOffsets {
     const log = this.#parts.log.child({ connector });
     const mayWrite = (): boolean => this.#parts.mayWrite(connector, task);
-    return new SpoolOffsets({ connector, local: this.#local, kafka, known: this.#known, mayWrite, log });
+    const { tablesRead = tablesAreRead } = this.#parts;
+    const isKafkaRead = (): boolean => tablesRead.isDone;
+    return new SpoolOffsets({ connector, local: this.#local, kafka, known: this.#known, mayWrite, isKafkaRead, log });
   }
 
   /** A log is taken away or opened, never both at once. */

@@ -1,10 +1,14 @@
 /** The spool of a worker: opened when the first connector wants it, or at once where something may lie in it. */
 import { describeError, isError } from '../../base/errors.ts';
+import { SharedQuestion } from '../../base/shared-question.ts';
 import type { RawConfig } from '../../config/raw.ts';
+import { LimitedWarning } from '../../telemetry/limited-log.ts';
 import type { ConfigTable } from '../config-table.ts';
 import type { OffsetTable } from '../offset-table.ts';
 import type { SpoolSource, WorkerOptions } from '../worker-options.ts';
+import type { KnownWork } from './known-work.ts';
 import { Spool, type SpoolOptions } from './spool.ts';
+import type { TablesRead } from './spool-parts.ts';
 import type { SpooledTask } from './spooled-task.ts';
 
 export class WorkerSpool {
@@ -13,6 +17,11 @@ export class WorkerSpool {
   readonly #offsets: OffsetTable;
   readonly #configs: ConfigTable;
   readonly #mayWrite: SpoolOptions['mayWrite'];
+  readonly #tablesRead: TablesRead;
+  readonly #notKept: LimitedWarning;
+  /** One write at a time: who asks meanwhile shares the next. */
+  readonly #keeping = new SharedQuestion(() => this.#keep());
+  #work: (() => Omit<KnownWork, 'atMs'>) | undefined;
   #spool: Promise<Spool> | undefined;
 
   /** `mayWrite` says no where another worker may run the task by now. */
@@ -22,25 +31,29 @@ export class WorkerSpool {
     offsets: OffsetTable,
     configs: ConfigTable,
     mayWrite: SpoolOptions['mayWrite'],
+    tablesRead: TablesRead,
   ) {
     this.#source = source;
     this.#options = options;
     this.#offsets = offsets;
     this.#configs = configs;
     this.#mayWrite = mayWrite;
+    this.#tablesRead = tablesRead;
+    this.#notKept = new LimitedWarning(options.log, 'spool_known_work_not_kept', options.clock);
   }
 
   /**
-   * What was left here goes on; that of connectors which were deleted meanwhile goes away behind it. A disk that cannot be
-   * read fails the connectors that want it, each with the reason, and no other. BROKER_LOCKED: another process has it.
+   * What was left here goes on; that of connectors which were deleted meanwhile goes away behind it, once Kafka's tables tell that.
+   * A disk that cannot be read fails the connectors that want it, each with the reason, and no other. BROKER_LOCKED: another
+   * process has it.
    */
   async goOn(): Promise<void> {
-    if (!this.#source.isThere) return;
+    if (!this.#source.isThere && this.#spool === undefined) return;
     const spool = await this.#opened().catch((error: unknown) => {
       if (isError(error, 'BROKER_LOCKED')) throw error;
       this.#options.log.error('spool_not_opened', { reason: describeError(error) });
     });
-    if (spool === undefined) return;
+    if (spool === undefined || !this.#tablesRead.isDone) return;
     for (const connector of spool.connectors()) {
       if (this.#configs.connector(connector) === undefined) spool.forget(connector);
       else this.tasksMade(connector);
@@ -58,6 +71,19 @@ export class WorkerSpool {
     return (await this.#opened()).task(connector, task, config, offsets);
   }
 
+  /** For a start while Kafka is away; where there is no spool nothing could begin by it. `work` is called when it is its turn. */
+  keep(work: () => Omit<KnownWork, 'atMs'>): void {
+    this.#work = work;
+    if (this.#spool === undefined) return;
+    void this.#keeping.ask();
+  }
+
+  /** Whether the tasks of a connector run by offsets that are not those of Kafka's table any more. */
+  async isSuperseded(connector: string, offsets: OffsetTable): Promise<boolean> {
+    const spool = await this.#spool?.catch(() => undefined);
+    return spool?.isSuperseded(connector, offsets) ?? false;
+  }
+
   /** The connector is gone, or its tasks from this one on. */
   forget(connector: string, fromTask?: number): void {
     this.#spool?.then(
@@ -67,8 +93,18 @@ export class WorkerSpool {
   }
 
   async close(): Promise<void> {
+    if (this.#work !== undefined) await this.#keeping.ask();
     const spool = await this.#spool?.catch(() => undefined);
     await spool?.close();
+  }
+
+  async #keep(): Promise<void> {
+    try {
+      const spool = await this.#spool;
+      if (spool !== undefined && this.#work !== undefined) await spool.keep(this.#work());
+    } catch (error) {
+      this.#notKept.warn({ reason: describeError(error) });
+    }
   }
 
   #opened(): Promise<Spool> {
@@ -83,6 +119,7 @@ export class WorkerSpool {
     const { broker: kafka, log, metrics, clock, random, groupId, producer, topicCreation, redact } = this.#options;
     return Spool.open({
       ...{ kafka, offsets: this.#offsets, mayWrite: this.#mayWrite, log, metrics, clock, random },
+      tablesRead: this.#tablesRead,
       broker: await this.#source.open(),
       groupId: groupId ?? 'tributary',
       producer: producer ?? {},
