@@ -18,20 +18,61 @@ export async function openBrokerNowOrLater(open: () => Promise<Broker>, address:
   } catch (error) {
     if (!isError(error, 'BROKER_UNAVAILABLE')) throw error;
     log.warn('broker_unreachable', { address, reason: describeError(error) });
-    return new LaterBroker(open, address, log);
+    return retriedBroker(open, address, log);
   }
 }
 
-class LaterBroker implements Broker {
+function retriedBroker(open: () => Promise<Broker>, address: string, log: Log): Broker {
+  const stop = new AbortController();
+  const broker = new LaterBroker(address, async () => {
+    stop.abort();
+    await trying;
+  });
+  const trying = tryAgain(broker, open, log, stop.signal);
+  return broker;
+}
+
+async function tryAgain(
+  broker: LaterBroker,
+  open: () => Promise<Broker>,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let attempt = 1; !signal.aborted; attempt++) {
+    await sleep(backoffMs(attempt, policy, Math.random), signal);
+    if (signal.aborted) return;
+    try {
+      broker.attach(await open());
+      log.info('broker_reached', { address: broker.address });
+      return;
+    } catch (error) {
+      log.warn('broker_unreachable', { address: broker.address, reason: describeError(error) });
+    }
+  }
+}
+
+/** Stands for a Kafka that somebody else goes on trying to reach. */
+export class LaterBroker implements Broker {
   readonly kind = 'kafka';
   readonly address: string;
-  readonly #stop = new AbortController();
-  readonly #opening: Promise<void>;
+  readonly #beforeClose: () => Promise<void>;
   #broker: Broker | undefined;
+  #isClosed = false;
 
-  constructor(open: () => Promise<Broker>, address: string, log: Log) {
+  /** `beforeClose` ends the trying. */
+  constructor(address: string, beforeClose: () => Promise<void> = async () => {}) {
     this.address = address;
-    this.#opening = this.#try(open, log);
+    this.#beforeClose = beforeClose;
+  }
+
+  get isThere(): boolean {
+    return this.#broker !== undefined;
+  }
+
+  /** From now on all calls go there; it is closed with this one. */
+  attach(broker: Broker): void {
+    this.#broker = broker;
+    if (this.#isClosed) void broker.close();
   }
 
   clusterId: Broker['clusterId'] = async (...call) => this.#now().clusterId(...call);
@@ -54,8 +95,8 @@ class LaterBroker implements Broker {
   }
 
   async close(): Promise<void> {
-    this.#stop.abort();
-    await this.#opening;
+    this.#isClosed = true;
+    await this.#beforeClose();
     await this.#broker?.close();
   }
 
@@ -65,23 +106,9 @@ class LaterBroker implements Broker {
 
   #now(): Broker {
     if (this.#broker !== undefined) return this.#broker;
-    if (this.#stop.signal.aborted) throw new TributaryError('BROKER_CLOSED', `The broker ${this.address} is closed`);
+    if (this.#isClosed) throw new TributaryError('BROKER_CLOSED', `The broker ${this.address} is closed`);
     throw new TributaryError('BROKER_UNAVAILABLE', `Cannot reach ${this.address}: it was not there yet`, {
       retriable: true,
     });
-  }
-
-  async #try(open: () => Promise<Broker>, log: Log): Promise<void> {
-    const { signal } = this.#stop;
-    for (let attempt = 1; !signal.aborted && this.#broker === undefined; attempt++) {
-      await sleep(backoffMs(attempt, policy, Math.random), signal);
-      if (signal.aborted) return;
-      try {
-        this.#broker = await open();
-        log.info('broker_reached', { address: this.address });
-      } catch (error) {
-        log.warn('broker_unreachable', { address: this.address, reason: describeError(error) });
-      }
-    }
   }
 }

@@ -4,9 +4,10 @@ import { systemClock } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
 import type { Broker } from '../broker/broker.ts';
 import { parseThreshold } from '../telemetry/loggers.ts';
+import type { KnownWork } from '../worker/spool/known-work.ts';
 import { Staleness } from '../worker/staleness.ts';
 import type { Worker } from '../worker/worker.ts';
-import type { ShareOptions } from '../worker/worker-options.ts';
+import type { ShareOptions, WorkerOptions } from '../worker/worker-options.ts';
 import type { AppConfig, ListenerSettings, NamedConnector } from './config/app-config.ts';
 import { resolveConfig } from './config/providers.ts';
 import { importAhead } from './import-ahead.ts';
@@ -25,10 +26,11 @@ export async function openWorker(
   listeners: readonly ListenerSettings[],
   spool: OpenSpoolSource | undefined,
   opened: AsyncDisposableStack,
+  ahead?: { readonly known: KnownWork | undefined },
 ): Promise<Worker> {
   const [listen] = listeners;
   const { config, log, metrics, secrets } = parts;
-  const [{ startWorker }, { sqlConnector }] = await workerModules();
+  const [{ startWorker, startWorkerAhead }, { sqlConnector }] = await workerModules();
   // Applications read and write topics themselves, of the broker that there is only now.
   const connectors = parts.connectors.map((known) =>
     known.name === 'sql' ? sqlConnector(async () => broker, config.worker.groupId) : known,
@@ -39,41 +41,40 @@ export async function openWorker(
   const { worker: settings, producer } = config;
   const workerId = workerIdOf(config, listen);
   const fromFile = named.filter(({ initialState = 'RUNNING' }) => initialState === 'RUNNING');
-  const starting = startWorker(
-    {
-      broker,
-      connectors,
-      ...(parts.transforms === undefined ? {} : { transforms: parts.transforms }),
-      ...(parts.converterClasses === undefined ? {} : { converterClasses: parts.converterClasses }),
-      workerId,
-      tables: settings.tables,
-      ...(Object.keys(settings.defaults).length === 0 ? {} : { converters: settings.defaults }),
-      topicCreation: { autoCreate: config.autoCreate, partitions: 1 },
-      producer,
-      offsetFlushIntervalMs: settings.offsetFlushIntervalMs,
-      offsetFlushTimeoutMs: settings.offsetFlushTimeoutMs,
-      exactlyOnceSources: settings.exactlyOnceSources,
-      groupId: settings.groupId,
-      ...(settings.share === undefined ? {} : { share: shareOptions(settings, broker, workerId, config.rest) }),
-      isFenced: settings.isFenced,
-      ...(spool === undefined ? {} : { spool }),
-      onLoggerLevel: (logger, level) => setLevel(parts, logger, level),
-      gracefulStopMs: settings.gracefulTimeoutMs,
-      resolve: (raw, missing) => {
-        const resolved = resolveConfig(raw, { ...providers, missing });
-        secrets.add(resolved, connectors);
-        return resolved;
-      },
-      outbound: outboundPolicies(config.outbound, listeners, named),
-      redact: (text) => secrets.text(text),
-      trouble: () => staleness?.trouble(),
-      log: log.child({}, 'tributary.worker'),
-      metrics: metrics.root(),
-      clock: systemClock,
-      random: Math.random,
+  const options: WorkerOptions = {
+    broker,
+    connectors,
+    ...(parts.transforms === undefined ? {} : { transforms: parts.transforms }),
+    ...(parts.converterClasses === undefined ? {} : { converterClasses: parts.converterClasses }),
+    workerId,
+    tables: settings.tables,
+    ...(Object.keys(settings.defaults).length === 0 ? {} : { converters: settings.defaults }),
+    topicCreation: { autoCreate: config.autoCreate, partitions: 1 },
+    producer,
+    offsetFlushIntervalMs: settings.offsetFlushIntervalMs,
+    offsetFlushTimeoutMs: settings.offsetFlushTimeoutMs,
+    exactlyOnceSources: settings.exactlyOnceSources,
+    groupId: settings.groupId,
+    ...(settings.share === undefined ? {} : { share: shareOptions(settings, broker, workerId, config.rest) }),
+    isFenced: settings.isFenced,
+    ...(spool === undefined ? {} : { spool }),
+    onLoggerLevel: (logger, level) => setLevel(parts, logger, level),
+    gracefulStopMs: settings.gracefulTimeoutMs,
+    resolve: (raw, missing) => {
+      const resolved = resolveConfig(raw, { ...providers, missing });
+      secrets.add(resolved, connectors);
+      return resolved;
     },
-    Object.fromEntries(fromFile.map(({ name, config }) => [name, config])),
-  );
+    outbound: outboundPolicies(config.outbound, listeners, named),
+    redact: (text) => secrets.text(text),
+    trouble: () => staleness?.trouble(),
+    log: log.child({}, 'tributary.worker'),
+    metrics: metrics.root(),
+    clock: systemClock,
+    random: Math.random,
+  };
+  const ofFile = Object.fromEntries(fromFile.map(({ name, config }) => [name, config]));
+  const starting = ahead === undefined ? startWorker(options, ofFile) : startWorkerAhead(options, ofFile, ahead.known);
   // It waits for the broker's answers: time for what comes behind it.
   if (listen !== undefined) importAhead([restModules]);
   const worker = await starting;
@@ -90,13 +91,16 @@ export async function openWorker(
     timer.unref();
     opened.defer(() => clearInterval(timer));
   }
-  // Those of a JSON file that shall not run at once: a state they were given later stays.
-  for (const { name, config: raw, initialState = 'RUNNING' } of named) {
-    if (initialState === 'RUNNING') continue;
-    if (worker.connector(name) === undefined) await worker.create(name, raw, initialState);
-    else await worker.put(name, raw);
-  }
   return worker;
+}
+
+/** Connectors of a JSON file that shall not run at once: a state they were given later stays. Kafka must be there. */
+export async function addResting(worker: Worker, named: readonly NamedConnector[]): Promise<void> {
+  for (const { name, config, initialState = 'RUNNING' } of named) {
+    if (initialState === 'RUNNING') continue;
+    if (worker.connector(name) === undefined) await worker.create(name, config, initialState);
+    else await worker.put(name, config);
+  }
 }
 
 const heartbeatMs = 300;

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeError, isError, TributaryError } from '../base/errors.ts';
 import type { LocalBroker } from '../broker/broker.ts';
+import { type KnownWork, readKnownWork } from '../worker/spool/known-work.ts';
 import type { SpoolSource } from '../worker/worker-options.ts';
 import type { AppConfig, NamedConnector } from './config/app-config.ts';
 import type { AppParts } from './wiring.ts';
@@ -10,6 +11,8 @@ import type { AppParts } from './wiring.ts';
 export interface OpenSpoolSource extends SpoolSource {
   /** Undefined while nobody wanted it. */
   readonly broker: LocalBroker | undefined;
+  /** What the worker kept there of its work; undefined where it never kept anything. Opens it where it is there. */
+  readonly knownWork: () => Promise<KnownWork | undefined>;
   /** Where something may lie in it: opened while others are waited for. */
   readonly openAhead: () => void;
 }
@@ -58,6 +61,9 @@ export function spoolSource({ config, log, metrics }: AppParts, opened: AsyncDis
     open() {
       opening ??= open();
       return opening;
+    },
+    async knownWork() {
+      return isThere(directory) ? readKnownWork(await this.open()) : undefined;
     },
     openAhead() {
       if (isThere(directory)) this.open().catch(() => {}); // told to whoever wants it

@@ -16,7 +16,7 @@ import type { TransformCatalogue } from '../transform/transform.ts';
 import type { Worker } from '../worker/worker.ts';
 import type { WorkerEnd } from '../worker/worker-end.ts';
 import { openBroker } from './broker-factory.ts';
-import { openBrokerNowOrLater } from './broker-later.ts';
+import { LaterBroker, openBrokerNowOrLater } from './broker-later.ts';
 import { openBrokerInTime } from './broker-wait.ts';
 import type { AppConfig, ListenerSettings, NamedConnector } from './config/app-config.ts';
 import { createDemoTopics, demoConnectors, demoPort } from './demo.ts';
@@ -24,10 +24,11 @@ import type { DemoExchange } from './demo-exchange.ts';
 import { importAhead } from './import-ahead.ts';
 import type { KnownSecrets } from './known-secrets.ts';
 import { openRest, openWaitingRest } from './open-rest.ts';
-import { openWorker, workerModules } from './open-worker.ts';
+import { addResting, openWorker, workerModules } from './open-worker.ts';
 import { freeAddress } from './port.ts';
 import { providersOf } from './providers-of.ts';
 import { spoolSource, wantsSpool } from './spool-source.ts';
+import { beginsAtOnce, beginsWithoutKafka, takeUpLater, workKnownHere } from './start-ahead.ts';
 import { watchTime } from './time-watch.ts';
 
 /** What runs, as its process sees it. */
@@ -99,27 +100,55 @@ export async function openApp(parts: AppParts): Promise<App> {
         importAhead([workerModules]);
       },
     });
-  const [broker, exchange] = await allOrNone(
-    openBrokerInTime({
-      ...{ open, address: config.broker, signal: parts.stopping, log: brokerLog, clock: systemClock },
-      random: Math.random,
-      maxMs: config.worker.brokerWaitMs ?? (wantsSpool(config) ? Number.POSITIVE_INFINITY : 0),
-      meanwhile: () => openWaitingRest(parts, spool, listeners),
-    }),
-    parts.demo ? openExchange(parts.env) : Promise.resolve(undefined),
-  );
+  const failed = new AbortController();
+  const signal = AbortSignal.any([failed.signal, ...(parts.stopping === undefined ? [] : [parts.stopping])]);
+  const wait = { open, address: config.broker, signal, log: brokerLog, clock: systemClock, random: Math.random };
+  const later = new LaterBroker(config.broker);
+  let broker: Broker = later;
   let worker: Worker | undefined;
   opened.defer(async () => {
     // What it waits for may never come: the worker has given up what it had for it.
     if (worker?.end?.brokerAway === undefined) await broker.close();
     else await withTimeout(broker.close(), awayCloseMs, 'Closing the broker').catch(() => {});
   });
+  const begin = async (may: typeof beginsAtOnce): Promise<boolean> => {
+    const known = await workKnownHere(config, spool);
+    if (spool === undefined || parts.demo || !wantsSpool(config) || !may(config, known)) return false;
+    worker = opened.use(await openWorker(parts, later, config.connectors, listeners, spool, opened, { known }));
+    return true;
+  };
+  const away = Promise.withResolvers<undefined>();
+  const opening = openBrokerInTime({
+    ...wait,
+    maxMs: waitsMs(config),
+    meanwhile: async () => {
+      if (!(await atOnce) && !(await begin(beginsWithoutKafka))) return openWaitingRest(parts, spool, listeners);
+      away.resolve(undefined);
+      return nothing;
+    },
+  });
+  const atOnce = begin(beginsAtOnce);
+  opened.defer(async () => {
+    failed.abort();
+    // One that came too late for anybody is closed with the other.
+    if (broker === later && !later.isThere) await opening.then((late) => later.attach(late)).catch(() => {});
+  });
+  const [there, exchange] = await allOrNone(
+    atOnce.then(() => Promise.race([opening, away.promise])),
+    parts.demo ? openExchange(parts.env) : Promise.resolve(undefined),
+  );
   if (exchange !== undefined) opened.use(exchange);
   const connectors =
     exchange === undefined ? config.connectors : [...config.connectors, ...demoConnectors(exchange.url)];
-  if (exchange !== undefined) await createDemoTopics(broker);
-
-  worker = opened.use(await openWorker(parts, broker, connectors, listeners, spool, opened));
+  if (worker === undefined) {
+    broker = there!;
+    if (exchange !== undefined) await createDemoTopics(broker);
+    worker = opened.use(await openWorker(parts, broker, connectors, listeners, spool, opened));
+  } else if (there !== undefined) {
+    later.attach(there);
+    await worker.takeUp();
+  }
+  if (there !== undefined) await addResting(worker, connectors);
   const url =
     listeners.length === 0
       ? undefined
@@ -128,6 +157,13 @@ export async function openApp(parts: AppParts): Promise<App> {
   if (gateway !== undefined) opened.use(gateway);
   // Not before all is open: loading programs is work that holds up the event loop, and nothing waits for it yet.
   opened.use(watchTime({ clock: systemClock, log, metrics: parts.metrics.root() }));
+  if (there === undefined) {
+    const behind = { signal: AbortSignal.any([signal, stopping.signal]), log: brokerLog };
+    const again = (): Promise<Broker> =>
+      openBrokerInTime({ ...wait, ...behind, maxMs: Number.POSITIVE_INFINITY, meanwhile: async () => nothing });
+    const kafka = { first: opening, again, broker: later };
+    void takeUpLater(worker, kafka, () => addResting(worker!, connectors), behind);
+  }
 
   const running = opened.move();
   return {
@@ -137,7 +173,7 @@ export async function openApp(parts: AppParts): Promise<App> {
     broker,
     exchange: exchange?.url,
     connectors,
-    end: () => worker.end,
+    end: () => worker!.end,
     async stop() {
       stopping.abort();
       await running.disposeAsync();
@@ -146,6 +182,14 @@ export async function openApp(parts: AppParts): Promise<App> {
 }
 
 const awayCloseMs = 200;
+const nothing: AsyncDisposable = { async [Symbol.asyncDispose]() {} };
+
+/** How long a start waits for its broker at most. */
+function waitsMs(config: AppConfig): number {
+  const { brokerWaitMs, startWithoutKafka } = config.worker;
+  if (!wantsSpool(config)) return brokerWaitMs ?? 0;
+  return startWithoutKafka === 'true' ? Number.POSITIVE_INFINITY : (brokerWaitMs ?? Number.POSITIVE_INFINITY);
+}
 /** The demonstration has one whatever the configuration says, on any free port where the usual one is taken. */
 async function openGatewayBeside(parts: AppParts, broker: Broker): Promise<Gateway | undefined> {
   const { config, demo } = parts;
@@ -238,13 +282,13 @@ async function openGatewayOf(
 }
 
 /** Both, or the failure of one with the other closed again. */
-async function allOrNone<A extends AsyncDisposable, B extends AsyncDisposable | undefined>(
+async function allOrNone<A extends AsyncDisposable | undefined, B extends AsyncDisposable | undefined>(
   first: Promise<A>,
   second: Promise<B>,
 ): Promise<[A, B]> {
   const [a, b] = await Promise.allSettled([first, second]);
   if (a.status === 'fulfilled' && b.status === 'fulfilled') return [a.value, b.value];
-  if (a.status === 'fulfilled') await a.value[Symbol.asyncDispose]();
+  if (a.status === 'fulfilled') await a.value?.[Symbol.asyncDispose]();
   if (b.status === 'fulfilled') await b.value?.[Symbol.asyncDispose]();
   throw a.status === 'rejected' ? a.reason : (b as PromiseRejectedResult).reason;
 }

@@ -200,6 +200,7 @@ export class Worker implements AsyncDisposable {
 
   /** Kafka is there: its tables count from now on. Can be tried again where it fails. */
   async takeUp(): Promise<void> {
+    if (this.#state === 'healthy') return;
     const given = this.#given();
     if (this.#state === 'starting') for (const [name, config] of given) this.#changes.check(name, config);
     else this.#ahead.tablesComing();

@@ -99,6 +99,9 @@ export interface OutboundSettings {
   readonly allow: readonly string[];
 }
 
+/** `auto`: where no other worker can have the work, and no wait for Kafka was asked for. */
+export type StartWithoutKafka = 'auto' | 'true' | 'false';
+
 export interface WorkerSettings {
   readonly groupId: string;
   /** How it shares its work with others of its group; undefined: it runs everything itself (no group.id was given). */
@@ -115,6 +118,8 @@ export interface WorkerSettings {
   readonly maxSourceAgeMs: number | undefined;
   /** Folder of the spool (docs/spool.md). */
   readonly spoolFolder: string;
+  /** Whether tasks with a spool receive before a start has reached its Kafka (docs/spool.md). */
+  readonly startWithoutKafka: StartWithoutKafka;
   /** Worker-level defaults of connectors: converters with their options. */
   readonly defaults: RawConfig;
   /** Topics for configurations, offsets and statuses. */

@@ -14,7 +14,7 @@ import { idleKeys, knownPrefixes, usedKeys } from './connect-keys.ts';
 import { listenerTlsOf } from './connect-listener-tls.ts';
 import { connectNotices, keysWithoutEffect } from './connect-notices.ts';
 import { kafkaSecurityOf } from './connect-security.ts';
-import { defaultSpoolFolder } from './options.ts';
+import { defaultSpoolFolder, startsWithoutKafka } from './options.ts';
 import type { ConfigProblem } from './problem.ts';
 import { type ConfigProviders, type ProviderOptions, resolveValue } from './providers.ts';
 import { accountPrefixes } from './rest-accounts.ts';
@@ -73,6 +73,7 @@ export function readConnectConfig(
     exactlyOnceSources: exactlyOnceOf(reader),
     maxSourceAgeMs: reader.has('health.source.max.age.ms') ? reader.number('health.source.max.age.ms', 0) : undefined,
     spoolFolder: reader.text('spool.dir') ?? defaultSpoolFolder,
+    startWithoutKafka: startWithoutKafkaOf(reader),
     brokerWaitMs: reader.has('broker.wait.ms') ? reader.number('broker.wait.ms', 0) : undefined,
     gracefulTimeoutMs: reader.number('task.shutdown.graceful.timeout.ms', 4000),
     defaults: converterDefaults(reader.values),
@@ -299,6 +300,14 @@ function exactlyOnceOf(reader: WorkerFile): boolean {
   const words = ['disabled', 'preparing', 'enabled'];
   if (!words.includes(text)) reader.problem(key, `cannot use "${text}": must be ${words.join(', ')}`);
   return text === 'enabled';
+}
+
+function startWithoutKafkaOf(reader: WorkerFile): AppConfig['worker']['startWithoutKafka'] {
+  const key = 'spool.start.without.kafka';
+  const text = reader.text(key) ?? 'auto';
+  const found = startsWithoutKafka.find((word) => word === text.toLowerCase());
+  if (found === undefined) reader.problem(key, `cannot use "${text}": must be ${startsWithoutKafka.join(', ')}`);
+  return found ?? 'auto';
 }
 
 function outboundOf(reader: WorkerFile): AppConfig['outbound'] {

@@ -9,6 +9,7 @@ export const usedKeys: readonly string[] = [
   'rest.anonymous',
   'health.source.max.age.ms',
   'spool.dir',
+  'spool.start.without.kafka',
   'broker.wait.ms',
   'rest.mask.secrets',
   'outbound.policy',

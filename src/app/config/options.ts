@@ -3,8 +3,10 @@ import { defaultMaxBatchBytes } from '../../broker/broker.ts';
 import { type Config, define } from '../../config/config-def.ts';
 import { boolean, int, list, long, oneOf, password, range, string } from '../../config/option.ts';
 import { hostEntriesProblem } from '../../net/address.ts';
+import type { StartWithoutKafka } from './app-config.ts';
 
 export const defaultSpoolFolder = './spool';
+export const startsWithoutKafka: readonly StartWithoutKafka[] = ['auto', 'true', 'false'];
 
 export const appOptions = define({
   broker: string({
@@ -64,6 +66,11 @@ export const appOptions = define({
   'spool.dir': string({
     default: defaultSpoolFolder,
     doc: 'Folder of the spool, where records of connectors with spool.mode are synced before they go to Kafka (docs/spool.md). One process at a time can have it',
+  }),
+  'spool.start.without.kafka': string({
+    default: 'auto',
+    validate: oneOf(startsWithoutKafka),
+    doc: 'Whether a worker that starts while its Kafka cannot be reached receives into its spool, by what it knows. auto: where it was the only worker when it last heard from Kafka, or has no group.id, and worker.broker.wait.ms is not set. true: always, though another worker may receive the same. false: it waits',
   }),
   'rest.anonymous': boolean({
     default: false,

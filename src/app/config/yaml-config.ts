@@ -249,6 +249,7 @@ function appConfig(
       exactlyOnceSources: values['worker.exactly.once.source.support'].toLowerCase() === 'enabled',
       maxSourceAgeMs: values['health.source.max.age.ms'] ?? undefined,
       spoolFolder: values['spool.dir'],
+      startWithoutKafka: values['spool.start.without.kafka'] as AppConfig['worker']['startWithoutKafka'],
       brokerWaitMs: values['worker.broker.wait.ms'] ?? undefined,
       gracefulTimeoutMs: values['worker.task.shutdown.graceful.timeout.ms'],
       defaults: {},
