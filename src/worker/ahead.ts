@@ -116,8 +116,17 @@ export class WorkAhead {
     if (spool === undefined || stored === undefined) return false;
     const connector = classes.of(stored);
     if (connector?.kind !== 'source' || ownOffsetsTopic(connector, stored, options) !== undefined) return false;
-    const config = options.resolve?.(stored, 'keep') ?? stored;
-    return (options.share === undefined ? isSpooled : goesOnThroughSilence)(config);
+    return options.share === undefined
+      ? isSpooled(options.resolve?.(stored, 'keep') ?? stored)
+      : this.outlastsSilence(name);
+  }
+
+  /** What a task receives into its spool is good whoever does its work. */
+  outlastsSilence(name: string): boolean {
+    const { options, configs, classes, spool } = this.#parts;
+    const config = configs.connector(name);
+    if (spool === undefined || config === undefined || classes.typeOf(config) !== 'source') return false;
+    return goesOnThroughSilence(options.resolve?.(config, 'keep') ?? config);
   }
 
   /** Before the tables are those of Kafka. */

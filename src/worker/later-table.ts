@@ -57,6 +57,10 @@ export function laterTable({ topic, known, early }: LaterTableOptions): LaterTab
       const real = await abortable(attached.promise, signal, 'Waiting for Kafka');
       await real.caughtUp(signal, key);
     },
+    caughtUpWithCommitted: async (signal) => {
+      const real = await abortable(attached.promise, signal, 'Waiting for Kafka');
+      await real.caughtUpWithCommitted(signal);
+    },
     abandon: () => {
       if (table === undefined) giveUp();
       else table.abandon();

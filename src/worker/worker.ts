@@ -2,7 +2,6 @@
  * The worker: its life among the others of its group, and the whole surface of the folder (hence more than 300 lines). It runs its
  * share of what the configuration table says; what people change is written there by connector-changes.ts.
  */
-import { isDeepStrictEqual } from 'node:util';
 import { withTimeout } from '../base/abort.ts';
 import { unreachable } from '../base/assert.ts';
 import { describeError, TributaryError } from '../base/errors.ts';
@@ -10,8 +9,9 @@ import type { ConfigInfos, ConfigKeyInfo } from '../config/config-infos.ts';
 import type { RawConfig, RawConfigWithNulls } from '../config/raw.ts';
 import { type ActiveTopics, activeTopics } from './active-topics.ts';
 import { attachTables, tablesBefore, WorkAhead, type WorkerTables } from './ahead.ts';
-import { LeaderWrites, leadersTransactionalId } from './cluster/leader-writes.ts';
-import { type Leader, Leadership } from './cluster/leadership.ts';
+import type { LeaderWrites } from './cluster/leader-writes.ts';
+import type { Leader, Leadership } from './cluster/leadership.ts';
+import { leadingOf } from './cluster/leading.ts';
 import { everything, joinWorkers, type Ownership } from './cluster/ownership.ts';
 import { weightsOf } from './cluster/work.ts';
 import { configEntry } from './config-entries.ts';
@@ -24,9 +24,9 @@ import { connectorStatus } from './connector-status.ts';
 import { type OffsetAccess, offsetsOf } from './offset-access.ts';
 import type { OffsetChange } from './offset-changes.ts';
 import { type OffsetTable, offsetTable, type SourceOffset } from './offset-table.ts';
+import { OwnFile } from './own-file.ts';
 import { type Plugin, pluginOptions, pluginsOf } from './plugin-catalogue.ts';
 import type { KnownWork } from './spool/known-work.ts';
-import { goesOnThroughSilence } from './spool/spool-options.ts';
 import { WorkerSpool } from './spool/worker-spool.ts';
 import { givenUpBy, statusTable } from './status-table.ts';
 import { statusWriter } from './status-writer.ts';
@@ -88,7 +88,7 @@ const waiting: PartStatus = { state: 'UNASSIGNED', workerId: '', version: null, 
 export class Worker implements AsyncDisposable {
   readonly #options: WorkerOptions;
   readonly #tables: WorkerTables;
-  readonly #fromFile: Readonly<Record<string, RawConfig>>;
+  readonly #ownFile: OwnFile;
   readonly #context: RunnerContext;
   readonly #configs: ConfigTable;
   readonly #topics: ActiveTopics;
@@ -111,35 +111,10 @@ export class Worker implements AsyncDisposable {
   constructor(options: WorkerOptions, tables: WorkerTables, fromFile: Readonly<Record<string, RawConfig>>) {
     this.#options = options;
     this.#tables = tables;
-    this.#fromFile = fromFile;
     this.#classes = new ConnectorClasses(options.connectors);
-    const { share, isFenced, broker } = options;
-    // Nobody else writes to a broker inside this process.
-    const isShared = share !== undefined && isFenced === true && broker.kind === 'kafka';
-    this.#leaderWrites = new LeaderWrites({
-      broker,
-      transactionalId: isShared ? leadersTransactionalId(share.groupId) : undefined,
-      table: tables.config,
-      isLeading: () => this.#leadership.leader().kind === 'self',
-      onLost: (reason) => this.#leadership.refused(reason),
-      log: options.log,
-      metrics: options.metrics,
-    });
-    this.#leadership = new Leadership({
-      url: share?.url,
-      host: share?.host,
-      workerId: options.workerId,
-      isLeader: () => this.#ownership.isLeader,
-      isSure: () => this.#ownership.isSure,
-      heardAtMs: () => this.#ownership.heardAtMs,
-      writes: this.#leaderWrites,
-      tables,
-      log: options.log,
-      metrics: options.metrics,
-      clock: options.clock,
-      random: options.random,
-    });
+    ({ writes: this.#leaderWrites, leadership: this.#leadership } = leadingOf(options, tables, () => this.#ownership));
     this.#configs = configTable(tables.config, (entries) => this.#leaderWrites.put(entries));
+    this.#ownFile = new OwnFile(fromFile, this.#configs, options.log);
     this.#topics = activeTopics(tables.status, options.clock, options.log);
     const offsets = offsetTable(tables.offset);
     const ownership: Pick<Ownership, 'owns' | 'mayWrite'> = {
@@ -191,7 +166,7 @@ export class Worker implements AsyncDisposable {
 
   /** Before Kafka was heard. */
   async begin(known: KnownWork | undefined): Promise<void> {
-    for (const [name, config] of this.#given()) this.#changes.check(name, config);
+    for (const [name, config] of this.#ownFile.connectors) this.#changes.check(name, config);
     this.#ownership = this.#ahead.ownership(known);
     this.#state = 'ahead';
     await this.#spool?.goOn();
@@ -201,17 +176,15 @@ export class Worker implements AsyncDisposable {
   /** Kafka is there: its tables count from now on. Can be tried again where it fails. */
   async takeUp(): Promise<void> {
     if (this.#state === 'healthy') return;
-    const given = this.#given();
-    if (this.#state === 'starting') for (const [name, config] of given) this.#changes.check(name, config);
-    else this.#ahead.tablesComing();
+    for (const [name, config] of this.#ownFile.connectors) this.#changes.check(name, config);
+    this.#ahead.tablesComing();
     await attachTables(this.#options, this.#tables, {
       config: (key, value) => this.configChanged(key, value),
       status: (key, value) => this.statusChanged(key, value),
     });
     this.#tablesRead.resolve();
     this.#requireRunning();
-    // Side by side: each write waits until the table has read it back.
-    await Promise.all(given.map(([name, config]) => this.#takeFromFile(name, config)));
+    await this.#ownFile.write();
     await this.#spool?.goOn();
     const { share, clock, log, metrics, broker } = this.#options;
     if (share !== undefined) {
@@ -222,19 +195,15 @@ export class Worker implements AsyncDisposable {
         log,
         metrics,
         weights: (partitions) => weightsOf(this.#taskCounts(), partitions),
-        outlastsSilence: (name) => this.#outlastsSilence(name),
+        outlastsSilence: (name) => this.#ahead.outlastsSilence(name),
         onGained: () => this.#gained(),
         onLess: (how) => this.#less(how),
         onShared: () => this.#keepAhead(),
       });
       this.#ownership = joined;
     } else this.#ownership = everything;
-    try {
-      this.#requireRunning();
-    } catch (error) {
-      await this.#ownership.close();
-      throw error;
-    }
+    if (this.#state === 'stopping') await this.#ownership.close();
+    this.#requireRunning();
     await this.#leadership.update();
     this.#requireRunning();
     this.#state = 'healthy';
@@ -479,10 +448,6 @@ export class Worker implements AsyncDisposable {
     this.#end = { brokerAway, unwritten: this.#runners.unwritten() };
   }
 
-  #given(): readonly (readonly [name: string, config: RawConfig])[] {
-    return Object.entries(this.#fromFile).map(([name, config]) => [name, { ...config, name }]);
-  }
-
   #requireKafka(): void {
     const reason = this.waitsForKafka();
     if (reason !== undefined) throw new TributaryError('BROKER_UNAVAILABLE', reason, { retriable: true });
@@ -490,19 +455,6 @@ export class Worker implements AsyncDisposable {
 
   #requireRunning(): void {
     if (this.#state === 'stopping') throw new TributaryError('ABORTED', 'The worker was stopped before it had started');
-  }
-
-  async #takeFromFile(name: string, config: RawConfig): Promise<void> {
-    const stored = this.#configs.asGiven(name);
-    // As it is already: other workers that run it need not hear of it.
-    if (stored !== undefined && isDeepStrictEqual(stored, config)) return;
-    if (stored !== undefined) {
-      this.#options.log.warn('connector_replaced', {
-        connector: name,
-        reason: 'the configuration file says otherwise than what was stored: the file wins',
-      });
-    }
-    await this.#configs.putConnector(name, config);
   }
 
   /** The group has given this worker more to do. What those who did it before have told is read first. */
@@ -527,13 +479,6 @@ export class Worker implements AsyncDisposable {
       tablesBehind(this.#options.metrics).value++;
       this.#options.log.warn('tables_behind', { reason: describeError(error) });
     });
-  }
-
-  /** What a task receives into its spool is good whoever does its work. */
-  #outlastsSilence(name: string): boolean {
-    const config = this.#configs.connector(name);
-    if (this.#spool === undefined || config === undefined || this.#classes.typeOf(config) !== 'source') return false;
-    return goesOnThroughSilence(this.#options.resolve?.(config, 'keep') ?? config);
   }
 
   /** For a start while Kafka is away. */
