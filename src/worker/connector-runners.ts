@@ -103,12 +103,12 @@ export class ConnectorRunners {
       const compare = async (): Promise<void> => {
         if (this.#isStopping) return;
         await runner.lose();
-        if (await isSame(name)) return runner.confirm();
-        this.#context.options.log.info('connector_differs', {
-          connector: name,
-          detail: 'from what was known of it before',
-        });
-        await runner.apply();
+        if (await isSame(name)) await runner.confirm();
+        else {
+          this.#context.options.log.info('connector_differs', { connector: name, detail: 'from what was known of it' });
+          await runner.apply();
+        }
+        this.#context.spool?.tasksMade(name);
       };
       if (this.#context.configs.connector(name) === undefined) this.remove(name);
       else this.inBackground(name, this.change(name, compare));

@@ -169,7 +169,7 @@ export class Worker implements AsyncDisposable {
     for (const [name, config] of this.#ownFile.connectors) this.#changes.check(name, config);
     this.#ownership = this.#ahead.ownership(known);
     this.#state = 'ahead';
-    await this.#spool?.goOn();
+    await this.#spool?.goOn((name) => this.#runners.get(name) !== undefined);
     this.#runners.gained(Promise.resolve());
   }
 
@@ -185,7 +185,7 @@ export class Worker implements AsyncDisposable {
     this.#tablesRead.resolve();
     this.#requireRunning();
     await this.#ownFile.write();
-    await this.#spool?.goOn();
+    await this.#spool?.goOn((name) => this.#runners.get(name) !== undefined);
     const { share, clock, log, metrics, broker } = this.#options;
     if (share !== undefined) {
       const joined = await joinWorkers({

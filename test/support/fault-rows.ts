@@ -352,12 +352,12 @@ export const faultRows: readonly FaultRow[] = [
       ),
       faults(
         'spool-kafka',
-        'Kafka is away at the stop, and at the next start: both end and begin well, and only what has no spool is at risk',
+        'Kafka is away at the stop, at the next start, and at the one behind its kill -9: what is received all the time is there once, and only what has no spool is at risk',
       ),
       src('worker/cluster/ownership', 'work that outlasts a silence goes on through it; the group answers ${answer}'),
     ],
     missing:
-      'The tests take Kafka away for seconds; a day of messages is written in compressed time by the benchmark `recovery --broker outage`. A worker that starts while Kafka is away waits for it, and receives nothing yet. One that is cut off alone goes on with its spool while another has its work, so that the topic holds that time twice; no test has both. Without a spool a live feed may itself drop what it sends while its socket is held back.',
+      'The tests take Kafka away for seconds; a day of messages is written in compressed time by the benchmark `recovery --broker outage`. A worker of several that starts while Kafka is away waits for it, unless `spool.start.without.kafka` is `true`. One that is cut off alone goes on with its spool while another has its work, so that the topic holds that time twice; no test has both. Without a spool a live feed may itself drop what it sends while its socket is held back.',
   },
   {
     number: 19,

@@ -32,6 +32,8 @@ export type Relayed = 'stored' | 'waits' | 'superseded';
 export class SpoolOffsets implements OffsetTable {
   readonly #options: SpoolOffsetsOptions;
   readonly #prepared = new Set<string>();
+  /** The source has begun without what Kafka's table says: an offset of somebody else there is not the one that it goes on from. */
+  #hasBegunBlind = false;
 
   constructor(options: SpoolOffsetsOptions) {
     this.#options = options;
@@ -39,7 +41,8 @@ export class SpoolOffsets implements OffsetTable {
 
   /** Where the source goes on. */
   resume(partition: SourceMap): SourceMap | undefined {
-    const { connector, local, kafka, log } = this.#options;
+    const { connector, local, kafka, log, isKafkaRead = () => true } = this.#options;
+    this.#hasBegunBlind = !isKafkaRead();
     const stored = kafka.get(connector, partition);
     if (!this.isSuperseded(partition)) return local.get(connector, partition) ?? stored;
     log.info('spool_offset_superseded', { detail: 'somebody else has stored an offset meanwhile: it counts' });
@@ -103,8 +106,8 @@ export class SpoolOffsets implements OffsetTable {
     const name = canonicalJson(partition);
     if (this.#prepared.has(name)) return;
     const { connector, local, kafka } = this.#options;
-    const stored = kafka.get(connector, partition);
-    const isSuperseded = this.isSuperseded(partition);
+    const stored = this.#hasBegunBlind ? undefined : kafka.get(connector, partition);
+    const isSuperseded = !this.#hasBegunBlind && this.isSuperseded(partition);
     // In this order: a crash in between leaves what was superseded as it was.
     if (isSuperseded) await local.put(connector, [{ partition, offset: stored ?? null }]);
     if (isSuperseded || this.#known(partition) === undefined) await this.#putKnown(partition, [stored]);

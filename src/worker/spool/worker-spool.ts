@@ -44,10 +44,10 @@ export class WorkerSpool {
 
   /**
    * What was left here goes on; that of connectors which were deleted meanwhile goes away behind it, once Kafka's tables tell that.
-   * A disk that cannot be read fails the connectors that want it, each with the reason, and no other. BROKER_LOCKED: another
+   * What runs already is looked at behind its end. A disk that cannot be read fails the connectors that want it, each with the reason, and no other. BROKER_LOCKED: another
    * process has it.
    */
-  async goOn(): Promise<void> {
+  async goOn(isRunning: (connector: string) => boolean): Promise<void> {
     if (!this.#source.isThere && this.#spool === undefined) return;
     const spool = await this.#opened().catch((error: unknown) => {
       if (isError(error, 'BROKER_LOCKED')) throw error;
@@ -55,6 +55,7 @@ export class WorkerSpool {
     });
     if (spool === undefined || !this.#tablesRead.isDone) return;
     for (const connector of spool.connectors()) {
+      if (isRunning(connector)) continue;
       if (this.#configs.connector(connector) === undefined) spool.forget(connector);
       else this.tasksMade(connector);
     }
