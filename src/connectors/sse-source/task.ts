@@ -6,24 +6,21 @@ import type { IncomingMessage } from 'node:http';
 import { unreachable } from '../../base/assert.ts';
 import { describeError, isError, TributaryError } from '../../base/errors.ts';
 import { type Cause, causeOf } from '../../net/cause.ts';
-import { type HeaderPair, maskUrl, sameEndpoint } from '../../net/endpoint.ts';
-import { httpTarget } from '../../net/http-url.ts';
-import { type AccessToken, TokenSource } from '../../net/oauth2.ts';
+import { maskUrl } from '../../net/endpoint.ts';
 import type { Route } from '../../net/open-request.ts';
 import { TlsTrust } from '../../net/tls-trust.ts';
-import { ColumnBatch } from '../../record/column-batch.ts';
-import { STRING } from '../../record/schema.ts';
 import { type Machine, MachineDriver } from '../../source/machine-driver.ts';
 import type { Pulled } from '../../source/pull.ts';
 import { masker } from '../../telemetry/mask.ts';
 import type { ConnectorContext, SourceBatch, SourceContext, SourceMap } from '../contract.ts';
-import { type Ask, ask, contentEncoding, mayLeave } from './ask.ts';
+import { Admission } from './admission.ts';
+import { type Ask, ask, contentEncoding } from './ask.ts';
+import { Batches } from './batches.ts';
 import { Body } from './body.ts';
-import { headerOf, idOf, offsetOf, partition } from './event-id.ts';
-import { type EventColumn, Intake } from './intake.ts';
+import { idOf } from './event-id.ts';
+import { Intake } from './intake.ts';
 import { declareMeters, type Meters, type Readings } from './meters.ts';
 import type { Answer } from './policy.ts';
-import { RequestSpacing } from './request-spacing.ts';
 import type { Settings } from './settings.ts';
 import { type Effect, type Event, next, type State, wakeAtMs } from './state.ts';
 import type { StreamSlots } from './stream-slots.ts';
@@ -35,13 +32,12 @@ const metricsLogMs = 60_000;
 export class SseTask {
   readonly #settings: Settings;
   readonly #context: ConnectorContext;
-  readonly #slots: StreamSlots;
-  readonly #spacing: RequestSpacing;
   readonly #route: Route;
-  readonly #tokens: TokenSource | undefined;
+  readonly #admission: Admission;
   readonly #meters: Meters;
   readonly #readings: Readings;
   readonly #intake: Intake;
+  readonly #batches: Batches;
   readonly #status: StreamStatus;
   #mask: (text: string) => string;
   readonly #driver: MachineDriver<State, Event, Effect>;
@@ -53,7 +49,6 @@ export class SseTask {
   #attempt = new AbortController();
   #ask: Ask | undefined;
   #body: Body | undefined;
-  #leaveSlot: (() => void) | undefined;
   #openedAtMs: number | undefined;
   #reconnectedAtMs: number | undefined;
   #reconnects = 0;
@@ -62,7 +57,6 @@ export class SseTask {
   /** What the writing of an event failed with. */
   #unwritable: unknown;
   #metricsTimer: NodeJS.Timeout | undefined;
-  #shownOffset: { readonly id: Uint8Array | null; readonly offset: SourceMap } | undefined;
 
   constructor(
     settings: Settings,
@@ -72,20 +66,23 @@ export class SseTask {
   ) {
     this.#settings = settings;
     this.#context = context;
-    this.#slots = slots;
     this.#mask = masker(settings.secrets);
     const tls = new TlsTrust(settings.tls);
     if (settings.target.secure) tls.optionsFor(settings.target.host);
     this.#route = { proxy: settings.proxy, tls, outbound: context.outbound };
-    const monotonicMs = (): number => this.#nowMs();
-    this.#spacing = new RequestSpacing(settings.limits.requestsPerSecond, context.clock);
-    if (settings.oauth2 !== null) this.#tokens = new TokenSource(settings.oauth2, this.#route, monotonicMs);
     const stored = settings.resumes ? idOf(resumeOffset) : null;
     this.#lastEventId =
       stored ?? (settings.firstEventId === null ? null : Buffer.from(settings.firstEventId, 'latin1'));
     this.#driver = new MachineDriver<State, Event, Effect>({ kind: 'idle' }, this.#machine());
     this.#pulled = this.#pulledFrom();
     this.#status = new StreamStatus(context);
+    this.#admission = new Admission({
+      ...{ settings, context, slots, route: this.#route, status: this.#status },
+      meters: () => this.#meters,
+      onToken: (value) => {
+        this.#mask = masker([...settings.secrets, value]);
+      },
+    });
     this.#intake = new Intake({
       topic: settings.topic,
       queue: settings.queue,
@@ -102,6 +99,7 @@ export class SseTask {
       onUnwritable: (error) => this.#failUnwritable(error),
       onGap: (gap) => this.#status.noteGap(gap),
     });
+    this.#batches = new Batches(settings, this.#intake, () => this.#newestId);
     if (stored !== null) this.#intake.gaps.reconnected(stored);
     this.#readings = this.#readingsOf();
     this.#meters = declareMeters(context.metrics, this.#readings);
@@ -148,41 +146,13 @@ export class SseTask {
   }
 
   #take(): SourceBatch {
-    const taken = this.#intake.takeColumn();
-    if (taken !== undefined) return this.#columnBatch(taken);
-    const { records, receivedAtMs } = this.#intake.take();
-    const offset = this.#offset(this.#newestId);
+    const batch = this.#batches.take();
     this.#body?.resume();
-    return { records, partition, offset, receivedAtMs };
-  }
-
-  #columnBatch({ values, receivedAtMs, mark }: EventColumn): SourceBatch {
-    const offset = this.#offset(mark === undefined ? this.#newestId : mark);
-    this.#body?.resume();
-    const { topic } = this.#settings;
-    const column = this.#intake.writes
-      ? { topic, schema: null, values, isWritten: true }
-      : { topic, schema: STRING, values };
-    return new ColumnBatch({
-      column,
-      partition,
-      offset,
-      receivedAtMs,
-      onRelease: () => this.#intake.giveBack(values),
-    });
+    return batch;
   }
 
   get #newestId(): Uint8Array | null {
     return this.#body?.lastEventId ?? this.#lastEventId;
-  }
-
-  /** Made anew only when the id has changed. */
-  #offset(id: Uint8Array | null): SourceMap {
-    const shown = this.#settings.resumes ? id : null;
-    if (this.#shownOffset === undefined || this.#shownOffset.id !== shown) {
-      this.#shownOffset = { id: shown, offset: offsetOf(shown) };
-    }
-    return this.#shownOffset.offset;
   }
 
   readonly #stop = (): void => {
@@ -291,7 +261,7 @@ export class SseTask {
   #forget(what: 'last-event-id' | 'token', cause: Cause): void {
     const reason = this.#mask(cause.text);
     if (what === 'token') {
-      this.#tokens?.forget();
+      this.#admission.forgetToken();
       this.#context.log.info('token_refused', { reason });
       return;
     }
@@ -320,24 +290,14 @@ export class SseTask {
 
   /** Waits for what a request needs, and sends it. Throws what keeps it from being sent. */
   async #connect(redirect: string | undefined, signal: AbortSignal): Promise<void> {
-    const settings = this.#settings;
     const context = this.#context;
-    const target = redirect === undefined ? settings.target : httpTarget(redirect, 'a redirect to');
-    await this.#waitForTurn(new URL(target.url).origin, signal);
-    const isOurs = sameEndpoint(settings.target, target);
-    const headers: HeaderPair[] = isOurs ? [...settings.headers] : settings.headers.filter(([name]) => mayLeave(name));
-    const token = isOurs && !signal.aborted ? await this.#accessToken(signal) : undefined;
-    if (token !== undefined) headers.push(['Authorization', `Bearer ${token.value}`]);
-    const resumeId = headerOf(this.#lastEventId);
-    if (resumeId !== null) headers.push(['Last-Event-ID', resumeId]);
-    else if (this.#lastEventId !== null && this.#lastEventId.length > 0) {
-      context.log.warn('resume_impossible', { reason: 'the last id holds characters that no header can carry' });
-    }
-    await this.#spacing.turn(signal);
-    if (signal.aborted) return this.#end({ label: 'stopped', text: 'stopped' });
+    const admitted = await this.#admission.next(redirect, this.#lastEventId, signal);
+    // Asked again: the answer of a promise comes a moment after it was true.
+    if (admitted === undefined || signal.aborted) return this.#end({ label: 'stopped', text: 'stopped' });
+    const { target, headers, resumes, usedToken } = admitted;
     this.#meters.attempts.value++;
     this.#status.set(this.#trouble === undefined ? 'connecting' : `reconnecting: ${this.#trouble.text}`);
-    context.log.info('sse_connecting', { url: maskUrl(target.url), resumes: resumeId !== null });
+    context.log.info('sse_connecting', { url: maskUrl(target.url), resumes });
     this.#driver.raise({ kind: 'admitted' });
     this.#ask = ask({
       target,
@@ -348,7 +308,7 @@ export class SseTask {
         connected: () => this.#driver.raise({ kind: 'connected' }),
         answered: (head, response) => {
           this.#ask = undefined;
-          this.#onAnswer({ ...head, resumed: resumeId !== null, usedToken: token?.used ?? false }, response);
+          this.#onAnswer({ ...head, resumed: resumes, usedToken }, response);
         },
         ended: (cause) => {
           this.#ask = undefined;
@@ -358,35 +318,6 @@ export class SseTask {
         },
       },
     });
-  }
-
-  async #waitForTurn(origin: string, signal: AbortSignal): Promise<void> {
-    const { maxConcurrent } = this.#settings.limits;
-    const isLate = this.#spacing.waitMs > 0;
-    if (isLate) this.#status.set('waiting for its turn under rate.limit.requests.per.second');
-    if (maxConcurrent === null) {
-      if (isLate) this.#meters.limited.value++;
-      return;
-    }
-    const hasRoom = this.#slots.hasRoom(origin, maxConcurrent);
-    if (isLate || !hasRoom) this.#meters.limited.value++;
-    if (!hasRoom) {
-      this.#status.set(`waiting for its turn: ${maxConcurrent} streams to ${origin} are open`);
-      this.#context.log.info('sse_waiting', { reason: 'rate.limit.max.concurrent', open: maxConcurrent });
-    }
-    this.#leaveSlot = await this.#slots.enter(origin, maxConcurrent, signal);
-  }
-
-  async #accessToken(signal: AbortSignal): Promise<AccessToken | undefined> {
-    const tokens = this.#tokens;
-    if (tokens === undefined) return undefined;
-    if (!tokens.isReady) await this.#spacing.turn(signal);
-    const token = await tokens.get(signal);
-    if (!token.used) {
-      this.#meters.tokens.value++;
-      this.#mask = masker([...this.#settings.secrets, token.value]);
-    }
-    return token;
   }
 
   #onAnswer(answer: Answer, response: IncomingMessage): void {
@@ -448,8 +379,7 @@ export class SseTask {
 
   /** What `admit` began is over. */
   #end(cause: Cause): void {
-    this.#leaveSlot?.();
-    this.#leaveSlot = undefined;
+    this.#admission.leave();
     this.#driver.raise({ kind: 'ended', cause });
   }
 
