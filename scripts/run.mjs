@@ -135,9 +135,10 @@ async function runTests(words, more = {}) {
   return 1;
 }
 
+/** What follows goes to the compiler. */
 async function build() {
   rmSync(join(root, 'dist'), { recursive: true, force: true });
-  const code = await run(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
+  const code = await run(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', ...args]);
   return code === 0 ? run(['scripts/build-client.mjs']) : code;
 }
 
