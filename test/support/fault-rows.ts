@@ -305,8 +305,8 @@ export const faultRows: readonly FaultRow[] = [
       'Client and server pass them. Not strict: 6.4.1 to 6.4.4 of the client (text in fragments is checked once it is whole). Of the server 2.10 and 2.11: of pings that come together the newest is answered, as RFC 6455 allows',
     modes: '–',
     tests: [
-      integration('autobahn', 'the client passes the cases of Autobahn'),
-      integration('autobahn', "a server with the gateway's settings passes the cases of Autobahn"),
+      integration('autobahn', 'the client passes the cases of Autobahn: ${part.name}'),
+      integration('autobahn', "a server with the gateway's settings passes the cases of Autobahn: ${part.name}"),
       integration(
         'websocket-malformed',
         'a breach of the protocol is answered, counted and followed by a new connection',
