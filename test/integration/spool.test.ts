@@ -332,7 +332,14 @@ test('what Kafka refuses for good fails the task with its reason; with a dead-le
   await using run = await startSpoolRun(folder.path, kafka, config);
   await until('the rest is forwarded', () => run.spooled.isEmpty);
   deepEqual(kafka.values('dead'), ['bad']);
-  deepEqual(kafka.values('t').slice(0, 2), ['good', 'more']);
+  // Reads of the log that were under way behind the refused one are written, and once more when it is taken up again.
+  const words = kafka.values('t');
+  deepEqual(
+    words.filter((word) => word !== 'later'),
+    ['good', 'more'],
+  );
+  const lastOf = (word: string): number => words.lastIndexOf(word);
+  if (words.includes('later')) ok(lastOf('good') < lastOf('more') && lastOf('more') < lastOf('later'), words.join());
 });
 
 test('a damaged block is passed over, counted, and holds nothing up', async () => {
