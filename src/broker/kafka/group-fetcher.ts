@@ -8,6 +8,7 @@ import type { KafkaClient } from './client.ts';
 import type { Address } from './connections.ts';
 import { checkFetched, type FetchTarget } from './fetch-errors.ts';
 import { findOffset } from './offsets.ts';
+import { ownRecords } from './own-records.ts';
 import { namedDamage, nothingFetched } from './reader.ts';
 import { retryPolicy } from './retry.ts';
 import { nextOffsetOf, visibleColumns } from './visible-columns.ts';
@@ -46,6 +47,8 @@ interface Assigned extends TopicPartition {
 
 interface Waiting {
   readonly fetched: FetchedPartition;
+  /** Gives the memory of the answer back, where nothing else of it is looked at. */
+  readonly free: (() => void) | undefined;
   readonly from: number;
   readonly next: number;
 }
@@ -146,7 +149,7 @@ export class GroupFetcher {
       if (assigned.isPaused) continue;
       const waiting = assigned.waiting.shift();
       if (waiting === undefined) continue;
-      const { fetched, from, next } = waiting;
+      const { fetched, from, next, free } = waiting;
       this.#bufferedBytes -= fetched.records.length;
       // To the end of the turns.
       this.#assigned.delete(assigned.key);
@@ -157,7 +160,8 @@ export class GroupFetcher {
       const { topic, partition } = assigned;
       this.#fill();
       const endOffset = endOf(fetched, isolation);
-      return new FetchedColumns({ topic, partition, columns, nextOffset: next, endOffset, ...namedDamage(damaged) });
+      const turn = { topic, partition, columns, nextOffset: next, endOffset, ...namedDamage(damaged) };
+      return new FetchedColumns(free === undefined ? turn : { ...turn, free });
     }
     return undefined;
   }
@@ -218,6 +222,8 @@ export class GroupFetcher {
         maxBytes: Math.min(partitionBytes, maxBytes),
       })),
     });
+    const { partitions: owned, isCopied } = ownRecords(answer.partitions);
+    if (isCopied) wire.recycle(answer.partitions[0]!.records);
     for (const { assigned, offset } of targets) {
       // Taken away, or started anew, while the fetch was under way.
       if (this.#assigned.get(assigned.key) !== assigned) continue;
@@ -225,9 +231,10 @@ export class GroupFetcher {
       const isIt = (candidate: FetchedPartition): boolean =>
         candidate.topicId === topicId && candidate.partition === partition;
       const target: FetchTarget = { topic: assigned.topic, topicId: topicId!, partition, offset };
-      const fetched = answer.partitions.find(isIt) ?? nothingFetched(target, answer.errorCode);
+      const fetched = owned.find(isIt) ?? nothingFetched(target, answer.errorCode);
+      const free = isCopied ? undefined : (): void => wire.recycle(fetched.records);
       try {
-        await this.#fetched(assigned, target, fetched, answer);
+        await this.#fetched(assigned, target, { fetched, free }, answer);
       } catch (error) {
         this.#fail(error, [assigned]);
       }
@@ -237,7 +244,7 @@ export class GroupFetcher {
   async #fetched(
     assigned: Assigned,
     target: FetchTarget,
-    fetched: FetchedPartition,
+    { fetched, free }: Pick<Waiting, 'fetched' | 'free'>,
     answer: FetchAnswer,
   ): Promise<void> {
     await checkFetched(this.#client, target, fetched, answer);
@@ -247,7 +254,7 @@ export class GroupFetcher {
     const next = nextOffsetOf(fetched.records, from);
     if (next === from) return;
     assigned.position = next;
-    assigned.waiting.push({ fetched, from, next });
+    assigned.waiting.push({ fetched, from, next, free });
     this.#bufferedBytes += fetched.records.length;
     this.#wakeReader?.();
   }
