@@ -6,8 +6,11 @@ import { layout } from '../../record/layout.ts';
 export function lastOffsetOf(bytes: Buffer, base: number, last: number): number | undefined {
   const own = base + bytes.readInt32BE(layout.lastOffsetDelta);
   if (own === last) return last;
-  const isWhole = crc32c(bytes.subarray(layout.attributes)) === bytes.readUInt32BE(layout.crc);
-  return isWhole && own >= base ? own : undefined;
+  return isWhole(bytes) && own >= base ? own : undefined;
+}
+
+export function isWhole(bytes: Buffer): boolean {
+  return crc32c(bytes.subarray(layout.attributes)) === bytes.readUInt32BE(layout.crc);
 }
 
 /** What the index may say of a batch's end where the next one begins at `following`: no more than that damage reaches its neighbours. */

@@ -125,6 +125,28 @@ for (const { what, statements, lost } of [
   });
 }
 
+for (const { what, base } of [
+  { what: 'far too large', base: 1_000_000 },
+  { what: 'within its own offsets', base: 45 },
+  { what: 'within those of a batch before it', base: 13 },
+  { what: 'within those of a batch behind it', base: 83 },
+  { what: 'before all others', base: -7 },
+  { what: 'behind the last one', base: 100 },
+]) {
+  test(`a first offset in the index that is ${what} costs its batch, and that is told`, { timeout }, async () => {
+    for (const more of [[], [unsaved]]) {
+      await using folder = await damagedLog(10, [`UPDATE batches SET base = ${base} WHERE base = 40`, ...more]);
+      await using broker = await openEmbeddedBroker({ directory: folder.path, codecs });
+      equal(broker.extent('t', 0).next, 100);
+      const wanted = { read: numbers(0, 100).filter((n) => n < 40 || n >= 50), damaged: block(40), nextOffset: 100 };
+      deepEqual(await fetchAll(broker, 0), wanted);
+      deepEqual(await readAll(broker, 0), wanted);
+      await sendBatches(broker, 100, 2);
+      deepEqual(await fetchAll(broker, 100), { read: numbers(100, 120), damaged: none, nextOffset: 120 });
+    }
+  });
+}
+
 test('what lies below the first offset is taken away, whatever its entries say of its end', { timeout }, async () => {
   for (const base of [0, 150, 160, 330, 340]) {
     await using folder = await damagedLog(40, [endOf(base, 1_000_000)]);

@@ -1,7 +1,7 @@
 /** What the store keeps in memory beside the file. All of it can be read from the file again, and is, after a commit that failed. */
 import { batchHeaderBytes, layout, readInt64 } from '../../record/layout.ts';
 import type { Acknowledged } from './acknowledged-mark.ts';
-import { boundLast, lastOffsetOf } from './batch-end.ts';
+import { boundLast, isWhole, lastOffsetOf } from './batch-end.ts';
 import type { PartitionState, TopicState } from './protocol.ts';
 import { Sequences } from './sequences.ts';
 import { isCorruption } from './sqlite-errors.ts';
@@ -140,8 +140,7 @@ export class StoreMemory {
     const appended = sql.appendedFrom.get(row.no, row.next);
     partition.first = row.first;
     partition.compacted = row.compacted;
-    const newest = sql.newestBatch.get(row.no, row.next) as BatchRow | undefined;
-    partition.next = newest === undefined ? row.next : Math.max(row.next, lastOf(sql, newest) + 1);
+    partition.next = Math.max(row.next, endOf(sql, row.no, row.next));
     partition.bytes = row.bytes + Number(appended?.['bytes'] ?? 0);
     const oldest = sql.firstBatch.get(row.no);
     if (oldest !== undefined && Number(oldest['last']) < row.first) this.toTrim.add(row.no);
@@ -164,14 +163,26 @@ export class StoreMemory {
   }
 }
 
-/** By its own bytes, where they can be read: from a wrong end, offsets would be given a second time, or millions be missing. */
-function lastOf(sql: StoreSql, { base, last, size, body }: BatchRow): number {
+/** Behind the newest batch that stands where its own bytes say; 0 where there is none. Millions would be missing before a wrong place. */
+function endOf(sql: StoreSql, no: number, from: number): number {
+  for (const row of sql.newestBatches.iterate(no, from) as Iterable<unknown> as Iterable<BatchRow>) {
+    const last = lastOf(sql, row);
+    if (last !== undefined) return last + 1;
+  }
+  return 0;
+}
+
+/**
+ * By its own bytes, where they can be read: from a wrong end, offsets would be given a second time, or millions be missing. Undefined
+ * for a batch that is whole and belongs elsewhere.
+ */
+function lastOf(sql: StoreSql, { base, last, size, body }: BatchRow): number | undefined {
   const indexed = boundLast(base, last, Number.MAX_SAFE_INTEGER);
   try {
     const bytes = sql.body.get(body)?.['bytes'] as Uint8Array<ArrayBuffer> | undefined;
     if (bytes === undefined || bytes.length !== size || size < batchHeaderBytes) return indexed;
     const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-    if (readInt64(view, layout.baseOffset) !== base) return indexed;
+    if (readInt64(view, layout.baseOffset) !== base) return isWhole(view) ? undefined : indexed;
     return lastOffsetOf(view, base, last) ?? indexed;
   } catch (error) {
     if (isCorruption(error)) return indexed; // a reader comes to it, and is told

@@ -41,12 +41,11 @@ export function prepareAll(db: DatabaseSync) {
     setCompacted: sql('UPDATE partitions SET compacted = ? WHERE no = ?'),
     compactedTo: sql('SELECT compacted FROM partitions WHERE no = ?'),
 
-    insertBatch: sql('INSERT INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+    /** What stands at the end of a partition already is an entry that damage has brought there. */
+    insertBatch: sql('INSERT OR REPLACE INTO batches VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'),
     /** What was appended since a partition was saved. */
     appendedFrom: sql('SELECT sum(size) AS bytes FROM batches WHERE partition = ? AND base >= ?'),
-    newestBatch: sql(
-      `SELECT ${batchColumns} FROM batches WHERE partition = ? AND base >= ? ORDER BY base DESC LIMIT 1`,
-    ),
+    newestBatches: sql(`SELECT ${batchColumns} FROM batches WHERE partition = ? AND base >= ? ORDER BY base DESC`),
     firstBatch: sql('SELECT last FROM batches WHERE partition = ? ORDER BY base LIMIT 1'),
     /** From the batch that begins at or before the offset: the first row may end before it. */
     batchesFrom: sql(

@@ -1,5 +1,6 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { type MemoryBroker, memoryBroker } from '../../../test/support/memory-broker.ts';
 import type { SourceMap } from '../../connectors/contract.ts';
 import { type LogEntry, recordingLog, silentLog } from '../../telemetry/log.ts';
@@ -30,11 +31,13 @@ async function spoolOn(kafka: MemoryBroker) {
   };
   const entries: LogEntry[] = [];
   const log = recordingLog(entries);
-  const parts = { connector: 'c', local: offsetTable(local), kafka: copy, known, mayWrite: () => mayWrite, log };
+  const clock = new ManualClock();
+  const parts = { connector: 'c', local: offsetTable(local), kafka: copy, known, mayWrite: () => mayWrite, log, clock };
   let offsets = new SpoolOffsets(parts);
   const relay = new OffsetRelay(() => offsets, log);
   return {
     machine,
+    clock,
     live,
     relay,
     warned: () => entries.map(({ event }) => event).filter((event) => event === 'spool_offset_not_stored').length,
@@ -164,4 +167,21 @@ test('what has become due while an earlier position is on its way is stored behi
   held.resolve();
   await last;
   deepEqual(stored(kafka), [1, 2]);
+});
+
+test('that somebody else has stored an offset is said once a minute, however many positions become due', async () => {
+  await using kafka = memoryBroker();
+  await using it = await spoolOn(kafka);
+  await it.receive(1);
+  await it.relay.store();
+  await it.live.put('c', [{ partition, offset: { n: 70 } }]);
+  for (let n = 2; n <= 5; n++) {
+    await it.receive(n);
+    await it.relay.store();
+  }
+  equal(it.warned(), 1);
+  it.clock.advance(60_000);
+  await it.receive(6);
+  await it.relay.store();
+  deepEqual([it.warned(), stored(kafka).at(-1)], [2, 70]);
 });

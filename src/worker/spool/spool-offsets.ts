@@ -3,10 +3,12 @@
  * and written in one transaction with it, and the one behind what Kafka has, which other workers start from. A source goes on
  * from the first, unless somebody else has changed the second meanwhile: another worker, or a person.
  */
+import type { Clock } from '../../base/clock.ts';
 import { describeError } from '../../base/errors.ts';
 import { SharedQuestion } from '../../base/shared-question.ts';
 import type { Producer } from '../../broker/broker.ts';
 import type { SourceMap } from '../../connectors/contract.ts';
+import { LimitedWarning } from '../../telemetry/limited-log.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { canonicalJson } from '../json.ts';
 import type { OffsetEntry, OffsetTable, SourceOffset } from '../offset-table.ts';
@@ -24,19 +26,25 @@ export interface SpoolOffsetsOptions {
   /** False while nobody knows what Kafka's table says: what lies beside the spool counts. Default: always true. */
   readonly isKafkaRead?: () => boolean;
   readonly log: Log;
+  readonly clock: Clock;
 }
 
 /** `waits`: nothing was written, and it is to be tried again. `superseded`: somebody else has written there, and theirs counts. */
 export type Relayed = 'stored' | 'waits' | 'superseded';
 
+const notStoredEveryMs = 60_000;
+
 export class SpoolOffsets implements OffsetTable {
   readonly #options: SpoolOffsetsOptions;
+  /** It comes with each position that would be due. */
+  readonly #notStored: LimitedWarning;
   readonly #prepared = new Set<string>();
   /** The source has begun without what Kafka's table says: an offset of somebody else there is not the one that it goes on from. */
   #hasBegunBlind = false;
 
   constructor(options: SpoolOffsetsOptions) {
     this.#options = options;
+    this.#notStored = new LimitedWarning(options.log, 'spool_offset_not_stored', options.clock, notStoredEveryMs);
   }
 
   /** Where the source goes on. */
@@ -96,8 +104,7 @@ export class SpoolOffsets implements OffsetTable {
   }
 
   #superseded(): Relayed {
-    const detail = 'somebody else has stored an offset meanwhile: it counts';
-    this.#options.log.warn('spool_offset_not_stored', { detail });
+    this.#notStored.warn({ detail: 'somebody else has stored an offset meanwhile: it counts' });
     return 'superseded';
   }
 

@@ -132,7 +132,8 @@ export class Spool implements AsyncDisposable {
     const mayWrite = (): boolean => this.#parts.mayWrite(connector, task);
     const { tablesRead = tablesAreRead } = this.#parts;
     const isKafkaRead = (): boolean => tablesRead.isDone;
-    return new SpoolOffsets({ connector, local: this.#local, kafka, known: this.#known, mayWrite, isKafkaRead, log });
+    const tables = { local: this.#local, kafka, known: this.#known };
+    return new SpoolOffsets({ connector, ...tables, mayWrite, isKafkaRead, log, clock: this.#parts.clock });
   }
 
   /** A log is taken away or opened, never both at once. */
