@@ -60,10 +60,11 @@ test('whatever else the broker tells is counted, too', () => {
   const { onEvent, counted } = setup();
   onEvent({ kind: 'log-damaged', lostFrames: 7, lostRecords: 3, lostChanges: 5 });
   onEvent({ kind: 'transactions-aborted', count: 2 });
+  onEvent({ kind: 'index-repaired', topic: 't', partition: 0, rows: 4 });
   onEvent({ kind: 'maintenance-failed', reason: 'disk full' });
   onEvent({ kind: 'upkeep-failed', reason: 'disk full' });
   deepEqual(counted(), {
     ...{ log_lost_frames: 7, lost_records: 3, lost_changes: 5 },
-    ...{ aborted_transactions: 2, upkeep_failures: 2 },
+    ...{ aborted_transactions: 2, upkeep_failures: 2, repaired_index_entries: 4 },
   });
 });

@@ -7,6 +7,10 @@ export function embeddedEvents(log: Log, metrics: Metrics): (event: EmbeddedEven
   const counter = (name: string, help: string) => metrics.counter(`tributary_embedded_${name}_total`, help);
   const damaged = counter('damaged_batches', 'Stored batches that a reader passed over because they are damaged');
   const damagedRecords = counter('damaged_records', 'Offsets of the damaged batches that a reader passed over');
+  const repaired = counter(
+    'repaired_index_entries',
+    'Entries of the index with a wrong end that a reader has put right by the batch itself',
+  );
   const lostFrames = counter('log_lost_frames', 'Frames of the write-ahead log that were lost behind a damaged one');
   const lostRecords = counter('lost_records', 'Records that were acknowledged, and gone with the end of the log');
   const lostChanges = counter(
@@ -25,6 +29,9 @@ export function embeddedEvents(log: Log, metrics: Metrics): (event: EmbeddedEven
       case 'damaged-batch':
         damaged.value++;
         damagedRecords.value += event.damaged.lastOffset - event.damaged.baseOffset + 1;
+        break;
+      case 'index-repaired':
+        repaired.value += event.rows;
         break;
       case 'log-damaged':
         lostFrames.value += event.lostFrames;

@@ -8,7 +8,7 @@ import { codecs } from '../../app/codecs.ts';
 import { noHeaders } from '../../record/record.ts';
 import { asList } from '../../record/value-column.ts';
 import type { DamagedRange } from '../broker.ts';
-import { type EmbeddedBroker, openEmbeddedBroker } from './embedded.ts';
+import { type EmbeddedBroker, type EmbeddedEvent, openEmbeddedBroker } from './embedded.ts';
 
 const timeout = 60_000;
 const perBatch = 10;
@@ -124,6 +124,19 @@ for (const { what, statements, lost } of [
     }
   });
 }
+
+test('wrong ends that a reader puts right are told, by each of its ways to read', { timeout }, async () => {
+  await using folder = await damagedLog(10, [endOf(40, 1_000_000), endOf(60, 63)]);
+  let rows = 0;
+  const onEvent = (event: EmbeddedEvent): void => {
+    if (event.kind === 'index-repaired') rows += event.rows;
+  };
+  await using broker = await openEmbeddedBroker({ directory: folder.path, codecs, onEvent });
+  await fetchAll(broker, 0);
+  equal(rows, 2);
+  await readAll(broker, 0);
+  equal(rows, 4);
+});
 
 for (const { what, base } of [
   { what: 'far too large', base: 1_000_000 },

@@ -59,6 +59,8 @@ export type EmbeddedEvent =
       readonly partition: number;
       readonly damaged: DamagedBatch;
     }
+  /** Entries of the index said a wrong end; that of the batch itself counts. */
+  | { readonly kind: 'index-repaired'; readonly topic: string; readonly partition: number; readonly rows: number }
   | { readonly kind: 'transactions-aborted'; readonly count: number }
   /** The write-ahead log was damaged: what its last frames held, acknowledged or not, is lost. */
   | {
@@ -128,6 +130,7 @@ export class EmbeddedBroker implements LocalBroker {
       topics,
       codecs,
       onDamaged: (topic, partition, damaged) => onEvent?.({ kind: 'damaged-batch', topic, partition, damaged }),
+      onRepaired: (topic, partition, rows) => onEvent?.({ kind: 'index-repaired', topic, partition, rows }),
     };
     this.#groups = new Groups(client, topics, (read) => this.read(read));
     this.#maintenance = new Maintenance({

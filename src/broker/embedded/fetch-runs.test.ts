@@ -102,7 +102,7 @@ async function openLog(isCompacted: boolean) {
     : {};
   const made = await client.write({ kind: 'create-topic', name: topic, id: 'id', partitions: 1, config });
   if (made.kind === 'topic') topics.set(made.topic);
-  const parts: ReaderParts = { client, topics, codecs, onDamaged: () => {} };
+  const parts: ReaderParts = { client, topics, codecs, onDamaged: () => {}, onRepaired: () => {} };
   return {
     parts,
     damageOneOf: (count: number) => {

@@ -41,6 +41,7 @@ export async function fetchRuns(parts: ReaderParts, request: RunsRequest): Promi
   });
   if (kept.length > 0) return runsOf(parts, request, kept, [], kept.at(-1)!.last + 1);
   const fetched = await client.read<Fetched>({ kind: 'fetch', partition: no, offset, limit: stable, maxBytes });
+  if (fetched.repaired > 0) parts.onRepaired(topic, partition, fetched.repaired);
   const pieces = fetched.batches
     .filter(({ isControl, isAborted }) => !isControl && !isAborted)
     .map(({ base, last, bytes: { buffer, byteOffset, length } }) => {

@@ -118,7 +118,7 @@ async function openLog(config: Record<string, string>, compression: 'none' | 'zs
     read: async (): Promise<string[]> => {
       const found: string[] = [];
       const onDamaged = (topic: string): never => failOn({ message: `a batch of ${topic} is damaged` });
-      const reader = { client, topics, codecs, onDamaged };
+      const reader = { client, topics, codecs, onDamaged, onRepaired: onDamaged };
       const options = { topic: 't', partition: 0, from: 'earliest', until: 'end' } as const;
       for await (const { records } of readPartition(reader, options)) {
         for (const { offset, key, value, headers } of records)

@@ -134,6 +134,8 @@ export interface Fetched {
   readonly nextOffset: number;
   /** Rows of the index whose batch cannot be used, with the reason. */
   readonly damaged: readonly { readonly base: number; readonly last: number; readonly reason: string }[];
+  /** Rows of the index with a wrong end, which the batch itself has put right. */
+  readonly repaired: number;
 }
 
 export interface PartitionSize {

@@ -15,6 +15,8 @@ export interface ReaderParts {
   readonly topics: TopicTable;
   readonly codecs: Codecs;
   readonly onDamaged: (topic: string, partition: number, damaged: DamagedBatch) => void;
+  /** So many rows of the index said a wrong end. */
+  readonly onRepaired: (topic: string, partition: number, rows: number) => void;
 }
 
 const defaultMaxBytes = 1024 * 1024;
@@ -55,6 +57,7 @@ export async function* readPartition(parts: ReaderParts, options: ReadOptions): 
       const { baseOffset, lastOffset, reason } = damaged;
       if (lastOffset >= from) ranges.push({ from: Math.max(from, baseOffset), to: lastOffset + 1, reason });
     };
+    if (fetched.repaired > 0) parts.onRepaired(topic, partition, fetched.repaired);
     for (const { base, last, reason } of fetched.damaged) onDamaged({ baseOffset: base, lastOffset: last, reason });
     for (const batch of fetched.batches) {
       readStoredBatch(batch, position, isolation === 'read-committed', parts.codecs, columns, onDamaged);

@@ -66,20 +66,22 @@ export class StoreLog {
     const batches: StoredBatch[] = [];
     let bytes = 0;
     let nextOffset = offset;
+    let repaired = 0;
+    const upTo = (next: number, damaged: Fetched['damaged'] = []): Fetched => ({
+      ...{ batches, nextOffset: next, damaged, repaired },
+    });
     for (const row of this.#rowsFrom(partition, offset)) {
       if (row.base >= limit) break;
       const missing = this.#missing(partition, nextOffset, row.base);
-      if (missing !== undefined) {
-        if (batches.length > 0) return { batches, nextOffset, damaged: [] };
-        return { batches, nextOffset: row.base, damaged: [missing] };
-      }
-      if (batches.length > 0 && bytes + row.size > maxBytes) return { batches, nextOffset, damaged: [] };
+      if (missing !== undefined) return batches.length > 0 ? upTo(nextOffset) : upTo(row.base, [missing]);
+      if (batches.length > 0 && bytes + row.size > maxBytes) return upTo(nextOffset);
       const body = this.#body(row);
       if (typeof body === 'string') {
         // What is whole before it is given first; the next fetch begins here.
-        if (batches.length > 0) return { batches, nextOffset, damaged: [] };
-        return { batches, nextOffset: row.last + 1, damaged: [{ base: row.base, last: row.last, reason: body }] };
+        if (batches.length > 0) return upTo(nextOffset);
+        return upTo(row.last + 1, [{ base: row.base, last: row.last, reason: body }]);
       }
+      if (row.isBounded === true || body.last !== row.last) repaired++;
       bytes += row.size;
       nextOffset = body.last + 1;
       const { base, time, horizon } = row;
@@ -87,8 +89,8 @@ export class StoreLog {
       batches.push({ base, ...body, time, horizon, isControl: row.control === 1, isAborted });
     }
     const missing = this.#missing(partition, nextOffset, limit);
-    if (missing !== undefined && batches.length > 0) return { batches, nextOffset, damaged: [] };
-    return { batches, nextOffset: Math.max(nextOffset, limit), damaged: missing === undefined ? [] : [missing] };
+    if (missing !== undefined && batches.length > 0) return upTo(nextOffset);
+    return upTo(Math.max(nextOffset, limit), missing === undefined ? [] : [missing]);
   }
 
   /** What should stand between two offsets and does not, where nothing was ever taken out from between. */
@@ -274,7 +276,7 @@ export class StoreLog {
 
 function boundRow(row: BatchRow, following: number): BatchRow {
   const last = boundLast(row.base, row.last, following);
-  return last === row.last ? row : { ...row, last };
+  return last === row.last ? row : { ...row, last, isBounded: true };
 }
 
 function failed(code: 'UNKNOWN_TOPIC' | 'PRODUCER_FENCED', message: string): Appended {

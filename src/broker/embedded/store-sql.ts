@@ -13,6 +13,8 @@ export interface BatchRow {
   readonly txn: number;
   readonly control: number;
   readonly horizon: number | null;
+  /** Its end was a wrong one, and is no column's any more. */
+  readonly isBounded?: true;
 }
 
 const batchColumns = 'base, last, time, size, body, txn, control, horizon';
