@@ -206,12 +206,27 @@ export const faultRows: readonly FaultRow[] = [
     number: 10,
     fault: 'The server leaves messages out',
     promise:
-      'Missing numbers are counted, logged and shown in the status: of event streams in their ids, of WebSocket messages where `websocket.sequence.pointer` says. With `sse.gap.topic` or `websocket.gap.topic` a gap record comes before the message that showed the hole',
-    modes: 'A B D',
+      'Missing numbers are counted, logged and shown in the status: of event streams in their ids, of WebSocket messages where `websocket.sequence.pointer` says. With `sse.gap.topic` or `websocket.gap.topic` a gap record comes before the message that showed the hole. Numbers of WebSocket messages are followed over restarts. With `websocket.backfill.url` what is missing is asked for, and stands before the message that showed the hole; what the server does not have is a gap, exactly',
+    modes: 'A B C D',
     tests: [
       faults(
         'feed-order',
         'a message that is left out: a gap record before the next one, counted, logged, and in the status',
+      ),
+      faults(
+        'feed-backfill',
+        'a server that leaves out one of ${oneOf}, and ${kills} kills: all of it is there, exactly once in that mode, and no gap is told (seed ${testSeed})',
+      ),
+      integration('websocket-backfill', 'a server that gives of what is missing: ${name}'),
+      integration(
+        'websocket-backfill',
+        'a server that does not answer in time holds the feed no longer; the next holes are not asked about for a while',
+      ),
+      integration('websocket-backfill', 'two connections: a hole that neither fills is filled behind the others'),
+      src('connectors/websocket-source/repair', 'what is asked for next'),
+      src(
+        'connectors/websocket-source/number-positions',
+        'what is missing behind a restart is a gap, from the last number of each channel on',
       ),
       src('connectors/websocket-source/sequence', 'one connection'),
       src('connectors/websocket-source/sequence', 'a server that counts anew'),
@@ -221,27 +236,30 @@ export const faultRows: readonly FaultRow[] = [
         'events that the server leaves out are a record before the one that showed it, counted, logged, and in the status (${value})',
       ),
     ],
-    missing: 'What was missed is not asked for anywhere else (no backfill).',
     limit:
-      'Numbers of WebSocket messages are followed while a task runs, not from one run to the next. Ids of events tell of gaps where they are whole numbers that have counted by one for ten events, three behind a reconnect.',
+      'Without exactly-once, and without a spool of that mode, a kill leaves an offset that is older than what was written: the gap that the next run tells is too long by that, or what is asked for again is written again. While the server that is asked fails, holes are gaps at once, for up to a minute. What two connections have both missed is filled behind what came meanwhile. Ids of events tell of gaps where they are whole numbers that have counted by one for ten events, three behind a reconnect.',
   },
   {
     number: 11,
     fault: 'The server repeats messages after a reconnect',
     promise:
-      'With `websocket.dedupe.window` they are dropped and counted, known by number, id, or all their bytes. Event streams are resumed behind the last event, so that a server which keeps to the standard repeats none',
+      'With `websocket.dedupe.window` they are dropped and counted, known by number, id, or all their bytes; by number also over a restart. Event streams are resumed behind the last event, so that a server which keeps to the standard repeats none',
     modes: 'A B D',
     tests: [
       faults(
         'feed-order',
         'messages that are repeated after a reconnect are dropped and counted; those that were missed are a gap',
       ),
+      faults(
+        'feed-order',
+        'over a restart: what is missed between two runs is a gap of the next one, what is repeated to it is dropped',
+      ),
       faults('feed-order', 'messages without numbers are known again by their ${by}'),
       src('connectors/websocket-source/id-window', 'an id is known until as many others have come as the window holds'),
       integration('sse-connection', 'a reconnect goes on behind the last event'),
     ],
     limit:
-      'The window is in memory and empty at the start of a task: what the server repeats to a new run is written again.',
+      'The offset has check sums of the newest 256 messages of a channel, 1 024 in all: what is repeated to a new run from further back, or known by an id or its bytes alone, is written again.',
   },
   {
     number: 12,
@@ -641,7 +659,7 @@ export const faultRows: readonly FaultRow[] = [
       ),
     ],
     limit:
-      'A change of the URL, the queue, or what is read from messages, and any change of an event stream, closes the connection before the next one is made. Event streams go on behind the last event; what a WebSocket sends between them is not asked for. What stands behind a reference is looked at every ten seconds.',
+      'A change of the URL, the queue, or what is read from messages, and any change of an event stream, closes the connection before the next one is made. Event streams go on behind the last event; what a WebSocket sends between them is a told gap where messages have numbers, and is asked for where `websocket.backfill.url` says. What stands behind a reference is looked at every ten seconds.',
   },
   {
     number: 30,
