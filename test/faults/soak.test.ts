@@ -98,7 +98,9 @@ async function soak(cwd: string, broker: string, faults: readonly Fault[], open:
       // What a reconnect leaves behind is small: it takes many to be seen.
       for (let times = 0; times < moreReconnects; times++) {
         await flowing(feed);
+        const before = feed.connections.length;
         feed.drop('reset');
+        await until('a new connection', async () => feed.connections.length > before, patienceMs);
       }
     }
     await flowing(feed);
