@@ -29,10 +29,10 @@ const isLong = process.env['TEST_LONG'] === '1';
 const durationMs = 1000 * Number(process.env['TRIBUTARY_SOAK_S'] ?? (isLong ? 600 : 2));
 const perTick = isLong ? 50 : 20;
 const [leastPauseMs, mostPauseMs] = isLong ? [2000, 30_000] : [50, 300];
-const moreReconnects = isLong ? 200 : 0;
+const moreReconnects = isLong ? 50 : 0;
 const badNetworkMs = isLong ? 5000 : 150;
 const readingMs = 1000;
-/** Of all reconnects: a leak of ten kilobytes by each of some thousand would be more. */
+/** Of all reconnects: a leak of twenty kilobytes by each of a thousand would be more. */
 const mostGrownBytes = 16 * 1024 * 1024;
 const patienceMs = 120_000;
 
