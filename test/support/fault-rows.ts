@@ -332,7 +332,7 @@ export const faultRows: readonly FaultRow[] = [
       integration('websocket-deflate', 'messages that ws compresses arrive as they were'),
     ],
     missing:
-      'Not all 517 cases (`npm run test:long`, four parts for each side) have come to their end in one run yet: of the client 404 have, and on a machine with other work the rest takes half an hour more.',
+      'All 517 cases (`npm run test:long`, four parts for each side) have not come to their end in one run yet: beside other work the long messages of the compressed ones (12, 13) alone take longer than twenty minutes.',
     limit: 'In `npm test` a choice of some ninety cases. Without Python 2.7 they are skipped.',
   },
   {
@@ -782,6 +782,8 @@ export const faultRows: readonly FaultRow[] = [
       e2e('gateway', 'a client is told farewell with its position at SIGTERM, and goes on there with the next start'),
     ],
     limit: 'Five hundred clients in `npm test`, ten thousand in `npm run test:long`.',
+    missing:
+      'With ten thousand, clients and gateway on two cores with much other work, two handshakes were refused; on a machine of its own it has not been run since.',
   },
   {
     number: 36,
@@ -813,6 +815,8 @@ export const faultRows: readonly FaultRow[] = [
     promise: 'What had reached us is there once and in order; memory and open files stay where they are',
     modes: 'A B',
     tests: soaks,
+    missing:
+      'The ten minutes have not come to their end yet: the first run waited for ever for a connection of which nobody told the server of the test. That is mended, and only the short form has been run since.',
     limit:
       'Each fault once in `npm test`, ten minutes for each broker in `npm run test:long`, where a straight line through the readings of memory and open files must not rise; not a day.',
   },
