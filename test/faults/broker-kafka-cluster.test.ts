@@ -39,9 +39,9 @@ test('the leader of a partition is killed under load, comes back, and leads agai
   const reach = async (count: number): Promise<void> => {
     while (acknowledged < count) await new Promise((wake) => setTimeout(wake, laneMs));
   };
-  await reach(500);
+  await reach(250);
   await kafka.kill9(leader);
-  await reach(acknowledged + 500);
+  await reach(acknowledged + 250);
   notEqual((await broker.describeTopic(topic)).partitions[0]!.leader, leader);
   await kafka.restart(leader);
   const back = await eventually(
@@ -51,7 +51,7 @@ test('the leader of a partition is killed under load, comes back, and leads agai
   );
   equal(back, leader);
   // It has what was written while it was away, and takes what comes now.
-  await reach(acknowledged + 500);
+  await reach(acknowledged + 250);
   running = false;
   await Promise.all(lanes);
   deepEqual(

@@ -38,7 +38,7 @@ const forwardedWhole = 'tributary_spool_whole_batches_forwarded_total';
 const ownTopics = { 'at-least-once': 'at-least-once', 'exactly-once': 'exactly-once' };
 
 /** Small ones, and now and then one that makes its batch so large that it goes on as it is. */
-const mixed = { perTick: 10, bytes: (number: number): number => (number % 50 === 49 ? 80_000 : 200) };
+const mixed = { perTick: 4, bytes: (number: number): number => (number % 50 === 49 ? 80_000 : 200) };
 
 async function start(
   cwd: string,
@@ -116,13 +116,13 @@ test('Kafka is killed and comes back, then both are: all that was received is th
     await using worker = await start(folder.path, feeds);
     await reach(worker, forwarded, 500);
     await killKafka(worker);
-    await reach(worker, received, 1_000);
+    await reach(worker, received, 500);
     for (const mode of modes) ok((await metricOf(worker, waiting, mode)) > 0, `what waits is counted: ${mode}`);
     await kafka!.restart();
-    await reach(worker, forwarded, 1_500);
+    await reach(worker, forwarded, 750);
     for (const mode of modes) ok((await metricOf(worker, forwardedWhole, mode)) > 0, `some went on whole: ${mode}`);
     await killKafka(worker);
-    await reach(worker, received, 1_000);
+    await reach(worker, received, 500);
     for (const mode of modes) atKill.set(mode, await metricOf(worker, received, mode));
     await worker.stop('SIGKILL');
   }
