@@ -4,6 +4,7 @@ import { FetchedColumns } from '../fetched-columns.ts';
 import { type FetchAnswer, type FetchedPartition, fetch } from './api/fetch.ts';
 import { closedError, type KafkaClient } from './client.ts';
 import type { Wire } from './connections.ts';
+import { nextFetchBytes } from './fetch-bytes.ts';
 import { checkFetched, type FetchTarget } from './fetch-errors.ts';
 import { findOffset } from './offsets.ts';
 import { nextOffsetOf, visibleColumns } from './visible-columns.ts';
@@ -53,11 +54,14 @@ class PartitionReader {
   readonly #left = new AbortController();
   readonly #signal: AbortSignal;
   #topicId = '';
+  /** What the next fetch asks for. */
+  #maxBytes: number;
 
   constructor(client: KafkaClient, options: ReadOptions, closed: AbortSignal) {
     this.#client = client;
     this.#options = options;
     this.#isolation = options.isolation ?? 'read-committed';
+    this.#maxBytes = options.maxBytes ?? defaultMaxBytes;
     this.#purpose = client.ownPurpose('fetch');
     this.#what = `read partition ${options.partition} of topic "${options.topic}"`;
     const signals = [closed, this.#left.signal];
@@ -65,7 +69,7 @@ class PartitionReader {
   }
 
   async *run(): AsyncGenerator<FetchedRecords, void> {
-    const { topic, partition, onStart, until } = this.#options;
+    const { topic, partition, onStart, until, maxBytes = defaultMaxBytes } = this.#options;
     let position = await this.#start();
     onStart?.(position);
     const end = until === 'end' ? await this.#offset('latest') : Number.POSITIVE_INFINITY;
@@ -77,6 +81,7 @@ class PartitionReader {
       const { from, throttleMs } = fetched;
       const endOffset = this.#endOf(fetched.partition);
       let next = nextOffsetOf(fetched.partition.records, from);
+      this.#maxBytes = nextFetchBytes(fetched.partition.records, this.#maxBytes, maxBytes);
       // Nothing twice, though there should be something: compaction or a cut took the rest of the log.
       empty = next === from && throttleMs === 0 ? empty + 1 : 0;
       if (empty >= 2 && from < endOffset) next = endOffset;
@@ -126,7 +131,8 @@ class PartitionReader {
 
   async #tryFetch(offset: number): Promise<Fetched> {
     const client = this.#client;
-    const { topic, partition, maxBytes = defaultMaxBytes } = this.#options;
+    const { topic, partition } = this.#options;
+    const maxBytes = this.#maxBytes;
     const { wire, leader } = await client.toLeader(topic, partition, this.#purpose);
     const target: FetchTarget = { topic, topicId: this.#topicId, partition, offset };
     let answer: FetchAnswer;
