@@ -28,7 +28,7 @@ function answer(sizes: readonly number[], bound: number): Buffer {
 /** What is asked for in the end, and the share of the last answer that was thrown away. */
 function settled(size: number): { readonly asked: number; readonly wasted: number } {
   let asked = limit;
-  let records = Buffer.alloc(0);
+  let records: Buffer = Buffer.alloc(0);
   for (let round = 0; round < 5; round++) {
     records = answer(new Array(Math.ceil(limit / size) + 2).fill(size), asked);
     asked = nextFetchBytes(records, asked, limit);
