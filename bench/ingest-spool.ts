@@ -16,5 +16,8 @@ const modes: readonly Subject<IngestJob>[] = ['at-least-once', 'exactly-once'].m
 
 export function ingestSpool(options: IngestOptions): Promise<void> {
   const brokers = ['kafka'];
-  return ingest({ name: 'ingest', protocol: 'websocket', count: 4_000_000, brokers, ours: modes }, options);
+  return ingest(
+    { name: 'ingest', protocol: 'websocket', count: 4_000_000, brokers, ours: modes, spool: true },
+    options,
+  );
 }

@@ -36,6 +36,7 @@ export interface IngestBenchmark {
   readonly count: number;
   /** Where no broker is named. */
   readonly brokers: readonly string[];
+  readonly spool?: boolean;
   /** Our program, in one way or in several. */
   readonly ours: readonly Subject<IngestJob>[];
 }
@@ -56,7 +57,7 @@ export const ourProgram: Subject<IngestJob> = {
 
 export async function ingest(benchmark: IngestBenchmark, options: IngestOptions): Promise<void> {
   buildTools();
-  const { name, protocol, ours } = benchmark;
+  const { name, protocol, ours, spool = false } = benchmark;
   const { json, smoke, peers = false, alone = false } = options;
   const count = smoke ? 20_000 : benchmark.count;
   const runs = options.runs ?? (smoke ? 1 : 3);
@@ -66,7 +67,7 @@ export async function ingest(benchmark: IngestBenchmark, options: IngestOptions)
     console.log(`${name}: ${load}, ${runs} runs each\n${machineLine()}\n`);
   }
   for (const kind of options.broker === undefined ? benchmark.brokers : [options.broker]) {
-    const job: IngestJob = { kind, count, size, protocol };
+    const job: IngestJob = { kind, count, size, protocol, spool };
     const where = whereOf(kind);
     const subjects = [...ours, ...(alone ? [] : floorsOf(job)), ...(peers ? peersOf(job) : [])];
     if (!json) console.log(`${kind}: ${where}\n`);

@@ -1,23 +1,26 @@
 /**
- * Kafka is away and the spool keeps what the feed says. First at 5 000 messages/s, with Kafka and without: processor time.
- * Then as fast as the feed can, in place of a day: what memory does while the spool grows, how long a start takes until
+ * Kafka is away and the spool keeps what the feed says. First at 5 000 messages/s, with Kafka and without: processor time. Then what
+ * each answer to a full spool does (recovery-bounds.ts). Then as fast as the feed can, in place of a day: what memory does while the spool grows, how long a start takes until
  * something of what lies there is in Kafka, how fast the rest follows, and whether each message is there once.
+ * `--only restart`: starts with much more in the spool (recovery-restart.ts).
  */
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startKafka } from '../test/support/kafka.ts';
+import { type BoundFigures, measureBounds, showBound } from './recovery-bounds.ts';
+import { measureRestart } from './recovery-restart.ts';
+import { bytesIn, forwarded, pause, reach, startSpooled } from './recovery-spool.ts';
 import { buildTools, startFeed } from './support/feed.ts';
 import { machineLine } from './support/machine.ts';
 import { processUse } from './support/process.ts';
 import { type Spread, showCount, showSpread, spread } from './support/stats.ts';
-import { benchTopic, feedConnector, kafkaTarget } from './support/targets.ts';
-import { startTributary, type Tributary } from './support/tributary.ts';
+import { benchTopic, kafkaTarget } from './support/targets.ts';
+import type { Tributary } from './support/tributary.ts';
 
 const liveRate = 5_000;
 const size = 200;
 const received = 'kafka_connect_source_task_source_record_write_total';
-const forwarded = 'tributary_spool_records_forwarded_total';
 
 export interface OutageOptions {
   readonly json: boolean;
@@ -25,37 +28,92 @@ export interface OutageOptions {
   readonly count: number | undefined;
   /** By default one: twenty million messages are written, read and looked for. */
   readonly runs: number | undefined;
+  readonly only?: readonly string[] | undefined;
 }
+
+const patienceMs = 120_000;
+/** Ten gigabytes. */
+const restartCount = 50_000_000;
 
 const where = 'feed, Tributary, spool and Kafka share all cores';
 
-export async function recoverFromOutage({ json, smoke, count = 20_000_000, runs = 1 }: OutageOptions): Promise<void> {
+export async function recoverFromOutage(options: OutageOptions): Promise<void> {
   buildTools();
+  const { json, smoke, count = 20_000_000, runs = 1 } = options;
+  /** On its own stream: what takes minutes shall show that it lives. */
+  const say = (text: string): void => void (smoke || process.stderr.write(`  ${text}\n`));
+  if (options.only?.includes('restart') === true) return restart(options, say);
   // Of fewer the last would be there before Kafka is gone.
   const messages = smoke ? 200_000 : count;
   const results: Run[] = [];
-  for (let i = 0; i < runs; i++)
-    results.push({ ...(await processorTime(smoke ? 1_000 : 20_000)), ...(await wholeDay(messages)) });
+  for (let i = 0; i < runs; i++) {
+    say('processor time at the live rate, with Kafka and without');
+    const live = await processorTime(smoke ? 1_000 : 20_000);
+    say('answers to a full spool');
+    const bounds = await measureBounds();
+    results.push({ ...live, bounds, ...(await wholeDay(messages, say)) });
+  }
   const figures = Object.fromEntries(
     figureNames.map((name) => [name, spread(results.map((one) => one[name]))]),
   ) as Figures;
   const lost = results.reduce((sum, one) => sum + one.lost, 0);
   const doubled = results.reduce((sum, one) => sum + one.doubled, 0);
   const memoryMb = spread(results.flatMap((one) => one.memoryMb));
-  if (lost + doubled > 0) process.exitCode = 1;
+  const bounds = results.flatMap((one) => one.bounds);
+  const boundsMissing = bounds.reduce((sum, { missing }) => sum + Math.abs(missing), 0);
+  if (lost + doubled + boundsMissing > 0) process.exitCode = 1;
   if (json) {
     const about = { benchmark: 'recovery', broker: 'outage', count: messages, size, where };
-    console.log(JSON.stringify({ ...about, ...figures, memoryMb, lost, doubled, machine: machineLine() }));
+    console.log(
+      JSON.stringify({
+        ...about,
+        ...figures,
+        memoryMb,
+        ...flat(bounds),
+        boundsMissing,
+        lost,
+        doubled,
+        machine: machineLine(),
+      }),
+    );
   } else {
     console.log(`outage: ${showCount(messages)} messages of ${size} B, exactly-once, ${runs} runs\n${where}`);
     show(figures, memoryMb);
+    for (const bound of bounds) console.log(showBound(bound));
     console.log(`lost ${lost}, doubled ${doubled}`);
   }
+}
+
+/** Of each answer what is in Kafka and what was dropped, all runs together: `dropOldestDropped`. */
+function flat(bounds: readonly BoundFigures[]): Readonly<Record<string, number>> {
+  const sums: Record<string, number> = {};
+  for (const { answer, delivered, dropped } of bounds) {
+    const name = answer === 'drop-oldest' ? 'dropOldest' : answer;
+    sums[`${name}Delivered`] = (sums[`${name}Delivered`] ?? 0) + delivered;
+    sums[`${name}Dropped`] = (sums[`${name}Dropped`] ?? 0) + dropped;
+  }
+  return sums;
+}
+
+async function restart(
+  { json, smoke, count = smoke ? 20_000 : restartCount, runs = smoke ? 1 : 3 }: OutageOptions,
+  say: (text: string) => void,
+): Promise<void> {
+  const { gib, emptyMs, fullMs } = await measureRestart(count, runs, say);
+  if (json) {
+    const about = { benchmark: 'recovery', broker: 'outage', part: 'restart', count, size, where };
+    console.log(JSON.stringify({ ...about, gib, emptyMs, fullMs, machine: machineLine() }));
+    return;
+  }
+  const ms = (value: Spread): string => `${showSpread(value, (v) => v.toFixed(0))} ms`;
+  console.log(`start to first record in Kafka, behind kill -9, ${runs} runs; ${where}`);
+  console.log(`with ${gib.toFixed(2)} GiB in the spool ${ms(fullMs)}; with little in it ${ms(emptyMs)}`);
 }
 
 const figureNames = [
   'livePercent',
   'outagePercent',
+  'outageMorePercent',
   'spooledPerSecond',
   'cpuUsPerMessage',
   'spoolBytes',
@@ -68,6 +126,7 @@ type Figures = Readonly<Record<(typeof figureNames)[number], Spread>>;
 interface Run extends Readonly<Record<(typeof figureNames)[number], number>> {
   /** Each look while the spool grew. */
   readonly memoryMb: readonly number[];
+  readonly bounds: readonly BoundFigures[];
   readonly lost: number;
   readonly doubled: number;
 }
@@ -84,15 +143,15 @@ async function processorTime(ms: number) {
   await pause(Math.min(ms, 2_000)); // the first tries to reach it are over
   const outagePercent = await percentOver(tributary, ms);
   if ((await tributary.metric(received)) === from) throw new Error('Nothing was received while Kafka was away');
-  return { livePercent, outagePercent };
+  return { livePercent, outagePercent, outageMorePercent: outagePercent - livePercent };
 }
 
-async function wholeDay(count: number) {
+async function wholeDay(count: number, say: (text: string) => void) {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-outage-'));
   const spool = join(folder, 'spool');
   try {
     await using kafka = await startKafka({}, { collector: 'G1' });
-    await using feed = await startFeed({ rate: 0, count, size });
+    await using feed = await startFeed({ rate: 0, count, size, seconds: 3_600 });
     const address = `kafka://${kafka.bootstrap}`;
     let spooledPerSecond: number;
     let cpuUsPerMessage: number;
@@ -106,9 +165,20 @@ async function wholeDay(count: number) {
       const sinceMs = performance.now();
       const before = processUse(tributary.pid);
       const from = await tributary.metric(received);
+      let told = 0;
+      let changedAtMs = sinceMs;
+      let last = from;
       for (let seen = from; seen < count || memoryMb.length === 0; ) {
         await pause(100);
         seen = await tributary.metric(received);
+        if (seen > last) changedAtMs = performance.now();
+        last = Math.max(last, seen);
+        if (performance.now() - changedAtMs > patienceMs)
+          throw new Error(`Only ${seen} of ${count} messages were received, nothing for ${patienceMs / 1000} s`);
+        if (seen >= told + count / 10) {
+          told = seen;
+          say(`${showCount(seen)} of ${showCount(count)} messages in the spool`);
+        }
         // The first tenth warms up.
         if (seen > count / 10) memoryMb.push(processUse(tributary.pid).residentMb);
       }
@@ -126,30 +196,25 @@ async function wholeDay(count: number) {
     const restartMs = performance.now() - tributary.startedAtMs;
     const before = await tributary.metric(forwarded);
     const sinceMs = performance.now();
-    while ((await tributary.metric('tributary_spool_records')) > 0) await pause(100);
+    for (let told = count; ; ) {
+      const left = await tributary.metric('tributary_spool_records');
+      if (left === 0) break;
+      if (left <= told - count / 10) {
+        told = left;
+        say(`${showCount(left)} messages still to be forwarded`);
+      }
+      await pause(100);
+    }
     const caughtUp = (await tributary.metric(forwarded)) - before;
     const catchUpPerSecond = caughtUp / ((performance.now() - sinceMs) / 1000);
     peakMb = Math.max(peakMb, processUse(tributary.pid).peakMb);
     await tributary.stop();
+    say('looking for each message in Kafka');
     const losses = await kafkaTarget(kafka).check(benchTopic, count);
     return { spooledPerSecond, cpuUsPerMessage, spoolBytes, memoryMb, restartMs, catchUpPerSecond, peakMb, ...losses };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-function startSpooled(broker: string, url: string, spool?: string): Promise<Tributary> {
-  return startTributary({
-    broker,
-    ...(spool === undefined ? {} : { spool }),
-    connectors: {
-      bench: feedConnector(url, { 'spool.mode': 'exactly-once', 'spool.max.bytes': `${100 * 2 ** 30}` }),
-    },
-  });
-}
-
-async function reach(tributary: Tributary, metric: string, count: number): Promise<void> {
-  while ((await tributary.metric(metric)) < count) await pause(5);
 }
 
 async function percentOver({ pid }: Tributary, ms: number): Promise<number> {
@@ -159,13 +224,10 @@ async function percentOver({ pid }: Tributary, ms: number): Promise<number> {
   return ((processUse(pid).cpuMs - before) / (performance.now() - sinceMs)) * 100;
 }
 
-function bytesIn(folder: string): number {
-  return readdirSync(folder).reduce((sum, file) => sum + statSync(join(folder, file)).size, 0);
-}
-
 function show(figures: Figures, memoryMb: Spread): void {
   const of = (name: keyof Figures, digits: number): string => showSpread(figures[name], (v) => v.toFixed(digits));
-  console.log(`processor at ${liveRate}/s   ${of('livePercent', 1)} % with Kafka, ${of('outagePercent', 1)} % without`);
+  const live = `${of('livePercent', 1)} % with Kafka, ${of('outagePercent', 1)} % without`;
+  console.log(`processor at ${liveRate}/s   ${live}, ${of('outageMorePercent', 1)} points more`);
   console.log(
     `spooled meanwhile     ${showSpread(figures.spooledPerSecond, showCount)}/s, ${of('cpuUsPerMessage', 2)} µs each`,
   );
@@ -173,8 +235,4 @@ function show(figures: Figures, memoryMb: Spread): void {
   console.log(`memory meanwhile      ${showSpread(memoryMb, (v) => v.toFixed(0))} MB; ${of('peakMb', 0)} MB at most`);
   console.log(`start to first record ${of('restartMs', 0)} ms in Kafka`);
   console.log(`caught up at          ${showSpread(figures.catchUpPerSecond, showCount)}/s`);
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -40,10 +40,12 @@ export async function run(options: {
   readonly broker: string | undefined;
   readonly runs: number | undefined;
   readonly count: number | undefined;
+  readonly only: readonly string[] | undefined;
 }): Promise<void> {
   const runs = options.runs ?? (options.smoke ? 1 : 3);
   if (!options.json) console.log(`recovery\n${machineLine()}\n`);
-  for (const kind of options.broker === undefined ? ['embedded', 'kafka', 'workers', 'outage'] : [options.broker]) {
+  const all = options.only === undefined ? ['embedded', 'kafka', 'workers', 'outage'] : ['outage'];
+  for (const kind of options.broker === undefined ? all : [options.broker]) {
     if (kind === 'outage') {
       await recoverFromOutage(options);
       continue;

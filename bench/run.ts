@@ -54,6 +54,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
     about: 'kill -9 under load; workers that leave and are killed; a day without Kafka: times, and what is missing',
     load: () => import('./recovery.ts'),
     brokers: [...lasting, 'workers', 'outage'],
+    only: ['restart'],
     more: { count: ['', 'outage'] },
   },
   sql: {

@@ -18,6 +18,8 @@ export interface IngestJob {
   readonly count: number;
   readonly size: number;
   readonly protocol: 'websocket' | 'deflate' | 'sse';
+  /** By way of a file on this machine. */
+  readonly spool?: boolean;
 }
 
 /** The feed of a job, for one reader of it. */
@@ -45,20 +47,17 @@ export function whereOf(kind: string): string {
 /** As large as the batches that we send. */
 const batchBytes = 500_000;
 
-export function floorsOf({ kind, protocol }: IngestJob): readonly Subject<IngestJob>[] {
+export function floorsOf({ kind, protocol, spool = false }: IngestJob): readonly Subject<IngestJob>[] {
   const floor = (name: string, measure: Subject<IngestJob>['measure']): Subject<IngestJob> => {
     return { name, measure, beside: 'floor' };
   };
   const readers = {
-    websocket: floor('bare socket reader', (job) => {
-      // The header of an unmasked frame has two bytes, beyond 125 bytes four, beyond 65 535 ten.
-      const header = job.size < 126 ? 2 : job.size < 65_536 ? 4 : 10;
-      return readFeed(job, 'socket-reader.ts', [`${job.size + header}`]);
-    }),
+    websocket: floor('bare socket reader', (job) => readFeed(job, 'socket-reader.ts', [`${frameBytes(job)}`])),
     deflate: floor('bare zlib reader', (job) => readFeed(job, 'zlib-reader.ts', [`${job.size}`])),
     sse: floor('bare HTTP reader', (job) => readFeed(job, 'http-reader.ts', [`${job.size}`])),
   };
-  return [readers[protocol], ...(kind === 'kafka' ? [floor('bare Produce loop', produceLoop)] : [])];
+  const loop = spool ? floor('bare sync, then Produce', spoolLoop) : floor('bare Produce loop', produceLoop);
+  return [readers[protocol], ...(kind === 'kafka' ? [loop] : [])];
 }
 
 export function peersOf({ kind }: IngestJob): readonly Subject<IngestJob>[] {
@@ -101,6 +100,20 @@ function produceLoop({ count, size }: IngestJob): Promise<Run> {
   });
 }
 
+function spoolLoop(job: IngestJob): Promise<Run> {
+  return onKafka(async (target, folder) => {
+    await using feed = await feedOf(job);
+    const kafka = [bootstrapOf(target), benchTopic, `${job.size}`, `${batchBytes}`];
+    await using peer = await startPeer('spool-loop.ts', [feed.url, `${frameBytes(job)}`, folder, ...kafka], undefined);
+    return await timeUntil(job.count, () => peer.seen(), peer.pid);
+  });
+}
+
+/** The header of an unmasked frame has two bytes, beyond 125 bytes four, beyond 65 535 ten. */
+function frameBytes({ size }: IngestJob): number {
+  return size + (size < 126 ? 2 : size < 65_536 ? 4 : 10);
+}
+
 function kafkajsBridge(job: IngestJob): Promise<Run> {
   return onKafka(async (target) => {
     await using feed = await feedOf(job);
@@ -119,14 +132,14 @@ async function readByJava(job: IngestJob, target: Target): Promise<Run> {
 }
 
 /** A Kafka of its own with the topic. */
-async function onKafka(work: (target: Target) => Promise<Run>): Promise<Run> {
+async function onKafka(work: (target: Target, folder: string) => Promise<Run>): Promise<Run> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-peer-'));
   try {
     await using target = await openTarget('kafka', folder);
     const { openKafkaBroker } = await import('../../src/broker/kafka/kafka.ts');
     await using broker = await openKafkaBroker({ bootstrap: [bootstrapOf(target)], codecs });
     await broker.createTopic({ name: benchTopic });
-    return await work(target);
+    return await work(target, folder);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

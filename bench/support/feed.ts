@@ -25,6 +25,8 @@ export interface FeedOptions {
   /** Over permessage-deflate with context takeover, at zlib's level 1, compressed before anybody can connect. */
   readonly deflate?: boolean;
   readonly core?: number;
+  /** Until it ends by itself, whoever started it may be gone; default two minutes. */
+  readonly seconds?: number;
 }
 
 export interface Feed extends AsyncDisposable {
@@ -47,7 +49,7 @@ export async function startFeed(options: FeedOptions): Promise<Feed> {
     '-k',
     '1',
     '-d',
-    '120',
+    `${options.seconds ?? 120}`,
   ];
   if (options.deflate) args.push('-Y', '-l', '1');
   const child =

@@ -197,13 +197,24 @@ const kafkaRuns: readonly Expected[] = [
     figures: [
       'livePercent',
       'outagePercent',
+      'outageMorePercent',
       'memoryMb',
       'spooledPerSecond',
       'restartMs',
       'catchUpPerSecond',
       'peakMb',
     ],
-    ...{ losses: delivered, about: load, isLong: true, lines: ['outage'] },
+    ...{
+      losses: [...delivered, 'boundsMissing'],
+      about: [...load, 'dropOldestDropped'],
+      isLong: true,
+      lines: ['outage'],
+    },
+  },
+  {
+    words: ['recovery', '--only', 'restart'],
+    figures: ['emptyMs', 'fullMs'],
+    ...{ losses: [], about: [...load, 'part', 'gib'], isLong: true, lines: ['outage'] },
   },
 ];
 
@@ -222,7 +233,7 @@ for (const expected of [...runs, ...kafkaRuns]) {
   const skip =
     (expected.isLong === true && !isLong && 'TEST_LONG=1 runs it') ||
     (kafkaRuns.includes(expected) && noKafka) ||
-    ((fedByC.has(name!) || words.includes('outage')) && noFeed);
+    ((fedByC.has(name!) || words.includes('outage') || words.includes('restart')) && noFeed);
   test(`the benchmark ${words.join(' ')} runs and loses nothing`, { skip }, async () => {
     const told = (await bench([...words, '--smoke', '--json'])).map((line) => JSON.parse(line) as Line);
     // nchan is measured where it is installed.
