@@ -1,5 +1,5 @@
 /**
- * Requests that change connectors are answered by one worker of a group, whichever is asked: it alone sees what others
+ * Requests that change connectors, or the level of a logger on all workers, are answered by one worker of a group, whichever is asked: it alone sees what others
  * change at the same time. The others pass them on as they came, the caller's credentials included, and answer when their
  * own tables show the change.
  *
@@ -63,7 +63,7 @@ export function forwardChanges(
 ): void {
   const behind = tablesBehind(metrics);
   server.addHook('preHandler', async (request, reply) => {
-    if (isReading(request.method) || !isOfConnectors(request)) return undefined;
+    if (isReading(request.method) || !(isOfConnectors(request) || isOfAllLoggers(request))) return undefined;
     if (worker.leader().kind === 'self') return undefined;
     if (request.headers[forwardedHeader] !== undefined) {
       reply.header(followerHeader, 'true');
@@ -139,6 +139,13 @@ function kept({ headers }: FastifyRequest): Record<string, string> {
 
 function isOfConnectors({ routeOptions }: FastifyRequest): boolean {
   return /^\/connectors(\/|$)/.test(routeOptions.url ?? '');
+}
+
+/** A level that all workers are to have is a change like one of a connector; this worker's own is not. */
+function isOfAllLoggers({ routeOptions, query }: FastifyRequest): boolean {
+  if (routeOptions.url !== '/admin/loggers/:logger') return false;
+  const [scope = ''] = [(query as { readonly scope?: string | string[] }).scope ?? ''].flat();
+  return scope.toLowerCase() === 'cluster';
 }
 
 function isIdempotent(method: string): boolean {

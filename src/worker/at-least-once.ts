@@ -9,6 +9,8 @@ export interface AtLeastOnceOptions {
   readonly producer: Producer;
   readonly dispatch: BatchDispatch;
   readonly commits: OffsetCommits;
+  /** The commits are written with the same producer. */
+  readonly writesOffsets?: boolean;
   readonly flushIntervalMs: number;
   /** Told of each batch in order, once it and all before it are stored. */
   readonly onDelivered: (item: Delivered) => void;
@@ -19,6 +21,7 @@ export class AtLeastOnce implements Delivery {
   readonly #pipeline: Pipeline<Delivered>;
   readonly #flushing = new AbortController();
   readonly #flushed: Promise<void>;
+  #isFlushed = false;
 
   constructor(options: AtLeastOnceOptions) {
     this.#options = options;
@@ -55,15 +58,25 @@ export class AtLeastOnce implements Delivery {
 
   abandon(): void {
     this.producer.abandon();
+    // A regular commit that was held up would else begin anew behind this, and nobody would end it.
+    if (this.#options.writesOffsets === true) this.producer.close().catch(() => {}); // what was given up is told of as left
   }
 
-  closeProducer(): Promise<void> {
+  /** Where the offsets behind its records are written with it, too, it is closed behind those. */
+  async closeProducer(): Promise<void> {
     this.#flushing.abort();
-    return this.producer.close();
+    if (this.#options.writesOffsets !== true) return this.producer.close();
+    await this.producer.flush();
+    this.#isFlushed = true;
   }
 
   async storeOffsets(): Promise<void> {
-    await this.#flushed;
-    await this.#options.commits.store();
+    try {
+      await this.#flushed;
+      await this.#options.commits.store();
+    } finally {
+      // What the broker has not taken by now is given up next: nobody waits for it twice.
+      if (this.#isFlushed) await this.producer.close();
+    }
   }
 }

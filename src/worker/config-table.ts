@@ -32,8 +32,17 @@ export interface ConfigTable {
   putLoggerLevel(logger: string, level: string): Promise<void>;
 }
 
-/** `putChanges` writes what people change, all of it or nothing; what workers tell each other goes to the table as it is. */
-export function configTable(table: Table, putChanges: Table['put'] = table.put): ConfigTable {
+export interface ConfigWrites {
+  /** What people change, all of it or nothing. */
+  readonly changes: (entries: readonly TableEntry[]) => Promise<void>;
+  /** What the owner of a connector makes of it for all. */
+  readonly tasks: (connector: string, entries: readonly TableEntry[]) => Promise<void>;
+}
+
+export function configTable(table: Table, writes?: ConfigWrites): ConfigTable {
+  const putChanges = writes?.changes ?? ((entries: readonly TableEntry[]) => table.put(entries));
+  const putTasks = writes?.tasks ?? ((_connector: string, entries: readonly TableEntry[]) => table.put(entries));
+
   const properties = (key: string): RawConfigWithNulls | undefined =>
     parseObject(table.entries.get(key))?.['properties'] as RawConfigWithNulls | undefined;
 
@@ -82,11 +91,12 @@ export function configTable(table: Table, putChanges: Table['put'] = table.put):
         { length: tooMany },
         (_, i): TableEntry => [`task-${name}-${configs.length + i}`, null],
       );
-      if (entries.length > 0) await table.put(entries);
-      await table.put([[`commit-${name}`, JSON.stringify({ tasks: configs.length })], ...removed]);
+      const commit: TableEntry = [`commit-${name}`, JSON.stringify({ tasks: configs.length })];
+      // The topic has one partition, as Kafka Connect demands: who reads the commit has read all before it.
+      await putTasks(name, [...entries, commit, ...removed]);
     },
     putRestart: (name, command) => putChanges([restartEntry(name, command)]),
-    putLoggerLevel: (logger, level) => table.put([loggerEntry(logger, level)]),
+    putLoggerLevel: (logger, level) => putChanges([loggerEntry(logger, level)]),
     async remove(name) {
       const tasks = Array.from({ length: taskCount(name) }, (_, task): TableEntry => [`task-${name}-${task}`, null]);
       await putChanges([

@@ -3,7 +3,7 @@
  * worker keeps all, so that a connector which gets such a topic later goes on where it was.
  */
 import { describeError, isError, TributaryError } from '../base/errors.ts';
-import type { Broker } from '../broker/broker.ts';
+import type { Broker, Producer } from '../broker/broker.ts';
 import type { Log } from '../telemetry/log.ts';
 import { canonicalJson } from './json.ts';
 import { type OffsetEntry, type OffsetTable, offsetTable, type SourceOffset } from './offset-table.ts';
@@ -28,8 +28,8 @@ export async function openConnectorOffsets(
     throw new TributaryError(error.code, `Unable to create topic(s) '${topic}': ${error.message}`, { cause: error });
   });
   const own = offsetTable(table);
-  const also = async (connector: string, offsets: readonly OffsetEntry[]): Promise<void> => {
-    await workers.put(connector, offsets).catch((error: unknown) => {
+  const also = async (connector: string, offsets: readonly OffsetEntry[], by?: Producer): Promise<void> => {
+    await workers.put(connector, offsets, by).catch((error: unknown) => {
       log.warn('offset_copy_failed', { topic, reason: describeError(error) });
     });
   };
@@ -42,13 +42,13 @@ export async function openConnectorOffsets(
         found.set(canonicalJson(offset.partition), offset);
       return [...found.values()];
     },
-    async put(connector, offsets) {
+    async put(connector, offsets, by) {
       // What is forgotten must not come back from the other table.
       const forgotten = offsets.filter(({ offset }) => offset === null);
-      if (forgotten.length > 0) await workers.put(connector, forgotten);
-      await own.put(connector, offsets);
+      if (forgotten.length > 0) await workers.put(connector, forgotten, by);
+      await own.put(connector, offsets, by);
       const kept = offsets.filter(({ offset }) => offset !== null);
-      if (kept.length > 0) await also(connector, kept);
+      if (kept.length > 0) await also(connector, kept, by);
     },
     send: (producer, connector, offsets) => own.send(producer, connector, offsets),
     async caughtUp(signal, of) {

@@ -45,8 +45,8 @@ export function laterTable({ topic, known, early }: LaterTableOptions): LaterTab
     get entries() {
       return table?.entries ?? shown;
     },
-    put: async (entries) => {
-      if (table !== undefined || early === 'waits') return (table ?? (await attached.promise)).put(entries);
+    put: async (entries, by) => {
+      if (table !== undefined || early === 'waits') return (table ?? (await attached.promise)).put(entries, by);
       for (const [key, value] of entries) {
         if (value === null) shown.delete(key);
         else shown.set(key, value);

@@ -1,6 +1,7 @@
 /** Source offsets on their way into the table: those behind acknowledged records, the newest of each source partition. */
 import { sleep, withTimeout } from '../base/abort.ts';
 import { describeError, TributaryError } from '../base/errors.ts';
+import type { Producer } from '../broker/broker.ts';
 import type { SourceBatch, SourceMap } from '../connectors/contract.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Counter } from '../telemetry/metrics.ts';
@@ -16,6 +17,8 @@ export interface OffsetCommitsOptions {
   readonly timeoutMs: number;
   /** False where another worker may run the task by now: its offsets count then. */
   readonly mayCommit: () => boolean;
+  /** With the epoch of the task, so that Kafka refuses what is on its way when another worker takes the task over. */
+  readonly by?: Producer | undefined;
 }
 
 export class OffsetCommits {
@@ -48,10 +51,10 @@ export class OffsetCommits {
     const taken = this.#waiting;
     this.#waiting = new Map();
     try {
-      const { offsets, connector, timeoutMs, mayCommit } = this.#options;
+      const { offsets, connector, timeoutMs, mayCommit, by } = this.#options;
       if (!mayCommit()) throw fencedError(connector);
       // A write that took too long may still take place: it stands before the next one, which is newer.
-      await withTimeout(offsets.put(connector, [...taken.values()]), timeoutMs, 'Storing the offsets');
+      await withTimeout(offsets.put(connector, [...taken.values()], by), timeoutMs, 'Storing the offsets');
       this.#options.commits.value++;
     } catch (error) {
       this.#options.failures.value++;

@@ -27,7 +27,8 @@ export interface OffsetPlace {
 export interface OffsetTable {
   get(connector: string, partition: SourceMap): SourceMap | undefined;
   all(connector: string): readonly SourceOffset[];
-  put(connector: string, offsets: readonly OffsetEntry[]): Promise<void>;
+  /** `by`: with this producer, which may be fenced; default: the table's own. */
+  put(connector: string, offsets: readonly OffsetEntry[], by?: Producer): Promise<void>;
   /** Writes with the caller's producer, in its transaction where it has one; the table shows them once it is committed. */
   send(producer: Producer, connector: string, offsets: readonly OffsetEntry[]): Promise<Sent>;
   /** Resolves when the table shows all that was written before, or all of one position, transactions that were still open included. */
@@ -39,8 +40,10 @@ export function offsetTable(table: Table): OffsetTable {
   const keyOf = (connector: string, partition: SourceMap): string => {
     const canonical = canonicalJson([connector, partition]);
     if (table.entries.has(canonical)) return canonical;
+    const start = startOf(connector);
     for (const key of table.entries.keys()) {
-      if (parseKey(key)?.connector === connector && canonicalJson(JSON.parse(key)) === canonical) return key;
+      if (mayBeOf(key, start) && parseKey(key)?.connector === connector && canonicalJson(JSON.parse(key)) === canonical)
+        return key;
     }
     return canonical;
   };
@@ -54,8 +57,10 @@ export function offsetTable(table: Table): OffsetTable {
   return {
     get: (connector, partition) => parseObject(table.entries.get(keyOf(connector, partition))),
     all(connector) {
+      const start = startOf(connector);
       const found: SourceOffset[] = [];
       for (const [key, value] of table.entries) {
+        if (!mayBeOf(key, start)) continue;
         const parsed = parseKey(key);
         const offset = parseObject(value);
         if (parsed?.connector === connector && offset !== undefined)
@@ -63,10 +68,19 @@ export function offsetTable(table: Table): OffsetTable {
       }
       return found;
     },
-    put: (connector, offsets) => table.put(entriesOf(connector, offsets)),
+    put: (connector, offsets, by) => table.put(entriesOf(connector, offsets), by),
     send: (producer, connector, offsets) => table.send(producer, entriesOf(connector, offsets)),
     caughtUp: (signal, of) => table.caughtUp(signal, of && keyOf(of.connector, of.partition)),
   };
+}
+
+/** Without parsing it: the keys of hundreds of connectors are looked at whenever one of them has no position yet. */
+function mayBeOf(key: string, start: string): boolean {
+  return key.startsWith(start) || key.includes('\\');
+}
+
+function startOf(connector: string): string {
+  return JSON.stringify([connector]).slice(0, -1);
 }
 
 function parseKey(key: string): { readonly connector: string; readonly partition: SourceMap } | undefined {

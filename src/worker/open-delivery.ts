@@ -1,5 +1,4 @@
 /** Opens the way of a source task's batches to the broker: what prepares them, and what delivers them and their offsets. */
-import { describeError, isError } from '../base/errors.ts';
 import { defaultMaxBatchBytes, type Producer, type ProducerOptions, type RetryEvent } from '../broker/broker.ts';
 import type { SourceMap } from '../connectors/contract.ts';
 import { AtLeastOnce } from './at-least-once.ts';
@@ -15,6 +14,7 @@ import type { SourceMetrics } from './source-metrics.ts';
 import type { SourceTaskOptions } from './source-task.ts';
 import { SourceTopics } from './source-topics.ts';
 import { openSpooledWay } from './spool/receipt.ts';
+import { openTaskProducer } from './task-fence.ts';
 
 /** What a run has once its producer is there. */
 export interface Way {
@@ -105,13 +105,17 @@ async function openDelivery(
     onRetry,
   };
   if (exactlyOnce === undefined) {
-    const producer = await openProducer(options, { ...producerOptions, signal: stop });
+    const { fencingId } = options;
+    const { producer, isFenced } = await openTaskProducer(broker, fencingId, { ...producerOptions, signal: stop }, log);
     const { offsetCommits, offsetCommitFailures } = metrics;
     const counters = { commits: offsetCommits, failures: offsetCommitFailures };
     const timeoutMs = offsetFlushTimeoutMs;
-    const commits = new OffsetCommits({ connector, offsets, ...counters, log, timeoutMs, mayCommit });
+    // A position that nothing is read from again (of a WebSocket, which counts) can wait in one request with those of all tasks.
+    const writesOffsets = isFenced && options.connector.rereads?.(options.config) !== false;
+    const by = writesOffsets ? producer : undefined;
+    const commits = new OffsetCommits({ connector, offsets, ...counters, log, timeoutMs, mayCommit, by });
     const flushIntervalMs = options.offsetFlushIntervalMs;
-    return new AtLeastOnce({ producer, dispatch, commits, flushIntervalMs, onDelivered });
+    return new AtLeastOnce({ producer, dispatch, commits, writesOffsets, flushIntervalMs, onDelivered });
   }
   const { transactionalId, boundary } = exactlyOnce;
   const transactionTimeoutMs = producerOptions.transactionTimeoutMs ?? defaultTransactionTimeoutMs;
@@ -137,22 +141,4 @@ async function openDelivery(
   });
   signal = cancel; // what was received before a stop still goes out
   return delivery;
-}
-
-/**
- * One that fences copies of the task on other workers, where that is wanted. A cluster may not allow it (the rights of a
- * transactional id) or not have it (a coordinator of transactions): the task runs all the same, and the log says so.
- */
-async function openProducer(
-  { broker, fencingId, log }: SourceTaskOptions,
-  options: ProducerOptions,
-): Promise<Producer> {
-  if (fencingId === undefined) return broker.producer(options);
-  try {
-    return await broker.producer({ ...options, fencingId });
-  } catch (error) {
-    if (!isError(error, 'AUTHORIZATION_FAILED') && !isError(error, 'BROKER_UNAVAILABLE')) throw error;
-    log.warn('task_not_fenced', { transactional_id: fencingId, reason: describeError(error) });
-    return broker.producer(options);
-  }
 }

@@ -121,3 +121,16 @@ test('records without a key are passed over', async () => {
   await using table = await openTable({ ...options, broker });
   equal(table.entries.size, 0);
 });
+
+test('what waits for a broker that is away is bounded: a write beyond is refused, and one behind it is made again', async () => {
+  await using broker = memoryBroker();
+  await using table = await openTable({ broker, topic: 'table', partitions: 1, log: silentLog, maxWaiting: 10 });
+  const back = Promise.withResolvers<void>();
+  broker.beforeSend = () => back.promise;
+  const first = table.put([['a', '12345']]);
+  await rejects(table.put([['b', '12345']]), { code: 'QUEUE_FULL', message: /more than 10 characters/ });
+  back.resolve();
+  await first;
+  await table.put([['b', '1234567890']]);
+  deepEqual([...table.entries.keys()], ['a', 'b'], 'one alone is always taken');
+});

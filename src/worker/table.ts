@@ -18,6 +18,8 @@ export interface TableOptions {
   readonly partitions: number;
   readonly replicationFactor?: number;
   readonly log: Log;
+  /** Characters of keys and values whose writes may be under way; a write beyond is refused. Default `defaultMaxWaiting`. */
+  readonly maxWaiting?: number;
   /** Told of every entry that is read, our own included, in the order of its partition. */
   readonly onEntry?: (key: string, value: string | null) => void;
 }
@@ -38,9 +40,11 @@ export interface Table extends AsyncDisposable {
   readonly entries: ReadonlyMap<string, string>;
   /**
    * Writes entries, those of one partition in this order, and resolves when they are stored and `entries` shows them.
-   * Throws what the broker says, or BROKER_UNAVAILABLE once the topic can no longer be followed.
+   * Throws what the broker says, BROKER_UNAVAILABLE once the topic can no longer be followed, or QUEUE_FULL where too much waits
+   * for a broker that is away already. `by` is the caller's producer,
+   * of no transactions: for what Kafka shall refuse where a later one of its id has written.
    */
-  put(entries: readonly TableEntry[]): Promise<void>;
+  put(entries: readonly TableEntry[], by?: Producer): Promise<void>;
   /**
    * Writes entries with the caller's producer, in its transaction where it has one: they show once it is committed, and
    * `shown` of what it gives resolves then.
@@ -57,6 +61,9 @@ export interface Table extends AsyncDisposable {
   abandon(): void;
   close(): Promise<void>;
 }
+
+/** Writes are tried for ever, and who waits for one may give up and come again while the broker is away: for hours, of hundreds of tasks. */
+export const defaultMaxWaiting = 16 * 1024 * 1024;
 
 /** Makes the topic where it is missing, reads it to its end and follows it. CONFLICT where it exists without compaction. */
 export async function openTable(options: TableOptions): Promise<Table> {
@@ -95,6 +102,8 @@ export async function openTable(options: TableOptions): Promise<Table> {
     ),
   );
 
+  const { maxWaiting = defaultMaxWaiting } = options;
+  let waiting = 0;
   // Many ask at a time, a request for each partition: tasks that start together, requests of people.
   const reading = new SharedQuestion(() => untilRead(broker, topic, followers, 'read-uncommitted'));
   const readingCommitted = new SharedQuestion(() => untilRead(broker, topic, followers, 'read-committed'));
@@ -112,8 +121,15 @@ export async function openTable(options: TableOptions): Promise<Table> {
       return trouble;
     },
     entries,
-    put: async (changes) => {
-      await write(producer, topic, followers, changes);
+    put: async (changes, by = producer) => {
+      const size = sizeOf(changes);
+      if (waiting > 0 && waiting + size > maxWaiting) throw tooMuchWaits(topic, maxWaiting);
+      waiting += size;
+      try {
+        await write(by, topic, followers, changes);
+      } finally {
+        waiting -= size;
+      }
       trouble = undefined;
     },
     send: async (caller, changes) => {
@@ -282,6 +298,18 @@ async function ensureCompactedTopic({ broker, topic, partitions, replicationFact
     );
   }
   return description.partitions.length;
+}
+
+function sizeOf(changes: readonly TableEntry[]): number {
+  return changes.reduce((sum, [key, value]) => sum + key.length + (value?.length ?? 0), 0);
+}
+
+function tooMuchWaits(topic: string, bound: number): TributaryError {
+  return new TributaryError(
+    'QUEUE_FULL',
+    `Cannot write to table "${topic}": with this more than ${bound} characters would wait for the broker`,
+    { retriable: true },
+  );
 }
 
 function text(bytes: Uint8Array): string {

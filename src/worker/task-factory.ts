@@ -23,6 +23,7 @@ import type { WorkerSpool } from './spool/worker-spool.ts';
 import { type Startups, startups } from './startups.ts';
 import type { StatusWriter } from './status-writer.ts';
 import { TaskClock } from './task-clock.ts';
+import { fencingIdOf } from './task-fence.ts';
 import { TaskRunner } from './task-runner.ts';
 import { ensureDeadLetterTopic, ensureTopic, topicGroups } from './topic-creation.ts';
 import { transactionBoundaryOf } from './transaction-boundary.ts';
@@ -179,8 +180,7 @@ export class TaskFactory {
     if (connector.kind === 'sink') return () => startSinkTask({ ...both, connector, commitIntervalMs: flushMs });
     const creation = options.topicCreation ?? { autoCreate: true, partitions: 1 };
     const groups = topicGroups(config);
-    // As Kafka Connect names it. Whoever runs the task next has the same one, which fences those before.
-    const producerId = `${options.groupId ?? 'tributary'}-${name}-${task}`;
+    const producerId = fencingIdOf(options.groupId ?? 'tributary', name, task);
     const sourceOptions: SourceTaskOptions = {
       ...both,
       connector,

@@ -12,6 +12,7 @@ import { attachTables, tablesBefore, WorkAhead, type WorkerTables } from './ahea
 import type { LeaderWrites } from './cluster/leader-writes.ts';
 import type { Leader, Leadership } from './cluster/leadership.ts';
 import { leadingOf } from './cluster/leading.ts';
+import { OwnerWrites } from './cluster/owner-writes.ts';
 import { everything, joinWorkers, type Ownership } from './cluster/ownership.ts';
 import { weightsOf } from './cluster/work.ts';
 import { configEntry } from './config-entries.ts';
@@ -113,7 +114,25 @@ export class Worker implements AsyncDisposable {
     this.#tables = tables;
     this.#classes = new ConnectorClasses(options.connectors);
     ({ writes: this.#leaderWrites, leadership: this.#leadership } = leadingOf(options, tables, () => this.#ownership));
-    this.#configs = configTable(tables.config, (entries) => this.#leaderWrites.put(entries));
+    const { share, isFenced, broker } = options;
+    const ownerWrites =
+      share !== undefined && isFenced === true && broker.kind === 'kafka'
+        ? new OwnerWrites({
+            broker,
+            groupId: share.groupId,
+            table: tables.config,
+            mayWrite: (name) => this.#ownership.mayWrite(name, 0),
+            log: options.log,
+          })
+        : undefined;
+    this.#configs = configTable(tables.config, {
+      changes: (entries) => this.#leaderWrites.put(entries),
+      // Before Kafka has answered they are shown here alone.
+      tasks: (name, entries) =>
+        ownerWrites === undefined || !tables.config.isAttached
+          ? tables.config.put(entries)
+          : ownerWrites.put(name, entries),
+    });
     this.#ownFile = new OwnFile(fromFile, this.#configs, options.log);
     this.#topics = activeTopics(tables.status, options.clock, options.log);
     const offsets = offsetTable(tables.offset);
@@ -127,8 +146,10 @@ export class Worker implements AsyncDisposable {
       },
       done: this.#tablesRead.promise,
     };
+    const { mayWrite } = ownership;
+    const spoolOwnership = { mayWrite, heardAtMs: () => this.#ownership.heardAtMs };
     this.#spool =
-      options.spool && new WorkerSpool(options.spool, options, offsets, this.#configs, ownership.mayWrite, tablesRead);
+      options.spool && new WorkerSpool(options.spool, options, offsets, this.#configs, spoolOwnership, tablesRead);
     this.#ahead = new WorkAhead({
       options,
       tables,

@@ -1,10 +1,20 @@
 /** What a worker may not do any more once others do its work: it is cut off from Kafka, or a copy of its task runs beside it. */
-import { equal, match, ok } from 'node:assert/strict';
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { codecs } from '../../src/app/codecs.ts';
+import type { Broker } from '../../src/broker/broker.ts';
+import { openKafkaBroker } from '../../src/broker/kafka/kafka.ts';
+import { silentLog } from '../../src/telemetry/log.ts';
+import { MetricRegistry } from '../../src/telemetry/metrics.ts';
+import { offsetTable } from '../../src/worker/offset-table.ts';
+import { PositionFence } from '../../src/worker/spool/position-fence.ts';
+import { SpoolOffsets } from '../../src/worker/spool/spool-offsets.ts';
+import { openTable } from '../../src/worker/table.ts';
 import { freePorts } from '../support/free-ports.ts';
 import { kafkaMissing, startKafka } from '../support/kafka.ts';
+import { memoryBroker } from '../support/memory-broker.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { numbersOf, startFeed } from './support/feed.ts';
@@ -191,15 +201,22 @@ test('two copies of each task, at least once: the older one is refused, and of w
       'errors.restart.enabled': 'false',
     },
     events: { ...eventsConnector(events.url, 'alone-events'), 'errors.restart.enabled': 'false' },
+    spooled: {
+      ...eventsConnector(events.url, 'alone-spooled'),
+      'errors.restart.enabled': 'false',
+      'spool.mode': 'at-least-once',
+    },
   };
-  // Workers of one file that are in no group share nothing: each runs everything.
-  const file = { broker: `kafka://${kafka!.direct}`, connectors };
-  await writeFile(join(folder.path, 'alone.yaml'), JSON.stringify(file));
-  const start = (): Promise<StartedWorker> => startWorker(['start', 'alone.yaml'], { cwd: folder.path });
-  await using first = await start();
-  for (const topic of ['alone', 'alone-events']) await first.holds(topic, 20);
-  await using second = await start();
-  for (const name of ['feed', 'events']) {
+  // Workers that are in no group share nothing: each runs everything.
+  const start = async (name: string): Promise<StartedWorker> => {
+    const file = { broker: `kafka://${kafka!.direct}`, 'spool.dir': `spool-${name}`, connectors };
+    await writeFile(join(folder.path, `${name}.yaml`), JSON.stringify(file));
+    return startWorker(['start', `${name}.yaml`], { cwd: folder.path });
+  };
+  await using first = await start('first');
+  for (const topic of ['alone', 'alone-events', 'alone-spooled']) await first.holds(topic, 20);
+  await using second = await start('second');
+  for (const name of ['feed', 'events', 'spooled']) {
     const fenced = async (): Promise<boolean> => (await taskOf(first, name))?.state === 'FAILED';
     await until(`the first copy of ${name} is fenced`, fenced, patienceMs);
     match((await taskOf(first, name))?.trace ?? '', /PRODUCER_FENCED/);
@@ -216,4 +233,130 @@ test('two copies of each task, at least once: the older one is refused, and of w
   const steps = numbers.filter((number, i) => i > 0 && number !== numbers[i - 1]! + 1);
   ok(steps.length <= 1, `the copies take turns: ${steps.join()}`);
   ok(!/group_join/.test(first.stderr() + second.stderr()));
+  // What the first one had received goes out all the same; its position is refused, and that of the second goes on.
+  equal(await first.metric('tributary_spool_offsets_refused_total'), 1);
+  const spooled = async (): Promise<boolean> => (await numbersIn(second, 'alone-spooled')).includes(last);
+  await until('the last event of the spooled one', spooled, patienceMs);
+  const numbersOfSpooled = new Set(await numbersIn(second, 'alone-spooled'));
+  equal(numbersOfSpooled.size, last, 'each event is there');
+  const offset = async (): Promise<string> => (await fetch(`${second.url}/connectors/spooled/offsets`)).text();
+  await until('the position of the second', async () => (await offset()).includes(`"${last}"`), patienceMs);
+  ok(!/spool_offset_(not_stored|refused)/.test(second.stderr()));
+});
+
+test('a worker with a spool that stands still while another one takes its task over: once woken it ends the task at once, and stores no position', {
+  skip,
+  timeout: 300_000,
+}, async () => {
+  await using folder = await tempFolder('still');
+  await using events = await startNumberedEvents();
+  const start = async (name: string): Promise<StartedWorker> => {
+    const file = {
+      broker: `kafka://${kafka!.direct}`,
+      'spool.dir': `spool-${name}`,
+      worker: { 'group.id': 'still', 'session.timeout.ms': sessionMs },
+    };
+    await writeFile(join(folder.path, `${name}.yaml`), JSON.stringify(file));
+    return startWorker(['start', `${name}.yaml`], { cwd: folder.path });
+  };
+  await using first = await start('first');
+  await using second = await start('second');
+  const config = { ...eventsConnector(events.url, 'still'), 'spool.mode': 'exactly-once' };
+  const headers = { 'content-type': 'application/json' };
+  const made = { method: 'POST', headers, body: JSON.stringify({ name: 'events', config }) };
+  equal((await fetch(`${first.url}/connectors`, made)).status, 201);
+  await first.holds('still', 50);
+  const on = (worker: StartedWorker) => async (): Promise<boolean> => {
+    const [owner] = await runningOn(worker);
+    return owner !== undefined && worker.url.endsWith(owner);
+  };
+  const isFirst = await on(first)();
+  const [owner, other] = isFirst ? [first, second] : [second, first];
+  equal(events.listeners(), 1);
+  owner.child.kill('SIGSTOP');
+  try {
+    await until('the other one has the task', on(other), patienceMs);
+    const before = events.sent();
+    await until('and reads on', async () => events.sent() > before + 50, patienceMs);
+  } finally {
+    owner.child.kill('SIGCONT');
+  }
+  await until('the stream has one reader', async () => events.listeners() === 1, patienceMs);
+  await until('the one that was woken has heard of it', async () => /"?task_lost/.test(owner.stderr()), patienceMs);
+  const last = events.endAfter(100);
+  const isThere = async (): Promise<boolean> => (await numbersIn(other, 'still')).includes(last);
+  await until('the last event', isThere, patienceMs);
+  const numbers = await numbersIn(other, 'still');
+  equal(new Set(numbers).size, last, 'each event is there');
+  // One piece twice at most: what the first one had received behind its last stored position, and the other one asked for again.
+  const again = numbers.length - last;
+  const offset = async (): Promise<string> => (await fetch(`${other.url}/connectors/events/offsets`)).text();
+  await until(
+    'the position of the one that has the task',
+    async () => (await offset()).includes(`"${last}"`),
+    patienceMs,
+  );
+  ok(!/spool_offset_(not_stored|refused)/.test(other.stderr()), other.stderr());
+  ok(again < 500, `${again} events are there twice`);
+});
+
+test('a position that the network holds back until another worker has started the task is refused by Kafka', {
+  skip,
+  timeout: 120_000,
+}, async () => {
+  const partition = { url: 'late' };
+  await using far = await openKafkaBroker({ bootstrap: [kafka!.far], codecs });
+  await using near = await openKafkaBroker({ bootstrap: [kafka!.direct], codecs });
+  const spoolOn = async (broker: Broker, heldBack: () => void) => {
+    const machine = memoryBroker();
+    const open = (on: Broker, topic: string) => openTable({ broker: on, topic, partitions: 1, log: silentLog });
+    const [local, known, shared] = await Promise.all([
+      open(machine, 'local'),
+      open(machine, 'known'),
+      open(broker, 'late-offsets'),
+    ]);
+    const heardAtMs = (): number => 0;
+    const monotonicMs = (): number => performance.now();
+    const fence = new PositionFence({ kafka: broker, fencingId: 'late-c-0', heardAtMs, monotonicMs, log: silentLog });
+    const refusals = new MetricRegistry().root().counter('refused_total', 'refused');
+    const tables = { local: offsetTable(local), kafka: offsetTable(shared), known };
+    const offsets = new SpoolOffsets({
+      ...{ connector: 'c', ...tables, mayWrite: () => true, fence, refusals, log: silentLog },
+    });
+    offsets.resume(partition);
+    return {
+      refusals,
+      offset: () => offsetTable(shared).get('c', partition),
+      async store(n: number) {
+        await offsets.put('c', [{ partition, offset: { n } }]);
+        return offsets.relay({ partition, offset: { n } });
+      },
+      /** Behind all looks at who has the task, right before the write. */
+      holdNextBack() {
+        machine.beforeSend = (topic) => {
+          if (topic === 'known') heldBack();
+        };
+      },
+      async [Symbol.asyncDispose]() {
+        offsets.ended();
+        await Promise.all([local.close(), known.close(), shared.close()]);
+      },
+    };
+  };
+  await using older = await spoolOn(far, () => kafka!.proxy.stall());
+  equal(await older.store(1), 'stored');
+  older.holdNextBack();
+  const late = older.store(2);
+  try {
+    await using newer = await spoolOn(near, () => {});
+    equal(await newer.store(10), 'stored');
+    kafka!.proxy.resume();
+    equal(await late, 'waits');
+    equal(older.refusals.value, 1);
+    equal(await newer.store(11), 'stored');
+    deepEqual([newer.offset(), newer.refusals.value], [{ n: 11 }, 0]);
+    equal(await older.store(3), 'waits', 'it does not take the task back by itself');
+  } finally {
+    kafka!.proxy.resume();
+  }
 });

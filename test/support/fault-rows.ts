@@ -600,6 +600,10 @@ export const faultRows: readonly FaultRow[] = [
         'cluster',
         'workers share connectors, answer for each other, and take over from one that leaves, is killed, or is stopped',
       ),
+      e2e(
+        'cluster-fencing',
+        'a worker with a spool that stands still while another one takes its task over: once woken it ends the task at once, and stores no position',
+      ),
     ],
     limit:
       'A minute by `npm run test:long`, seconds in `npm test`. A deadline that is noticed less than a second late counts as missed by the server.',
@@ -690,6 +694,14 @@ export const faultRows: readonly FaultRow[] = [
       e2e(
         'cluster-fencing',
         'a worker that is cut off from Kafka closes its sockets by itself, and what it held is not written behind the work of others',
+      ),
+      e2e(
+        'cluster-fencing',
+        'a position that the network holds back until another worker has started the task is refused by Kafka',
+      ),
+      src(
+        'worker/spool/spool-offsets',
+        'without a group that could say whose the task is, the run that was replaced has failed',
       ),
       integration(
         'shared-rest',

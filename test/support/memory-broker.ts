@@ -96,11 +96,14 @@ export function memoryBroker(): MemoryBroker {
 
   /** The newest producer of each transactional id. */
   const epochs = new Map<string, number>();
+  /** The highest epoch that was written to a partition, by the id that fences. */
+  const writtenEpochs = new Map<string, number>();
 
   const producer = (options: ProducerOptions): Producer => {
-    const { transactionalId } = options;
-    const epoch = transactionalId === undefined ? 0 : (epochs.get(transactionalId) ?? 0) + 1;
-    if (transactionalId !== undefined) epochs.set(transactionalId, epoch);
+    const { transactionalId, fencingId } = options;
+    const id = transactionalId ?? fencingId;
+    const epoch = id === undefined ? 0 : (epochs.get(id) ?? 0) + 1;
+    if (id !== undefined) epochs.set(id, epoch);
     /** What the open transaction has sent; undefined where none is open. */
     let pending: (() => void)[] | undefined;
     let broken: unknown;
@@ -125,6 +128,7 @@ export function memoryBroker(): MemoryBroker {
       try {
         await broker.beforeSend(topic, partition, records);
         partitionOf(topic, partition);
+        if (fencingId !== undefined) fence(`${fencingId} ${topic} ${partition}`);
       } catch (error) {
         broken = error;
         throw error;
@@ -134,6 +138,12 @@ export function memoryBroker(): MemoryBroker {
         return { baseOffset: 0, lastOffset: 0 }; // nobody knows before the commit
       }
       return append(topic, partition, records);
+    };
+    /** As Kafka does it: a lower epoch is refused where a higher one was written, and nowhere else. */
+    const fence = (place: string): void => {
+      if ((writtenEpochs.get(place) ?? 0) > epoch)
+        throw new TributaryError('PRODUCER_FENCED', `A newer producer has "${fencingId}"`);
+      writtenEpochs.set(place, epoch);
     };
     const append = (topic: string, partition: number, records: readonly ProduceRecord[]) => {
       const stored = partitionOf(topic, partition);

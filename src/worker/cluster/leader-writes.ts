@@ -62,6 +62,8 @@ const transactionTimeoutMs = 10_000;
  */
 const triesBeforeUnfenced = 3;
 const defaultShowMs = 10_000;
+/** Whoever asked is told then that nobody knows. */
+const unfencedMs = 30_000;
 
 export class LeaderWrites {
   readonly #options: LeaderWritesOptions;
@@ -127,11 +129,12 @@ export class LeaderWrites {
    * are written and the table does not show them in time.
    */
   async put(entries: readonly TableEntry[]): Promise<void> {
-    const { table, isLeading, transactionalId, maxWaiting = defaultMaxWaiting } = this.#options;
-    if (!this.#hasLed || transactionalId === undefined) return table.put(entries);
+    const { isLeading, transactionalId, table, maxWaiting = defaultMaxWaiting } = this.#options;
+    if (!this.#hasLed) return table.put(entries);
+    if (transactionalId === undefined) return this.#putUnfenced(entries);
     if (!isLeading()) throw notLeading();
     const producer = this.#producer;
-    if (producer === undefined && this.#isUnfenced) return table.put(entries);
+    if (producer === undefined && this.#isUnfenced) return this.#putUnfenced(entries);
     if (producer === undefined) throw notLeading();
     const bytes = entries.reduce((sum, [key, value]) => sum + key.length + (value?.length ?? 0), 0);
     if (this.#waiting + bytes > maxWaiting) throw tooManyWaiting(maxWaiting);
@@ -144,6 +147,12 @@ export class LeaderWrites {
     });
     // Outside its turn: a reader that is behind holds up no other write.
     await this.#shown(sent);
+  }
+
+  /** It is tried for ever, and may take effect behind the answer. */
+  #putUnfenced(entries: readonly TableEntry[]): Promise<void> {
+    const { table } = this.#options;
+    return withTimeout(table.put(entries), unfencedMs, 'Writing the change, which may still take effect later,');
   }
 
   /** Where a change of this size goes: to those that wait for their transaction, or into a new one behind them. */

@@ -34,6 +34,8 @@ const forwardAtStopMs = 700;
 const syncTimeoutMs = 1_000;
 /** For a task that is to fail by what it has received when that gets too old, also if nothing more comes. */
 const ageCheckMs = 500;
+/** For a task of a quiet feed to hear that another worker has started it since. */
+const ownerCheckMs = 2_000;
 
 export async function openSpooledWay(options: SourceTaskOptions, parts: WayParts, way: SpoolWay): Promise<Way> {
   const { transforms: chain, converters, converterNames, clock, errors, name, task, redact } = options;
@@ -140,11 +142,12 @@ class Receipt implements Delivery {
   }
 
   dueInMs(): number | undefined {
-    const dueMs = this.#inner.dueInMs();
-    return this.#failsByAge ? Math.min(dueMs ?? ageCheckMs, ageCheckMs) : dueMs;
+    const checkMs = this.#failsByAge ? ageCheckMs : ownerCheckMs;
+    return Math.min(this.#inner.dueInMs() ?? checkMs, checkMs);
   }
 
   async onDue(): Promise<void> {
+    this.#spooled.checkOwner();
     if (this.#failsByAge) this.#spooled.checkAge(this.#settings);
     await this.#inner.onDue();
   }

@@ -12,6 +12,7 @@ export interface SpoolMetrics {
   readonly corrupted: Counter;
   readonly waits: Counter;
   readonly failures: Counter;
+  readonly refused: Counter;
 }
 
 export interface SpoolGauges {
@@ -56,5 +57,9 @@ export function spoolMetrics(metrics: Metrics, gauges: SpoolGauges): SpoolMetric
     ),
     waits: metrics.counter('tributary_spool_full_waits_total', 'Batches that had to wait because the spool was full'),
     failures: metrics.counter('tributary_spool_forward_failures_total', 'Tries to forward that ended with an error'),
+    refused: metrics.counter(
+      'tributary_spool_offsets_refused_total',
+      'Positions of the source that Kafka refused, as another worker had started the task since',
+    ),
   };
 }

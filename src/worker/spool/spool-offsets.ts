@@ -4,15 +4,17 @@
  * from the first, unless somebody else has changed the second meanwhile: another worker, or a person.
  */
 import type { Clock } from '../../base/clock.ts';
-import { describeError } from '../../base/errors.ts';
+import { describeError, isError, type TributaryError } from '../../base/errors.ts';
 import { SharedQuestion } from '../../base/shared-question.ts';
 import type { Producer } from '../../broker/broker.ts';
 import type { SourceMap } from '../../connectors/contract.ts';
 import { LimitedWarning } from '../../telemetry/limited-log.ts';
 import type { Log } from '../../telemetry/log.ts';
+import type { Counter } from '../../telemetry/metrics.ts';
 import { canonicalJson } from '../json.ts';
 import type { OffsetEntry, OffsetTable, SourceOffset } from '../offset-table.ts';
 import type { Sent, Table } from '../table.ts';
+import type { PositionFence } from './position-fence.ts';
 import { SpoolProducer } from './spool-producer.ts';
 
 export interface SpoolOffsetsOptions {
@@ -27,10 +29,18 @@ export interface SpoolOffsetsOptions {
   readonly isKafkaRead?: () => boolean;
   readonly log: Log;
   readonly clock: Clock;
+  /** Of the run that has started here; absent where nothing runs, or nothing is fenced. */
+  readonly fence?: PositionFence | undefined;
+  /** Positions that Kafka refused, as another worker has started the task since. */
+  readonly refusals?: Counter | undefined;
 }
 
 /** `waits`: nothing was written, and it is to be tried again. `superseded`: somebody else has written there, and theirs counts. */
 export type Relayed = 'stored' | 'waits' | 'superseded';
+
+/** What the positions of a run are written with. */
+type Claim = 'not-yet' | { readonly by: Producer | undefined };
+const unfenced: Claim = { by: undefined };
 
 const notStoredEveryMs = 60_000;
 
@@ -38,9 +48,12 @@ export class SpoolOffsets implements OffsetTable {
   readonly #options: SpoolOffsetsOptions;
   /** It comes with each position that would be due. */
   readonly #notStored: LimitedWarning;
-  readonly #prepared = new Set<string>();
   /** The source has begun without what Kafka's table says: an offset of somebody else there is not the one that it goes on from. */
   #hasBegunBlind = false;
+  readonly #prepared = new Map<string, Promise<void>>();
+  /** Parts of the source that this run began to read, and whose position was not refused to it since. */
+  readonly #begun = new Set<string>();
+  readonly #claims = new Map<string, Promise<Claim>>();
 
   constructor(options: SpoolOffsetsOptions) {
     this.#options = options;
@@ -49,9 +62,17 @@ export class SpoolOffsets implements OffsetTable {
 
   /** Where the source goes on. */
   resume(partition: SourceMap): SourceMap | undefined {
-    const { connector, local, kafka, log, isKafkaRead = () => true } = this.#options;
+    const { connector, local, kafka, log, fence, isKafkaRead = () => true } = this.#options;
     this.#hasBegunBlind = !isKafkaRead();
     const stored = kafka.get(connector, partition);
+    // Begun without what Kafka's table says, what is found there later may be somebody else's, which counts.
+    if (fence !== undefined && !this.#hasBegunBlind) {
+      this.#begun.add(canonicalJson(partition));
+      // Kafka may be away, and receiving does not wait for it. What fails is tried again before the first position.
+      this.#claim(partition).catch((error: unknown) => {
+        log.warn('spool_offset_not_claimed', { reason: describeError(error) });
+      });
+    }
     if (!this.isSuperseded(partition)) return local.get(connector, partition) ?? stored;
     log.info('spool_offset_superseded', { detail: 'somebody else has stored an offset meanwhile: it counts' });
     return stored;
@@ -90,6 +111,8 @@ export class SpoolOffsets implements OffsetTable {
   async relay({ partition, offset }: SourceOffset): Promise<Relayed> {
     const { connector, kafka, mayWrite } = this.#options;
     if (!mayWrite()) return 'waits';
+    const claim = await this.#claim(partition);
+    if (claim === 'not-yet') return 'waits';
     // A process that stood still has a copy of the table that is as old.
     await kafka.caughtUp(undefined, { connector, partition });
     const before = kafka.get(connector, partition);
@@ -99,8 +122,69 @@ export class SpoolOffsets implements OffsetTable {
     // It may have stood still, or was cut off, in between.
     if (!mayWrite()) return 'waits';
     if (!this.#isKnown(partition)) return this.#superseded();
-    await kafka.put(connector, [{ partition, offset }]);
-    return 'stored';
+    return (await this.#put(partition, offset, claim.by)) ? 'stored' : 'waits';
+  }
+
+  /** Why the task cannot go on: another one runs it by now. */
+  get failure(): TributaryError | undefined {
+    return this.#options.fence?.failure;
+  }
+
+  /** The run has ended: what is stored now is stored for no run. */
+  ended(): void {
+    this.#options.fence?.end();
+    this.#claims.clear();
+  }
+
+  /**
+   * Before the first position of this run: the epoch is raised, and what stands in Kafka's table is written there once more
+   * under it, so that nothing of an older one comes behind it. Kafka looks at epochs where a newer one was written alone.
+   */
+  #claim(partition: SourceMap): Promise<Claim> {
+    const name = canonicalJson(partition);
+    let claim = this.#claims.get(name);
+    if (claim === undefined) {
+      claim = this.#claimed(partition, name);
+      this.#claims.set(name, claim);
+      const again = (): unknown => this.#claims.get(name) === claim && this.#claims.delete(name);
+      claim.then((done) => done === 'not-yet' && again(), again);
+    }
+    return claim;
+  }
+
+  async #claimed(partition: SourceMap, name: string): Promise<Claim> {
+    const { connector, kafka, mayWrite, fence } = this.#options;
+    if (fence === undefined) return unfenced;
+    if (!mayWrite()) return 'not-yet';
+    if (this.#begun.has(name)) await this.#prepare(partition);
+    const opened = await fence.opened();
+    if (opened === undefined) return 'not-yet';
+    if (opened.by === undefined) return unfenced;
+    await kafka.caughtUp(undefined, { connector, partition });
+    if (!mayWrite()) return 'not-yet';
+    const stored = kafka.get(connector, partition);
+    if (!this.#isKnown(partition)) {
+      // The worker before has stored it while this run began, which goes on from what it found.
+      if (this.#begun.has(name)) await this.#putKnown(partition, [stored]);
+      else return { by: opened.by }; // somebody else's, which counts: the look before the next position says so
+    }
+    return (await this.#put(partition, stored ?? null, opened.by)) ? { by: opened.by } : 'not-yet';
+  }
+
+  /** False where Kafka refused it: another worker has started the task since. */
+  async #put(partition: SourceMap, offset: SourceMap | null, by: Producer | undefined): Promise<boolean> {
+    const { connector, kafka, fence, refusals } = this.#options;
+    try {
+      await kafka.put(connector, [{ partition, offset }], by);
+      return true;
+    } catch (error) {
+      if (by === undefined || !isError(error, 'PRODUCER_FENCED')) throw error;
+      if (refusals !== undefined) refusals.value++;
+      fence?.refused(error);
+      this.#claims.clear();
+      this.#begun.clear();
+      return false;
+    }
   }
 
   #superseded(): Relayed {
@@ -109,16 +193,24 @@ export class SpoolOffsets implements OffsetTable {
   }
 
   /** Before the first position of this run: the one beside the spool counts from now on. */
-  async #prepare(partition: SourceMap): Promise<void> {
+  #prepare(partition: SourceMap): Promise<void> {
     const name = canonicalJson(partition);
-    if (this.#prepared.has(name)) return;
+    let prepared = this.#prepared.get(name);
+    if (prepared === undefined) {
+      prepared = this.#prepareNow(partition);
+      this.#prepared.set(name, prepared);
+      prepared.catch(() => this.#prepared.delete(name));
+    }
+    return prepared;
+  }
+
+  async #prepareNow(partition: SourceMap): Promise<void> {
     const { connector, local, kafka } = this.#options;
     const stored = this.#hasBegunBlind ? undefined : kafka.get(connector, partition);
     const isSuperseded = !this.#hasBegunBlind && this.isSuperseded(partition);
     // In this order: a crash in between leaves what was superseded as it was.
     if (isSuperseded) await local.put(connector, [{ partition, offset: stored ?? null }]);
     if (isSuperseded || this.#known(partition) === undefined) await this.#putKnown(partition, [stored]);
-    this.#prepared.add(name);
   }
 
   #isKnown(partition: SourceMap): boolean {

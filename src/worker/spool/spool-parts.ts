@@ -26,6 +26,10 @@ export interface SpoolParts {
   readonly positionsOf: string;
   /** False where another worker may run the task by now. */
   readonly mayWrite: (connector: string, task: number) => boolean;
+  /** Positions of tasks are fenced against those of other workers. */
+  readonly isFenced?: boolean;
+  /** Monotonic time when that was sent whose answer last said that this worker is one of the group; infinite without a group. */
+  readonly heardAtMs?: () => number;
   /** Of this spool: no other one has it. */
   readonly id: string;
   readonly groupId: string;

@@ -2,10 +2,13 @@
 import { CallsInTurn } from '../../base/calls-in-turn.ts';
 import { describeError } from '../../base/errors.ts';
 import type { RawConfig } from '../../config/raw.ts';
+import type { Counter } from '../../telemetry/metrics.ts';
 import type { OffsetTable } from '../offset-table.ts';
 import { offsetTable } from '../offset-table.ts';
 import { openTable, type Table } from '../table.ts';
+import { fencingIdOf } from '../task-fence.ts';
 import { type KnownWork, keepKnownWork, knownWorkTopic } from './known-work.ts';
+import { PositionFence } from './position-fence.ts';
 import { type CatalogEntry, catalogTopic, logName, SpoolCatalog } from './spool-catalog.ts';
 import { SpoolOffsets } from './spool-offsets.ts';
 import { type SpoolParts, tablesAreRead } from './spool-parts.ts';
@@ -13,6 +16,7 @@ import { SpooledTask } from './spooled-task.ts';
 
 export type SpoolOptions = Omit<SpoolParts, 'id' | 'positionsOf'>;
 
+const forEver = (): number => Number.POSITIVE_INFINITY;
 const offsetsTopic = '__spool-offsets';
 const knownTopic = '__spool-known-offsets';
 
@@ -59,7 +63,7 @@ export class Spool implements AsyncDisposable {
     return this.#inTurn(logName(connector, task), async () => {
       const entry = await this.#catalog.open(connector, task, config);
       const spooled = await this.#spooled(entry, offsets);
-      spooled.configure(entry, this.#offsetsOf(entry, offsets));
+      spooled.configure(entry, this.#offsetsOf(entry, offsets, spooled.metrics.refused));
       return spooled;
     });
   }
@@ -127,13 +131,35 @@ export class Spool implements AsyncDisposable {
     return spooled;
   }
 
-  #offsetsOf({ connector, task }: CatalogEntry, kafka: OffsetTable): SpoolOffsets {
+  /** `refusals`: of a run that starts now, whose positions are fenced. */
+  #offsetsOf({ connector, task }: CatalogEntry, kafka: OffsetTable, refusals?: Counter): SpoolOffsets {
+    const { groupId, isFenced, heardAtMs = forEver, clock } = this.#parts;
     const log = this.#parts.log.child({ connector });
     const mayWrite = (): boolean => this.#parts.mayWrite(connector, task);
     const { tablesRead = tablesAreRead } = this.#parts;
     const isKafkaRead = (): boolean => tablesRead.isDone;
-    const tables = { local: this.#local, kafka, known: this.#known };
-    return new SpoolOffsets({ connector, ...tables, mayWrite, isKafkaRead, log, clock: this.#parts.clock });
+    const fence =
+      refusals !== undefined && isFenced === true
+        ? new PositionFence({
+            kafka: this.#parts.kafka,
+            fencingId: fencingIdOf(groupId, connector, task),
+            heardAtMs,
+            monotonicMs: () => clock.monotonicMs(),
+            log: log.child({ task }),
+          })
+        : undefined;
+    return new SpoolOffsets({
+      connector,
+      local: this.#local,
+      kafka,
+      known: this.#known,
+      mayWrite,
+      isKafkaRead,
+      log,
+      clock,
+      fence,
+      refusals,
+    });
   }
 
   /** A log is taken away or opened, never both at once. */

@@ -103,15 +103,22 @@ export class SpooledTask {
 
   /** The task has ended; `clean` with everything synced that it had received. Kafka's status may not be there to say so. */
   async ended(clean: boolean): Promise<void> {
+    this.#offsets.ended();
     this.#entry = await this.#options.catalog.ended(this.#entry, clean);
   }
 
   /** The task is started with this configuration. */
   configure(entry: CatalogEntry, offsets: SpoolOffsets): void {
+    this.#offsets.ended();
     this.#entry = entry;
     this.#offsets = offsets;
     this.#relay.restarted();
     this.#watchAge();
+  }
+
+  /** Throws where another worker has started the task since, and no group can say whose it is. */
+  checkOwner(): void {
+    if (this.#offsets.failure !== undefined) throw this.#offsets.failure;
   }
 
   /** Throws where what waits is too old, and the task is to fail then. A quiet feed brings no batch that would be refused. */
@@ -142,6 +149,7 @@ export class SpooledTask {
 
   /** Waits, makes room or throws, as the connector's configuration says. Throws what forwarding has failed with for good. */
   async room(settings: SpoolSettings, bytes: number, signal: AbortSignal, onWait: () => void): Promise<void> {
+    this.checkOwner();
     const failure = this.#forwarder.takeFailure();
     if (failure !== undefined) throw failure;
     const fullness = (): 'full' | 'age' | undefined => {
@@ -210,6 +218,7 @@ export class SpooledTask {
     await withTimeout(this.storeOffsets(), closeMs, 'Storing the offsets').catch((error: unknown) => {
       this.#options.parts.log.warn('offset_commit_failed', { reason: describeError(error) });
     });
+    this.#offsets.ended();
     this.#series.remove();
   }
 

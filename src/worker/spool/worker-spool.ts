@@ -11,12 +11,15 @@ import { Spool, type SpoolOptions } from './spool.ts';
 import type { TablesRead } from './spool-parts.ts';
 import type { SpooledTask } from './spooled-task.ts';
 
+/** `mayWrite` says no where another worker may run the task by now. */
+type SpoolOwnership = Required<Pick<SpoolOptions, 'mayWrite' | 'heardAtMs'>>;
+
 export class WorkerSpool {
   readonly #source: SpoolSource;
   readonly #options: WorkerOptions;
   readonly #offsets: OffsetTable;
   readonly #configs: ConfigTable;
-  readonly #mayWrite: SpoolOptions['mayWrite'];
+  readonly #ownership: SpoolOwnership;
   readonly #tablesRead: TablesRead;
   readonly #notKept: LimitedWarning;
   /** One write at a time: who asks meanwhile shares the next. */
@@ -24,20 +27,19 @@ export class WorkerSpool {
   #work: (() => Omit<KnownWork, 'atMs'>) | undefined;
   #spool: Promise<Spool> | undefined;
 
-  /** `mayWrite` says no where another worker may run the task by now. */
   constructor(
     source: SpoolSource,
     options: WorkerOptions,
     offsets: OffsetTable,
     configs: ConfigTable,
-    mayWrite: SpoolOptions['mayWrite'],
+    ownership: SpoolOwnership,
     tablesRead: TablesRead,
   ) {
     this.#source = source;
     this.#options = options;
     this.#offsets = offsets;
     this.#configs = configs;
-    this.#mayWrite = mayWrite;
+    this.#ownership = ownership;
     this.#tablesRead = tablesRead;
     this.#notKept = new LimitedWarning(options.log, 'spool_known_work_not_kept', options.clock);
   }
@@ -117,9 +119,21 @@ export class WorkerSpool {
   }
 
   async #open(): Promise<Spool> {
-    const { broker: kafka, log, metrics, clock, random, groupId, producer, topicCreation, redact } = this.#options;
+    const {
+      broker: kafka,
+      log,
+      metrics,
+      clock,
+      random,
+      groupId,
+      producer,
+      topicCreation,
+      redact,
+      isFenced,
+    } = this.#options;
     return Spool.open({
-      ...{ kafka, offsets: this.#offsets, mayWrite: this.#mayWrite, log, metrics, clock, random },
+      ...{ kafka, offsets: this.#offsets, ...this.#ownership, log, metrics, clock, random },
+      isFenced: isFenced === true && kafka.kind === 'kafka',
       tablesRead: this.#tablesRead,
       broker: await this.#source.open(),
       groupId: groupId ?? 'tributary',

@@ -8,6 +8,8 @@ export interface NumberedEvents extends AsyncDisposable {
   readonly url: string;
   /** The last event that anybody was sent. */
   readonly sent: () => number;
+  /** Connections that are open. */
+  readonly listeners: () => number;
   /** Nobody is sent more than so many events behind now: that number is given. */
   readonly endAfter: (count: number) => number;
 }
@@ -16,6 +18,7 @@ export interface NumberedEvents extends AsyncDisposable {
 export async function startNumberedEvents(): Promise<NumberedEvents> {
   let sent = 0;
   let last = Number.POSITIVE_INFINITY;
+  let listeners = 0;
   const server = createServer((request, response) => {
     let next = Number(request.headers['last-event-id'] ?? 0) + 1;
     response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -24,13 +27,18 @@ export async function startNumberedEvents(): Promise<NumberedEvents> {
       sent = Math.max(sent, next);
       response.write(`id: ${next}\ndata: ${next++}\n\n`);
     }, 10);
-    response.on('close', () => clearInterval(timer));
+    listeners++;
+    response.on('close', () => {
+      listeners--;
+      clearInterval(timer);
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
     sent: () => sent,
+    listeners: () => listeners,
     endAfter(count) {
       last = sent + count;
       return last;

@@ -1,0 +1,101 @@
+/**
+ * The epoch under which the position of a spooled task goes to Kafka's table. A look at who owns the task, right before a
+ * write, cannot hold back one that is on its way when the worker is cut off; a higher epoch of the next owner can.
+ */
+import { describeError, isError, TributaryError } from '../../base/errors.ts';
+import type { Broker, Producer } from '../../broker/broker.ts';
+import type { Log } from '../../telemetry/log.ts';
+
+export interface PositionFenceOptions {
+  readonly kafka: Pick<Broker, 'producer'>;
+  readonly fencingId: string;
+  /** Monotonic time when that was sent whose answer last said that this worker is one of the group; infinite without a group. */
+  readonly heardAtMs: () => number;
+  readonly monotonicMs: () => number;
+  readonly log: Log;
+}
+
+/** Times in a row, each of 10 s: a Kafka without a coordinator of transactions is written to all the same. */
+const triesBeforeUnfenced = 3;
+
+export class PositionFence {
+  readonly #options: PositionFenceOptions;
+  readonly #ended = new AbortController();
+  #opening: Promise<Producer | undefined> | undefined;
+  #unanswered = 0;
+  #refusedAtMs: number | undefined;
+
+  constructor(options: PositionFenceOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Why the task cannot go on: another one has its id, and there is no group that could say whose it is. Of a group's worker
+   * the group's word decides.
+   */
+  get failure(): TributaryError | undefined {
+    if (this.#refusedAtMs === undefined || Number.isFinite(this.#options.heardAtMs())) return undefined;
+    return new TributaryError(
+      'PRODUCER_FENCED',
+      `Cannot go on as "${this.#options.fencingId}": another worker has started this task since`,
+    );
+  }
+
+  /**
+   * What to write with, the epoch raised before its first use; `undefined` in it where Kafka does not fence. Absent as a whole while
+   * a refusal stands: one that took the epoch back by what it last heard would take the task from its owner.
+   */
+  async opened(): Promise<{ readonly by: Producer | undefined } | undefined> {
+    if (this.#ended.signal.aborted) return { by: undefined };
+    if (this.#refusedAtMs !== undefined) {
+      const heardAtMs = this.#options.heardAtMs();
+      if (!Number.isFinite(heardAtMs) || heardAtMs <= this.#refusedAtMs) return undefined;
+      this.#refusedAtMs = undefined;
+    }
+    this.#opening ??= this.#open().catch((error: unknown) => {
+      this.#opening = undefined; // tried again with the next position
+      throw error;
+    });
+    return { by: await this.#opening };
+  }
+
+  /** Kafka has refused a write: somebody else has raised the epoch. */
+  refused(error: unknown): void {
+    this.#refusedAtMs = this.#options.monotonicMs();
+    this.#options.log.warn('spool_offset_refused', {
+      reason: describeError(error),
+      detail: 'another worker has started this task since',
+    });
+    void this.#giveUp();
+  }
+
+  /** The run has ended. What is still on its way may be written or not: either is known to be this spool's. */
+  end(): void {
+    this.#ended.abort();
+    void this.#giveUp();
+  }
+
+  async #giveUp(): Promise<void> {
+    const opening = this.#opening;
+    this.#opening = undefined;
+    const producer = await opening?.catch(() => undefined); // whoever waits for it is told
+    producer?.abandon();
+    await producer?.close().catch(() => {}); // it has nothing left to write
+  }
+
+  async #open(): Promise<Producer | undefined> {
+    const { kafka, fencingId, log } = this.#options;
+    try {
+      const { signal } = this.#ended;
+      const producer = await kafka.producer({ fencingId, signal, deliveryTimeoutMs: Number.POSITIVE_INFINITY });
+      this.#unanswered = 0;
+      return producer;
+    } catch (error) {
+      const isForbidden = isError(error, 'AUTHORIZATION_FAILED');
+      if (!isForbidden && !isError(error, 'BROKER_UNAVAILABLE')) throw error;
+      if (!isForbidden && ++this.#unanswered < triesBeforeUnfenced) throw error;
+      log.warn('task_not_fenced', { transactional_id: fencingId, reason: describeError(error) });
+      return undefined;
+    }
+  }
+}
