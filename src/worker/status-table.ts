@@ -31,11 +31,16 @@ export interface StatusTable {
 }
 
 export function statusTable(table: Table): StatusTable {
-  const tasksOf = (name: string): number[] =>
-    [...table.entries.keys()]
-      .map((key) => afterPrefix(key, `status-task-${name}-`))
-      .filter((number) => /^\d+$/.test(number))
-      .map(Number);
+  /** Of hundreds of connectors one after the other, at each change of what is whose: nothing is made of keys of others. */
+  const tasksOf = (name: string): number[] => {
+    const prefix = `status-task-${name}-`;
+    const tasks: number[] = [];
+    for (const key of table.entries.keys()) {
+      const number = key.startsWith(prefix) ? key.slice(prefix.length) : '';
+      if (/^\d+$/.test(number)) tasks.push(Number(number));
+    }
+    return tasks;
+  };
   return {
     connector: (name) => read(table.entries.get(`status-connector-${name}`)),
     task: (name, task) => read(table.entries.get(`status-task-${name}-${task}`)),
@@ -48,10 +53,6 @@ export function statusTable(table: Table): StatusTable {
     },
     removeTask: (name, task) => table.put([[`status-task-${name}-${task}`, null]]),
   };
-}
-
-function afterPrefix(key: string, prefix: string): string {
-  return key.startsWith(prefix) ? key.slice(prefix.length) : '';
 }
 
 function write({ state, trace, workerId, version, clean }: Status): string {
