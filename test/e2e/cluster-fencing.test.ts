@@ -14,6 +14,7 @@ import { SpoolOffsets } from '../../src/worker/spool/spool-offsets.ts';
 import { openTable } from '../../src/worker/table.ts';
 import { freePorts } from '../support/free-ports.ts';
 import { kafkaMissing, startKafka } from '../support/kafka.ts';
+import { ManualClock } from '../support/manual-clock.ts';
 import { memoryBroker } from '../support/memory-broker.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -322,6 +323,7 @@ test('a position that the network holds back until another worker has started th
     const tables = { local: offsetTable(local), kafka: offsetTable(shared), known };
     const offsets = new SpoolOffsets({
       ...{ connector: 'c', ...tables, mayWrite: () => true, fence, refusals, log: silentLog },
+      clock: new ManualClock(),
     });
     offsets.resume(partition);
     return {
