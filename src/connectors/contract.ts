@@ -107,9 +107,9 @@ export interface SourceConnector extends ConnectorBase {
   open(config: RawConfig, context: SourceContext): AsyncIterable<SourceBatch>;
   /**
    * Whether the source gives each record once and resumes exactly where an offset says (Kafka Connect's preflight check
-   * of `exactly.once.support=required`). Absent: nobody knows.
+   * of `exactly.once.support=required`). Absent, or undefined: nobody knows.
    */
-  exactlyOnceSupport?(config: RawConfig): boolean;
+  exactlyOnceSupport?(config: RawConfig): boolean | undefined;
   /**
    * False: nothing that was given comes again because of an older offset; it only counts. So a spool need not keep it in step
    * with the records. Absent: it may.

@@ -636,13 +636,13 @@ export const faultRows: readonly FaultRow[] = [
     number: 29,
     fault: 'The configuration changes under load',
     promise:
-      'Of a WebSocket: another topic is written to from one message to the next; subscriptions are added over the connection there is, or taken out where `websocket.unsubscription.replace` says how; a message that is replaced by another one, and what concerns the connection alone (a token, headers, TLS, timers; also where it stands in a file and only the file changes), is changed by a new connection before the old one ends, without a gap, and with a window nothing twice. Any other change starts the task anew: what had come is there once and in order, with one connection at a time',
+      'Of a WebSocket: subscriptions are added over the connection there is, or taken out where `websocket.unsubscription.replace` says how; a message that is replaced by another one, and another topic, and what concerns the connection alone (a token, headers, TLS, timers; also where it stands in a file and only the file changes), is changed by a new connection before the old one ends, without a gap, and with a window nothing twice. Any other change starts the task anew: what had come is there once and in order, with one connection at a time',
     modes: 'A B',
     tests: [
       faults('feed-changes', 'subscriptions are added and taken out over the connection there is'),
       faults(
         'feed-changes',
-        'another topic is written to from one message to the next, over the connection there is: no gap, nothing twice',
+        'another topic is written to from one message to the next, and over a new connection before the old one ends: no gap, nothing twice',
       ),
       faults(
         'feed-changes',

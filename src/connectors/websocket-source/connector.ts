@@ -20,8 +20,8 @@ export const webSocketSource: SourceConnector = {
   tasks: (raw) => [raw],
   /** Where numbers are followed, the offset says from where on they are missing. Else it only counts. */
   rereads: followsNumbers,
-  /** As far as the server that is asked for what is missing has it. */
-  exactlyOnceSupport: (raw) => followsNumbers(raw) && (raw['websocket.backfill.url'] ?? '').trim() !== '',
+  /** As far as the server that is asked for what is missing has it. Without one nothing is said, as conduktor's connector does. */
+  exactlyOnceSupport: (raw) => ((raw['websocket.backfill.url'] ?? '').trim() === '' ? undefined : followsNumbers(raw)),
   checkOffsets,
   open: (raw, context) => batches(raw, context, (partition) => context.resumeOffset(partition)),
   probe: (raw, context) => probe((changed, probing) => batches(changed, probing, () => undefined), raw, context),

@@ -106,8 +106,9 @@ export class WebSocketTask {
   }
 
   /**
-   * Goes on by other settings, if they concern the topic and the connections alone: another topic needs nothing, other subscriptions
-   * go over the socket there is, where all they need can be sent; for the rest a new connection takes the place of the one there is.
+   * Goes on by other settings, if they concern the topic and the connections alone: other subscriptions go over the socket there is, where all
+   * they need can be sent; for the rest a new connection takes the place of the one there is. For another topic, too: what a server
+   * sends at the beginning of each connection belongs there.
    */
   change(settings: Settings): boolean {
     const before = this.#settings;
