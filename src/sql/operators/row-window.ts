@@ -1,5 +1,6 @@
 import { TributaryError } from '../../base/errors.ts';
 import type { QueryPlan } from '../check/query-plan.ts';
+import { Pages, pageEntries, readPages } from '../state/pages.ts';
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
 import type { Forgetful, Stateful } from '../state/stateful.ts';
@@ -42,8 +43,10 @@ export class RunningGroups implements Operator, Forgetful {
   private readonly parts: RowParts;
   private readonly aggregation: Aggregation;
   private readonly states: StateTable;
-  /** By key the slot of the group's states. */
+  /** By key the slot of the group's states: slots are taken one after the other, and none is ever given back. */
   private readonly groups = new Map<unknown, number>();
+  /** Keys by slot, once there are more than fit a page. */
+  private pages: Pages<unknown> | undefined;
   private order = 0;
 
   constructor(parts: RowParts) {
@@ -60,9 +63,8 @@ export class RunningGroups implements Operator, Forgetful {
     let slot = this.groups.get(key);
     if (slot === undefined) {
       if (!budget.take()) return;
-      slot = this.states.take(key);
-      this.groups.set(key, slot);
-    }
+      slot = this.enter(key);
+    } else this.pages?.touch(slot);
     this.states.add(slot, frame, this.order++);
     frame.aggregates = this.states.results(slot);
     projection.push(frame);
@@ -75,21 +77,30 @@ export class RunningGroups implements Operator, Forgetful {
   snapshot(writer: StateWriter): void {
     this.aggregation.snapshot(writer);
     writer.count(this.order);
-    writer.list(this.groups, ([key, slot]) => {
+    const write = (key: unknown, slot: number): void => {
       writer.key(key);
       this.states.snapshot(slot, writer);
-    });
+    };
+    if (this.pages === undefined) writer.list(this.groups, ([key, slot]) => write(key, slot));
+    else this.pages.write(writer, write);
   }
 
   restore(reader: StateReader): void {
     this.aggregation.restore(reader);
     this.order = reader.count();
-    reader.list(() => {
-      const key = reader.key();
-      const slot = this.states.take(key);
+    const pages = readPages(reader, () => {
+      const slot = this.enter(reader.key());
       this.states.restore(slot, reader);
-      this.groups.set(key, slot);
     });
+    this.pages?.wereRead(pages);
+  }
+
+  private enter(key: unknown): number {
+    const slot = this.states.take(key);
+    this.groups.set(key, slot);
+    if (this.pages !== undefined) this.pages.add(key);
+    else if (this.groups.size > pageEntries) this.pages = new Pages(this.groups.keys());
+    return slot;
   }
 }
 

@@ -145,15 +145,13 @@ export class StateTable {
 
   /** What aggregates that never reset have belongs to the groups, not to slots: the Aggregation writes it. */
   snapshot(slot: number, writer: StateWriter): void {
-    for (const [index, { forever }] of this.aggregation.plans.entries()) {
-      if (!forever) this.columns[index]!.snapshot(slot, writer);
-    }
+    const { plans } = this.aggregation;
+    for (let i = 0; i < plans.length; i++) if (!plans[i]!.forever) this.columns[i]!.snapshot(slot, writer);
   }
 
   /** Puts what `snapshot` wrote into a slot that has been taken. */
   restore(slot: number, reader: StateReader): void {
-    for (const [index, { forever }] of this.aggregation.plans.entries()) {
-      if (!forever) this.columns[index]!.restore(slot, reader);
-    }
+    const { plans } = this.aggregation;
+    for (let i = 0; i < plans.length; i++) if (!plans[i]!.forever) this.columns[i]!.restore(slot, reader);
   }
 }

@@ -1,4 +1,5 @@
 import type { QueryPlan } from '../check/query-plan.ts';
+import { Pages, pageEntries, readPages } from '../state/pages.ts';
 import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
 import type { Forgetful, Stateful } from '../state/stateful.ts';
@@ -92,6 +93,8 @@ class Groups {
   readonly keys: Value[] = [];
   /** By slot the arrival of the group's first row. */
   orders = new Float64Array(0);
+  /** By slot the group's place in its window. */
+  places = new Int32Array(0);
 
   constructor({ plan, budget }: ContentParts) {
     this.aggregation = new Aggregation(plan.keys, plan.aggregates, budget);
@@ -99,9 +102,10 @@ class Groups {
   }
 
   /** Notes a group; `slot` has been taken for it. */
-  set(slot: number, order: number, keys: readonly Value[]): void {
+  set(slot: number, place: number, order: number, keys: readonly Value[]): void {
     if (this.states.size !== this.orders.length) this.resize(this.states.size);
     this.orders[slot] = order;
+    this.places[slot] = place;
     for (let i = 0; i < keys.length; i++) this.keys[slot * keys.length + i] = keys[i]!;
   }
 
@@ -109,6 +113,9 @@ class Groups {
     const orders = new Float64Array(slots);
     orders.set(this.orders.subarray(0, slots));
     this.orders = orders;
+    const places = new Int32Array(slots);
+    places.set(this.places.subarray(0, slots));
+    this.places = places;
     const width = this.aggregation.keys.length;
     if (this.keys.length > slots * width) this.keys.length = slots * width;
   }
@@ -123,6 +130,8 @@ class GroupsContent implements WindowContent {
   private readonly parts: ContentParts;
   private readonly shared: Groups;
   private readonly slots = new Map<unknown, number>();
+  /** Keys by place, once there are more than fit a page. What two windows became one of is not in pages. */
+  private pages: Pages<unknown> | undefined;
   private isOrdered = true;
 
   constructor(parts: ContentParts, shared: Groups) {
@@ -140,16 +149,24 @@ class GroupsContent implements WindowContent {
     let slot = this.slots.get(key);
     if (slot === undefined) {
       if (!budget.take()) return;
-      slot = states.take(key);
-      this.shared.set(slot, order, aggregation.keyValues(frame));
-      this.slots.set(key, slot);
-    }
+      slot = this.enter(key, order, aggregation.keyValues(frame));
+    } else this.pages?.touch(this.shared.places[slot]!);
     states.add(slot, frame, order);
+  }
+
+  private enter(key: unknown, order: number, keys: readonly Value[]): number {
+    const slot = this.shared.states.take(key);
+    this.shared.set(slot, this.slots.size, order, keys);
+    this.slots.set(key, slot);
+    if (this.pages !== undefined) this.pages.add(key);
+    else if (this.isOrdered && this.slots.size > pageEntries) this.pages = new Pages(this.slots.keys());
+    return slot;
   }
 
   merge(other: GroupsContent): void {
     const { states, orders } = this.shared;
     this.isOrdered = false;
+    this.pages = undefined;
     for (const [key, theirs] of other.slots) {
       const ours = this.slots.get(key);
       if (ours === undefined) {
@@ -166,27 +183,27 @@ class GroupsContent implements WindowContent {
   snapshot(writer: StateWriter): void {
     const { states, orders } = this.shared;
     const keys: Value[] = [];
-    writer.boolean(this.isOrdered);
-    writer.list(this.slots, ([key, slot]) => {
+    const write = (key: unknown, slot: number): void => {
       writer.key(key);
       this.shared.keysOf(slot, keys);
       writer.values(keys);
       writer.count(orders[slot]!);
       states.snapshot(slot, writer);
-    });
+    };
+    writer.boolean(this.isOrdered);
+    if (this.pages === undefined) writer.list(this.slots, ([key, slot]) => write(key, slot));
+    else this.pages.write(writer, (key) => write(key, this.slots.get(key)!));
   }
 
   restore(reader: StateReader): void {
     this.isOrdered = reader.boolean();
-    reader.list(() => {
+    const pages = readPages(reader, () => {
       const key = reader.key();
       const keys = reader.values();
-      const order = reader.count();
-      const slot = this.shared.states.take(key);
+      const slot = this.enter(key, reader.count(), keys);
       this.shared.states.restore(slot, reader);
-      this.shared.set(slot, order, keys);
-      this.slots.set(key, slot);
     });
+    this.pages?.wereRead(pages);
   }
 
   close(startMs: number, endMs: number, timestamp: number): void {

@@ -7,24 +7,11 @@
  * over reads that one, and waits for nobody else's transactions. An application that is not cut is part 0.
  */
 import { createHash } from 'node:crypto';
-import { isError, TributaryError } from '../../base/errors.ts';
+import { describeError, isError, TributaryError } from '../../base/errors.ts';
 import type { Broker } from '../../broker/broker.ts';
 import { noHeaders, type ProduceRecord } from '../../record/record.ts';
-import type { Checkpoint } from './checkpoint.ts';
+import type { Log } from '../../telemetry/log.ts';
 import { growTo } from './grow-to.ts';
-
-/** Well below the largest record that a broker takes by default. */
-export const pieceBytes = 512 * 1024;
-const idBytes = 36;
-const formatVersion = 2;
-
-/** Everything but the state, as it stands in the closing record. */
-export interface CheckpointSummary extends Omit<Checkpoint, 'state'> {
-  readonly version: number;
-  readonly pieces: number;
-  readonly bytes: number;
-  readonly sha256: string;
-}
 
 export function checkpointTopicOf(application: string): string {
   const safe = application.replace(/[^a-zA-Z0-9._-]/g, '_').slice(0, 180);
@@ -33,46 +20,45 @@ export function checkpointTopicOf(application: string): string {
   return `__tributary-sql-${safe}${suffix}`;
 }
 
-/** The records of a checkpoint. Pieces that only the one before had are deleted. */
-export function recordsOf({ state, ...rest }: Checkpoint, part: number, piecesBefore: number): ProduceRecord[] {
-  const pieces = Math.ceil(state.length / pieceBytes);
-  const records = Array.from({ length: pieces }, (_, index) =>
-    record(pieceKey(part, index), [Buffer.from(rest.id), state.subarray(index * pieceBytes, (index + 1) * pieceBytes)]),
-  );
-  for (let index = pieces; index < piecesBefore; index++) records.push(record(pieceKey(part, index), null));
-  const summary: CheckpointSummary = {
-    version: formatVersion,
-    ...rest,
-    pieces,
-    bytes: state.length,
-    sha256: hashOf(state),
-  };
-  return [...records, record(closingKey(part), [Buffer.from(JSON.stringify(summary))])];
-}
-
-/** Deletes whatever a topic holds. */
-export function forgettingRecords(entries: ReadonlyMap<string, Uint8Array>): ProduceRecord[] {
-  return [...entries.keys()].map((key) => record(key, null));
-}
+/** Each checkpoint replaces pieces of the one before: what is older is cleaned away often, lest a start has to read it. */
+const topicConfig = {
+  'cleanup.policy': 'compact',
+  'min.cleanable.dirty.ratio': '0.1',
+  'segment.ms': '600000',
+  'segment.bytes': String(64 * 1024 * 1024),
+  // There is a deletion for each piece. A reader that misses one keeps a piece that no closing record names.
+  'delete.retention.ms': '60000',
+};
 
 /** Makes the topic where there is none, and adds partitions where there are too few. */
-export async function ensureCheckpointTopic(broker: Broker, topic: string, parts: number): Promise<void> {
+export async function ensureCheckpointTopic(broker: Broker, topic: string, parts: number, log: Log): Promise<void> {
   try {
-    const { partitions } = await broker.describeTopic(topic);
+    const { partitions, config } = await broker.describeTopic(topic);
     if (partitions.length < parts) await growTo(broker, topic, parts);
+    if (config['delete.retention.ms'] === undefined) await keepDeletionsShortly(broker, topic, log);
   } catch (error) {
     if (!isError(error, 'UNKNOWN_TOPIC')) throw error;
-    // Each checkpoint replaces the one before: what is older is cleaned away often, lest a start has to read it.
-    const config = {
-      'cleanup.policy': 'compact',
-      'min.cleanable.dirty.ratio': '0.1',
-      'segment.ms': '600000',
-      'segment.bytes': String(64 * 1024 * 1024),
-    };
-    await broker.createTopic({ name: topic, partitions: parts, config }).catch((failure: unknown) => {
+    await broker.createTopic({ name: topic, partitions: parts, config: topicConfig }).catch((failure: unknown) => {
       if (!isError(failure, 'TOPIC_EXISTS')) throw failure;
     });
   }
+}
+
+/** Topics that were made before there was a deletion for each piece, or by somebody else. */
+async function keepDeletionsShortly(broker: Broker, topic: string, log: Log): Promise<void> {
+  const config = { 'delete.retention.ms': topicConfig['delete.retention.ms'] };
+  await broker.alterTopicConfig(topic, config).catch((error: unknown) => {
+    // Without the right to change it a start has more to read, and nothing else.
+    log.warn('sql_checkpoint_topic_kept', { topic, reason: describeError(error) });
+  });
+}
+
+export interface ReadCheckpoint {
+  readonly signal: AbortSignal;
+  /** Reads the closing record alone. */
+  readonly closingOnly?: boolean;
+  /** Told how many offsets are still to be read, and how many bytes have been. */
+  readonly onProgress?: (left: number, bytes: number) => void;
 }
 
 /** The newest record of each key of a part; without any where there is no such topic, or partition. */
@@ -80,8 +66,8 @@ export async function readEntries(
   broker: Broker,
   topic: string,
   part: number,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, Uint8Array>> {
+  { signal, closingOnly = false, onProgress }: ReadCheckpoint,
+): Promise<Map<string, Uint8Array>> {
   const entries = new Map<string, Uint8Array>();
   let end: number;
   try {
@@ -92,75 +78,46 @@ export async function readEntries(
     throw error;
   }
   if (end === 0) return entries;
+  const closing = closingKey(part);
+  let bytes = 0;
   for await (const { records, nextOffset } of broker.read({ topic, partition: part, from: 'earliest', signal })) {
     for (const { key, value } of records) {
       if (key === null) continue; // nobody of ours writes such a record
       const name = Buffer.from(key).toString();
+      bytes += value?.length ?? 0;
       if (value === null) entries.delete(name);
-      else entries.set(name, Buffer.from(value));
+      else if (!closingOnly || name === closing) entries.set(name, Uint8Array.from(value));
     }
+    onProgress?.(Math.max(0, end - nextOffset), bytes);
     if (nextOffset >= end) break;
   }
   return entries;
 }
 
-/** What the closing record says; undefined where there is no checkpoint. BATCH_CORRUPT where it says nothing of use. */
-export function summaryOf(entries: ReadonlyMap<string, Uint8Array>, part: number): CheckpointSummary | undefined {
-  const closing = entries.get(closingKey(part));
-  if (closing === undefined) return undefined;
-  let summary: Partial<CheckpointSummary>;
-  try {
-    summary = JSON.parse(Buffer.from(closing).toString()) as Partial<CheckpointSummary>;
-  } catch (error) {
-    throw damaged('its closing record is no JSON', error);
-  }
-  if (typeof summary.version === 'number' && summary.version !== formatVersion)
-    throw damaged(`its format is ${summary.version}, and this version of Tributary reads format ${formatVersion}`);
-  const { id, statements, positions, pieces } = summary;
-  if (typeof id !== 'string' || !Array.isArray(statements) || !Array.isArray(positions) || !Number.isInteger(pieces))
-    throw damaged('its closing record is not whole');
-  return summary as CheckpointSummary;
+/** Hashes of the pieces that entries hold. */
+export function heldPieces(entries: ReadonlyMap<string, Uint8Array>, part: number): Set<string> {
+  const prefix = pieceKey(part, '');
+  const keys = [...entries.keys()].filter((key) => key.startsWith(prefix));
+  return new Set(keys.map((key) => key.slice(prefix.length)));
 }
 
-/** The state that belongs to a closing record. BATCH_CORRUPT where a piece is missing, of another one, or damaged. */
-export function stateOf(
-  entries: ReadonlyMap<string, Uint8Array>,
-  summary: CheckpointSummary,
-  part: number,
-): Uint8Array {
-  const pieces = Array.from({ length: summary.pieces }, (_, index) => {
-    const piece = entries.get(pieceKey(part, index));
-    if (piece === undefined) throw damaged(`piece ${index + 1} of ${summary.pieces} is missing`);
-    if (Buffer.from(piece.subarray(0, idBytes)).toString() !== summary.id)
-      throw damaged(`piece ${index + 1} of ${summary.pieces} belongs to another one`);
-    return piece.subarray(idBytes);
-  });
-  const state = Buffer.concat(pieces);
-  if (state.length !== summary.bytes || hashOf(state) !== summary.sha256) throw damaged('its checksum does not fit');
-  return state;
+/** Deletes whatever a topic holds. */
+export function forgettingRecords(entries: ReadonlyMap<string, Uint8Array>): ProduceRecord[] {
+  return [...entries.keys()].map((key) => recordOf(key, null));
 }
 
-function closingKey(part: number): string {
+export function closingKey(part: number): string {
   return `${part}/checkpoint`;
 }
 
-function pieceKey(part: number, index: number): string {
-  return `${part}/state/${index}`;
+export function pieceKey(part: number, hash: string): string {
+  return `${part}/state/${hash}`;
 }
 
-function record(key: string, parts: readonly Uint8Array[] | null): ProduceRecord {
-  return {
-    key: Buffer.from(key),
-    value: parts === null ? null : Buffer.concat(parts),
-    headers: noHeaders,
-    timestampMs: null,
-  };
+export function recordOf(key: string, value: Uint8Array | null): ProduceRecord {
+  return { key: Buffer.from(key), value, headers: noHeaders, timestampMs: null };
 }
 
-function hashOf(state: Uint8Array): string {
-  return createHash('sha256').update(state).digest('base64url');
-}
-
-function damaged(what: string, cause?: unknown): TributaryError {
+export function damaged(what: string, cause?: unknown): TributaryError {
   return new TributaryError('BATCH_CORRUPT', `Cannot read the checkpoint: ${what}`, { cause });
 }

@@ -1,4 +1,4 @@
-/** What a checkpoint holds, and whether an application may go on from it. */
+/** What a checkpoint holds beside the state, and whether an application may go on from it. */
 import { createHash } from 'node:crypto';
 import type { SourceMap } from '../../connectors/contract.ts';
 import { identityOf } from '../plan/identity.ts';
@@ -10,7 +10,6 @@ export interface Checkpoint {
   /** A text of the configuration: state is forgotten once when it changes. */
   readonly generation: string;
   readonly positions: readonly StreamPosition[];
-  readonly state: Uint8Array;
 }
 
 export interface StatementHash {

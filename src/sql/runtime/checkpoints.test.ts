@@ -289,34 +289,39 @@ test('another generation forgets once', async () => {
 
 type Record_ = ReturnType<MemoryBroker['records']>[number];
 const damages: Readonly<Record<string, readonly [(records: Record_[]) => void, RegExp]>> = {
-  'a piece that is missing': [(records) => keep(records, /checkpoint/), /piece 1 of 1 is missing/],
-  'a piece of another checkpoint': [
-    (records) => change(records, /state/, (value) => value.fill('0', 0, 36)),
-    /belongs to another one/,
+  'a piece that is missing': [
+    (records) => drop(records, (piece) => piece.toString('latin1').includes('application')),
+    /piece 1 of \d+ is missing/,
+  ],
+  'an index that is missing': [
+    (records) => drop(records, (piece) => piece.length % 16 === 0 && !piece.includes('application')),
+    /part 1 of 1 of its index is missing/,
   ],
   'a changed byte': [
-    (records) => change(records, /state/, (value) => value.fill(255, value.length - 3)),
-    /its checksum does not fit/,
+    (records) =>
+      change(records, /state/, (value) => {
+        if (value.includes('application')) value.fill(255, value.length - 3);
+      }),
+    /the checksum of piece 1 of \d+ does not fit/,
   ],
   'a closing record that is no JSON': [
     (records) => change(records, /checkpoint/, (value) => value.fill('{')),
     /is no JSON/,
   ],
   'a newer format': [
-    (records) => change(records, /checkpoint/, (value) => value.set(Buffer.from('9'), value.indexOf('2'))),
+    (records) => change(records, /checkpoint/, (value) => value.set(Buffer.from('9'), value.indexOf('3'))),
     /its format is 9/,
   ],
   'an older format': [
-    (records) => change(records, /checkpoint/, (value) => value.set(Buffer.from('1'), value.indexOf('2'))),
-    /its format is 1, and this version of Tributary reads format 2/,
+    (records) => change(records, /checkpoint/, (value) => value.set(Buffer.from('1'), value.indexOf('3'))),
+    /its format is 1, and this version of Tributary reads formats 2 and 3/,
   ],
 };
-function keep(records: Record_[], keys: RegExp): void {
-  records.splice(
-    0,
-    records.length,
-    ...records.filter(({ key }) => keys.test(String(key))).map((record, offset) => ({ ...record, offset })),
+function drop(records: Record_[], isDropped: (piece: Buffer) => boolean): void {
+  const kept = records.filter(
+    ({ key, value }) => !/state/.test(String(key)) || value === null || !isDropped(value as Buffer),
   );
+  records.splice(0, records.length, ...kept.map((record, offset) => ({ ...record, offset })));
 }
 function change(records: Record_[], keys: RegExp, edit: (value: Buffer) => void): void {
   for (const { key, value } of records) if (keys.test(String(key)) && value !== null) edit(value as Buffer);

@@ -9,16 +9,16 @@ import type { Application } from '../plan/application.ts';
 import { StateReader } from '../state/state-reader.ts';
 import { StateWriter } from '../state/state-writer.ts';
 import { changeBetween, type StatementHash, statementHashes } from './checkpoint.ts';
+import { CheckpointPieces } from './checkpoint-pieces.ts';
+import { type StoredState, stateOf } from './checkpoint-state.ts';
+import { type AnySummary, summaryOf } from './checkpoint-summary.ts';
 import {
-  type CheckpointSummary,
   checkpointTopicOf,
   ensureCheckpointTopic,
   forgettingRecords,
-  pieceBytes,
+  heldPieces,
+  type ReadCheckpoint,
   readEntries,
-  recordsOf,
-  stateOf,
-  summaryOf,
 } from './checkpoint-topic.ts';
 import { OutputTransaction } from './output-transaction.ts';
 import { Positions } from './positions.ts';
@@ -53,6 +53,16 @@ export interface CheckpointParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Told how far reading the last checkpoint has come. */
+  readonly onProgress?: ReadCheckpoint['onProgress'];
+}
+
+/** The checkpoint to go on from. */
+interface Found {
+  readonly summary: AnySummary;
+  readonly state: StoredState;
+  /** Hashes of all pieces that the topic holds, of it or not. */
+  readonly held: ReadonlySet<string>;
 }
 
 const transactionTimeoutMs = 60_000;
@@ -73,14 +83,16 @@ export class Checkpoints {
   private readonly topic: string;
   private readonly part: number;
   private readonly statements: readonly StatementHash[];
-  private restored: Uint8Array | undefined;
+  private restored: StoredState | undefined;
   private readonly taken: Counter;
   private readonly failed: Counter;
-  private pieces: number;
+  private readonly written: Counter;
+  /** Hashes of the pieces that the topic holds. */
+  private held: ReadonlySet<string>;
   private bytes: number;
   private durationMs = 0;
   /** It is made for the first checkpoint: what never has one leaves nothing behind. */
-  private hasTopic: boolean;
+  private hasTopic = false;
   private takenAtMs: number;
 
   /** Takes the application over from whoever ran it, and finds its last checkpoint. CONFLICT where the script has changed. */
@@ -92,11 +104,13 @@ export class Checkpoints {
     const producer = await waiting(signal, open);
     try {
       const part = settings.part?.index ?? 0;
-      const entries = await waiting(signal, () => readEntries(broker, topic, part, signal));
+      const { onProgress } = parts;
+      const entries = await waiting(signal, () => readEntries(broker, topic, part, { signal, onProgress }));
       const found = await usable(parts, topic, producer, entries);
       if (found === undefined) await checkFirstPart(parts, topic);
-      const state = found === undefined ? undefined : stateOf(entries, found, part);
-      return new Checkpoints(parts, topic, producer, open, found, state);
+      const held = found === undefined ? new Set<string>() : heldPieces(entries, part);
+      const state = found && stateOf(entries, found, part);
+      return new Checkpoints(parts, topic, producer, open, found && { summary: found, held, state: state! });
     } catch (error) {
       await producer.close().catch((failure: unknown) => {
         log.warn('sql_producer_not_closed', { reason: describeError(failure) });
@@ -110,26 +124,29 @@ export class Checkpoints {
     topic: string,
     producer: Producer,
     open: () => Promise<Producer>,
-    found: CheckpointSummary | undefined,
-    state: Uint8Array | undefined,
+    found: Found | undefined,
   ) {
-    const { settings, broker, metrics, signal, clock, log, script } = parts;
+    const last = found?.summary;
+    const { settings, metrics, signal, clock, log, script } = parts;
     this.parts = parts;
     this.settings = settings;
     this.topic = topic;
     this.part = settings.part?.index ?? 0;
     this.statements = statementsOf(settings, script);
-    this.restored = state;
-    this.hasTopic = found !== undefined;
-    this.restoredAtMs = found?.takenAtMs;
-    this.positions = new Positions(found?.positions);
-    this.pieces = found?.pieces ?? 0;
-    this.bytes = found?.bytes ?? 0;
-    this.takenAtMs = found?.takenAtMs ?? clock.nowMs();
+    this.restored = found?.state;
+    this.restoredAtMs = last?.takenAtMs;
+    this.positions = new Positions(last?.positions);
+    this.held = found?.held ?? new Set();
+    this.bytes = last?.bytes ?? 0;
+    this.takenAtMs = last?.takenAtMs ?? clock.nowMs();
     this.taken = metrics.counter('tributary_sql_checkpoints_total', 'Checkpoints that were stored');
     this.failed = metrics.counter(
       'tributary_sql_checkpoint_failures_total',
       'Transactions of an application that broke and were sent again',
+    );
+    this.written = metrics.counter(
+      'tributary_sql_checkpoint_written_bytes_total',
+      'Bytes of keys and values that checkpoints wrote: what had changed since the one before',
     );
     metrics.gauge('tributary_sql_checkpoint_age_seconds', 'Time since the last checkpoint was stored', () =>
       Math.max(0, (clock.nowMs() - this.takenAtMs) / 1000),
@@ -145,11 +162,11 @@ export class Checkpoints {
       'Rows on their way to topics that no checkpoint stands behind yet',
       () => this.output.heldBytes,
     );
-    this.output = new OutputTransaction(producer, found?.id, {
+    this.output = new OutputTransaction(producer, last?.id, {
       transactionalId: transactionalIdOf(settings),
       transactionTimeoutMs,
       open,
-      storedId: async () => summaryOf(await readEntries(broker, topic, this.part, signal), this.part)?.id,
+      storedId: async () => (await closingRecord(parts, topic, this.part))?.id,
       signal,
       clock,
       log,
@@ -182,7 +199,7 @@ export class Checkpoints {
     this.restored = undefined; // the memory is the application's from here on
     const { settings, log } = this.parts;
     try {
-      application.restore(new StateReader(state));
+      application.restore(new StateReader(state.bytes, state.pieces));
     } catch (error) {
       throw isError(error, 'BATCH_CORRUPT') ? damaged(settings, this.topic, error) : error;
     }
@@ -190,7 +207,7 @@ export class Checkpoints {
     log.info('sql_restored', {
       application: settings.application,
       ...(settings.part === undefined ? {} : { part: settings.part.index }),
-      bytes: state.length,
+      bytes: state.bytes.length,
       taken_at: new Date(this.restoredAtMs!).toISOString(),
     });
     return true;
@@ -198,19 +215,20 @@ export class Checkpoints {
 
   /** Stores state and positions as they are now, with everything that was added to `output`. */
   async store(application: Application): Promise<void> {
-    const { settings, clock, broker, signal } = this.parts;
+    const { settings, clock, broker, signal, log } = this.parts;
     if (!this.hasTopic)
-      await waiting(signal, () => ensureCheckpointTopic(broker, this.topic, settings.part?.count ?? 1));
+      await waiting(signal, () => ensureCheckpointTopic(broker, this.topic, settings.part?.count ?? 1, log));
     this.hasTopic = true;
     const startedMs = clock.monotonicMs();
     const failedBefore = this.failed.value;
-    const writer = new StateWriter();
+    const pieces = new CheckpointPieces(this.held);
+    const writer = new StateWriter(pieces);
     application.snapshot(writer);
-    const state = writer.take();
-    if (state.length > settings.maxBytes) {
+    writer.cut();
+    if (pieces.bytes > settings.maxBytes) {
       throw new TributaryError(
         'QUEUE_FULL',
-        `Cannot store a checkpoint of application "${settings.application}": its state has ${state.length} bytes, the bound is ${settings.maxBytes}`,
+        `Cannot store a checkpoint of application "${settings.application}": its state has ${pieces.bytes} bytes, the bound is ${settings.maxBytes}`,
       );
     }
     const id = randomUUID();
@@ -221,16 +239,16 @@ export class Checkpoints {
       statements: this.statements,
       generation: settings.generation,
       positions: this.positions.all(),
-      state,
     };
-    const records = recordsOf(checkpoint, this.part, this.pieces);
+    const records = pieces.records(checkpoint, this.part);
     await this.output.commit(this.topic, this.part, records, id);
-    this.pieces = Math.ceil(state.length / pieceBytes);
-    this.bytes = state.length;
+    this.held = pieces.heldThen;
+    this.bytes = pieces.bytes;
     this.takenAtMs = takenAtMs;
     // A broker that was away says nothing about how often checkpoints can be taken.
     if (this.failed.value === failedBefore) this.durationMs = clock.monotonicMs() - startedMs;
     this.taken.value++;
+    for (const { key, value } of records) this.written.value += key!.length + (value?.length ?? 0);
   }
 
   close(): Promise<void> {
@@ -256,7 +274,7 @@ async function usable(
   topic: string,
   producer: Producer,
   entries: ReadonlyMap<string, Uint8Array>,
-): Promise<CheckpointSummary | undefined> {
+): Promise<AnySummary | undefined> {
   const part = settings.part?.index ?? 0;
   const found = settings.reset ? undefined : summaryOf(entries, part);
   if (found !== undefined && isToBeUsed(found, settings, script)) return found;
@@ -269,7 +287,7 @@ async function usable(
 }
 
 /** False where it is of another generation. CONFLICT where it is of another script, or of another cut. */
-function isToBeUsed(found: CheckpointSummary, settings: CheckpointSettings, script: string): boolean {
+function isToBeUsed(found: AnySummary, settings: CheckpointSettings, script: string): boolean {
   if (found.generation !== settings.generation) return false;
   const change = changeBetween(found.statements, statementsOf(settings, script));
   if (change === undefined) return true;
@@ -282,10 +300,19 @@ function isToBeUsed(found: CheckpointSummary, settings: CheckpointSettings, scri
 }
 
 /** A part that is new asks the first one: where the cut was another, its rows would be answered without what came before. */
-async function checkFirstPart({ settings, script, broker, signal }: CheckpointParts, topic: string): Promise<void> {
+async function checkFirstPart(parts: CheckpointParts, topic: string): Promise<void> {
+  const { settings, script, signal } = parts;
   if (settings.part === undefined || settings.part.index === 0 || settings.reset) return;
-  const found = summaryOf(await waiting(signal, () => readEntries(broker, topic, 0, signal)), 0);
+  const found = await waiting(signal, () => closingRecord(parts, topic, 0));
   if (found !== undefined) isToBeUsed(found, settings, script);
+}
+
+async function closingRecord(
+  { broker, signal }: CheckpointParts,
+  topic: string,
+  part: number,
+): Promise<AnySummary | undefined> {
+  return summaryOf(await readEntries(broker, topic, part, { signal, closingOnly: true }), part);
 }
 
 /** What is being forgotten, as far as it can be read. */

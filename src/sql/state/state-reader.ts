@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { TributaryError } from '../../base/errors.ts';
 import type { Json, Row, Value } from '../values/value.ts';
 import { form } from './form.ts';
+import type { Piece } from './pieces.ts';
 
 /**
  * Reads what a StateWriter wrote. BATCH_CORRUPT where something else is wanted than stands there. That no bit has changed is
@@ -9,10 +10,31 @@ import { form } from './form.ts';
  */
 export class StateReader {
   private readonly bytes: Buffer;
+  private readonly pieces: ReadonlyMap<number, Piece> | undefined;
   private at = 0;
 
-  constructor(bytes: Uint8Array) {
+  /** `pieces`: those that the bytes were put together from, by where each begins. */
+  constructor(bytes: Uint8Array, pieces?: ReadonlyMap<number, Piece>) {
     this.bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.pieces = pieces;
+  }
+
+  /** How many bytes have been read. */
+  get place(): number {
+    return this.at;
+  }
+
+  /** The pieces of what was read since `start`; undefined where it was not written in pieces of its own. */
+  piecesFrom(start: number): readonly Piece[] | undefined {
+    const found: Piece[] = [];
+    let at = start;
+    while (at < this.at) {
+      const piece = this.pieces?.get(at);
+      if (piece === undefined) return undefined;
+      found.push(piece);
+      at += piece.size;
+    }
+    return at === this.at ? found : undefined;
   }
 
   end(): void {

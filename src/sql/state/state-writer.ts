@@ -1,15 +1,61 @@
 import { Buffer } from 'node:buffer';
 import type { Row, Value, Values } from '../values/value.ts';
 import { form } from './form.ts';
+import { endsPiece, maxPieceBytes, type Piece, type Pieces } from './pieces.ts';
 
 /** Writes the state of operators as bytes. Whoever reads asks for the same things in the same order. */
 export class StateWriter {
   private bytes = Buffer.allocUnsafe(4096);
   private length = 0;
+  private readonly pieces: Pieces | undefined;
+  /** How many pieces have been given away. */
+  private cuts = 0;
+  /** Those of the page that is being written. */
+  private inPage: Piece[] | undefined;
 
-  /** Everything written so far; a view that the next write may make stale. */
+  /** With `pieces` what is written goes there, the rest of it by `cut`. */
+  constructor(pieces?: Pieces) {
+    this.pieces = pieces;
+  }
+
+  /** Everything written so far, or since the last piece; a view that the next write may make stale. */
   take(): Uint8Array {
     return this.bytes.subarray(0, this.length);
+  }
+
+  /** Ends a piece here. */
+  cut(): void {
+    const { pieces } = this;
+    if (pieces === undefined || this.length === 0) return;
+    for (let from = 0; from < this.length; from += maxPieceBytes) {
+      const piece = pieces.write(this.bytes.subarray(from, Math.min(from + maxPieceBytes, this.length)));
+      this.inPage?.push(piece);
+      this.cuts++;
+    }
+    this.length = 0;
+  }
+
+  /**
+   * Writes a page in pieces of its own; where it is known to be as it was in the last snapshot, `write` is not asked. What
+   * comes back says so next time; undefined where nothing is written in pieces.
+   */
+  page(known: readonly Piece[] | undefined, write: () => void): readonly Piece[] | undefined {
+    const { pieces } = this;
+    if (pieces === undefined) {
+      write();
+      return undefined;
+    }
+    this.cut();
+    if (known !== undefined) {
+      for (const piece of known) pieces.again(piece);
+      return known;
+    }
+    const page: Piece[] = [];
+    this.inPage = page;
+    write();
+    this.cut();
+    this.inPage = undefined;
+    return page;
   }
 
   /** Says which part follows, so that a reader that is elsewhere finds out. */
@@ -93,7 +139,15 @@ export class StateWriter {
     write: (item: T) => void,
   ): void {
     this.count('length' in items ? items.length : items.size);
-    for (const item of items) write(item);
+    if (this.pieces === undefined) {
+      for (const item of items) write(item);
+      return;
+    }
+    for (const item of items) {
+      const { cuts, length } = this;
+      write(item);
+      if (this.cuts === cuts && endsPiece(this.length, this.bytes, length, this.length)) this.cut();
+    }
   }
 
   private anyText(value: string): void {
