@@ -30,9 +30,8 @@ export class Aggregation implements Forgetful {
 
   keyOf(frame: Frame): unknown {
     const [only] = this.keys;
-    if (only === undefined) return null;
-    if (this.keys.length === 1) return mapKey(only(frame));
-    return mapKeyOfAll(this.keyValues(frame));
+    if (only !== undefined && this.keys.length === 1) return mapKey(only(frame));
+    return groupKeyOf(this.keyValues(frame));
   }
 
   keyValues(frame: Frame): Value[] {
@@ -101,12 +100,12 @@ export class Aggregation implements Forgetful {
     return states.map((state) => state.result());
   }
 
-  /** What belongs to the groups themselves; the states of windows are written by who holds them. */
   /** Whether no group has a state that never resets. */
   get isEmpty(): boolean {
     return this.forever.size === 0;
   }
 
+  /** What belongs to the groups themselves; the states of windows are written by who holds them. */
   snapshot(writer: StateWriter): void {
     writer.list(this.forever, ([key, states]) => {
       writer.key(key);
@@ -137,4 +136,10 @@ export class Aggregation implements Forgetful {
       if (plan.forever === forever) visit(states[index]!);
     }
   }
+}
+
+/** By which a Map finds the group of these values. */
+export function groupKeyOf(values: readonly Value[]): unknown {
+  if (values.length === 0) return null;
+  return values.length === 1 ? mapKey(values[0]!) : mapKeyOfAll(values);
 }

@@ -4,7 +4,7 @@ import type { StateReader } from '../state/state-reader.ts';
 import type { StateWriter } from '../state/state-writer.ts';
 import type { Forgetful, Stateful } from '../state/stateful.ts';
 import type { Frame, Row, Value } from '../values/value.ts';
-import { Aggregation } from './aggregation.ts';
+import { Aggregation, groupKeyOf } from './aggregation.ts';
 import type { BatchOutput } from './batch-output.ts';
 import type { StateBudget } from './operator.ts';
 import { StateTable } from './state-table.ts';
@@ -130,8 +130,8 @@ class GroupsContent implements WindowContent {
   private readonly parts: ContentParts;
   private readonly shared: Groups;
   private readonly slots = new Map<unknown, number>();
-  /** Keys by place, once there are more than fit a page. What two windows became one of is not in pages. */
-  private pages: Pages<unknown> | undefined;
+  /** Slots by place, once there are more than fit a page. What two windows became one of is not in pages. */
+  private pages: Pages<number> | undefined;
   private isOrdered = true;
 
   constructor(parts: ContentParts, shared: Groups) {
@@ -158,8 +158,8 @@ class GroupsContent implements WindowContent {
     const slot = this.shared.states.take(key);
     this.shared.set(slot, this.slots.size, order, keys);
     this.slots.set(key, slot);
-    if (this.pages !== undefined) this.pages.add(key);
-    else if (this.isOrdered && this.slots.size > pageEntries) this.pages = new Pages(this.slots.keys());
+    if (this.pages !== undefined) this.pages.add(slot);
+    else if (this.isOrdered && this.slots.size > pageEntries) this.pages = new Pages(this.slots.values());
     return slot;
   }
 
@@ -183,16 +183,16 @@ class GroupsContent implements WindowContent {
   snapshot(writer: StateWriter): void {
     const { states, orders } = this.shared;
     const keys: Value[] = [];
-    const write = (key: unknown, slot: number): void => {
-      writer.key(key);
+    const write = (slot: number): void => {
       this.shared.keysOf(slot, keys);
+      writer.key(groupKeyOf(keys));
       writer.values(keys);
       writer.count(orders[slot]!);
       states.snapshot(slot, writer);
     };
     writer.boolean(this.isOrdered);
-    if (this.pages === undefined) writer.list(this.slots, ([key, slot]) => write(key, slot));
-    else this.pages.write(writer, (key) => write(key, this.slots.get(key)!));
+    if (this.pages === undefined) writer.list(this.slots, ([, slot]) => write(slot));
+    else this.pages.write(writer, write);
   }
 
   restore(reader: StateReader): void {

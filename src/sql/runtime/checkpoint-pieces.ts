@@ -16,8 +16,8 @@ import { closingKey, pieceKey, recordOf } from './checkpoint-topic.ts';
 
 /** Half of SHA-256: that two states ever share a hash by chance is out of the question, and an index is short. */
 export const hashBytes = 16;
-/** A hash in 64 ends a piece of the index, so that a change is a change of one such piece, wherever hashes come and go. */
-const endsIndexPiece = /^A/;
+/** One of 64: such hashes end a piece of the index, so that a change is a change of one such piece, whatever comes and goes. */
+const endsIndexPiece = 'A'.charCodeAt(0);
 
 export function hashOf(bytes: Uint8Array): string {
   return hashOfBytes('sha256', bytes, 'buffer').toString('base64url', 0, hashBytes);
@@ -88,7 +88,7 @@ export class CheckpointPieces implements Pieces {
     this.index.write(hash, end, 'base64url');
     this.count++;
     this.bytes += size;
-    if (endsIndexPiece.test(hash)) this.endIndexPiece();
+    if (hash.charCodeAt(0) === endsIndexPiece) this.endIndexPiece();
   }
 
   private endIndexPiece(): void {

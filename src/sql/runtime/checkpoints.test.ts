@@ -1,9 +1,13 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { type MemoryBroker, memoryBroker } from '../../../test/support/memory-broker.ts';
 import { scriptedPartition, scriptedSource, textRecord } from '../../../test/support/scripted-source.ts';
 import { feed, makeTopics, outputOf, startCheckpointed, windowScript } from '../../../test/support/sql-topics.ts';
 import { TributaryError } from '../../base/errors.ts';
+import { stateOf } from './checkpoint-state.ts';
+import { type CheckpointSummary, summaryOf } from './checkpoint-summary.ts';
+import { readEntries, recordOf } from './checkpoint-topic.ts';
 
 const checkpointTopic = '__tributary-sql-app';
 
@@ -285,6 +289,32 @@ test('another generation forgets once', async () => {
     await app.stop();
   }
   equal(broker.values('out').length, 2 * outputOf(25).length);
+});
+
+test('a checkpoint of the version before is gone on from, and its pieces are deleted with the next one', async () => {
+  await using broker = await ranOnce();
+  const entries = await readEntries(broker, checkpointTopic, 0, { signal: AbortSignal.timeout(60_000) });
+  const found = summaryOf(entries, 0) as CheckpointSummary;
+  const { index: _, ...summary } = found;
+  const state = Buffer.from(stateOf(entries, found, 0).bytes);
+  const half = Math.floor(state.length / 2);
+  const before = { ...summary, version: 2, pieces: 2, sha256: createHash('sha256').update(state).digest('base64url') };
+  const records = [
+    recordOf('0/state/0', Buffer.concat([Buffer.from(summary.id), state.subarray(0, half)])),
+    recordOf('0/state/1', Buffer.concat([Buffer.from(summary.id), state.subarray(half)])),
+    recordOf('0/checkpoint', Buffer.from(JSON.stringify(before))),
+  ];
+  (broker.records(checkpointTopic) as Record_[]).splice(0);
+  await using producer = await broker.producer();
+  await producer.send(checkpointTopic, 0, records);
+  await feed(broker, 25, 52);
+  await using app = startCheckpointed(broker, windowScript());
+  await broker.holds('out', outputOf(52).length);
+  await app.stop();
+  deepEqual(broker.values('out'), outputOf(52));
+  const now = await readEntries(broker, checkpointTopic, 0, { signal: AbortSignal.timeout(60_000) });
+  equal((summaryOf(now, 0) as CheckpointSummary).version, 3);
+  ok(!now.has('0/state/0') && !now.has('0/state/1'));
 });
 
 type Record_ = ReturnType<MemoryBroker['records']>[number];

@@ -71,6 +71,9 @@ interface Reader {
 }
 
 const restoringHelp = '1 while the last checkpoint is being read';
+const restoreLeftHelp =
+  'Records of the checkpoint topic that are still to be read, those included that compaction took';
+const restoreReadHelp = 'Bytes of the checkpoint topic that the last start has read';
 const gapsHelp = 'Restarts after which a source that cannot be read again had missed what came meanwhile';
 const missedHelp = 'Records that retention had taken from a topic before they were read';
 /** Timers are looked at no later than after so long, whatever the clock says. */
@@ -109,6 +112,7 @@ export class SqlRun {
   private readonly lags: Lags;
   private exchanges: Exchanges | undefined;
   private isRestoring = false;
+  private restoreProgress = { left: 0, bytes: 0 };
   private readonly opened = Promise.withResolvers<void>();
   /** Everything that was read has been worked on, so that a checkpoint may be taken. */
   private isWhole = false;
@@ -129,6 +133,8 @@ export class SqlRun {
     declareMetrics(this.application, world.metrics);
     this.lags = new Lags(world.metrics);
     world.metrics.gauge('tributary_sql_restoring', restoringHelp, () => (this.isRestoring ? 1 : 0));
+    world.metrics.gauge('tributary_sql_restore_left_records', restoreLeftHelp, () => this.restoreProgress.left);
+    world.metrics.gauge('tributary_sql_restore_read_bytes', restoreReadHelp, () => this.restoreProgress.bytes);
     this.opened.promise.catch(() => {}); // who does not wait for it is told by `run`
     const giveUpLater = (): void => {
       this.patience = setTimeout(() => this.givingUp.abort(), finishMs);
@@ -210,7 +216,10 @@ export class SqlRun {
     if (settings === undefined || (!isResumable && !this.application.isStateful)) return;
     const broker = await this.world.broker();
     const { signal } = this.givingUp;
-    const parts = { settings, script: this.script, broker, signal, clock, log, metrics };
+    const onProgress = (left: number, bytes: number): void => {
+      this.restoreProgress = { left, bytes };
+    };
+    const parts = { settings, script: this.script, broker, signal, clock, log, metrics, onProgress };
     this.restoring(true);
     this.checkpoints = await Checkpoints.open(parts);
     this.checkpoints.restore(this.application);

@@ -69,7 +69,10 @@ export class StateReader {
   }
 
   text(): string {
-    return this.block().toString('utf8');
+    const size = this.count();
+    const from = this.at;
+    this.skip(size);
+    return this.bytes.toString('utf8', from, this.at);
   }
 
   value(): Value {
@@ -95,7 +98,8 @@ export class StateReader {
       case form.negative:
         return -this.count();
       case form.double:
-        return this.part(8).readDoubleLE();
+        this.skip(8);
+        return this.bytes.readDoubleLE(this.at - 8);
       case form.null:
         return null;
       case form.true:
@@ -139,11 +143,15 @@ export class StateReader {
   }
 
   private part(size: number): Buffer {
+    const from = this.at;
+    this.skip(size);
+    return this.bytes.subarray(from, this.at);
+  }
+
+  private skip(size: number): void {
     const end = this.at + size;
     if (end > this.bytes.length) throw this.damaged('it ends too early');
-    const part = this.bytes.subarray(this.at, end);
     this.at = end;
-    return part;
   }
 
   private byte(): number {

@@ -37,13 +37,13 @@ export class StateWriter {
 
   /**
    * Writes a page in pieces of its own; where it is known to be as it was in the last snapshot, `write` is not asked. What
-   * comes back says so next time; undefined where nothing is written in pieces.
+   * comes back says so next time; it is what was known where nothing is written in pieces.
    */
   page(known: readonly Piece[] | undefined, write: () => void): readonly Piece[] | undefined {
     const { pieces } = this;
     if (pieces === undefined) {
       write();
-      return undefined;
+      return known;
     }
     this.cut();
     if (known !== undefined) {
