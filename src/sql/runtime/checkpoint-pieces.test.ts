@@ -1,17 +1,19 @@
 /** Checkpoints in pieces, over random rows and many groups: what is stored is the state, whatever was not written again. */
-import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects, throws } from 'node:assert/strict';
 import { test } from 'node:test';
 import { type MemoryBroker, memoryBroker } from '../../../test/support/memory-broker.ts';
 import { fuzzRuns, seeded, testSeed } from '../../../test/support/random.ts';
+import type { Broker, FetchedRecords } from '../../broker/broker.ts';
 import type { ConsumedRecord, ProduceRecord } from '../../record/record.ts';
 import { Application } from '../plan/application.ts';
+import { maxPieceBytes } from '../state/pieces.ts';
 import { StateReader } from '../state/state-reader.ts';
 import { StateWriter } from '../state/state-writer.ts';
 import type { Value } from '../values/value.ts';
-import { CheckpointPieces } from './checkpoint-pieces.ts';
+import { CheckpointPieces, nothingStored, type StoredPieces } from './checkpoint-pieces.ts';
 import { type StoredState, stateOf } from './checkpoint-state.ts';
 import { summaryOf } from './checkpoint-summary.ts';
-import { heldPieces, readEntries } from './checkpoint-topic.ts';
+import { readEntries, stalePieces } from './checkpoint-topic.ts';
 
 const topic = 'checkpoints';
 const columns = '(k STRING, v LONG, d DOUBLE, t LONG)';
@@ -44,13 +46,13 @@ function whole(application: Application): Buffer {
   return Buffer.from(writer.take());
 }
 
-function checkpointOf(application: Application, held: ReadonlySet<string>, id: string) {
-  const pieces = new CheckpointPieces(held);
+function checkpointOf(application: Pick<Application, 'snapshot'>, before: StoredPieces, id: string) {
+  const pieces = new CheckpointPieces(before, 1e9);
   const writer = new StateWriter(pieces);
   application.snapshot(writer);
   writer.cut();
   const records = pieces.records({ id, takenAtMs: 0, statements: [], generation: '', positions: [] }, 0);
-  return { records, held: pieces.heldThen, bytes: pieces.bytes };
+  return { records, stored: pieces.storedThen, bytes: pieces.bytes };
 }
 
 async function brokerWithTopic(): Promise<MemoryBroker> {
@@ -65,21 +67,41 @@ async function write(broker: MemoryBroker, records: readonly ProduceRecord[]): P
   await producer.send(topic, 0, records);
 }
 
-async function stored(broker: MemoryBroker): Promise<{ held: Set<string>; id?: string; state?: StoredState }> {
+async function found(broker: Broker): Promise<{ stored: StoredPieces; id?: string; state?: StoredState }> {
   const entries = await readEntries(broker, topic, 0, { signal: AbortSignal.timeout(60_000) });
   const summary = summaryOf(entries, 0);
-  const held = heldPieces(entries, 0);
-  return summary === undefined ? { held } : { held, id: summary.id, state: stateOf(entries, summary, 0) };
+  const state = summary && stateOf(entries, summary, 0);
+  const held = state?.named ?? new Set();
+  const stored = { held, stale: stalePieces(entries, 0, held) };
+  return { stored, ...(state && { id: summary!.id, state }) };
 }
 
-/** As brokers do: of each key the newest value stays. Deletions go where `dropsDeletions` says so, for readers come too late for them. */
+/** As brokers do: of each key the newest value stays. Deletions go where `dropsDeletions` says so. */
+function compacted(records: readonly ConsumedRecord[], dropsDeletions: boolean): ConsumedRecord[] {
+  const newest = new Map(records.map(({ key, offset }) => [String(key), offset]));
+  return records.filter(
+    ({ key, value, offset }) => newest.get(String(key)) === offset && (value !== null || !dropsDeletions),
+  );
+}
 function compact(broker: MemoryBroker, dropsDeletions: boolean): void {
   const records = broker.records(topic) as ConsumedRecord[];
-  const newest = new Map(records.map((record, place) => [String(record.key), place]));
-  const kept = records.filter(
-    ({ key, value }, place) => newest.get(String(key)) === place && (value !== null || !dropsDeletions),
-  );
+  const kept = compacted(records, dropsDeletions);
   records.splice(0, records.length, ...kept.map((record, offset) => ({ ...record, offset })));
+}
+
+/** Compacts, deletions included, before the eyes of a reader that has seen the first `seen` records as they were. */
+function compactedMidway(broker: MemoryBroker, seen: number): Broker {
+  const before = [...broker.records(topic)];
+  const rest = compacted(before, true).filter(({ offset }) => offset >= seen);
+  compact(broker, true);
+  const slices = [
+    { records: before.slice(0, seen), nextOffset: seen },
+    { records: rest, nextOffset: before.length },
+  ];
+  async function* read(): AsyncGenerator<FetchedRecords> {
+    for (const slice of slices) yield slice as unknown as FetchedRecords;
+  }
+  return { ...broker, read, offset: async () => before.length };
 }
 
 for (const [what, query] of Object.entries(queries)) {
@@ -89,7 +111,7 @@ for (const [what, query] of Object.entries(queries)) {
     await using broker = await brokerWithTopic();
     const script = scriptOf(query);
     let application = start(script);
-    let held: ReadonlySet<string> = new Set();
+    let before = nothingStored;
     const states = new Map<string, Buffer>();
     let at = 1_000;
     for (let round = 0; round < fuzzRuns(12); round++) {
@@ -101,26 +123,28 @@ for (const [what, query] of Object.entries(queries)) {
       const id = String(round);
       const plain = whole(application);
       states.set(id, plain);
-      const last = (await stored(broker)).id;
-      const { records, held: then, bytes } = checkpointOf(application, held, id);
+      const last = (await found(broker)).id;
+      const { records, stored, bytes } = checkpointOf(application, before, id);
       equal(bytes, plain.length);
       const written = below(3) === 0 ? below(records.length + 1) : records.length;
       await write(broker, records.slice(0, written));
       if (below(3) === 0) compact(broker, below(2) === 0);
-      const found = await stored(broker);
+      const is = await found(
+        below(3) === 0 ? compactedMidway(broker, below(broker.records(topic).length + 1)) : broker,
+      );
       if (written === records.length) {
-        equal(found.id, id);
-        ok([...then].every((hash) => found.held.has(hash)));
-      } else ok(found.id === last || found.id === id);
-      if (found.state !== undefined) deepEqual(found.state.bytes, states.get(found.id!));
-      held = then;
+        equal(is.id, id);
+        deepEqual(is.stored.held, stored.held);
+      } else ok(is.id === last || is.id === id);
+      if (is.state !== undefined) deepEqual(is.state.bytes, states.get(is.id!));
+      before = stored;
       if (written === records.length && below(4) > 0) continue;
       application = start(script);
-      if (found.state !== undefined) {
-        application.restore(new StateReader(found.state.bytes, found.state.pieces));
-        deepEqual(whole(application), states.get(found.id!));
+      if (is.state !== undefined) {
+        application.restore(new StateReader(is.state.bytes, is.state.pieces));
+        deepEqual(whole(application), states.get(is.id!));
       }
-      held = found.held;
+      before = is.stored;
     }
   });
 }
@@ -140,58 +164,105 @@ for (const [what, window] of Object.entries({ 'a window': ' WINDOW TUMBLING(1 s)
     const query = `SELECT k, COUNT(*) AS n, SUM(d) AS s, MIN(d) AS lo, MAX(d) AS hi FROM Feed${window} GROUP BY k`;
     const { application, touch } = withGroups(20_000, query);
     await using broker = await brokerWithTopic();
-    const first = checkpointOf(application, new Set(), 'first');
+    const first = checkpointOf(application, nothingStored, 'first');
     await write(broker, first.records);
     ok(size(first.records) > first.bytes);
     for (let group = 7; group < 20_000; group += 1000) touch(group); // 20 of 20,000
-    const second = checkpointOf(application, first.held, 'second');
+    const second = checkpointOf(application, first.stored, 'second');
     ok(size(second.records) < first.bytes * 0.05, `${size(second.records)} of ${first.bytes} bytes`);
     await write(broker, second.records);
-    const { held, state } = await stored(broker);
-    deepEqual(held, second.held, 'nothing is left of the first one that the second does not need');
+    const { stored, state } = await found(broker);
+    deepEqual(stored, second.stored, 'nothing is left of the first one that the second does not need');
     deepEqual(state?.bytes, whole(application));
-    const third = checkpointOf(application, second.held, 'third');
+    const third = checkpointOf(application, second.stored, 'third');
     ok(third.records.length <= 3, 'nothing has changed');
     // A new start knows what is stored, as well.
     const next = start(`CREATE STREAM Feed ${columns} WITH (event.time.field = 't'); INSERT INTO Out ${query};`);
     next.restore(new StateReader(state!.bytes, state!.pieces));
-    ok(checkpointOf(next, held, 'fourth').records.length <= 3, 'nothing has changed by a start');
+    ok(checkpointOf(next, stored, 'fourth').records.length <= 3, 'nothing has changed by a start');
   });
 }
 
-test('what comes and goes in the midst of a list moves no piece but those beside it', () => {
-  const entries = Array.from({ length: 20_000 }, (_, index) => `entry ${index}`);
-  const held = (list: readonly string[]): ReadonlySet<string> => {
-    const pieces = new CheckpointPieces(new Set());
-    const writer = new StateWriter(pieces);
-    writer.list(list, (entry) => writer.text(entry));
-    writer.cut();
-    return pieces.heldThen;
+/** State that is a list of texts. */
+function listed(entries: readonly string[]): Pick<Application, 'snapshot'> {
+  return { snapshot: (writer) => writer.list(entries, (entry) => writer.text(entry)) };
+}
+
+for (const [what, beginning] of Object.entries({ short: '', 'long and much alike': 'https://feed/'.repeat(8) })) {
+  test(`keys that are ${what}: what comes and goes in a list moves no piece but those beside it`, () => {
+    const entries = Array.from({ length: 20_000 }, (_, index) => `${beginning}entry ${index} of some`);
+    const held = (list: readonly string[]) => checkpointOf(listed(list), nothingStored, '').stored.held;
+    const before = held(entries);
+    const some = [...entries.slice(1, 9_000), ...entries.slice(9_001, 15_000), 'another', ...entries.slice(15_000)];
+    const after = held(some);
+    ok(before.size > 100);
+    const added = [...after].filter((hash) => !before.has(hash));
+    ok(added.length <= 12, `${added.length} of ${after.size} pieces are new`);
+  });
+}
+
+test('a piece whose deletion compaction has taken in the midst of a restore is not believed to be stored', async () => {
+  const [first, second] = ['first', 'second'].map((word) =>
+    listed(Array.from({ length: 500 }, (_, index) => `${index > 400 ? word : ''} entry ${index}`)),
+  ) as [Pick<Application, 'snapshot'>, Pick<Application, 'snapshot'>];
+  const one = checkpointOf(first, nothingStored, '1');
+  const two = checkpointOf(second, one.stored, '2');
+  const writer = new StateWriter();
+  first.snapshot(writer);
+  let stale = 0;
+  for (let seen = 0; seen <= one.records.length + two.records.length; seen++) {
+    await using broker = await brokerWithTopic();
+    await write(broker, [...one.records, ...two.records]);
+    const { stored, id } = await found(compactedMidway(broker, seen));
+    equal(id, '2');
+    deepEqual(stored.held, two.stored.held);
+    stale += stored.stale.size;
+    const three = checkpointOf(first, stored, '3');
+    await write(broker, three.records);
+    const now = await found(broker);
+    deepEqual(now.state?.bytes, Buffer.from(writer.take()));
+    deepEqual(now.stored, three.stored, 'and nothing else is kept');
+  }
+  ok(stale > 0);
+});
+
+test('however many pieces are alike, no record is larger than one may be', async () => {
+  await using broker = await brokerWithTopic();
+  const alike = {
+    snapshot(writer: StateWriter): void {
+      for (let page = 0; page < 70_000; page++) writer.page(undefined, () => writer.text('x'));
+    },
   };
-  const before = held(entries);
-  const after = held([
-    ...entries.slice(1, 9_000),
-    ...entries.slice(9_001, 15_000),
-    'another',
-    ...entries.slice(15_000),
-  ]);
-  ok(before.size > 100);
-  const added = [...after].filter((hash) => !before.has(hash));
-  ok(added.length <= 12, `${added.length} of ${after.size} pieces are new`);
+  const { records } = checkpointOf(alike, nothingStored, 'alike');
+  equal(Math.max(...records.map(({ value }) => value?.length ?? 0)), maxPieceBytes);
+  await write(broker, records);
+  equal((await found(broker)).state?.bytes.length, 140_000);
+});
+
+test('a state beyond its bound is not gone through to its end', () => {
+  const writer = new StateWriter(new CheckpointPieces(nothingStored, 100_000));
+  const entries = Array.from({ length: 20_000 }, (_, index) => `entry ${index}`);
+  let written = 0;
+  const write = (entry: string): void => {
+    written++;
+    writer.text(entry);
+  };
+  throws(() => writer.list(entries, write), { code: 'QUEUE_FULL', message: /more than 100000 bytes/ });
+  ok(written > 5_000 && written < 15_000, `${written} of ${entries.length}`);
 });
 
 test('a value larger than a record may be is written in several', async () => {
   await using broker = await brokerWithTopic();
   const { application } = withGroups(1, 'SELECT MAX(k) AS m FROM Feed');
   application.push('Feed', ['z'.repeat(2_000_000), 1, 1, 1]);
-  const { records } = checkpointOf(application, new Set(), 'large');
-  ok(records.every(({ value }) => (value?.length ?? 0) <= 512 * 1024));
+  const { records } = checkpointOf(application, nothingStored, 'large');
+  ok(records.every(({ value }) => (value?.length ?? 0) <= maxPieceBytes));
   await write(broker, records);
-  deepEqual((await stored(broker)).state?.bytes, whole(application));
+  deepEqual((await found(broker)).state?.bytes, whole(application));
 });
 
 test('a piece that is not stored is never taken for one that is', async () => {
   const { application } = withGroups(200, 'SELECT k, COUNT(*) AS n FROM Feed GROUP BY k');
-  checkpointOf(application, new Set(), 'lost');
-  await rejects(async () => checkpointOf(application, new Set(), 'next'), { code: 'INTERNAL' });
+  checkpointOf(application, nothingStored, 'lost');
+  await rejects(async () => checkpointOf(application, nothingStored, 'next'), { code: 'INTERNAL' });
 });

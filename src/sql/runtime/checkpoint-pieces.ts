@@ -9,7 +9,7 @@
 import { hash as hashOfBytes } from 'node:crypto';
 import { TributaryError } from '../../base/errors.ts';
 import type { ProduceRecord } from '../../record/record.ts';
-import type { Piece, Pieces } from '../state/pieces.ts';
+import { maxPieceBytes, type Piece, type Pieces } from '../state/pieces.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { type CheckpointSummary, formatVersion } from './checkpoint-summary.ts';
 import { closingKey, pieceKey, recordOf } from './checkpoint-topic.ts';
@@ -23,10 +23,21 @@ export function hashOf(bytes: Uint8Array): string {
   return hashOfBytes('sha256', bytes, 'buffer').toString('base64url', 0, hashBytes);
 }
 
+/** What there was to go on from. */
+export interface StoredPieces {
+  /** Hashes of the pieces of the last checkpoint: the topic holds these. */
+  readonly held: ReadonlySet<string>;
+  /** Of pieces that it may hold besides: they are written anew where they are needed, and deleted where not. */
+  readonly stale: ReadonlySet<string>;
+}
+
+export const nothingStored: StoredPieces = { held: new Set(), stale: new Set() };
+
 export class CheckpointPieces implements Pieces {
   /** Bytes of the whole state. */
   bytes = 0;
-  private readonly held: ReadonlySet<string>;
+  private readonly stored: StoredPieces;
+  private readonly maxBytes: number;
   private readonly needed = new Set<string>();
   private readonly added = new Map<string, Uint8Array>();
   /** Hashes of the state's pieces in their order, one after the other. */
@@ -35,21 +46,22 @@ export class CheckpointPieces implements Pieces {
   private indexed = 0;
   private readonly indexPieces: string[] = [];
 
-  /** `held`: the hashes that the topic holds pieces of. */
-  constructor(held: ReadonlySet<string>) {
-    this.held = held;
+  /** QUEUE_FULL as soon as the state has more than `maxBytes`: no more than these are ever copied. */
+  constructor(stored: StoredPieces, maxBytes: number) {
+    this.stored = stored;
+    this.maxBytes = maxBytes;
   }
 
   write(bytes: Uint8Array): Piece {
     const piece = { hash: hashOf(bytes), size: bytes.length };
-    this.keep(piece.hash, bytes);
     this.note(piece);
+    this.keep(piece.hash, bytes);
     return piece;
   }
 
   again(piece: Piece): void {
     const { hash } = piece;
-    if (!this.held.has(hash) && !this.added.has(hash))
+    if (!this.stored.held.has(hash) && !this.added.has(hash))
       throw new TributaryError('INTERNAL', `Cannot take a checkpoint: piece "${hash}" of the one before is not stored`);
     this.needed.add(hash);
     this.note(piece);
@@ -68,27 +80,31 @@ export class CheckpointPieces implements Pieces {
     const records: ProduceRecord[] = [];
     for (const [hash, bytes] of this.added) records.push(recordOf(pieceKey(part, hash), bytes));
     records.push(recordOf(closingKey(part), Buffer.from(JSON.stringify(summary))));
-    for (const hash of this.held) if (!this.needed.has(hash)) records.push(recordOf(pieceKey(part, hash), null));
+    for (const hashes of [this.stored.held, this.stored.stale])
+      for (const hash of hashes) if (!this.needed.has(hash)) records.push(recordOf(pieceKey(part, hash), null));
     return records;
   }
 
   /** What the topic holds once all of it is written. */
-  get heldThen(): ReadonlySet<string> {
-    return this.needed;
+  get storedThen(): StoredPieces {
+    return { held: this.needed, stale: nothingStored.stale };
   }
 
   private keep(hash: string, bytes: Uint8Array): void {
     this.needed.add(hash);
-    if (!this.held.has(hash) && !this.added.has(hash)) this.added.set(hash, Uint8Array.from(bytes));
+    if (!this.stored.held.has(hash) && !this.added.has(hash)) this.added.set(hash, Uint8Array.from(bytes));
   }
 
   private note({ hash, size }: Piece): void {
+    this.bytes += size;
+    if (this.bytes > this.maxBytes)
+      throw new TributaryError('QUEUE_FULL', `Cannot take a checkpoint: the state has more than ${this.maxBytes} bytes`);
     const end = (this.count - this.indexed) * hashBytes;
     if (end === this.index.length) this.index = Buffer.concat([this.index, this.index]);
     this.index.write(hash, end, 'base64url');
     this.count++;
-    this.bytes += size;
-    if (hash.charCodeAt(0) === endsIndexPiece) this.endIndexPiece();
+    // Pieces that are alike end none of them by their hash, however many.
+    if (hash.charCodeAt(0) === endsIndexPiece || end + hashBytes === maxPieceBytes) this.endIndexPiece();
   }
 
   private endIndexPiece(): void {

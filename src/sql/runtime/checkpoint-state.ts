@@ -8,21 +8,21 @@ import {
   formatVersion,
   type WholeStateSummary,
 } from './checkpoint-summary.ts';
-import { damaged, pieceKey } from './checkpoint-topic.ts';
+import { damaged, type Entries, pieceKey } from './checkpoint-topic.ts';
 
 export interface StoredState {
   readonly bytes: Uint8Array;
   /** The pieces it came in, by where each begins; none where it was written whole. */
   readonly pieces: ReadonlyMap<number, Piece>;
+  /** Hashes of all pieces that the closing record leads to, those of the index included: these are stored for certain. */
+  readonly named: ReadonlySet<string>;
 }
-
-type Entries = ReadonlyMap<string, Uint8Array>;
 
 /** BATCH_CORRUPT where a piece is missing, of another checkpoint, or damaged. */
 export function stateOf(entries: Entries, summary: AnySummary, part: number): StoredState {
   return summary.version === formatVersion
     ? stateInPieces(entries, summary, part)
-    : { bytes: wholeState(entries, summary, part), pieces: new Map() };
+    : { bytes: wholeState(entries, summary, part), pieces: new Map(), named: new Set() };
 }
 
 function stateInPieces(entries: Entries, { index, pieces, bytes }: CheckpointSummary, part: number): StoredState {
@@ -38,16 +38,18 @@ function stateInPieces(entries: Entries, { index, pieces, bytes }: CheckpointSum
   if (hashes.length !== pieces * hashBytes) throw damaged('its index is not as long as its closing record says');
   const state = Buffer.allocUnsafe(bytes);
   const places = new Map<number, Piece>();
+  const named = new Set(index);
   let size = 0;
   for (let place = 0; place < pieces; place++) {
     const hash = hashes.toString('base64url', place * hashBytes, (place + 1) * hashBytes);
     const piece = found(hash, `piece ${place + 1} of ${pieces}`);
     if (size + piece.length <= bytes) state.set(piece, size);
     places.set(size, { hash, size: piece.length });
+    named.add(hash);
     size += piece.length;
   }
   if (size !== bytes) throw damaged(`its pieces have ${size} bytes together, its closing record says ${bytes}`);
-  return { bytes: state, pieces: places };
+  return { bytes: state, pieces: places, named };
 }
 
 /** Pieces of version 2 begin with the checkpoint that they belong to. */

@@ -1,6 +1,6 @@
 /** The closing record of a checkpoint: everything but the state, and which pieces make that. */
 import type { Checkpoint } from './checkpoint.ts';
-import { closingKey, damaged } from './checkpoint-topic.ts';
+import { closingKey, damaged, type Entries } from './checkpoint-topic.ts';
 
 export const formatVersion = 3;
 /** All of the state was written each time, in pieces that were numbered. */
@@ -24,7 +24,7 @@ export interface WholeStateSummary extends Checkpoint {
 export type AnySummary = CheckpointSummary | WholeStateSummary;
 
 /** What the closing record says; undefined where there is no checkpoint. BATCH_CORRUPT where it says nothing of use. */
-export function summaryOf(entries: ReadonlyMap<string, Uint8Array>, part: number): AnySummary | undefined {
+export function summaryOf(entries: Entries, part: number): AnySummary | undefined {
   const closing = entries.get(closingKey(part));
   if (closing === undefined) return undefined;
   let summary: Record<string, unknown>;

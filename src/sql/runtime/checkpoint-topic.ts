@@ -7,10 +7,9 @@
  * over reads that one, and waits for nobody else's transactions. An application that is not cut is part 0.
  */
 import { createHash } from 'node:crypto';
-import { describeError, isError, TributaryError } from '../../base/errors.ts';
+import { isError, TributaryError } from '../../base/errors.ts';
 import type { Broker } from '../../broker/broker.ts';
 import { noHeaders, type ProduceRecord } from '../../record/record.ts';
-import type { Log } from '../../telemetry/log.ts';
 import { growTo } from './grow-to.ts';
 
 export function checkpointTopicOf(application: string): string {
@@ -26,16 +25,13 @@ const topicConfig = {
   'min.cleanable.dirty.ratio': '0.1',
   'segment.ms': '600000',
   'segment.bytes': String(64 * 1024 * 1024),
-  // There is a deletion for each piece. A reader that misses one keeps a piece that no closing record names.
-  'delete.retention.ms': '60000',
 };
 
 /** Makes the topic where there is none, and adds partitions where there are too few. */
-export async function ensureCheckpointTopic(broker: Broker, topic: string, parts: number, log: Log): Promise<void> {
+export async function ensureCheckpointTopic(broker: Broker, topic: string, parts: number): Promise<void> {
   try {
-    const { partitions, config } = await broker.describeTopic(topic);
+    const { partitions } = await broker.describeTopic(topic);
     if (partitions.length < parts) await growTo(broker, topic, parts);
-    if (config['delete.retention.ms'] === undefined) await keepDeletionsShortly(broker, topic, log);
   } catch (error) {
     if (!isError(error, 'UNKNOWN_TOPIC')) throw error;
     await broker.createTopic({ name: topic, partitions: parts, config: topicConfig }).catch((failure: unknown) => {
@@ -44,14 +40,8 @@ export async function ensureCheckpointTopic(broker: Broker, topic: string, parts
   }
 }
 
-/** Topics that were made before there was a deletion for each piece, or by somebody else. */
-async function keepDeletionsShortly(broker: Broker, topic: string, log: Log): Promise<void> {
-  const config = { 'delete.retention.ms': topicConfig['delete.retention.ms'] };
-  await broker.alterTopicConfig(topic, config).catch((error: unknown) => {
-    // Without the right to change it a start has more to read, and nothing else.
-    log.warn('sql_checkpoint_topic_kept', { topic, reason: describeError(error) });
-  });
-}
+/** The newest value of each key. */
+export type Entries = ReadonlyMap<string, Uint8Array>;
 
 export interface ReadCheckpoint {
   readonly signal: AbortSignal;
@@ -94,15 +84,18 @@ export async function readEntries(
   return entries;
 }
 
-/** Hashes of the pieces that entries hold. */
-export function heldPieces(entries: ReadonlyMap<string, Uint8Array>, part: number): Set<string> {
+/**
+ * Hashes of the pieces that were read though no closing record names them. They may be gone: a reader that takes long can have
+ * read a piece, and miss its deletion, which compaction has taken meanwhile.
+ */
+export function stalePieces(entries: Entries, part: number, named: ReadonlySet<string>): Set<string> {
   const prefix = pieceKey(part, '');
-  const keys = [...entries.keys()].filter((key) => key.startsWith(prefix));
-  return new Set(keys.map((key) => key.slice(prefix.length)));
+  const hashes = [...entries.keys()].filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
+  return new Set(hashes.filter((hash) => !named.has(hash)));
 }
 
 /** Deletes whatever a topic holds. */
-export function forgettingRecords(entries: ReadonlyMap<string, Uint8Array>): ProduceRecord[] {
+export function forgettingRecords(entries: Entries): ProduceRecord[] {
   return [...entries.keys()].map((key) => recordOf(key, null));
 }
 

@@ -1,13 +1,18 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { type MemoryBroker, memoryBroker } from '../../../test/support/memory-broker.ts';
 import { scriptedPartition, scriptedSource, textRecord } from '../../../test/support/scripted-source.ts';
 import { feed, makeTopics, outputOf, startCheckpointed, windowScript } from '../../../test/support/sql-topics.ts';
 import { TributaryError } from '../../base/errors.ts';
+import { recordingLog } from '../../telemetry/log.ts';
+import { MetricRegistry } from '../../telemetry/metrics.ts';
+import { Application } from '../plan/application.ts';
 import { stateOf } from './checkpoint-state.ts';
 import { type CheckpointSummary, summaryOf } from './checkpoint-summary.ts';
 import { readEntries, recordOf } from './checkpoint-topic.ts';
+import { Checkpoints } from './checkpoints.ts';
 
 const checkpointTopic = '__tributary-sql-app';
 
@@ -44,6 +49,38 @@ test('checkpoints follow the interval, and none is taken where nothing happens',
   ok(app.metric('checkpoints_total') - before <= 1, 'only what had come meanwhile');
   ok(app.metric('checkpoint_bytes') > 50);
   equal(app.metric('uncommitted_bytes'), 0);
+});
+
+test('checkpoints that take long are taken more rarely, and one that did puts off nothing', async () => {
+  await using broker = memoryBroker();
+  const clock = new ManualClock();
+  const script = 'CREATE STREAM In (s STRING); INSERT INTO Out SELECT COUNT(*) AS n FROM In;';
+  const checkpoints = await Checkpoints.open({
+    settings: {
+      application: 'app',
+      intervalMs: 1000,
+      delivery: 'exactly-once',
+      reset: false,
+      generation: '',
+      howToReset: '',
+      maxBytes: 1024,
+    },
+    script,
+    broker,
+    signal: AbortSignal.timeout(60_000),
+    clock,
+    log: recordingLog([]),
+    metrics: new MetricRegistry().root(),
+  });
+  const application = new Application(script, { random: () => 0.5, maxState: 10 });
+  const waits: number[] = [];
+  for (const tookMs of [1800, 20, 2000, 1000, 5000, 4000, 20]) {
+    broker.beforeCommit = () => clock.advance(tookMs);
+    await checkpoints.store(application);
+    waits.push(checkpoints.waitMs);
+  }
+  await checkpoints.close();
+  deepEqual(waits, [1000, 1000, 1000, 9000, 9000, 20_000, 1000]);
 });
 
 test('rows that are pushed bring on a checkpoint, too, where they are too many to be held until the next', async () => {
@@ -373,10 +410,10 @@ for (const [what, [damage, why]] of Object.entries(damages)) {
   });
 }
 
-test('a state beyond its bound fails the application with both figures', async () => {
+test('a state beyond its bound fails the application, and the bound is named', async () => {
   await using broker = await brokerWithRows(25);
   await using app = startCheckpointed(broker, windowScript(), { maxBytes: 20 });
-  await rejects(app.done, { code: 'QUEUE_FULL', message: /its state has \d+ bytes, the bound is 20/ });
+  await rejects(app.done, { code: 'QUEUE_FULL', message: /its state is beyond the bound of 20 bytes/ });
 });
 
 test('a topic that was made again is not the one of the checkpoint', async () => {

@@ -9,16 +9,17 @@ import type { Application } from '../plan/application.ts';
 import { StateReader } from '../state/state-reader.ts';
 import { StateWriter } from '../state/state-writer.ts';
 import { changeBetween, type StatementHash, statementHashes } from './checkpoint.ts';
-import { CheckpointPieces } from './checkpoint-pieces.ts';
+import { CheckpointPieces, nothingStored, type StoredPieces } from './checkpoint-pieces.ts';
 import { type StoredState, stateOf } from './checkpoint-state.ts';
 import { type AnySummary, summaryOf } from './checkpoint-summary.ts';
 import {
   checkpointTopicOf,
+  type Entries,
   ensureCheckpointTopic,
   forgettingRecords,
-  heldPieces,
   type ReadCheckpoint,
   readEntries,
+  stalePieces,
 } from './checkpoint-topic.ts';
 import { OutputTransaction } from './output-transaction.ts';
 import { Positions } from './positions.ts';
@@ -61,14 +62,14 @@ export interface CheckpointParts {
 interface Found {
   readonly summary: AnySummary;
   readonly state: StoredState;
-  /** Hashes of all pieces that the topic holds, of it or not. */
-  readonly held: ReadonlySet<string>;
+  /** Hashes of pieces that were read and are not of it. */
+  readonly stale: ReadonlySet<string>;
 }
 
 const transactionTimeoutMs = 60_000;
 /** Rows on their way to topics are kept until they are committed; beyond this much a checkpoint is taken early. */
 const maxHeldBytes = 16 * 1024 * 1024;
-/** A checkpoint that takes long is taken more rarely, so that no more than about a tenth of the time goes into them. */
+/** Checkpoints that take long are taken more rarely, so that no more than about a tenth of the time goes into them. */
 const longestShare = 9;
 const maxWaitMs = 20_000;
 
@@ -87,10 +88,10 @@ export class Checkpoints {
   private readonly taken: Counter;
   private readonly failed: Counter;
   private readonly written: Counter;
-  /** Hashes of the pieces that the topic holds. */
-  private held: ReadonlySet<string>;
+  private stored: StoredPieces;
   private bytes: number;
   private durationMs = 0;
+  private durationBeforeMs = 0;
   /** It is made for the first checkpoint: what never has one leaves nothing behind. */
   private hasTopic = false;
   private takenAtMs: number;
@@ -108,9 +109,7 @@ export class Checkpoints {
       const entries = await waiting(signal, () => readEntries(broker, topic, part, { signal, onProgress }));
       const found = await usable(parts, topic, producer, entries);
       if (found === undefined) await checkFirstPart(parts, topic);
-      const held = found === undefined ? new Set<string>() : heldPieces(entries, part);
-      const state = found && stateOf(entries, found, part);
-      return new Checkpoints(parts, topic, producer, open, found && { summary: found, held, state: state! });
+      return new Checkpoints(parts, topic, producer, open, found && foundIn(entries, found, part));
     } catch (error) {
       await producer.close().catch((failure: unknown) => {
         log.warn('sql_producer_not_closed', { reason: describeError(failure) });
@@ -136,7 +135,7 @@ export class Checkpoints {
     this.restored = found?.state;
     this.restoredAtMs = last?.takenAtMs;
     this.positions = new Positions(last?.positions);
-    this.held = found?.held ?? new Set();
+    this.stored = found === undefined ? nothingStored : { held: found.state.named, stale: found.stale };
     this.bytes = last?.bytes ?? 0;
     this.takenAtMs = last?.takenAtMs ?? clock.nowMs();
     this.taken = metrics.counter('tributary_sql_checkpoints_total', 'Checkpoints that were stored');
@@ -186,10 +185,11 @@ export class Checkpoints {
     return this.output.heldBytes > maxHeldBytes;
   }
 
-  /** How long to wait for the next one. */
+  /** How long to wait for the next one. One slow checkpoint, as a cold start's first, says nothing about the next. */
   get waitMs(): number {
     const { intervalMs } = this.parts.settings;
-    return Math.max(intervalMs, Math.min(this.durationMs * longestShare, maxWaitMs));
+    const usualMs = Math.min(this.durationMs, this.durationBeforeMs);
+    return Math.max(intervalMs, Math.min(usualMs * longestShare, maxWaitMs));
   }
 
   /** Gives a new application the state of the last checkpoint; false where there is none. */
@@ -215,22 +215,13 @@ export class Checkpoints {
 
   /** Stores state and positions as they are now, with everything that was added to `output`. */
   async store(application: Application): Promise<void> {
-    const { settings, clock, broker, signal, log } = this.parts;
+    const { settings, clock, broker, signal } = this.parts;
     if (!this.hasTopic)
-      await waiting(signal, () => ensureCheckpointTopic(broker, this.topic, settings.part?.count ?? 1, log));
+      await waiting(signal, () => ensureCheckpointTopic(broker, this.topic, settings.part?.count ?? 1));
     this.hasTopic = true;
     const startedMs = clock.monotonicMs();
     const failedBefore = this.failed.value;
-    const pieces = new CheckpointPieces(this.held);
-    const writer = new StateWriter(pieces);
-    application.snapshot(writer);
-    writer.cut();
-    if (pieces.bytes > settings.maxBytes) {
-      throw new TributaryError(
-        'QUEUE_FULL',
-        `Cannot store a checkpoint of application "${settings.application}": its state has ${pieces.bytes} bytes, the bound is ${settings.maxBytes}`,
-      );
-    }
+    const pieces = this.piecesOf(application);
     const id = randomUUID();
     const takenAtMs = clock.nowMs();
     const checkpoint = {
@@ -242,11 +233,14 @@ export class Checkpoints {
     };
     const records = pieces.records(checkpoint, this.part);
     await this.output.commit(this.topic, this.part, records, id);
-    this.held = pieces.heldThen;
+    this.stored = pieces.storedThen;
     this.bytes = pieces.bytes;
     this.takenAtMs = takenAtMs;
     // A broker that was away says nothing about how often checkpoints can be taken.
-    if (this.failed.value === failedBefore) this.durationMs = clock.monotonicMs() - startedMs;
+    if (this.failed.value === failedBefore) {
+      this.durationBeforeMs = this.durationMs;
+      this.durationMs = clock.monotonicMs() - startedMs;
+    }
     this.taken.value++;
     for (const { key, value } of records) this.written.value += key!.length + (value?.length ?? 0);
   }
@@ -254,6 +248,29 @@ export class Checkpoints {
   close(): Promise<void> {
     return this.output.close();
   }
+
+  private piecesOf(application: Application): CheckpointPieces {
+    const { settings } = this.parts;
+    const pieces = new CheckpointPieces(this.stored, settings.maxBytes);
+    const writer = new StateWriter(pieces);
+    try {
+      application.snapshot(writer);
+      writer.cut();
+    } catch (error) {
+      if (!isError(error, 'QUEUE_FULL')) throw error;
+      const what = `Cannot store a checkpoint of application "${settings.application}"`;
+      throw new TributaryError('QUEUE_FULL', `${what}: its state is beyond the bound of ${settings.maxBytes} bytes`, {
+        cause: error,
+      });
+    }
+    return pieces;
+  }
+}
+
+/** BATCH_CORRUPT where the state is not whole. */
+function foundIn(entries: Entries, summary: AnySummary, part: number): Found {
+  const state = stateOf(entries, summary, part);
+  return { summary, state, stale: stalePieces(entries, part, state.named) };
 }
 
 /** A part has one of its own: whoever has it has the part, and nobody else. */
@@ -273,7 +290,7 @@ async function usable(
   { settings, script, log }: CheckpointParts,
   topic: string,
   producer: Producer,
-  entries: ReadonlyMap<string, Uint8Array>,
+  entries: Entries,
 ): Promise<AnySummary | undefined> {
   const part = settings.part?.index ?? 0;
   const found = settings.reset ? undefined : summaryOf(entries, part);
@@ -316,7 +333,7 @@ async function closingRecord(
 }
 
 /** What is being forgotten, as far as it can be read. */
-function toldOf(entries: ReadonlyMap<string, Uint8Array>, part: number): Readonly<Record<string, unknown>> {
+function toldOf(entries: Entries, part: number): Readonly<Record<string, unknown>> {
   try {
     const { takenAtMs, bytes, positions } = summaryOf(entries, part)!;
     return { taken_at: new Date(takenAtMs).toISOString(), bytes, positions };

@@ -25,18 +25,15 @@ const minBytes = 1024;
 const largestBytes = 32 * 1024;
 /** Between the two, one entry of so many ends a piece. */
 const oneOf = 16;
-/** By so many bytes of it: an entry's key stands in front. */
-const lookedAt = 32;
 
 /**
- * Whether a piece of so many bytes ends behind an entry. What the entry begins with decides: where others come and go in
- * front of it, all but the next piece or two stay what they are.
+ * Whether a piece of so many bytes ends behind an entry. The entry decides by all of its bytes, as keys may be long and much
+ * alike: where others come and go in front of it, all but the next piece or two stay what they are.
  */
 export function endsPiece(size: number, bytes: Uint8Array, start: number, end: number): boolean {
   if (size < minBytes) return false;
   if (size >= largestBytes) return true;
-  const until = Math.min(end, start + lookedAt);
   let hash = 0x811c9dc5; // FNV-1a
-  for (let at = start; at < until; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
+  for (let at = start; at < end; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
   return ((hash ^ (hash >>> 15)) >>> 0) % oneOf === 0;
 }
