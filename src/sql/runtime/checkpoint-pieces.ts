@@ -98,7 +98,10 @@ export class CheckpointPieces implements Pieces {
   private note({ hash, size }: Piece): void {
     this.bytes += size;
     if (this.bytes > this.maxBytes)
-      throw new TributaryError('QUEUE_FULL', `Cannot take a checkpoint: the state has more than ${this.maxBytes} bytes`);
+      throw new TributaryError(
+        'QUEUE_FULL',
+        `Cannot take a checkpoint: the state has more than ${this.maxBytes} bytes`,
+      );
     const end = (this.count - this.indexed) * hashBytes;
     if (end === this.index.length) this.index = Buffer.concat([this.index, this.index]);
     this.index.write(hash, end, 'base64url');
