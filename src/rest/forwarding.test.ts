@@ -139,3 +139,12 @@ test('the leader answers itself', async () => {
   deepEqual(worker.calls, ['pause a']);
   ok(sent.length === 0);
 });
+
+test('a worker that leads and cannot begin to says why, with 503; who passed the request on goes on asking, and passes that back', async () => {
+  const { ask, worker } = follower(done);
+  worker.leaderNow = { kind: 'unknown', reason: 'no coordinator' };
+  const answer = await ask('PUT /connectors/a/config', {}, { 'x-tributary-forwarded-by': 'other:8083' });
+  equal(answer.status, 503);
+  equal(answer.headers['x-tributary-not-leader'], 'true');
+  match(JSON.stringify(answer.body), /cannot begin to: no coordinator/);
+});

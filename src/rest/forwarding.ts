@@ -16,7 +16,7 @@ import { isReading } from './access/audit.ts';
 import { Refusal } from './refusal.ts';
 import { bodyText } from './request-format.ts';
 import { connectorLocation } from './rest-context.ts';
-import type { RestWorker } from './rest-worker.ts';
+import type { Leader, RestWorker } from './rest-worker.ts';
 
 /** Sends a request to another worker. CONNECTION_FAILED where it was not reached, retriable but where TLS refuses it; TIMEOUT. */
 export type SendToPeer = (request: PeerRequest) => Promise<PeerAnswer>;
@@ -64,10 +64,11 @@ export function forwardChanges(
   const behind = tablesBehind(metrics);
   server.addHook('preHandler', async (request, reply) => {
     if (isReading(request.method) || !(isOfConnectors(request) || isOfAllLoggers(request))) return undefined;
-    if (worker.leader().kind === 'self') return undefined;
+    const leader = worker.leader();
+    if (leader.kind === 'self') return undefined;
     if (request.headers[forwardedHeader] !== undefined) {
       reply.header(followerHeader, 'true');
-      throw noLeader();
+      throw noLeader(leader);
     }
     const gone = new AbortController();
     request.raw.once('aborted', () => gone.abort());
@@ -92,6 +93,8 @@ async function leadersAnswer(
   send: (base: string) => Promise<PeerAnswer>,
 ): Promise<PeerAnswer | undefined> {
   const deadlineMs = performance.now() + patienceMs;
+  /** Of a worker that leads and cannot begin to: its reason is worth more than none. */
+  let refused: PeerAnswer | undefined;
   for (;;) {
     const leader = worker.leader();
     if (leader.kind === 'self') return undefined;
@@ -106,8 +109,12 @@ async function leadersAnswer(
         },
       );
       if (answer !== undefined && !answer.isRefusedByFollower) return answer;
+      refused = answer?.status === 503 ? answer : undefined;
     }
-    if (performance.now() > deadlineMs || signal.aborted) throw noLeader();
+    if (performance.now() > deadlineMs || signal.aborted) {
+      if (refused !== undefined) return refused;
+      throw noLeader(leader);
+    }
     await sleep(lookAgainMs, signal);
   }
 }
@@ -167,8 +174,11 @@ function onLoopback({ url, host }: { readonly url: string; readonly host: string
   );
 }
 
-/** In Kafka Connect's words, which its clients take for a reason to try again. */
-function noLeader(): Refusal {
+/** Without a reason in Kafka Connect's words, which its clients take for one to try again. */
+function noLeader(leader: Leader): Refusal {
+  if (leader.kind === 'unknown' && leader.reason !== undefined) {
+    return new Refusal(503, `Cannot change connectors yet, ask again: who leads cannot begin to: ${leader.reason}`);
+  }
   return new Refusal(
     409,
     'Cannot complete request momentarily due to no known leader URL, likely because a rebalance was underway.',

@@ -67,8 +67,8 @@ export type Leader =
   | { readonly kind: 'other'; readonly url: string }
   /** It can be reached on its own machine alone. */
   | { readonly kind: 'elsewhere'; readonly url: string; readonly host: string }
-  /** The work is being shared out, or the leader has not told its address yet. */
-  | { readonly kind: 'unknown' };
+  /** The work is being shared out, or the leader has not told its address yet; `reason`: this worker leads, and cannot begin to. */
+  | { readonly kind: 'unknown'; readonly reason?: string };
 
 export interface WorkerHealth {
   readonly state: 'healthy' | 'starting' | 'unhealthy';

@@ -3,7 +3,7 @@
  * its state) and those of its tasks that the worker owns, with the changes between running, paused and stopped.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { describeError, TributaryError } from '../base/errors.ts';
+import { describeError, isRetriable, TributaryError } from '../base/errors.ts';
 import type { RawConfig } from '../config/config-def.ts';
 import type { Connector } from '../connectors/contract.ts';
 import { LimitedWarning } from '../telemetry/limited-log.ts';
@@ -240,7 +240,12 @@ export class ConnectorRunner {
     } catch {
       return false; // a reference that stands for nothing, say: the start that follows tells
     }
-    await configs.putTasks(this.name, taskConfigs);
+    try {
+      await configs.putTasks(this.name, taskConfigs);
+    } catch (error) {
+      if (isRetriable(error)) return false; // the start that follows writes them, or comes again
+      throw error;
+    }
     this.#log.info('connector_changed', { detail: 'its tasks go on by the new configuration' });
     return true;
   }
@@ -267,7 +272,13 @@ export class ConnectorRunner {
     const shown = target === 'STARTED' || (target === 'PAUSED' && known.length > 0) ? made.taskConfigs : [];
     // Workers that run some of the tasks learn from the commit behind them that they are to be started anew.
     const othersRunSome = anew && shown.some((_, task) => !this.#owns(task));
-    if (othersRunSome || !isDeepStrictEqual(known, shown)) await configs.putTasks(this.name, shown);
+    try {
+      if (othersRunSome || !isDeepStrictEqual(known, shown)) await configs.putTasks(this.name, shown);
+    } catch (error) {
+      if (!isRetriable(error)) throw error;
+      this.#failed(stored, error, version);
+      return undefined;
+    }
     this.#schedule.reset();
     this.#isMade = true;
     this.#become({ state: stateOf[target], trace: null, version });

@@ -93,7 +93,7 @@ function openDeadLetters(
 
 async function openDelivery(
   options: SourceTaskOptions,
-  { metrics, failures, stop, cancel, onDelivered, onRetry }: WayParts,
+  { metrics, failures, stop, cancel, onDelivered, onRetry, onTrouble }: WayParts,
   deadLetters: DeadLetters | undefined,
 ): Promise<Delivery> {
   const { broker, exactlyOnce, offsets, name: connector, log, clock, random, offsetFlushTimeoutMs } = options;
@@ -105,8 +105,9 @@ async function openDelivery(
     onRetry,
   };
   if (exactlyOnce === undefined) {
-    const { fencingId } = options;
-    const { producer, isFenced } = await openTaskProducer(broker, fencingId, { ...producerOptions, signal: stop }, log);
+    const fenceParts = { broker, fencingId: options.fencingId, metrics: options.metrics, log };
+    const { producer, isFenced } = await openTaskProducer(fenceParts, { ...producerOptions, signal: stop });
+    if (isFenced) onTrouble(undefined); // of a coordinator that was waited for
     const { offsetCommits, offsetCommitFailures } = metrics;
     const counters = { commits: offsetCommits, failures: offsetCommitFailures };
     const timeoutMs = offsetFlushTimeoutMs;

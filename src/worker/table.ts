@@ -10,6 +10,7 @@ import { partitionForKey } from '../record/partitioner.ts';
 import type { ConsumedRecord } from '../record/record.ts';
 import { noHeaders } from '../record/record.ts';
 import type { Log } from '../telemetry/log.ts';
+import { WriteRoom } from './write-room.ts';
 
 export interface TableOptions {
   readonly broker: Broker;
@@ -103,7 +104,7 @@ export async function openTable(options: TableOptions): Promise<Table> {
   );
 
   const { maxWaiting = defaultMaxWaiting } = options;
-  let waiting = 0;
+  const room = new WriteRoom(`to table "${topic}"`, maxWaiting);
   // Many ask at a time, a request for each partition: tasks that start together, requests of people.
   const reading = new SharedQuestion(() => untilRead(broker, topic, followers, 'read-uncommitted'));
   const readingCommitted = new SharedQuestion(() => untilRead(broker, topic, followers, 'read-committed'));
@@ -122,14 +123,7 @@ export async function openTable(options: TableOptions): Promise<Table> {
     },
     entries,
     put: async (changes, by = producer) => {
-      const size = sizeOf(changes);
-      if (waiting > 0 && waiting + size > maxWaiting) throw tooMuchWaits(topic, maxWaiting);
-      waiting += size;
-      try {
-        await write(by, topic, followers, changes);
-      } finally {
-        waiting -= size;
-      }
+      await room.hold(changes, () => write(by, topic, followers, changes));
       trouble = undefined;
     },
     send: async (caller, changes) => {
@@ -298,18 +292,6 @@ async function ensureCompactedTopic({ broker, topic, partitions, replicationFact
     );
   }
   return description.partitions.length;
-}
-
-function sizeOf(changes: readonly TableEntry[]): number {
-  return changes.reduce((sum, [key, value]) => sum + key.length + (value?.length ?? 0), 0);
-}
-
-function tooMuchWaits(topic: string, bound: number): TributaryError {
-  return new TributaryError(
-    'QUEUE_FULL',
-    `Cannot write to table "${topic}": with this more than ${bound} characters would wait for the broker`,
-    { retriable: true },
-  );
 }
 
 function text(bytes: Uint8Array): string {

@@ -162,6 +162,51 @@ test('exactly-once: large batches go on as they are, once and in order, also whe
   ok(run.counter('tributary_spool_transactions_aborted_total') > 0, 'some failed');
 });
 
+const refused = 'tributary_spool_offsets_refused_total';
+const fencedParts = { isFenced: true, offsetFlushIntervalMs: 10 };
+
+test('what a run that has ended left is forwarded, and its position follows, without another start or a close', async () => {
+  await using folder = await tempFolder('spool');
+  const kafka = memoryBroker();
+  const goOn = holdUp(kafka);
+  await using run = await startSpoolRun(folder.path, kafka, {}, undefined, fencedParts);
+  run.source.give('1');
+  await run.stop();
+  deepEqual(
+    kafka.values('offsets').filter((value) => value !== null),
+    [],
+  );
+  goOn();
+  await until('the position', () => run.offsets.get('c', scriptedPartition)?.['sequence'] === 1);
+});
+
+test('a position of a run that has ended is refused once another worker has started the task', async () => {
+  await using folder = await tempFolder('spool');
+  await using elsewhere = await tempFolder('spool-elsewhere');
+  const kafka = memoryBroker();
+  holdUp(kafka);
+  await using run = await startSpoolRun(folder.path, kafka, {}, undefined, fencedParts);
+  run.source.give('1');
+  await run.stop();
+  const isSent = Promise.withResolvers<void>();
+  const arrives = Promise.withResolvers<void>();
+  kafka.beforeSend = (topic) => {
+    if (topic !== 'offsets') return undefined;
+    kafka.beforeSend = () => {};
+    isSent.resolve();
+    return arrives.promise;
+  };
+  await isSent.promise;
+  const before = kafka.values('offsets').length;
+  await using other = await startSpoolRun(elsewhere.path, kafka, {}, undefined, fencedParts);
+  await until('the other one has claimed the task', () => kafka.values('offsets').length > before);
+  arrives.resolve();
+  await until('the refusal', () => run.counter(refused) === 1);
+  other.source.give('2');
+  await until('the position of the other one', () => kafka.values('offsets').at(-1) !== null);
+  equal(other.counter(refused), 0);
+});
+
 test('an offset that somebody else has stored meanwhile counts', async () => {
   await using folder = await tempFolder('spool');
   const kafka = memoryBroker();

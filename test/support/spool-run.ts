@@ -6,7 +6,7 @@ import type { RawConfig } from '../../src/config/raw.ts';
 import { errorPolicyOf } from '../../src/worker/error-policy.ts';
 import { type OffsetTable, offsetTable } from '../../src/worker/offset-table.ts';
 import { startSourceTask } from '../../src/worker/source-task.ts';
-import { Spool } from '../../src/worker/spool/spool.ts';
+import { Spool, type SpoolOptions } from '../../src/worker/spool/spool.ts';
 import { spoolSettingsOf } from '../../src/worker/spool/spool-options.ts';
 import type { SpooledTask } from '../../src/worker/spool/spooled-task.ts';
 import { openTable } from '../../src/worker/table.ts';
@@ -32,6 +32,7 @@ export async function startSpoolRun(
   kafka: MemoryBroker,
   config: RawConfig,
   connector = scriptedSource(),
+  parts: Partial<SpoolOptions> = {},
 ): Promise<SpoolRun> {
   const full = { topic: 't', 'spool.mode': 'at-least-once', ...config };
   let detail: string | undefined;
@@ -52,6 +53,7 @@ export async function startSpoolRun(
     topicCreation: { autoCreate: true, partitions: 1 },
     redact: (text) => text,
     mayWrite: () => true,
+    ...parts,
   });
   const spooled = await spool.task('c', 0, full, options.offsets);
   const task = startSourceTask({

@@ -13,6 +13,8 @@ import type { Broker, Producer } from '../../broker/broker.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { Sent, Table, TableEntry } from '../table.ts';
+import { openFenced } from '../task-fence.ts';
+import { WriteRoom } from '../write-room.ts';
 
 export interface LeaderWritesOptions {
   readonly broker: Broker;
@@ -29,9 +31,6 @@ export interface LeaderWritesOptions {
   /** Characters of changes that may wait to be written. */
   readonly maxWaiting?: number;
 }
-
-/** `not-yet`: nobody could give the id so far. What is written meanwhile is not fenced, and it is to be claimed again. */
-export type Claim = 'done' | 'not-yet';
 
 /** As Kafka Connect names it. */
 export function leadersTransactionalId(groupId: string): string {
@@ -56,11 +55,6 @@ const maxTogether = 512 * 1024;
 const defaultMaxWaiting = 64 * 1024 * 1024;
 /** A write that takes longer fails. Whoever leads next need not wait for it: claiming ends what is open. */
 const transactionTimeoutMs = 10_000;
-/**
- * In a row, each as long as a transaction may be open: a coordinator that moves or loads, and a transaction of the leader
- * before that still ends, are over by then. A Kafka without a coordinator is written to all the same.
- */
-const triesBeforeUnfenced = 3;
 const defaultShowMs = 10_000;
 /** Whoever asked is told then that nobody knows. */
 const unfencedMs = 30_000;
@@ -71,47 +65,40 @@ export class LeaderWrites {
   #producer: Producer | undefined;
   /** Until a worker has led for the first time it writes what its own configuration file says, and nothing else. */
   #hasLed = false;
-  /** Kafka does not let this worker have the id, or has had no coordinator for it for long. */
+  /** Kafka does not let this worker have the id. */
   #isUnfenced = false;
-  /** Claims in a row that no coordinator has answered. */
-  #unanswered = 0;
   /** What the next transaction will write, while one is under way. */
   #next: Together | undefined;
-  #waiting = 0;
+  readonly #room: WriteRoom;
 
   constructor(options: LeaderWritesOptions) {
     this.#options = options;
+    this.#room = new WriteRoom('the change', options.maxWaiting ?? defaultMaxWaiting);
     if (options.transactionalId === undefined) return;
     const help = '1 on the worker that leads, where Kafka refuses what a leader before it still writes';
     options.metrics.gauge('tributary_worker_leader_fenced', help, () => Number(this.#producer !== undefined));
   }
 
-  /** Whoever led before writes no more, and what it left open is undone. What the broker says, where that fails. */
-  async claim(signal: AbortSignal): Promise<Claim> {
+  /**
+   * Whoever led before writes no more, and what it left open is undone. What the broker says, where that fails: nothing is
+   * written until a later claim has succeeded.
+   */
+  async claim(signal: AbortSignal): Promise<void> {
     const { broker, transactionalId, log } = this.#options;
     this.#hasLed = true;
-    if (this.#producer !== undefined || transactionalId === undefined) return 'done';
-    try {
-      const producer = await broker.producer({ transactionalId, transactionTimeoutMs, signal });
-      if (signal.aborted) {
-        await producer.close();
-        return 'done'; // nobody asks any more
-      }
-      this.#producer = producer;
-      this.#unanswered = 0;
-      if (this.#isUnfenced) log.info('leader_fenced', { transactional_id: transactionalId });
-      this.#isUnfenced = false;
-      return 'done';
-    } catch (error) {
-      if (signal.aborted) throw error;
-      const isForbidden = isError(error, 'AUTHORIZATION_FAILED');
-      if (!isForbidden && !isError(error, 'BROKER_UNAVAILABLE')) throw error;
-      if (!isForbidden && ++this.#unanswered < triesBeforeUnfenced) throw error;
-      if (!this.#isUnfenced)
-        log.warn('leader_not_fenced', { transactional_id: transactionalId, reason: describeError(error) });
-      this.#isUnfenced = true;
-      return isForbidden ? 'done' : 'not-yet';
-    }
+    if (this.#producer !== undefined || transactionalId === undefined) return;
+    const producer = await openFenced(
+      () => broker.producer({ transactionalId, transactionTimeoutMs, signal }),
+      (reason) => {
+        if (!this.#isUnfenced) log.warn('leader_not_fenced', { transactional_id: transactionalId, reason });
+        this.#isUnfenced = true;
+      },
+    );
+    if (producer === undefined) return;
+    if (signal.aborted) return producer.close(); // nobody asks any more
+    this.#producer = producer;
+    if (this.#isUnfenced) log.info('leader_fenced', { transactional_id: transactionalId });
+    this.#isUnfenced = false;
   }
 
   /** This worker leads no more: resolves when what was begun before has been written, or refused. */
@@ -119,7 +106,6 @@ export class LeaderWrites {
     const producer = this.#producer;
     this.#producer = undefined;
     this.#isUnfenced = false;
-    this.#unanswered = 0;
     await this.#turns.settled();
     await producer?.close().catch(() => {}); // what it could not end is ended by whoever claims next
   }
@@ -129,21 +115,17 @@ export class LeaderWrites {
    * are written and the table does not show them in time.
    */
   async put(entries: readonly TableEntry[]): Promise<void> {
-    const { isLeading, transactionalId, table, maxWaiting = defaultMaxWaiting } = this.#options;
+    const { isLeading, transactionalId, table } = this.#options;
     if (!this.#hasLed) return table.put(entries);
     if (transactionalId === undefined) return this.#putUnfenced(entries);
     if (!isLeading()) throw notLeading();
     const producer = this.#producer;
     if (producer === undefined && this.#isUnfenced) return this.#putUnfenced(entries);
     if (producer === undefined) throw notLeading();
-    const bytes = entries.reduce((sum, [key, value]) => sum + key.length + (value?.length ?? 0), 0);
-    if (this.#waiting + bytes > maxWaiting) throw tooManyWaiting(maxWaiting);
-    const together = this.#together(producer, bytes);
-    const written = Promise.withResolvers<Sent>();
-    together.changes.push({ entries, written });
-    this.#waiting += bytes;
-    const sent = await written.promise.finally(() => {
-      this.#waiting -= bytes;
+    const sent = await this.#room.hold(entries, (size) => {
+      const written = Promise.withResolvers<Sent>();
+      this.#together(producer, size).changes.push({ entries, written });
+      return written.promise;
     });
     // Outside its turn: a reader that is behind holds up no other write.
     await this.#shown(sent);
@@ -226,13 +208,5 @@ function notLeading(cause?: unknown): TributaryError {
     'CONFLICT',
     'Cannot change connectors here any more: another worker of the group answers changes by now. Ask again',
     { cause },
-  );
-}
-
-function tooManyWaiting(bound: number): TributaryError {
-  return new TributaryError(
-    'QUEUE_FULL',
-    `Cannot take the change: with it more than ${bound} characters of changes would wait for Kafka. Ask again later`,
-    { retriable: true },
   );
 }

@@ -4,7 +4,6 @@ import { setImmediate } from 'node:timers/promises';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { type LogEntry, recordingLog } from '../../telemetry/log.ts';
 import { MetricRegistry } from '../../telemetry/metrics.ts';
-import type { Claim } from './leader-writes.ts';
 import { Leadership } from './leadership.ts';
 
 const key = 'tributary-leader';
@@ -17,7 +16,6 @@ function bench() {
   const group = { isLeader: true, isSure: true, heardAtMs: 0 };
   const writes: string[] = [];
   let claimFailure: Error | undefined;
-  let claim: Claim = 'done';
   const clock = new ManualClock();
   const log: LogEntry[] = [];
   const metrics = new MetricRegistry().root();
@@ -40,7 +38,6 @@ function bench() {
       claim: async () => {
         if (claimFailure !== undefined) throw claimFailure;
         writes.push('claimed');
-        return claim;
       },
       release: async () => void writes.push('released'),
     },
@@ -72,13 +69,10 @@ function bench() {
   const claimFails = (failure: Error | undefined): void => {
     claimFailure = failure;
   };
-  const claimsGive = (given: Claim): void => {
-    claim = given;
-  };
   const writesFail = (failure: Error | undefined): void => {
     writeFailure = failure;
   };
-  const failing = { claimFails, claimsGive, writesFail };
+  const failing = { claimFails, writesFail };
   return { leadership, group, clock, readings, status, told, leading, counted, writes, ...failing };
 }
 
@@ -99,7 +93,7 @@ test('a table that cannot be read, an address that cannot be told: tried again, 
   await setImmediate();
   readings[0]!.reject(new Error('no broker'));
   await updated;
-  deepEqual(leadership.leader(), unknown);
+  deepEqual(leadership.leader(), { ...unknown, reason: 'no broker' });
   clock.advance(99);
   equal(readings.length, 1);
   clock.advance(1);
@@ -111,7 +105,7 @@ test('a table that cannot be read, an address that cannot be told: tried again, 
     { reason: 'no broker', attempt: 1, again_in_ms: 100 },
     { reason: 'no room', attempt: 2, again_in_ms: 200 },
   ]);
-  deepEqual(leadership.leader(), unknown);
+  deepEqual(leadership.leader(), { ...unknown, reason: 'no room' });
   equal(counted('leadership_retries_total'), 2);
   writesFail(undefined);
   clock.advance(200);
@@ -217,6 +211,7 @@ test('writes are claimed before the table is read to its end, tried again like a
   await leadership.update();
   equal(readings.length, 0);
   deepEqual(told('leadership_not_told'), [{ reason: 'no coordinator', attempt: 1, again_in_ms: 100 }]);
+  deepEqual(leadership.leader(), { kind: 'unknown', reason: 'no coordinator' });
   claimFails(undefined);
   clock.advance(100);
   await setImmediate();
@@ -226,44 +221,6 @@ test('writes are claimed before the table is read to its end, tried again like a
   group.isLeader = false;
   void leadership.less();
   equal(writes.at(-1), 'released');
-});
-
-test('who leads unfenced answers, and goes on claiming while it is sure that it leads', async () => {
-  const { leadership, group, clock, readings, leading, writes, claimFails, claimsGive } = bench();
-  claimsGive('not-yet');
-  await leading();
-  deepEqual([leadership.leader(), writes.length], [self, 1]);
-  group.isSure = false;
-  clock.advance(10_000);
-  await setImmediate();
-  equal(writes.length, 1, 'another one may lead by now');
-  group.isSure = true;
-  clock.advance(10_000);
-  await setImmediate();
-  equal(writes.length, 2);
-  readings.at(-1)!.resolve();
-  await setImmediate();
-  claimFails(new Error('no broker'));
-  clock.advance(10_000);
-  await setImmediate();
-  deepEqual(leadership.leader(), self, 'it answers meanwhile');
-  claimFails(undefined);
-  claimsGive('done');
-  clock.advance(100);
-  await setImmediate();
-  readings.at(-1)!.resolve();
-  await setImmediate();
-  deepEqual([leadership.leader(), writes.length, clock.timers], [self, 3, 0]);
-});
-
-test('who led unfenced and does not lead any more claims no more', async () => {
-  const { leadership, group, clock, leading, writes, claimsGive } = bench();
-  claimsGive('not-yet');
-  await leading();
-  group.isLeader = false;
-  void leadership.less();
-  clock.advance(60_000);
-  deepEqual([writes, clock.timers], [['claimed', 'released'], 0]);
 });
 
 test('who was refused leads again only when the group has answered that it does, behind the refusal', async () => {

@@ -16,7 +16,8 @@ export type Leader =
   | { readonly kind: 'other'; readonly url: string }
   /** It told an address of another machine's loopback. */
   | { readonly kind: 'elsewhere'; readonly url: string; readonly host: string }
-  | { readonly kind: 'unknown' };
+  /** The work is being shared out; `reason`: who leads cannot begin to. */
+  | { readonly kind: 'unknown'; readonly reason?: string };
 
 export interface LeadershipOptions {
   /** Where others reach this worker. */
@@ -44,8 +45,6 @@ const key = 'tributary-leader';
 const retry: BackoffPolicy = { baseMs: 100, maxMs: 5_000, jitter: 0.2 };
 const listenAgainMs = 100;
 const tellAgainMs = 1_000;
-/** Where what is written is not fenced: one that asks all the time would help nobody. */
-const claimAgainMs = 10_000;
 
 export class Leadership {
   readonly #options: LeadershipOptions;
@@ -53,6 +52,8 @@ export class Leadership {
   readonly #refusals: Counter;
   /** The tables show what the leader before this one has written, and this one's address is told. */
   #isReady = false;
+  /** Why the last try to begin has failed. */
+  #trouble: string | undefined;
   /** Of the last beginning: an older one, whose reading of the tables may have begun too early, ends. */
   #beginning = new AbortController();
   #callOffRetry: (() => void) | undefined;
@@ -71,7 +72,10 @@ export class Leadership {
 
   leader(): Leader {
     const { isLeader, isSure, workerId, host, tables } = this.#options;
-    if (isLeader()) return this.#isReady && isSure() ? { kind: 'self' } : { kind: 'unknown' };
+    if (isLeader()) {
+      if (this.#isReady && isSure()) return { kind: 'self' };
+      return { kind: 'unknown', ...(this.#trouble === undefined ? {} : { reason: this.#trouble }) };
+    }
     const told = parseObject(tables.status.entries.get(key));
     const { url, host: on, worker_id: who } = told ?? {};
     if (typeof url !== 'string') return { kind: 'unknown' };
@@ -143,6 +147,7 @@ export class Leadership {
 
   async #leave(): Promise<void> {
     this.#isReady = false;
+    this.#trouble = undefined;
     await this.#options.writes.release();
   }
 
@@ -157,7 +162,7 @@ export class Leadership {
     const { url, writes, tables, log, clock, random } = this.#options;
     try {
       // First: what a leader before has left open would hold up the reading.
-      const claim = await writes.claim(signal);
+      await writes.claim(signal);
       await tables.config.caughtUp(signal);
       const told = this.#told();
       if (signal.aborted) return;
@@ -168,23 +173,16 @@ export class Leadership {
       if (signal.aborted) return;
       if (!this.#isReady) log.info('leading', {});
       this.#isReady = true;
-      if (claim === 'not-yet') this.#claimLater(signal);
+      this.#trouble = undefined;
     } catch (error) {
       if (signal.aborted) return;
       this.#retries.value++;
       const inMs = Math.round(backoffMs(attempt, retry, random));
-      log.warn('leadership_not_told', { reason: describeError(error), attempt, again_in_ms: inMs });
+      const reason = describeError(error);
+      this.#trouble = reason;
+      log.warn('leadership_not_told', { reason, attempt, again_in_ms: inMs });
       this.#callOffRetry = after(clock, inMs, () => void this.#begin(signal, attempt + 1));
     }
-  }
-
-  #claimLater(signal: AbortSignal): void {
-    const { isSure, clock } = this.#options;
-    this.#callOffRetry = after(clock, claimAgainMs, () => {
-      // One that is not sure could take the id from whoever leads by now.
-      if (isSure()) void this.#begin(signal, 1);
-      else this.#claimLater(signal);
-    });
   }
 
   #told(): string {

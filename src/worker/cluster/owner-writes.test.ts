@@ -1,6 +1,7 @@
 import { deepEqual, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { type MemoryBroker, memoryBroker } from '../../../test/support/memory-broker.ts';
+import { TributaryError } from '../../base/errors.ts';
 import { silentLog } from '../../telemetry/log.ts';
 import { openTable } from '../table.ts';
 import { OwnerWrites } from './owner-writes.ts';
@@ -39,3 +40,19 @@ test('a worker that may not own the connector any more writes nothing', async ()
   await rejects(it.put('1'), { code: 'CONFLICT', message: /"c"/ });
   deepEqual(broker.values(topic), []);
 });
+
+for (const [code, written] of [
+  ['BROKER_UNAVAILABLE', []],
+  ['AUTHORIZATION_FAILED', ['1']],
+] as const) {
+  test(`${code} in answer to the id: ${written.length} written unfenced`, async () => {
+    await using broker = memoryBroker();
+    const { producer } = broker;
+    broker.producer = (options) =>
+      options?.fencingId === undefined ? producer(options) : Promise.reject(new TributaryError(code, 'not given'));
+    await using it = await owner(broker);
+    if (written.length === 0) await rejects(it.put('1'), { code });
+    else await it.put('1');
+    deepEqual(broker.values(topic), written);
+  });
+}

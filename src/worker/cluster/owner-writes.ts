@@ -7,7 +7,7 @@ import { TributaryError } from '../../base/errors.ts';
 import type { Broker } from '../../broker/broker.ts';
 import type { Log } from '../../telemetry/log.ts';
 import type { Table, TableEntry } from '../table.ts';
-import { openTaskProducer } from '../task-fence.ts';
+import { openFenced } from '../task-fence.ts';
 
 export interface OwnerWritesOptions {
   readonly broker: Broker;
@@ -28,16 +28,22 @@ export class OwnerWrites {
     this.#options = options;
   }
 
-  /** CONFLICT where another worker owns the connector, or may own it, by now. */
+  /**
+   * CONFLICT where another worker owns the connector, or may own it, by now; BROKER_UNAVAILABLE where no coordinator has answered:
+   * nothing is written then.
+   */
   async put(connector: string, entries: readonly TableEntry[]): Promise<void> {
     const { broker, groupId, table, mayWrite, log } = this.#options;
     const fencingId = `${groupId}-${connector}-tasks`;
-    const { producer, isFenced } = await openTaskProducer(broker, fencingId, { deliveryTimeoutMs }, log);
+    const producer = await openFenced(
+      () => broker.producer({ fencingId, deliveryTimeoutMs }),
+      (reason) => log.warn('task_configs_not_fenced', { connector, transactional_id: fencingId, reason }),
+    );
     try {
       if (!mayWrite(connector)) throw notOwner(connector);
-      await table.put(entries, isFenced ? producer : undefined);
+      await table.put(entries, producer);
     } finally {
-      await producer.close();
+      await producer?.close();
     }
   }
 }

@@ -2,9 +2,10 @@
  * The epoch under which the position of a spooled task goes to Kafka's table. A look at who owns the task, right before a
  * write, cannot hold back one that is on its way when the worker is cut off; a higher epoch of the next owner can.
  */
-import { describeError, isError, TributaryError } from '../../base/errors.ts';
+import { describeError, TributaryError } from '../../base/errors.ts';
 import type { Broker, Producer } from '../../broker/broker.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { openFenced } from '../task-fence.ts';
 
 export interface PositionFenceOptions {
   readonly kafka: Pick<Broker, 'producer'>;
@@ -15,14 +16,11 @@ export interface PositionFenceOptions {
   readonly log: Log;
 }
 
-/** Times in a row, each of 10 s: a Kafka without a coordinator of transactions is written to all the same. */
-const triesBeforeUnfenced = 3;
-
 export class PositionFence {
   readonly #options: PositionFenceOptions;
   readonly #ended = new AbortController();
   #opening: Promise<Producer | undefined> | undefined;
-  #unanswered = 0;
+  #isUnfenced = false;
   #refusedAtMs: number | undefined;
 
   constructor(options: PositionFenceOptions) {
@@ -41,12 +39,18 @@ export class PositionFence {
     );
   }
 
+  /** Kafka has refused the id for good. */
+  get isUnfenced(): boolean {
+    return this.#isUnfenced;
+  }
+
   /**
    * What to write with, the epoch raised before its first use; `undefined` in it where Kafka does not fence. Absent as a whole while
-   * a refusal stands: one that took the epoch back by what it last heard would take the task from its owner.
+   * a refusal stands (one that took the epoch back by what it last heard would take the task from its owner), and once it has
+   * ended. BROKER_UNAVAILABLE where no coordinator has answered.
    */
   async opened(): Promise<{ readonly by: Producer | undefined } | undefined> {
-    if (this.#ended.signal.aborted) return { by: undefined };
+    if (this.#ended.signal.aborted) return undefined;
     if (this.#refusedAtMs !== undefined) {
       const heardAtMs = this.#options.heardAtMs();
       if (!Number.isFinite(heardAtMs) || heardAtMs <= this.#refusedAtMs) return undefined;
@@ -69,7 +73,7 @@ export class PositionFence {
     void this.#giveUp();
   }
 
-  /** The run has ended. What is still on its way may be written or not: either is known to be this spool's. */
+  /** Another run takes its place, or none will. What is still on its way may be written or not: either is known to be this spool's. */
   end(): void {
     this.#ended.abort();
     void this.#giveUp();
@@ -83,19 +87,15 @@ export class PositionFence {
     await producer?.close().catch(() => {}); // it has nothing left to write
   }
 
-  async #open(): Promise<Producer | undefined> {
+  #open(): Promise<Producer | undefined> {
     const { kafka, fencingId, log } = this.#options;
-    try {
-      const { signal } = this.#ended;
-      const producer = await kafka.producer({ fencingId, signal, deliveryTimeoutMs: Number.POSITIVE_INFINITY });
-      this.#unanswered = 0;
-      return producer;
-    } catch (error) {
-      const isForbidden = isError(error, 'AUTHORIZATION_FAILED');
-      if (!isForbidden && !isError(error, 'BROKER_UNAVAILABLE')) throw error;
-      if (!isForbidden && ++this.#unanswered < triesBeforeUnfenced) throw error;
-      log.warn('task_not_fenced', { transactional_id: fencingId, reason: describeError(error) });
-      return undefined;
-    }
+    const { signal } = this.#ended;
+    return openFenced(
+      () => kafka.producer({ fencingId, signal, deliveryTimeoutMs: Number.POSITIVE_INFINITY }),
+      (reason) => {
+        this.#isUnfenced = true;
+        log.warn('task_not_fenced', { transactional_id: fencingId, reason });
+      },
+    );
   }
 }

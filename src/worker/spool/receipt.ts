@@ -83,7 +83,7 @@ class Receipt implements Delivery {
   readonly #open: (transactionalId?: string) => Promise<Producer>;
   #inner: Delivery;
   #isTransactional = false;
-  readonly #flushing: NodeJS.Timeout;
+  readonly #showing: NodeJS.Timeout;
   #shown: string | undefined;
   /** Why nothing can be synced at the moment. */
   #diskTrouble: string | undefined;
@@ -119,8 +119,7 @@ class Receipt implements Delivery {
     this.#deadLetters = deadLetters;
     this.#inner = this.#acknowledged(producer);
     spooled.watch(() => this.unstored());
-    this.#flushing = setInterval(() => void this.#regularly(), Math.min(options.offsetFlushIntervalMs, 1_000));
-    this.#flushing.unref();
+    this.#showing = setInterval(() => this.#show(), Math.min(options.offsetFlushIntervalMs, 1_000)).unref();
   }
 
   get producer(): Producer {
@@ -170,7 +169,7 @@ class Receipt implements Delivery {
   }
 
   async closeProducer(): Promise<void> {
-    clearInterval(this.#flushing);
+    clearInterval(this.#showing);
     await this.#inner.closeProducer();
   }
 
@@ -195,11 +194,6 @@ class Receipt implements Delivery {
     this.#diskTrouble = event.reason;
     this.#parts.onRetry(event);
     if (event.code === 'BROKER_FULL' && this.#settings.whenFull === 'drop-oldest') void this.#spooled.makeSpace();
-  }
-
-  async #regularly(): Promise<void> {
-    this.#show();
-    await this.#spooled.storeOffsets();
   }
 
   /** What stands in the way of forwarding is the task's to say. */

@@ -318,21 +318,32 @@ test('a Kafka that does not let the worker have the id is written to all the sam
   deepEqual([stored(kafka), first.events()], [[1], ['task_not_fenced']]);
 });
 
-test('a coordinator that is away is asked again with the next positions, which wait; one that never comes is done without', async () => {
+test('a coordinator that is away is asked again with the next positions, which wait; once it is there they are fenced', async () => {
   const kafka = memoryBroker();
   const { producer } = kafka;
   let asked = 0;
+  let isAway = true;
   kafka.producer = (options) => {
     if (options?.fencingId === undefined) return producer(options);
     asked++;
+    if (!isAway) return producer(options);
     return Promise.reject(new TributaryError('BROKER_UNAVAILABLE', 'away', { retriable: true }));
   };
   await using first = await spoolOn(kafka, () => 0);
   await first.receive(1);
-  for (let tries = 1; tries < 3; tries++) {
+  for (let tries = 1; tries < 6; tries++) {
     await first.relay.store();
     deepEqual([stored(kafka), asked], [[], tries]);
   }
+  isAway = false;
   await first.relay.store();
-  deepEqual([stored(kafka), asked], [[1], 3]);
+  deepEqual(stored(kafka), [null, 1], 'what stood there is written once more, under the epoch of the run');
+  await using second = await spoolOn(kafka, () => 0);
+  second.resume();
+  await second.receive(5);
+  await second.relay.store();
+  await first.live.caughtUp();
+  await first.receive(2);
+  await first.relay.store();
+  equal(stored(kafka).at(-1), 5);
 });

@@ -29,7 +29,7 @@ export interface SpoolOffsetsOptions {
   readonly isKafkaRead?: () => boolean;
   readonly log: Log;
   readonly clock: Clock;
-  /** Of the run that has started here; absent where nothing runs, or nothing is fenced. */
+  /** Of the run that was started here last; absent where there was none, or nothing is fenced. */
   readonly fence?: PositionFence | undefined;
   /** Positions that Kafka refused, as another worker has started the task since. */
   readonly refusals?: Counter | undefined;
@@ -130,7 +130,12 @@ export class SpoolOffsets implements OffsetTable {
     return this.#options.fence?.failure;
   }
 
-  /** The run has ended: what is stored now is stored for no run. */
+  /** Kafka does not fence the positions, as it refuses the id for good. */
+  get isUnfenced(): boolean {
+    return this.#options.fence?.isUnfenced === true;
+  }
+
+  /** Another run takes the place of this one, or none will: nothing is stored for it any more where its positions are fenced. */
   ended(): void {
     this.#options.fence?.end();
     this.#claims.clear();

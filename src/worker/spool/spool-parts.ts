@@ -30,6 +30,8 @@ export interface SpoolParts {
   readonly isFenced?: boolean;
   /** Monotonic time when that was sent whose answer last said that this worker is one of the group; infinite without a group. */
   readonly heardAtMs?: () => number;
+  /** How often positions are stored that have become due. Default and at most 1 s. */
+  readonly offsetFlushIntervalMs?: number;
   /** Of this spool: no other one has it. */
   readonly id: string;
   readonly groupId: string;

@@ -3,6 +3,7 @@ import { sleep, withTimeout } from '../../base/abort.ts';
 import { describeError, TributaryError } from '../../base/errors.ts';
 import type { SourceMap } from '../../connectors/contract.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
+import { taskUnfencedGauge } from '../task-fence.ts';
 import { bytesOf, firstTimeMs } from './forward-sends.ts';
 import { Forwarder } from './forwarder.ts';
 import { Pace } from './pace.ts';
@@ -21,6 +22,7 @@ export interface SpooledTaskOptions {
 
 const dropBytes = 1024 * 1024;
 const closeMs = 1_000;
+const maxStoreMs = 1_000;
 /** How often records are looked at that become too old while nothing is received: in parts of what they may be, and at most. */
 const ageParts = 4;
 const maxAgeCheckMs = 5_000;
@@ -39,6 +41,7 @@ export class SpooledTask {
   readonly #forRoom = new Set<() => void>();
   readonly #pace = new Pace(() => this.#forwarder.isNearlyUp);
   #ageTimer: NodeJS.Timeout | undefined;
+  readonly #storing: NodeJS.Timeout;
   #droppingOld: Promise<void> | undefined;
 
   static async open(options: SpooledTaskOptions, entry: CatalogEntry): Promise<SpooledTask> {
@@ -76,6 +79,10 @@ export class SpooledTask {
     });
     this.#forwarder.start();
     this.#watchAge();
+    // Also when the task has ended: what it left is forwarded, and whoever starts it next must not read that again.
+    const storeMs = Math.min(parts.offsetFlushIntervalMs ?? maxStoreMs, maxStoreMs);
+    this.#storing = setInterval(() => void this.storeOffsets(), storeMs).unref();
+    taskUnfencedGauge(this.#series, () => this.#offsets.isUnfenced);
   }
 
   get entry(): CatalogEntry {
@@ -101,9 +108,11 @@ export class SpooledTask {
     return this.#entry.wasEnded === true;
   }
 
-  /** The task has ended; `clean` with everything synced that it had received. Kafka's status may not be there to say so. */
+  /**
+   * The task has ended; `clean` with everything synced that it had received. Kafka's status may not be there to say so. Its positions
+   * follow what is forwarded still, under its epoch, until it is started again, here or elsewhere.
+   */
   async ended(clean: boolean): Promise<void> {
-    this.#offsets.ended();
     this.#entry = await this.#options.catalog.ended(this.#entry, clean);
   }
 
@@ -213,6 +222,7 @@ export class SpooledTask {
 
   async close(): Promise<void> {
     clearInterval(this.#ageTimer);
+    clearInterval(this.#storing);
     await this.#forwarder.close();
     await this.#droppingOld;
     await withTimeout(this.storeOffsets(), closeMs, 'Storing the offsets').catch((error: unknown) => {

@@ -130,10 +130,12 @@ export class WorkerSpool {
       topicCreation,
       redact,
       isFenced,
+      offsetFlushIntervalMs,
     } = this.#options;
     return Spool.open({
       ...{ kafka, offsets: this.#offsets, ...this.#ownership, log, metrics, clock, random },
       isFenced: isFenced === true && kafka.kind === 'kafka',
+      ...(offsetFlushIntervalMs === undefined ? {} : { offsetFlushIntervalMs }),
       tablesRead: this.#tablesRead,
       broker: await this.#source.open(),
       groupId: groupId ?? 'tributary',
