@@ -1,18 +1,15 @@
 /**
- * Keeps messages until the worker takes them. What is counted per message are plain fields; counters, warnings and the one
- * who waits are looked after once per chunk, in `settle`.
+ * Looks at messages, and keeps them until the worker takes them. What is counted per message are plain fields; counters,
+ * warnings and the one who waits are looked after once per chunk, in `settle`.
  *
- * Text that nobody looks into, of a queue that drops nothing, is kept as bytes side by side. Everything else is a record of
- * its own, and so is text behind such a record, until the records were taken: the order is that of the arrival.
+ * Longer than most files: numbers, holes that are filled, and the queue have files of their own, and what ties them together for
+ * each message shares the fields of the chunk (its time, its connection, its counts).
  */
 import { isUtf8 } from 'node:buffer';
 import { after, type Clock } from '../../base/clock.ts';
-import { columnRecords } from '../../record/column-batch.ts';
-import { ColumnQueue } from '../../record/column-queue.ts';
 import { BYTES, type Schema, STRING } from '../../record/schema.ts';
-import { noSourceHeaders, type SourceColumn, type SourceRecord } from '../../record/source-record.ts';
 import type { ValueColumn } from '../../record/value-column.ts';
-import { BoundedQueue, type QueueSettings } from '../../source/bounded-queue.ts';
+import type { QueueSettings } from '../../source/bounded-queue.ts';
 import { Drops } from '../../source/drops.ts';
 import { QueueAlarm } from '../../source/queue-alarm.ts';
 import { BoundedLog } from '../../telemetry/bounded-log.ts';
@@ -21,7 +18,7 @@ import type { SourceMap } from '../contract.ts';
 import type { Backfilled } from './backfill.ts';
 import type { TextHandler } from './frame-reader.ts';
 import { readPointer } from './json-pointer.ts';
-import { KeptViews } from './kept-views.ts';
+import { MessageQueue, type Taken } from './message-queue.ts';
 import { type DropReason, dropReasons, type Meters } from './meters.ts';
 import type { NumbersSnapshot } from './number-positions.ts';
 import { Numbering } from './numbering.ts';
@@ -53,27 +50,12 @@ export interface IntakeOptions {
   readonly onRepair?: () => void;
 }
 
-/** What was taken: a column, or records one by one. */
-export type Taken = (
-  | { readonly column: SourceColumn; readonly receivedAtMs: number }
-  | { readonly records: readonly SourceRecord[]; readonly receivedAtMs: number }
-) & {
-  /** How far the numbers of the feed are behind it. */
-  readonly numbers: NumbersSnapshot | undefined;
-};
-
 export class Intake {
   readonly #options: IntakeOptions;
   #topic: string;
-  readonly #maxRecords: number;
-  readonly #maxBytes: number;
-  readonly #blocks: boolean;
   /** Text messages go straight into the queue. */
   readonly #plainText: boolean;
-  /** What is here came before what is in the queue of records. */
-  readonly #columns = new ColumnQueue(() => this.#numbers());
-  readonly #queue: BoundedQueue;
-  readonly #views = new KeptViews();
+  readonly #queue: MessageQueue;
   /** Takes the text messages of a chunk together. */
   readonly texts: TextHandler;
   /** null: nobody asks for numbers or ids of messages. */
@@ -103,16 +85,18 @@ export class Intake {
     const { topic, queue, messages, log } = options;
     this.#options = options;
     this.#topic = topic;
-    this.#maxRecords = queue.maxRecords;
-    this.#maxBytes = queue.maxBytes;
-    this.#blocks = queue.overflow === 'block';
     this.#plainText = messages.key === null && messages.heartbeatReply === null;
     const { numbering } = messages;
     const isAsked = numbering.sequence !== null || numbering.dedupe !== null;
     this.#numbering = isAsked ? new Numbering(numbering, (gap) => this.#noteGap(gap)) : null;
     if (options.resumeOffset !== undefined) this.#numbering?.restore(options.resumeOffset, options.clock.monotonicMs());
     this.#drops = new Drops(dropReasons, log, 'message_dropped');
-    this.#queue = new BoundedQueue(queue, this.#drops, ({ value }) => (value as Uint8Array).length);
+    this.#queue = new MessageQueue({
+      queue,
+      isPlainText: this.#plainText,
+      drops: this.#drops,
+      numbers: isAsked ? () => this.#numbers() : null,
+    });
     this.#alarm = new QueueAlarm(log, queue);
     this.#restarts = new BoundedLog(log, 'sequence_restarted');
     this.#repairs = numbering.isFilled && options.fill !== undefined ? this.#repairsBy(options.fill) : null;
@@ -120,15 +104,15 @@ export class Intake {
   }
 
   get length(): number {
-    return this.#columns.length + this.#queue.length;
+    return this.#queue.length;
   }
 
   get bytes(): number {
-    return this.#columns.bytes + this.#queue.bytes;
+    return this.#queue.bytes;
   }
 
   get isFull(): boolean {
-    return this.isHolding || (this.#blocks && !this.#hasRoom);
+    return this.isHolding || this.#queue.isFull;
   }
 
   /** A message waits for what is missing before it: nothing may be read, whatever room there is. */
@@ -141,18 +125,9 @@ export class Intake {
     return this.#repairs?.asked ?? 0;
   }
 
-  get #hasRoom(): boolean {
-    return this.length < this.#maxRecords && this.bytes < this.#maxBytes;
-  }
-
   /** True where messages are kept as views of the chunks they came in. */
   get keepsViews(): boolean {
-    return !(this.#plainText && this.#blocks);
-  }
-
-  /** Text becomes part of a column. */
-  get #asColumn(): boolean {
-    return this.#plainText && this.#blocks && this.#queue.length === 0;
+    return this.#queue.keepsViews;
   }
 
   /** Channels whose numbers are followed. */
@@ -247,39 +222,10 @@ export class Intake {
 
   /** What is queued, in one kind, with the time at which the oldest of it came. */
   take(): Taken {
-    const taken = this.#takeQueued();
+    const taken = this.#queue.take(this.#topic);
+    this.#options.meters().produced.value += 'column' in taken ? taken.column.values.length : taken.records.length;
     this.#repairs?.proceed();
     return taken;
-  }
-
-  #takeQueued(): Taken {
-    if (this.#numbering !== null && this.#queue.length > 0 && this.#columns.length > 0) return this.#takeBoth();
-    const column = this.#columns.take();
-    if (column !== undefined) {
-      const { values, receivedAtMs, mark } = column;
-      this.#options.meters().produced.value += values.length;
-      const numbers = mark ?? this.#numbers();
-      return { column: { topic: this.#topic, schema: STRING, values }, receivedAtMs, numbers };
-    }
-    const taken = this.#queue.takeAll();
-    this.#options.meters().produced.value += taken.records.length;
-    return { ...taken, numbers: this.#numbers() };
-  }
-
-  /** How far the numbers are is known behind all of it alone: columns and the records behind them are one batch. */
-  #takeBoth(): Taken {
-    const records: SourceRecord[] = [];
-    let receivedAtMs: number | undefined;
-    for (let column = this.#columns.take(); column !== undefined; column = this.#columns.take()) {
-      receivedAtMs ??= column.receivedAtMs;
-      // Views: the column's memory is left to the collector.
-      for (const record of columnRecords({ topic: this.#topic, schema: STRING, values: column.values }))
-        records.push(record);
-    }
-    const behind = this.#queue.takeAll();
-    for (const record of behind.records) records.push(record);
-    this.#options.meters().produced.value += records.length;
-    return { records, receivedAtMs: receivedAtMs ?? behind.receivedAtMs, numbers: this.#numbers() };
   }
 
   /** How far the numbers are, behind all that is queued. Holes that are being filled have not come. */
@@ -293,7 +239,7 @@ export class Intake {
 
   /** Nobody looks at a column that was taken any more. */
   giveBack(values: ValueColumn): void {
-    this.#columns.giveBack(values);
+    this.#queue.giveBack(values);
   }
 
   /** Messages that have come and that nobody will read. */
@@ -309,8 +255,7 @@ export class Intake {
     this.#numbering?.end();
     // Records about the last gaps are among them.
     this.#drops.add('abandoned', this.length);
-    while (this.#columns.take() !== undefined);
-    this.#queue.takeAll();
+    this.#queue.clear();
     this.#chunkAtMs = nowMs;
     this.settle();
     this.#drops.flush(nowMs);
@@ -362,7 +307,8 @@ export class Intake {
     const text = this.#options.onGap(gap);
     const { gapTopic } = this.#options.messages.numbering;
     if (gapTopic === null) return;
-    if (this.#put(Buffer.from(text), STRING, Buffer.from(gap.channel), gapTopic)) this.#gapRecords++;
+    const [value, key] = [Buffer.from(text), Buffer.from(gap.channel)];
+    if (this.#queue.put(value, STRING, key, gapTopic, this.#chunkAtMs)) this.#gapRecords++;
   }
 
   #parked(payload: Uint8Array, binary: boolean): Parked {
@@ -375,7 +321,7 @@ export class Intake {
     return new Repairs({
       step: messages.numbering.sequence!.step,
       fill,
-      hasRoom: () => this.#hasRoom,
+      hasRoom: () => this.#queue.hasRoom,
       put: (gap, { number, payload }, parked) => {
         this.begin(clock.monotonicMs(), parked?.connection);
         if (!this.#numbering!.fills(payload, gap.channel, number, parked?.connection ?? null, this.#chunkAtMs)) {
@@ -410,8 +356,8 @@ export class Intake {
   /** A message as it is queued, whatever it came in. */
   #enqueueData(data: Uint8Array, schema: Schema): boolean {
     const { key } = this.#options.messages;
-    if (this.#asColumn && schema === STRING) {
-      this.#columns.push(data, this.#chunkAtMs);
+    if (schema === STRING && this.#queue.takesText) {
+      this.#queue.pushText(data, this.#chunkAtMs);
       return !this.isFull;
     }
     return this.#enqueue(data, schema, key === null ? null : readPointer(data, key));
@@ -453,48 +399,27 @@ export class Intake {
   }
 
   #enqueue(value: Uint8Array, valueSchema: Schema, key: Uint8Array | null): boolean {
-    if (!this.#put(value, valueSchema, key, this.#topic)) this.#numbering?.forgetLast();
+    if (!this.#queue.put(value, valueSchema, key, this.#topic, this.#chunkAtMs)) this.#numbering?.forgetLast();
     return !this.isFull;
-  }
-
-  /** False: dropped, as there is no room. */
-  #put(value: Uint8Array, valueSchema: Schema, key: Uint8Array | null, topic: string): boolean {
-    const bytes = value.length;
-    if (!this.#queue.admits(bytes)) return false;
-    this.#queue.push(
-      {
-        topic,
-        partition: null,
-        key,
-        keySchema: key === null ? null : STRING,
-        value: this.keepsViews ? this.#views.keep(value) : Buffer.from(value),
-        valueSchema,
-        headers: noSourceHeaders,
-        timestampMs: null,
-      },
-      bytes,
-      this.#chunkAtMs,
-    );
-    return true;
   }
 
   #textHandler(): TextHandler {
     const intake = this;
     return {
       get records() {
-        return intake.#asColumn && intake.#numbering === null ? Math.max(intake.#maxRecords - intake.length, 0) : 0;
+        return intake.#queue.roomForTexts;
       },
       get bytes() {
-        return Math.max(intake.#maxBytes - intake.bytes, 0);
+        return intake.#queue.roomInBytes;
       },
       get isFull() {
         return intake.isFull;
       },
       take(chunk, spans, count) {
-        const before = intake.#columns.bytes;
-        if (!intake.#columns.pushTexts(chunk, spans, count, intake.#chunkAtMs)) return false;
+        const bytes = intake.#queue.pushTexts(chunk, spans, count, intake.#chunkAtMs);
+        if (bytes === null) return false;
         intake.#received += count;
-        intake.#receivedBytes += intake.#columns.bytes - before;
+        intake.#receivedBytes += bytes;
         return true;
       },
     };
