@@ -70,9 +70,7 @@ test('a subscription that is refused is a counted failure with the reason in the
     onOpen(peer) {
       // Out of order, and with data between: each counts.
       if (peer.request.number === 0) for (const text of ['data 1', 'ok b', '{"error":"no channel a"}']) peer.text(text);
-      else
-        for (const text of ['ok b', 'data 3', 'ok a', '{"error":"a message like any other now"}', 'data 4'])
-          peer.text(text);
+      else for (const text of ['ok b', 'data 3', 'ok a', 'ok a message like any other now', 'data 4']) peer.text(text);
     },
   });
   await using run = runSource(server.url, answering);
@@ -85,6 +83,20 @@ test('a subscription that is refused is a counted failure with the reason in the
   ok(run.statuses.some((status) => status?.includes('the server refused a subscription: {"error":"no channel a"}')));
   equal(run.statuses.at(-1), undefined);
   equal(server.mostOpenSockets, 1);
+});
+
+test('a subscription that is refused behind the confirmations of another one, which were two, is refused all the same', async () => {
+  await using server = await WsServer.start({
+    onOpen(peer) {
+      for (const text of ['ok a', 'ok a, from now on', '{"error":"no channel b"}', 'data']) peer.text(text);
+    },
+  });
+  await using run = runSource(server.url, { ...answering, 'websocket.subscription.refused': 'keep' });
+  await run.take(4);
+  equal(run.metric('subscriptions_confirmed_total'), 2);
+  equal(run.metric('subscriptions_refused_total'), 1);
+  equal(run.statuses.at(-1), 'the server refused a subscription: {"error":"no channel b"}');
+  equal(server.requests.length, 1);
 });
 
 test('a subscription that nobody confirms in time is sent again over a new connection', async () => {

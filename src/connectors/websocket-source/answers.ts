@@ -5,7 +5,7 @@ export interface AnswerSettings {
   readonly confirmation: RegExp | null;
   /** It was not. */
   readonly refusal: RegExp | null;
-  /** Behind that nothing is looked at any more. */
+  /** Refusals are looked for so long behind each subscription; confirmations until all have come. */
   readonly timeoutMs: number;
 }
 
@@ -37,9 +37,12 @@ export class Answers {
     this.#untilMs = nowMs + this.#settings.timeoutMs;
   }
 
-  /** False: no message needs to be looked at. */
+  /**
+   * False: no message needs to be looked at. A subscription may be confirmed by two messages, and those of others look the same:
+   * that as many as wanted have come does not say that no refusal comes behind them.
+   */
   isAwaited(nowMs: number): boolean {
-    return nowMs < this.#untilMs && (this.#missing > 0 || this.#settings.confirmation === null);
+    return this.#missing > 0 || (this.#settings.refusal !== null && nowMs < this.#untilMs);
   }
 
   /** Looks at a message of text. */
@@ -48,7 +51,7 @@ export class Answers {
     const text = Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString('utf8');
     const { confirmation, refusal } = this.#settings;
     const isRefused = refusal?.test(text) === true;
-    if (!isRefused && confirmation?.test(text) !== true) return;
+    if (!isRefused && (this.#missing === 0 || confirmation?.test(text) !== true)) return;
     this.#missing = Math.max(this.#missing - 1, 0);
     this.#told(isRefused ? { kind: 'refused', text } : { kind: 'confirmed' });
   }

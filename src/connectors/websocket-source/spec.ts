@@ -212,12 +212,12 @@ const messages = {
   'websocket.subscription.confirmation.pattern': string({
     default: null,
     validate: patternProblem,
-    doc: 'Text messages that this regular expression finds say that a subscription was taken. As many must come as subscription messages were sent, within websocket.subscription.timeout.ms, or a new connection is made, backed off. They are written as all messages are. Only messages up to 4096 bytes are looked at, and only until all is confirmed.',
+    doc: 'Text messages that this regular expression finds say that a subscription was taken. As many must come as subscription messages were sent, within websocket.subscription.timeout.ms, or a new connection is made, backed off: where the server confirms one with several messages, find one of them. They are written as all messages are. Only messages up to 4096 bytes are looked at, and only until all is confirmed.',
   }),
   'websocket.subscription.refusal.pattern': string({
     default: null,
     validate: patternProblem,
-    doc: 'Text messages that this regular expression finds say that a subscription was refused: counted, logged, and answered as websocket.subscription.refused says. Looked for until all is confirmed; without websocket.subscription.confirmation.pattern for websocket.subscription.timeout.ms behind each subscription.',
+    doc: 'Text messages that this regular expression finds say that a subscription was refused: counted, logged, and answered as websocket.subscription.refused says. Looked for in messages up to 4096 bytes, for websocket.subscription.timeout.ms behind each subscription, whatever was confirmed, and longer while confirmations are missing.',
   }),
   'websocket.subscription.refused': string({
     default: 'reconnect',
