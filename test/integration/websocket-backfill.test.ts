@@ -183,6 +183,26 @@ test('a server that does not answer in time holds the feed no longer; the next h
   equal(feed.run.events('backfill_failed').length, 1);
 });
 
+for (const [status, headers, config] of [
+  [503, {}, { 'websocket.backfill.attempts': '2' }],
+  [429, { 'retry-after': '60' }, {}],
+] as const) {
+  test(`a server that always answers with ${status} holds the feed for one hole; the next one is a gap at once`, async () => {
+    await using backfill = await startBackfill(answerStatus(status, headers));
+    await using feed = await startFeed(backfill.url, config);
+    feed.send(1, 3, 4, 6);
+    await feed.first;
+    await feed.run.take(6);
+    const [first, second] = feed.seen().filter((each) => typeof each === 'string');
+    match(String(first), new RegExp(`^2-2 the server answered with ${status} `));
+    equal(second, '5-5 not asked for, as the server could not be asked a moment ago');
+    const attempts = status === 503 ? 2 : 1;
+    equal(backfill.questions.length, attempts);
+    equal(feed.run.metric('backfill_failures_total', { reason: 'rejected' }), attempts);
+    equal(feed.run.metric('backfill_failures_total', { reason: 'paused' }), 1);
+  });
+}
+
 test('nobody listens there: a gap, and the reason in its record', async () => {
   const gone = await startBackfill(() => {});
   await gone[Symbol.asyncDispose]();

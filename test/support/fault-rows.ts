@@ -194,13 +194,18 @@ export const faultRows: readonly FaultRow[] = [
         'feed-faults',
         'a subscription that is refused is a counted failure with the reason in the status, and is tried again',
       ),
+      faults(
+        'feed-faults',
+        'a subscription that is refused behind the confirmations of another one, which were two, is refused all the same',
+      ),
       faults('feed-faults', 'a subscription that nobody confirms in time is sent again over a new connection'),
       faults(
         'feed-faults',
         'a subscription that is refused fails the task, or is borne with for the others, as it was told',
       ),
     ],
-    limit: 'Without the patterns the source does not know what an answer means: an error in it fails nothing.',
+    limit:
+      'Without the patterns the source does not know what an answer means: an error in it fails nothing. Confirmations are counted, and not told apart: where a server confirms one subscription by two messages that both fit the pattern, one that it never answers is not missed. Refusals are looked for until the timeout.',
   },
   {
     number: 10,
@@ -222,6 +227,10 @@ export const faultRows: readonly FaultRow[] = [
         'websocket-backfill',
         'a server that does not answer in time holds the feed no longer; the next holes are not asked about for a while',
       ),
+      integration(
+        'websocket-backfill',
+        'a server that always answers with ${status} holds the feed for one hole; the next one is a gap at once',
+      ),
       integration('websocket-backfill', 'two connections: a hole that neither fills is filled behind the others'),
       src('connectors/websocket-source/repair', 'what is asked for next'),
       src(
@@ -237,7 +246,7 @@ export const faultRows: readonly FaultRow[] = [
       ),
     ],
     limit:
-      'Without exactly-once, and without a spool of that mode, a kill leaves an offset that is older than what was written: the gap that the next run tells is too long by that, or what is asked for again is written again. While the server that is asked fails, holes are gaps at once, for up to a minute. What two connections have both missed is filled behind what came meanwhile. Ids of events tell of gaps where they are whole numbers that have counted by one for ten events, three behind a reconnect.',
+      'Without exactly-once, and without a spool of that mode, a kill leaves an offset that is older than what was written: the gap that the next run tells is too long by that, or what is asked for again is written again. Behind a hole for which the server that is asked has failed, others are gaps at once, for up to a minute, or as long as `Retry-After` says (an hour at most); then one is asked about again, and the feed is held for it as for the first. What two connections have both missed is filled behind what came meanwhile. Ids of events tell of gaps where they are whole numbers that have counted by one for ten events, three behind a reconnect.',
   },
   {
     number: 11,

@@ -46,14 +46,6 @@ export interface BackfillOptions {
 const retryBackoff = { baseMs: 500, maxMs: 10_000, jitter: 0.25 };
 /** After holes that were not filled because the server could not be asked, others are not asked about for a while. */
 const pauseBackoff = { baseMs: 1_000, maxMs: 60_000, jitter: 0 };
-const lasting = new Set<RepairFailure['label']>([
-  'unauthorized',
-  'unreachable',
-  'timeout',
-  'unusable',
-  'forbidden',
-  'held_too_long',
-]);
 /** Bytes of an answer beside the messages: names, blanks, what else the server says. */
 const spareBytes = 1024 * 1024;
 
@@ -97,6 +89,7 @@ export class Backfill {
     const { backfill, messages } = settings();
     const { attempts, holdMaxMs, maxMessages } = backfill!;
     const { step } = messages.numbering.sequence!;
+    const untilMs = clock.monotonicMs() + holdMaxMs;
     const late = new AbortController();
     const callOff = after(clock, holdMaxMs, () => late.abort());
     const signal = AbortSignal.any([stop, late.signal]);
@@ -112,13 +105,13 @@ export class Backfill {
         if (signal.aborted) {
           const text = stop.aborted ? 'the task ends' : `not got within ${holdMaxMs} ms`;
           if (!stop.aborted) meters().failures.held_too_long.value++;
-          event = { kind: 'expired', failure: { label: 'held_too_long', text } };
+          event = { kind: 'expired', failure: { label: 'held_too_long', text, leastPauseMs: 0 } };
         }
         state = nextRepair(
           state,
           event,
           { nowMs: clock.monotonicMs(), random },
-          { step, attempts, backoff: retryBackoff },
+          { step, attempts, backoff: retryBackoff, untilMs },
         );
       }
       return state.failure;
@@ -162,10 +155,13 @@ export class Backfill {
 
   #refused({ status, statusText, headers }: HttpAnswer): RepairEvent {
     const text = `the server answered with ${`${status} ${statusText}`.trim()}`;
-    const label = status === 401 || status === 403 ? 'unauthorized' : 'rejected';
+    const isUnauthorized = status === 401 || status === 403;
     const isRetriable = status === 408 || status === 429 || status >= 500;
+    const label = isUnauthorized ? 'unauthorized' : 'rejected';
+    // Any other status may be about the numbers of this hole.
+    if (!isUnauthorized && !isRetriable) return failed(label, text, { isLasting: false });
     const asked = retryAfterMs(headers['retry-after'], this.#options.context.clock.nowMs()) ?? 0;
-    return { kind: 'failed', failure: { label, text }, isRetriable, leastWaitMs: Math.min(asked, maxRetryAfterMs) };
+    return failed(label, text, { isRetriable, leastPauseMs: Math.min(asked, maxRetryAfterMs) });
   }
 
   /** What is of the range, and was not there yet. Everything else is counted, and gets in nowhere. */
@@ -188,7 +184,8 @@ export class Backfill {
       }
       if (found.has(number)) continue;
       bytes += payload.length;
-      if (bytes > queue.maxBytes) return failed('too_large', `more than ${queue.maxBytes} bytes are not kept`);
+      if (bytes > queue.maxBytes)
+        return failed('too_large', `more than ${queue.maxBytes} bytes are not kept`, { isLasting: false });
       // Its own bytes: a view would keep the whole answer.
       found.set(number, Buffer.from(payload));
       first = Math.min(first, number);
@@ -198,13 +195,14 @@ export class Backfill {
   }
 
   #learn(failure: RepairFailure | undefined): void {
-    if (failure === undefined || !lasting.has(failure.label)) {
+    if (failure?.leastPauseMs === undefined) {
       this.#failuresInRow = 0;
       return;
     }
     this.#failuresInRow++;
     const { clock, random } = this.#options.context;
-    this.#pausedUntilMs = clock.monotonicMs() + backoffMs(this.#failuresInRow, pauseBackoff, random);
+    const pauseMs = Math.max(backoffMs(this.#failuresInRow, pauseBackoff, random), failure.leastPauseMs);
+    this.#pausedUntilMs = clock.monotonicMs() + pauseMs;
   }
 
   /** The name in a certificate is that of this host, whatever the feed's is. */
@@ -214,14 +212,22 @@ export class Backfill {
   }
 }
 
-function failed(label: RepairFailure['label'], text: string, isRetriable = false): RepairEvent {
-  return { kind: 'failed', failure: { label, text }, isRetriable, leastWaitMs: 0 };
+interface FailureKind {
+  readonly isRetriable?: boolean;
+  /** Of other holes the same would be said. Default: true. */
+  readonly isLasting?: boolean;
+  readonly leastPauseMs?: number;
+}
+
+function failed(label: RepairFailure['label'], text: string, kind: FailureKind = {}): RepairEvent {
+  const { isRetriable = false, isLasting = true, leastPauseMs = 0 } = kind;
+  return { kind: 'failed', failure: { label, text, ...(isLasting ? { leastPauseMs } : {}) }, isRetriable };
 }
 
 function failedBy(error: unknown): RepairEvent {
   const text = describeError(error);
-  if (isError(error, 'TIMEOUT')) return failed('timeout', text, true);
+  if (isError(error, 'TIMEOUT')) return failed('timeout', text, { isRetriable: true });
   if (isError(error, 'OUTBOUND_FORBIDDEN')) return failed('forbidden', text);
   if (isError(error, 'PROTOCOL_ERROR') || isError(error, 'CONFIG_INVALID')) return failed('unusable', text);
-  return failed('unreachable', text, true);
+  return failed('unreachable', text, { isRetriable: true });
 }

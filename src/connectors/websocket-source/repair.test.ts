@@ -3,15 +3,14 @@ import { describe, test } from 'node:test';
 import { fuzzRuns, seeded, testSeed } from '../../../test/support/random.ts';
 import { beginRepair, nextRepair, type RepairEvent, type RepairFailure, type RepairState, without } from './repair.ts';
 
-const policy = { step: 1, attempts: 3, backoff: { baseMs: 100, maxMs: 1_000, jitter: 0 } };
+const policy = { step: 1, attempts: 3, backoff: { baseMs: 100, maxMs: 1_000, jitter: 0 }, untilMs: 61_000 };
 const failure: RepairFailure = { label: 'unreachable', text: 'refused' };
 const world = { nowMs: 1_000, random: () => 0 };
 const answered = (first: number, last: number): RepairEvent => ({ kind: 'answered', first, last });
-const failed = (isRetriable: boolean, leastWaitMs = 0): RepairEvent => ({
+const failed = (isRetriable: boolean, leastPauseMs = 0): RepairEvent => ({
   kind: 'failed',
-  failure,
+  failure: { ...failure, leastPauseMs },
   isRetriable,
-  leastWaitMs,
 });
 
 /** `asking 5-9 #2, later 1-3`; `waiting until 1100`; `over`. */
@@ -37,6 +36,8 @@ describe('what is asked for next', () => {
     [{ ...asking, later: [] }, { kind: 'nothing' }, 'over'],
     [asking, failed(true), 'waiting 10-19, later 1-5 #2 until 1200'],
     [asking, failed(true, 5_000), 'waiting 10-19, later 1-5 #2 until 6000'],
+    [asking, failed(true, 59_999), 'waiting 10-19, later 1-5 #2 until 60999'],
+    [asking, failed(true, 60_000), 'over: refused'],
     [{ ...asking, attempt: 3 }, failed(true), 'over: refused'],
     [asking, failed(false), 'over: refused'],
     [asking, { kind: 'tick' }, 'asking 10-19, later 1-5 #2'],

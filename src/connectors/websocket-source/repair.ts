@@ -36,7 +36,6 @@ export type RepairEvent =
       readonly kind: 'failed';
       readonly failure: RepairFailure;
       readonly isRetriable: boolean;
-      readonly leastWaitMs: number;
     }
   | { readonly kind: 'tick' }
   | { readonly kind: 'expired'; readonly failure: RepairFailure };
@@ -44,6 +43,8 @@ export type RepairEvent =
 export interface RepairFailure {
   readonly label: BackfillFailure;
   readonly text: string;
+  /** It is the server's, whatever it is asked for, and it wants not to be asked for so long. Absent: it is of this hole alone. */
+  readonly leastPauseMs?: number;
 }
 
 /** Why messages that are missing were not got. */
@@ -66,6 +67,8 @@ export interface RepairPolicy {
   /** Of one question, the first included. */
   readonly attempts: number;
   readonly backoff: BackoffPolicy;
+  /** Nothing is asked for then: no wait goes so far. */
+  readonly untilMs: number;
 }
 
 /** Where more are missing than may be asked for, the newest of them are. */
@@ -94,8 +97,11 @@ export function nextRepair(
     case 'failed': {
       const { range, later, attempt } = state;
       if (!event.isRetriable || attempt >= policy.attempts) return { kind: 'over', failure: event.failure };
-      const waitMs = Math.max(backoffMs(attempt, policy.backoff, random), event.leastWaitMs);
-      return { kind: 'waiting', range, later, attempt, untilMs: nowMs + waitMs };
+      const waitMs = Math.max(backoffMs(attempt, policy.backoff, random), event.failure.leastPauseMs ?? 0);
+      const untilMs = nowMs + waitMs;
+      // The feed would be held for nothing.
+      if (untilMs >= policy.untilMs) return { kind: 'over', failure: event.failure };
+      return { kind: 'waiting', range, later, attempt, untilMs };
     }
     case 'tick':
       if (state.kind !== 'waiting' || nowMs < state.untilMs) return state;
