@@ -63,7 +63,8 @@ export function spoolSource({ config, log, metrics }: AppParts, opened: AsyncDis
       return opening;
     },
     async knownWork() {
-      return isThere(directory) ? readKnownWork(await this.open()) : undefined;
+      if (!isThere(directory)) return undefined;
+      return readKnownWork(await this.open(), log.child({ spool: directory }, 'tributary.spool'));
     },
     openAhead() {
       if (isThere(directory)) this.open().catch(() => {}); // told to whoever wants it

@@ -27,13 +27,15 @@ export function beginsAtOnce(config: AppConfig, known: KnownWork | undefined): b
   return config.worker.share === undefined && known !== undefined && beginsWithoutKafka(config, known);
 }
 
-/** What a worker of this group kept in this folder. A spool that cannot be opened fails those who want it later. BROKER_LOCKED. */
+/** What a worker of this group kept in this folder. A spool that cannot be read fails those who want it later. BROKER_LOCKED. */
 export async function workKnownHere(
   { worker }: AppConfig,
   spool: OpenSpoolSource | undefined,
+  log: Log,
 ): Promise<KnownWork | undefined> {
   const known = await spool?.knownWork().catch((error: unknown) => {
     if (isError(error, 'BROKER_LOCKED')) throw error;
+    log.warn('spool_known_work_not_read', { reason: describeError(error) });
     return undefined;
   });
   return known?.group.groupId === worker.groupId ? known : undefined;
@@ -71,6 +73,7 @@ export async function takeUpLater(
       return;
     } catch (error) {
       if (signal.aborted) return;
+      worker.notTakenUp(error);
       const againMs = Math.round(backoffMs(attempt, retry, Math.random));
       log.warn('broker_not_taken_up', { reason: describeError(error), attempt, again_in_ms: againMs });
       await sleep(againMs, signal);

@@ -112,7 +112,7 @@ export async function openApp(parts: AppParts): Promise<App> {
     else await withTimeout(broker.close(), awayCloseMs, 'Closing the broker').catch(() => {});
   });
   const begin = async (may: typeof beginsAtOnce): Promise<boolean> => {
-    const known = await workKnownHere(config, spool);
+    const known = await workKnownHere(config, spool, log);
     if (spool === undefined || parts.demo || !wantsSpool(config) || !may(config, known)) return false;
     worker = opened.use(await openWorker(parts, later, config.connectors, listeners, spool, opened, { known }));
     return true;
@@ -160,7 +160,13 @@ export async function openApp(parts: AppParts): Promise<App> {
   if (there === undefined) {
     const behind = { signal: AbortSignal.any([signal, stopping.signal]), log: brokerLog };
     const again = (): Promise<Broker> =>
-      openBrokerInTime({ ...wait, ...behind, maxMs: Number.POSITIVE_INFINITY, meanwhile: async () => nothing });
+      openBrokerInTime({
+        ...{ ...wait, ...behind, maxMs: Number.POSITIVE_INFINITY },
+        async meanwhile() {
+          worker!.isUnreachable();
+          return nothing;
+        },
+      });
     const kafka = { first: opening, again, broker: later };
     void takeUpLater(worker, kafka, () => addResting(worker!, connectors), behind);
   }

@@ -115,6 +115,8 @@ export interface SourceConnector extends ConnectorBase {
    * with the records. Absent: it may.
    */
   rereads?(config: RawConfig): boolean;
+  /** True: it gives up what comes while its queue is full. A spool does not hold it back for a moment then. Absent: it does not. */
+  dropsWhenFull?(config: RawConfig): boolean;
   /** Whether its batches say where transactions end (`transaction.boundary=connector`). Absent: they do not. */
   definesTransactions?(config: RawConfig): boolean;
   /**

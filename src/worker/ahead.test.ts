@@ -1,11 +1,12 @@
 /** A worker that begins before its Kafka is there, and what becomes of what it runs when Kafka says otherwise than it knew. */
-import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { memoryBroker } from '../../test/support/memory-broker.ts';
-import { scriptedPartition, scriptedSource } from '../../test/support/scripted-source.ts';
+import { type ScriptedSource, scriptedPartition, scriptedSource } from '../../test/support/scripted-source.ts';
 import { tempFolder } from '../../test/support/temp-folder.ts';
 import { LaterBroker } from '../app/broker-later.ts';
 import { codecs } from '../app/codecs.ts';
+import { takeUpLater } from '../app/start-ahead.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Broker, GroupMember } from '../broker/broker.ts';
 import { openEmbeddedBroker } from '../broker/embedded/embedded.ts';
@@ -68,15 +69,19 @@ async function bench() {
   };
   const later = new LaterBroker('kafka://nowhere');
   return {
-    ...{ folder, local, kafka, source, options, ranBefore, entries },
+    ...{ folder, local, kafka, later, source, options, ranBefore, entries },
+    /** Nothing was kept here. */
+    beginByFile: async (connectors: Readonly<Record<string, RawConfig>>): Promise<Worker> =>
+      startWorkerAhead(options(later), connectors, undefined),
     begin: async (more: Partial<WorkerOptions> = {}): Promise<Worker> =>
-      startWorkerAhead(options(later, more), {}, await readKnownWork(local)),
+      startWorkerAhead(options(later, more), {}, await readKnownWork(local, silentLog)),
     /** By another worker, which has no spool. */
-    change: async (what: (worker: Worker) => Promise<unknown>): Promise<void> => {
-      const other = { connectors: [scriptedSource()], spool: undefined, log: silentLog, workerId: 'other:1' };
+    change: async (what: (worker: Worker, source: ScriptedSource) => Promise<unknown>): Promise<void> => {
+      const otherSource = scriptedSource();
+      const other = { connectors: [otherSource], spool: undefined, log: silentLog, workerId: 'other:1' };
       const { spool: _, ...rest } = options(kafka, { ...other } as unknown as Partial<WorkerOptions>);
       await using worker = await startWorker(rest);
-      await what(worker);
+      await what(worker, otherSource);
     },
     /** Readers of what is committed see it in the spool. */
     synced: async (give: () => void): Promise<void> => {
@@ -172,7 +177,7 @@ test('a member of a group begins with the tasks that were its own; what the grou
     return { ...member, async close() {} } as unknown as GroupMember;
   };
   await it.ranBefore({ share });
-  const known = await readKnownWork(it.local);
+  const known = await readKnownWork(it.local, silentLog);
   deepEqual(known?.group, { groupId: 'g', members: 1, hasLeft: false });
   deepEqual(
     known.connectors.map(({ name, tasks }) => [name, tasks]),
@@ -199,5 +204,52 @@ test('one that has left a group whose other members have its work says so', asyn
     return { ...member, async close() {} } as unknown as GroupMember;
   };
   await it.ranBefore({ share });
-  deepEqual((await readKnownWork(it.local))?.group, { groupId: 'g', members: 2, hasLeft: true });
+  deepEqual((await readKnownWork(it.local, silentLog))?.group, { groupId: 'g', members: 2, hasLeft: true });
+});
+
+for (const { what, rereads } of [
+  { what: 'a source that gives again what it gave waits for Kafka, which says where it goes on', rereads: undefined },
+  { what: 'one that gives nothing again begins', rereads: () => false },
+]) {
+  test(`where nothing was received here before, ${what}`, async () => {
+    await using it = await bench();
+    if (rereads !== undefined) it.source.rereads = rereads;
+    await it.change(async (other, source) => {
+      await other.create('a', spooled, 'RUNNING');
+      await until('it runs', () => source.runs.length === 1);
+      source.runs[0]!.give('1');
+      await it.kafka.holds('t', 1);
+      await until('its position is stored', () => it.kafka.values('tributary-offsets').some((value) => value !== null));
+    });
+    await using worker = await it.beginByFile({ a: spooled });
+    if (rereads !== undefined) {
+      await until('it runs', () => it.source.runs.length === 1);
+      return;
+    }
+    await until('it says so', () => /waits for Kafka/.test(worker.status('a')?.tasks[0]?.detail ?? ''));
+    equal(it.source.runs.length, 0);
+    await it.comes(worker);
+    await until('it runs', () => it.source.runs.length === 1);
+    deepEqual(it.source.runs[0]!.context.resumeOffset(scriptedPartition), { sequence: 1 });
+    it.source.runs[0]!.give('2');
+    await it.kafka.holds('t', 2);
+  });
+}
+
+test('a Kafka that is there and cannot be gone on by is told as that, and its tries are counted', async () => {
+  await using it = await bench();
+  await it.kafka.createTopic({ name: 'tributary-configs', config: { 'cleanup.policy': 'delete' } });
+  const registry = new MetricRegistry();
+  await using worker = await it.begin({ metrics: registry.root() });
+  match(worker.waitsForKafka() ?? '', /cannot be reached/);
+  const stop = new AbortController();
+  const { later: broker, kafka } = it;
+  const kafkaToCome = { first: Promise.resolve(kafka), again: async () => kafka, broker };
+  const over = takeUpLater(worker, kafkaToCome, async () => {}, { signal: stop.signal, log: silentLog });
+  await until('it is told', () => /cleanup.policy is "delete"/.test(worker.health().reason ?? ''));
+  stop.abort();
+  await over;
+  ok(registry.root().counter('tributary_worker_take_up_failures_total', '').value >= 1);
+  worker.isUnreachable();
+  match(worker.waitsForKafka() ?? '', /cannot be reached/);
 });

@@ -50,20 +50,28 @@ export function tablesBefore(
 export async function attachTables(
   { broker, log, tables: topics = defaultTables }: WorkerOptions,
   tables: WorkerTables,
-  onEntry: Readonly<Record<'config' | 'status', TableOptions['onEntry']>>,
+  onEntry: Readonly<Record<'config' | 'status', TableOptions['onEntry']>> & {
+    /** What `config` is told of from now on has been written since. */
+    readonly configRead: () => void;
+  },
 ): Promise<void> {
   if (tables.config.isAttached) return;
   const told = (name: 'config' | 'status') => (onEntry[name] === undefined ? {} : { onEntry: onEntry[name] });
   const opened = await Promise.allSettled([
-    openTable({ ...topics.config, broker, log, ...told('config') }),
+    openTable({ ...topics.config, broker, log, ...told('config') }).then((table) => {
+      onEntry.configRead();
+      return table;
+    }),
     openTable({ ...topics.offset, broker, log }),
     openTable({ ...topics.status, broker, log, ...told('status') }),
   ]);
   const [config, offset, status] = opened;
   if (config.status === 'fulfilled' && offset.status === 'fulfilled' && status.status === 'fulfilled') {
-    tables.config.attach(config.value);
-    tables.offset.attach(offset.value);
-    tables.status.attach(status.value);
+    await Promise.all([
+      tables.config.attach(config.value),
+      tables.offset.attach(offset.value),
+      tables.status.attach(status.value),
+    ]);
     return;
   }
   await Promise.all(opened.map((each) => (each.status === 'fulfilled' ? each.value.close() : undefined)));
@@ -84,6 +92,8 @@ export class WorkAhead {
   readonly #parts: WorkAheadParts;
   /** Configurations that connectors run by since before the tables were read. */
   #ranBy: ReadonlyMap<string, unknown> | undefined;
+  /** As they were found last; one that is missing is looked at anew. */
+  readonly #found = new Map<string, KnownConnector | undefined>();
 
   constructor(parts: WorkAheadParts) {
     this.#parts = parts;
@@ -141,17 +151,30 @@ export class WorkAhead {
     return configs.targetState(name) === 'STARTED' && isDeepStrictEqual(this.#ranBy?.get(name), configs.asGiven(name));
   }
 
-  /** `isLeaving`: others have the work then, where there are any that hear of it. */
-  keep(isLeaving = false): void {
-    this.#parts.spool?.keep(() => this.#work(isLeaving));
+  /** Something of this connector, or of what is whose: it is kept a moment later, with what changes by then. */
+  changed(name?: string): void {
+    if (name === undefined) this.#found.clear();
+    else this.#found.delete(name);
+    this.#parts.spool?.keep(() => this.#work(false));
+  }
+
+  /** The worker ends: others have its work then, where there are any that hear of it. */
+  leaves(): void {
+    this.#found.clear();
+    this.#parts.spool?.keep(() => this.#work(true));
   }
 
   #work(isLeaving: boolean): Omit<KnownWork, 'atMs'> {
     const { options, configs, ownership } = this.#parts;
     const { members = 0, isSure } = ownership();
     const hasLeft = isLeaving && isSure && members > 1;
-    const connectors = configs.connectors().flatMap((name) => this.#connector(name) ?? []);
+    const connectors = configs.connectors().flatMap((name) => this.#known(name) ?? []);
     return { group: { groupId: options.groupId ?? '', members, hasLeft }, connectors };
+  }
+
+  #known(name: string): KnownConnector | undefined {
+    if (!this.#found.has(name)) this.#found.set(name, this.#connector(name));
+    return this.#found.get(name);
   }
 
   #connector(name: string): KnownConnector | undefined {

@@ -8,8 +8,8 @@ import type { Table } from './table.ts';
 
 export interface LaterTable extends Table {
   readonly isAttached: boolean;
-  /** From now on this one is shown and written; what waited for it goes there. It is closed with this one. */
-  attach(table: Table): void;
+  /** From now on this one is shown and written; what waited for it goes there. It is closed with this one, at once where that is over. */
+  attach(table: Table): Promise<void>;
 }
 
 export interface LaterTableOptions {
@@ -27,8 +27,10 @@ export function laterTable({ topic, known, early }: LaterTableOptions): LaterTab
   const attached = Promise.withResolvers<Table>();
   attached.promise.catch(() => {}); // told to whoever waits for it
   let table: Table | undefined;
+  let isGivenUp = false;
 
   const giveUp = (): void => {
+    isGivenUp = true;
     attached.reject(new TributaryError('BROKER_CLOSED', `The table "${topic}" was closed before Kafka was there`));
   };
   return {
@@ -65,7 +67,8 @@ export function laterTable({ topic, known, early }: LaterTableOptions): LaterTab
       if (table === undefined) giveUp();
       else table.abandon();
     },
-    attach(real) {
+    attach: async (real) => {
+      if (isGivenUp) return real.close();
       table = real;
       attached.resolve(real);
     },

@@ -78,6 +78,12 @@ function read(text: string | undefined): Status | undefined {
   };
 }
 
+/** Whose status an entry of this key is; undefined where it is none of a task. */
+export function taskOfStatus(key: string): { readonly connector: string; readonly task: number } | undefined {
+  const [, connector, task] = /^status-task-(.+)-(\d+)$/s.exec(key) ?? [];
+  return connector === undefined ? undefined : { connector, task: Number(task) };
+}
+
 /** Who tells by this entry that it has given up what it did; undefined where nobody does. */
 export function givenUpBy(entry: string | null): string | undefined {
   if (entry === null || !entry.includes('UNASSIGNED')) return undefined; // nearly all of them

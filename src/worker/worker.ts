@@ -7,6 +7,7 @@ import { unreachable } from '../base/assert.ts';
 import { describeError, TributaryError } from '../base/errors.ts';
 import type { ConfigInfos, ConfigKeyInfo } from '../config/config-infos.ts';
 import type { RawConfig, RawConfigWithNulls } from '../config/raw.ts';
+import type { Counter } from '../telemetry/metrics.ts';
 import { type ActiveTopics, activeTopics } from './active-topics.ts';
 import { attachTables, tablesBefore, WorkAhead, type WorkerTables } from './ahead.ts';
 import type { LeaderWrites } from './cluster/leader-writes.ts';
@@ -22,6 +23,7 @@ import { ConnectorClasses } from './connector-classes.ts';
 import type { RunnerContext } from './connector-runner.ts';
 import { ConnectorRunners } from './connector-runners.ts';
 import { connectorStatus } from './connector-status.ts';
+import { EarlyCommands } from './early-commands.ts';
 import { type OffsetAccess, offsetsOf } from './offset-access.ts';
 import type { OffsetChange } from './offset-changes.ts';
 import { type OffsetTable, offsetTable, type SourceOffset } from './offset-table.ts';
@@ -29,7 +31,7 @@ import { OwnFile } from './own-file.ts';
 import { type Plugin, pluginOptions, pluginsOf } from './plugin-catalogue.ts';
 import type { KnownWork } from './spool/known-work.ts';
 import { WorkerSpool } from './spool/worker-spool.ts';
-import { givenUpBy, statusTable } from './status-table.ts';
+import { givenUpBy, statusTable, taskOfStatus } from './status-table.ts';
 import { statusWriter } from './status-writer.ts';
 import { tablesBehind } from './tables-behind.ts';
 import { connectorValues, validationAnswer } from './validation.ts';
@@ -102,6 +104,10 @@ export class Worker implements AsyncDisposable {
   #ownership: Ownership = everything;
   /** `ahead`: it runs, and Kafka was not there yet. */
   #state: 'starting' | 'ahead' | 'healthy' | 'stopping' = 'starting';
+  /** Why what Kafka says could not be taken up the last time; undefined while it cannot be reached. */
+  #notTakenUp: string | undefined;
+  readonly #takeUpFailures: Counter;
+  readonly #earlyCommands: EarlyCommands;
   readonly #tablesRead = Promise.withResolvers<void>();
   readonly #ahead: WorkAhead;
   #closed: Promise<void> | undefined;
@@ -112,6 +118,11 @@ export class Worker implements AsyncDisposable {
   constructor(options: WorkerOptions, tables: WorkerTables, fromFile: Readonly<Record<string, RawConfig>>) {
     this.#options = options;
     this.#tables = tables;
+    this.#takeUpFailures = options.metrics.counter(
+      'tributary_worker_take_up_failures_total',
+      'Failed tries of a worker that began without its Kafka to go on by what it says, but those that found nobody there',
+    );
+    this.#earlyCommands = new EarlyCommands(options.log);
     this.#classes = new ConnectorClasses(options.connectors);
     ({ writes: this.#leaderWrites, leadership: this.#leadership } = leadingOf(options, tables, () => this.#ownership));
     const { share, isFenced, broker } = options;
@@ -199,7 +210,9 @@ export class Worker implements AsyncDisposable {
     if (this.#state === 'healthy') return;
     for (const [name, config] of this.#ownFile.connectors) this.#changes.check(name, config);
     this.#ahead.tablesComing();
+    if (!this.#tables.config.isAttached) this.#earlyCommands.reset();
     await attachTables(this.#options, this.#tables, {
+      configRead: () => this.#earlyCommands.begin(),
       config: (key, value) => this.configChanged(key, value),
       status: (key, value) => this.statusChanged(key, value),
     });
@@ -237,19 +250,35 @@ export class Worker implements AsyncDisposable {
     });
     this.#gained();
     this.#keepAhead();
+    for (const [key, value] of this.#earlyCommands.take()) this.configChanged(key, value);
+  }
+
+  /** It is tried again. */
+  notTakenUp(error: unknown): void {
+    this.#takeUpFailures.value++;
+    this.#notTakenUp = describeError(error);
+  }
+
+  /** A new try has found nobody there. */
+  isUnreachable(): void {
+    this.#notTakenUp = undefined;
   }
 
   /** Why nothing can be changed yet. */
   waitsForKafka(): string | undefined {
     if (this.#state !== 'ahead') return undefined;
-    return 'The worker waits for its Kafka, which cannot be reached; tasks with a spool receive meanwhile. The log says why';
+    const meanwhile = 'tasks with a spool receive meanwhile';
+    return this.#notTakenUp === undefined
+      ? `The worker waits for its Kafka, which cannot be reached; ${meanwhile}. The log says why`
+      : `The worker waits for its Kafka; ${meanwhile}. The last try failed: ${this.#notTakenUp}`;
   }
 
   /** An entry was written to the status topic, by whichever worker. */
   statusChanged(key: string, value: string | null): void {
     if (this.#state !== 'healthy') return;
     this.#leadership.statusChanged(key);
-    if (value?.includes(this.#options.workerId) === true) this.#keepAhead();
+    const task = value?.includes(this.#options.workerId) === true ? taskOfStatus(key) : undefined;
+    if (task !== undefined) this.#keepAhead(task.connector);
     // Told before a worker leaves the group: who hears it looks for the group's own word at once, and not with its next heartbeat.
     const leaving = givenUpBy(value);
     if (leaving !== undefined && leaving !== this.#options.workerId) this.#ownership.expectSharing();
@@ -257,21 +286,24 @@ export class Worker implements AsyncDisposable {
 
   /** An entry was written to the configuration topic, by whichever worker. */
   configChanged(key: string, value: string | null): void {
-    if (this.#state !== 'healthy') return;
     const entry = configEntry(key, value);
     if (entry === undefined) return;
+    if (this.#state !== 'healthy') {
+      this.#earlyCommands.note(entry, key, value);
+      return;
+    }
     switch (entry.kind) {
       case 'connector':
         if (entry.isRemoved) this.#runners.remove(entry.name);
         else if (this.#ownership.owns(entry.name)) this.#runners.apply(entry.name);
-        this.#keepAhead();
+        this.#keepAhead(entry.name);
         break;
       case 'target':
-        this.#keepAhead();
+        this.#keepAhead(entry.name);
         if (this.#configs.connector(entry.name) !== undefined) this.#runners.apply(entry.name);
         break;
       case 'tasks':
-        this.#keepAhead();
+        this.#keepAhead(entry.name);
         this.#ownership.weightsChanged();
         if (this.#configs.connector(entry.name) !== undefined && !this.#ownership.owns(entry.name))
           this.#runners.apply(entry.name);
@@ -450,7 +482,7 @@ export class Worker implements AsyncDisposable {
     this.#changes.end();
     this.#leadership.stop();
     await this.#runners.stop();
-    if (isKnown) this.#ahead.keep(true);
+    if (isKnown) this.#ahead.leaves();
     // A broker that is away must not hold up the end: a status that is not written shows as an unclean end later.
     await withTimeout(this.#spool?.close() ?? Promise.resolve(), spoolCloseMs, 'Closing the spool').catch(
       (error: unknown) => this.#options.log.warn('spool_not_closed', { reason: describeError(error) }),
@@ -502,9 +534,9 @@ export class Worker implements AsyncDisposable {
     });
   }
 
-  /** For a start while Kafka is away. */
-  #keepAhead(): void {
-    if (this.#state === 'healthy') this.#ahead.keep();
+  /** For a start while Kafka is away. `name`: of no other connector anything has changed. */
+  #keepAhead(name?: string): void {
+    if (this.#state === 'healthy') this.#ahead.changed(name);
   }
 
   #taskCounts(): (readonly [string, number])[] {

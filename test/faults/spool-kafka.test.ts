@@ -298,7 +298,7 @@ test('Kafka is away at the stop, at the next start, and at the one behind its ki
 
 const isLong = process.env['TEST_LONG'] === '1';
 const kills = isLong ? 51 : 3;
-/** What an unclean end makes come twice: five reads of the log. */
+/** What an unclean end makes come twice at most. */
 const repeatAtMost = 5 * 2 ** 20;
 /** What waits before forwarding goes on: in full more than that, so that the bound is asked for. */
 const behindBeforeKill = isLong ? 4_500 : 300;

@@ -41,6 +41,7 @@ export function sseSource(): SourceConnector {
     tasks: (raw) => [raw],
     /** As far as the server's ids go: what it gives behind an id is what comes after it. */
     exactlyOnceSupport: (raw) => (raw['sse.resume'] ?? 'last-event-id').trim() === 'last-event-id',
+    dropsWhenFull: (raw) => (raw['sse.overflow'] ?? 'block').trim() !== 'block',
     open: (raw, context) => batches(raw, context, (part) => context.resumeOffset(part)),
     probe: (raw, context) => probe((changed, probing) => batches(changed, probing, () => undefined), raw, context),
   };

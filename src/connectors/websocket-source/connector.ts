@@ -22,6 +22,7 @@ export const webSocketSource: SourceConnector = {
   rereads: followsNumbers,
   /** As far as the server that is asked for what is missing has it. Without one nothing is said, as conduktor's connector does. */
   exactlyOnceSupport: (raw) => ((raw['websocket.backfill.url'] ?? '').trim() === '' ? undefined : followsNumbers(raw)),
+  dropsWhenFull: (raw) => (raw['websocket.overflow'] ?? 'block').trim() !== 'block',
   checkOffsets,
   open: (raw, context) => batches(raw, context, (partition) => context.resumeOffset(partition)),
   probe: (raw, context) => probe((changed, probing) => batches(changed, probing, () => undefined), raw, context),

@@ -38,8 +38,8 @@ export interface ForwarderOptions {
   readonly series: Metrics;
   /** As it is now: topics are added, and the configuration changes with each start of the task. */
   readonly entry: () => CatalogEntry;
-  /** Told each time something is read. */
-  readonly onRead: () => void;
+  /** Told each time something is read, and where Kafka is waited for. */
+  readonly onMoved: () => void;
   /** Told each time something is forwarded. */
   readonly onForwarded: () => void;
 }
@@ -83,6 +83,8 @@ export class Forwarder {
   /** Tries since something was forwarded. */
   #attempt = 0;
   #forwardedAtMs = Number.NEGATIVE_INFINITY;
+  /** What was read last waits for room on the way to Kafka. */
+  #waitsForKafka = false;
   /** Of what waits for another try. */
   #givenBackMs = Number.POSITIVE_INFINITY;
   /** Read and not forwarded, in order; the first is the oldest record there is. */
@@ -128,8 +130,9 @@ export class Forwarder {
     return this.#open.size === 0 && this.#options.log.isForwarded;
   }
 
-  /** A little behind what is received, while Kafka acknowledges: it would come up if it had the time. */
+  /** A little behind what is received, by its reading and not by Kafka: it would come up if it had the time. */
   get isNearlyUp(): boolean {
+    if (this.#waitsForKafka) return false;
     const { log, parts } = this.#options;
     const { unreadBytes } = log;
     if (unreadBytes < nearBytes.from || unreadBytes > nearBytes.to) return false;
@@ -204,7 +207,7 @@ export class Forwarder {
           await this.#woken();
           continue;
         }
-        this.#options.onRead();
+        this.#options.onMoved();
         const waiting = this.#waitingFor(read);
         this.#open.add(waiting);
         this.#givenBackMs = Number.POSITIVE_INFINITY;
@@ -217,11 +220,23 @@ export class Forwarder {
         const chunk = await this.#unlessStopped(this.#prepared(read, way));
         this.#open.delete(waiting);
         this.#open.add(chunk);
-        await this.#unlessStopped(way.forwarding.submit(chunk));
+        await this.#unlessStopped(this.#submitted(way.forwarding, chunk));
       }
     } finally {
       if (way !== undefined) await this.#close(way.forwarding);
       ended.abort();
+    }
+  }
+
+  async #submitted(forwarding: Forwarding, chunk: Chunk): Promise<void> {
+    this.#waitsForKafka = true;
+    // Where there is room it is over before anything else happens: nobody need be told.
+    const told = setImmediate(() => this.#options.onMoved());
+    try {
+      await forwarding.submit(chunk);
+    } finally {
+      clearImmediate(told);
+      this.#waitsForKafka = false;
     }
   }
 

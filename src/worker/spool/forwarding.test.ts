@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from 'node:assert/strict';
+import { deepEqual, equal, ok, rejects } from 'node:assert/strict';
 import { test } from 'node:test';
 import { memoryBroker } from '../../../test/support/memory-broker.ts';
 import { tempFolder } from '../../../test/support/temp-folder.ts';
@@ -180,6 +180,61 @@ test('no more bytes are on their way than may come twice', async () => {
   await forwarding.settle();
   deepEqual(told, [1, 2, 3]);
   await forwarding.close();
+});
+
+for (const { what, sizes, first } of [
+  { what: 'from the first one on, before anything was acknowledged', sizes: [2, 2, 2], first: 2 },
+  { what: 'and one that is larger goes alone', sizes: [6, 1], first: 1 },
+  { what: 'and one that is larger waits for those before it', sizes: [1, 6], first: 1 },
+]) {
+  test(`acknowledgements held back: no more bytes are on their way than may come twice, ${what}`, async () => {
+    const kafka = memoryBroker();
+    const { told, onForwarded, dispatch } = await bench(kafka);
+    const settings = { producer: await kafka.producer(), dispatch: dispatch(false), onForwarded };
+    const forwarding = new AcknowledgedForwarding(settings);
+    const held = Promise.withResolvers<void>();
+    let sent = 0;
+    const send = settings.producer.send.bind(settings.producer);
+    settings.producer.send = (...call) => {
+      sent++;
+      return held.promise.then(() => send(...call));
+    };
+    const submitting = (async () => {
+      for (const [at, size] of sizes.entries()) {
+        const { prepared, ...rest } = chunk('a', at + 1, false);
+        await forwarding.submit({ ...rest, prepared: { ...prepared, bytes: size * mebibyte } });
+      }
+    })();
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+    equal(sent, first);
+    held.resolve();
+    await submitting;
+    await forwarding.settle();
+    deepEqual(
+      told,
+      sizes.map((_, at) => at + 1),
+    );
+    await forwarding.close();
+  });
+}
+
+test('a chunk that waits for its bytes is told of a send that failed', async () => {
+  const kafka = memoryBroker();
+  const { onForwarded, dispatch } = await bench(kafka);
+  const forwarding = new AcknowledgedForwarding({
+    ...{ producer: await kafka.producer(), dispatch: dispatch(false), onForwarded },
+  });
+  const held = Promise.withResolvers<void>();
+  kafka.beforeSend = () => held.promise;
+  const large = (nextOffset: number): Chunk => {
+    const small = chunk('a', nextOffset, false);
+    return { ...small, prepared: { ...small.prepared, bytes: 4 * mebibyte } };
+  };
+  await forwarding.submit(large(1));
+  const second = forwarding.submit(large(2));
+  held.reject(new TributaryError('BROKER_UNAVAILABLE', 'gone', { retriable: true }));
+  await rejects(second, { message: 'gone' });
+  await forwarding.abandon();
 });
 
 /** A batch as the log gives it that goes on as it is. */

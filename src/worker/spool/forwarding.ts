@@ -53,6 +53,8 @@ export class AcknowledgedForwarding implements Forwarding {
   readonly #options: AcknowledgedOptions;
   readonly #pipeline = new Pipeline<Chunk>((chunk) => this.#acknowledged(chunk), { maxInFlight });
   #openBytes = 0;
+  /** Ends the wait of a chunk for its bytes. */
+  #moved: (() => void) | undefined;
   #waiting: Chunk[] = [];
   #storing: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
@@ -68,12 +70,27 @@ export class AcknowledgedForwarding implements Forwarding {
 
   async submit(chunk: Chunk): Promise<void> {
     const { prepared } = chunk;
-    while (this.#openBytes + prepared.bytes > maxOpenBytes && this.#storing !== undefined) await this.#storing;
-    if (this.#failure !== undefined) throw this.#failure.error;
+    await this.#room(prepared.bytes);
     this.#openBytes += prepared.bytes;
     const isEmpty = prepared.sends.length === 0;
     const sent = isEmpty ? Promise.resolve() : this.#options.dispatch.send(this.producer, prepared);
+    sent.catch((error: unknown) => this.#fail(error));
     await this.#pipeline.submit(chunk, sent);
+  }
+
+  /** A chunk that is larger than the bound goes alone. */
+  async #room(bytes: number): Promise<void> {
+    while (this.#failure === undefined && this.#openBytes > 0 && this.#openBytes + bytes > maxOpenBytes) {
+      await new Promise<void>((resolve) => {
+        this.#moved = resolve;
+      });
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#moved?.();
   }
 
   async settle(): Promise<void> {
@@ -105,9 +122,10 @@ export class AcknowledgedForwarding implements Forwarding {
         const chunks = this.#waiting.splice(0);
         await this.#options.onForwarded(chunks);
         this.#openBytes -= bytesOf(chunks);
+        this.#moved?.();
       }
     } catch (error) {
-      this.#failure ??= { error };
+      this.#fail(error);
     } finally {
       this.#storing = undefined;
     }

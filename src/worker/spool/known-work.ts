@@ -5,6 +5,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { LocalBroker } from '../../broker/broker.ts';
+import type { Log } from '../../telemetry/log.ts';
 import { parseObject } from '../json.ts';
 import type { Table, TableEntry } from '../table.ts';
 
@@ -41,8 +42,8 @@ export interface KnownWork {
 const groupKey = 'group';
 const connectorKey = (name: string): string => `connector ${name}`;
 
-/** Undefined where nothing was ever kept. */
-export async function readKnownWork(broker: LocalBroker): Promise<KnownWork | undefined> {
+/** Undefined where nothing was ever kept. What is not as `keepKnownWork` writes it is passed over, and the log says so. */
+export async function readKnownWork(broker: LocalBroker, log: Log): Promise<KnownWork | undefined> {
   if (!(await broker.listTopics()).includes(knownWorkTopic)) return undefined;
   const entries = new Map<string, string>();
   const read = { topic: knownWorkTopic, partition: 0, from: 'earliest', until: 'end' } as const;
@@ -53,11 +54,41 @@ export async function readKnownWork(broker: LocalBroker): Promise<KnownWork | un
       else entries.set(name, Buffer.from(value).toString());
     }
   }
-  const group = parseObject(entries.get(groupKey)) as unknown as (KnownGroup & { readonly atMs: number }) | undefined;
+  const damaged = (key: string): undefined => {
+    log.warn('spool_known_work_damaged', { key });
+  };
+  const text = entries.get(groupKey);
+  if (text === undefined) return undefined;
+  const group = knownGroup(parseObject(text)) ?? damaged(groupKey);
   if (group === undefined) return undefined;
-  const { atMs, ...known } = group;
   entries.delete(groupKey);
-  return { group: known, atMs, connectors: [...entries.values()].map((text) => JSON.parse(text) as KnownConnector) };
+  const connectors = [...entries].flatMap(([key, value]) => knownConnector(parseObject(value)) ?? damaged(key) ?? []);
+  return { ...group, connectors };
+}
+
+type Parsed = ReturnType<typeof parseObject>;
+
+function knownGroup({
+  groupId,
+  members,
+  hasLeft,
+  atMs,
+}: NonNullable<Parsed> = {}): Omit<KnownWork, 'connectors'> | undefined {
+  if (typeof groupId !== 'string' || typeof members !== 'number' || typeof hasLeft !== 'boolean') return undefined;
+  return typeof atMs === 'number' ? { group: { groupId, members, hasLeft }, atMs } : undefined;
+}
+
+function knownConnector({ name, config, status, tasks }: NonNullable<Parsed> = {}): KnownConnector | undefined {
+  if (typeof name !== 'string' || !areEntries(config) || !areEntries(status)) return undefined;
+  const areNumbers = Array.isArray(tasks) && tasks.every((task) => Number.isInteger(task));
+  return areNumbers ? { name, config, status, tasks } : undefined;
+}
+
+function areEntries(value: unknown): value is Entries {
+  if (!Array.isArray(value)) return false;
+  return value.every((entry) => {
+    return Array.isArray(entry) && entry.length === 2 && entry.every((part) => typeof part === 'string');
+  });
 }
 
 /** Writes what differs from what is kept. */

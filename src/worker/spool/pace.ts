@@ -1,6 +1,7 @@
 /**
  * Receiving and forwarding share a thread, a disk and, at full speed, the processors. A forwarder that is left behind reads
- * everything from the disk again, which makes both slower: so each batch waits a moment for it, where that helps.
+ * everything from the disk again, which makes both slower: so each batch waits a moment for it, where that helps. Where Kafka is
+ * what the forwarder waits for, it does not.
  */
 import { sleep } from '../../base/abort.ts';
 
@@ -24,7 +25,7 @@ export class Pace {
     this.#waiting.delete(over);
   }
 
-  /** The forwarder has read something. */
+  /** The forwarder has read something, or waits for Kafka. */
   moved(): void {
     if (this.#waiting.size > 0 && !this.#isNearlyUp()) for (const over of this.#waiting) over.abort();
   }

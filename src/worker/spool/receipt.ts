@@ -41,6 +41,7 @@ export async function openSpooledWay(options: SourceTaskOptions, parts: WayParts
   const { transforms: chain, converters, converterNames, clock, errors, name, task, redact } = options;
   const { cancel: signal, failures, metrics } = parts;
   const spooled = await way.open();
+  if (options.connector.rereads?.(options.config) !== false) await spooled.positionKnown(parts.stop, parts.onTrouble);
   const maxBatchBytes = options.producer.maxBatchBytes ?? defaultBatchBytes;
   // Kafka may be away: that a topic is there, and what it takes, is found out by the forwarder.
   const bounds = { partitions: 0, maxBytes: maxBatchBytes };
@@ -128,7 +129,9 @@ class Receipt implements Delivery {
 
   async submit(item: Delivered): Promise<void> {
     const { prepared, batch } = item;
-    await this.#spooled.room(this.#settings, prepared.bytes, this.#parts.cancel, () => this.#show());
+    const { connector, config } = this.#options;
+    const mayPace = connector.dropsWhenFull?.(config) !== true;
+    await this.#spooled.room(this.#settings, prepared.bytes, mayPace, this.#parts.cancel, () => this.#show());
     if (batch.offset !== undefined && !this.#isTransactional && this.#wantsTransactions) await this.#toTransactions();
     await this.#inner.submit(item);
   }

@@ -11,6 +11,7 @@ export interface SpoolMetrics {
   readonly droppedAgeBytes: Counter;
   readonly corrupted: Counter;
   readonly waits: Counter;
+  readonly paceWaitedSeconds: Counter;
   readonly failures: Counter;
   readonly refused: Counter;
 }
@@ -56,6 +57,10 @@ export function spoolMetrics(metrics: Metrics, gauges: SpoolGauges): SpoolMetric
       'Records of the spool that were passed over because their block is damaged',
     ),
     waits: metrics.counter('tributary_spool_full_waits_total', 'Batches that had to wait because the spool was full'),
+    paceWaitedSeconds: metrics.counter(
+      'tributary_spool_pace_waited_seconds_total',
+      'Time that batches waited for a forwarder that was a little behind',
+    ),
     failures: metrics.counter('tributary_spool_forward_failures_total', 'Tries to forward that ended with an error'),
     refused: metrics.counter(
       'tributary_spool_offsets_refused_total',

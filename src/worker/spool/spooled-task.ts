@@ -1,5 +1,5 @@
 /** The spool of one task: its log, what is received into it, and what takes it on to Kafka. It outlives the task. */
-import { sleep, withTimeout } from '../../base/abort.ts';
+import { abortable, sleep, withTimeout } from '../../base/abort.ts';
 import { describeError, TributaryError } from '../../base/errors.ts';
 import type { SourceMap } from '../../connectors/contract.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
@@ -11,7 +11,7 @@ import type { CatalogEntry, SpoolCatalog } from './spool-catalog.ts';
 import { type SpoolMetrics, spoolMetrics } from './spool-metrics.ts';
 import { OffsetRelay, type SpoolOffsets } from './spool-offsets.ts';
 import { type SpoolSettings, spoolSettingsOf } from './spool-options.ts';
-import type { SpoolParts } from './spool-parts.ts';
+import { type SpoolParts, tablesAreRead } from './spool-parts.ts';
 import { TaskLog } from './task-log.ts';
 
 export interface SpooledTaskOptions {
@@ -71,7 +71,7 @@ export class SpooledTask {
     this.#forwarder = new Forwarder({
       ...{ parts, log, metrics: this.metrics, series: this.#series },
       entry: () => this.#entry,
-      onRead: () => this.#pace.moved(),
+      onMoved: () => this.#pace.moved(),
       onForwarded: () => {
         this.#relay.forwarded(log.forwarded);
         for (const tell of this.#forRoom) tell();
@@ -135,6 +135,19 @@ export class SpooledTask {
     if (this.#ageMs() > settings.maxAgeMs) throw fullError(this.#entry, settings, 'age');
   }
 
+  /**
+   * Resolves once it can be told where a source goes on that gives again what it gave. Where nothing was ever received here (the
+   * spool is new, or its folder was lost) Kafka's table alone may say it, which is waited for. Throws ABORTED.
+   */
+  async positionKnown(signal: AbortSignal, onTrouble: (trouble: string | undefined) => void): Promise<void> {
+    const { tablesRead = tablesAreRead } = this.#options.parts;
+    const wasHere = this.log.ends().some((end) => end > 0) || this.#offsets.all(this.#entry.connector).length > 0;
+    if (tablesRead.isDone || wasHere) return;
+    onTrouble('waits for Kafka: nothing was received here before, and Kafka alone can say where the source goes on');
+    await abortable(tablesRead.done, signal, 'Waiting for Kafka');
+    onTrouble(undefined);
+  }
+
   /** What was received and is not synced, from now on. */
   watch(atRisk: () => number): void {
     this.#atRisk = atRisk;
@@ -156,8 +169,17 @@ export class SpooledTask {
     }
   }
 
-  /** Waits, makes room or throws, as the connector's configuration says. Throws what forwarding has failed with for good. */
-  async room(settings: SpoolSettings, bytes: number, signal: AbortSignal, onWait: () => void): Promise<void> {
+  /**
+   * Waits, makes room or throws, as the connector's configuration says. Throws what forwarding has failed with for good.
+   * `mayPace`: the source may be held back for a moment, as it drops nothing then.
+   */
+  async room(
+    settings: SpoolSettings,
+    bytes: number,
+    mayPace: boolean,
+    signal: AbortSignal,
+    onWait: () => void,
+  ): Promise<void> {
     this.checkOwner();
     const failure = this.#forwarder.takeFailure();
     if (failure !== undefined) throw failure;
@@ -166,7 +188,7 @@ export class SpooledTask {
       return this.#ageMs() > settings.maxAgeMs ? 'age' : undefined;
     };
     for (let isFirst = true; !signal.aborted; isFirst = false) {
-      if (fullness() === undefined) return this.#pace.wait(signal);
+      if (fullness() === undefined) return mayPace ? this.#paced(signal) : undefined;
       await this.#forwarder.makeRoom();
       const reason = fullness();
       if (reason === undefined) return;
@@ -188,6 +210,13 @@ export class SpooledTask {
       const failed = this.#forwarder.takeFailure();
       if (failed !== undefined) throw failed;
     }
+  }
+
+  async #paced(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options.parts;
+    const sinceMs = clock.monotonicMs();
+    await this.#pace.wait(signal);
+    this.metrics.paceWaitedSeconds.value += (clock.monotonicMs() - sinceMs) / 1000;
   }
 
   /** The disk is full: what is forwarded is taken away, and then the oldest that is not. */

@@ -14,6 +14,8 @@ import type { SpooledTask } from './spooled-task.ts';
 /** `mayWrite` says no where another worker may run the task by now. */
 type SpoolOwnership = Required<Pick<SpoolOptions, 'mayWrite' | 'heardAtMs'>>;
 
+const keepMs = 50;
+
 export class WorkerSpool {
   readonly #source: SpoolSource;
   readonly #options: WorkerOptions;
@@ -24,6 +26,7 @@ export class WorkerSpool {
   readonly #notKept: LimitedWarning;
   /** One write at a time: who asks meanwhile shares the next. */
   readonly #keeping = new SharedQuestion(() => this.#keep());
+  #keepTimer: NodeJS.Timeout | undefined;
   #work: (() => Omit<KnownWork, 'atMs'>) | undefined;
   #spool: Promise<Spool> | undefined;
 
@@ -74,11 +77,17 @@ export class WorkerSpool {
     return (await this.#opened()).task(connector, task, config, offsets);
   }
 
-  /** For a start while Kafka is away; where there is no spool nothing could begin by it. `work` is called when it is its turn. */
+  /**
+   * For a start while Kafka is away; where there is no spool nothing could begin by it. `work` is called a moment later, once for
+   * all that has asked by then: at the start of hundreds of connectors each of them changes something.
+   */
   keep(work: () => Omit<KnownWork, 'atMs'>): void {
     this.#work = work;
     if (this.#spool === undefined) return;
-    void this.#keeping.ask();
+    this.#keepTimer ??= setTimeout(() => {
+      this.#keepTimer = undefined;
+      void this.#keeping.ask();
+    }, keepMs);
   }
 
   /** Whether the tasks of a connector run by offsets that are not those of Kafka's table any more. */
@@ -96,6 +105,8 @@ export class WorkerSpool {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#keepTimer);
+    this.#keepTimer = undefined;
     if (this.#work !== undefined) await this.#keeping.ask();
     const spool = await this.#spool?.catch(() => undefined);
     await spool?.close();
