@@ -8,11 +8,13 @@ import type { KnownWork } from '../worker/spool/known-work.ts';
 import { Staleness } from '../worker/staleness.ts';
 import type { Worker } from '../worker/worker.ts';
 import type { ShareOptions, WorkerOptions } from '../worker/worker-options.ts';
+import { askOther } from './ask-other.ts';
 import type { AppConfig, ListenerSettings, NamedConnector } from './config/app-config.ts';
 import { resolveConfig } from './config/providers.ts';
 import { importAhead } from './import-ahead.ts';
 import { restModules, workerIdOf } from './open-rest.ts';
 import { outboundPolicies } from './outbound.ts';
+import { sendToPeer } from './peers.ts';
 import { providersOf } from './providers-of.ts';
 import type { OpenSpoolSource } from './spool-source.ts';
 import type { AppParts } from './wiring.ts';
@@ -55,7 +57,14 @@ export async function openWorker(
     offsetFlushTimeoutMs: settings.offsetFlushTimeoutMs,
     exactlyOnceSources: settings.exactlyOnceSources,
     groupId: settings.groupId,
-    ...(settings.share === undefined ? {} : { share: shareOptions(settings, broker, workerId, config.rest) }),
+    ...(settings.share === undefined
+      ? {}
+      : {
+          share: {
+            ...shareOptions(settings, broker, workerId, config.rest),
+            askOther: askOther(sendToPeer(listeners, config.folder)),
+          },
+        }),
     isFenced: settings.isFenced,
     ...(spool === undefined ? {} : { spool }),
     onLoggerLevel: (logger, level) => setLevel(parts, logger, level),

@@ -8,7 +8,7 @@ import type { ListenerSettings } from './config/app-config.ts';
 import { listenerTls } from './listener-tls.ts';
 
 /** As long as Kafka Connect's REST interface waits for an answer. */
-const timeoutMs = 90_000;
+const defaultTimeoutMs = 90_000;
 const maxBytes = 16 * 1024 * 1024;
 
 /**
@@ -29,7 +29,10 @@ function clientTls({ ca, cert, key, pfx, passphrase }: RequestOptions): RequestO
   return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined));
 }
 
-function ask({ method, url, headers, body }: PeerRequest, tls: RequestOptions): Promise<PeerAnswer> {
+function ask(
+  { method, url, headers, body, timeoutMs = defaultTimeoutMs }: PeerRequest,
+  tls: RequestOptions,
+): Promise<PeerAnswer> {
   return new Promise((resolve, reject) => {
     const failed = (cause: unknown): void => {
       const { host } = new URL(url);

@@ -27,6 +27,8 @@ export interface PeerRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;
+  /** Without a byte of an answer. Default: as long as Kafka Connect's REST interface waits. */
+  readonly timeoutMs?: number;
 }
 
 export interface PeerAnswer {

@@ -8,6 +8,9 @@ export interface RestWorker {
   /** Why nothing can be changed yet; undefined once Kafka has answered. */
   waitsForKafka?(): string | undefined;
 
+  /** How it hears this group of workers; undefined where it is not one of it. */
+  hearing?(group: { readonly groupId: string; readonly clusterId: string }): GroupHearing | undefined;
+
   /** Which worker answers requests that change connectors. */
   leader(): Leader;
   /** Resolves when what other workers have changed before can be read here. */
@@ -74,6 +77,12 @@ export interface WorkerHealth {
   readonly state: 'healthy' | 'starting' | 'unhealthy';
   /** Why it is not healthy. */
   readonly reason?: string;
+}
+
+export interface GroupHearing {
+  readonly agoMs: number;
+  /** Up to then, without a silence. */
+  readonly forMs: number;
 }
 
 export interface ConnectorView {

@@ -110,6 +110,7 @@ export class WorkAhead {
       isLeader: false,
       isSure: false,
       heardAtMs: Number.NEGATIVE_INFINITY,
+      hearing: () => undefined,
       members: undefined,
       mayWrite: () => false,
       failure: undefined,

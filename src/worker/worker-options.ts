@@ -7,6 +7,7 @@ import type { OutboundPolicy } from '../net/outbound-policy.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { TransformCatalogue } from '../transform/transform.ts';
+import type { AskOther } from './cluster/others.ts';
 import type { TopicCreation } from './topic-creation.ts';
 
 export interface TableTopic {
@@ -32,6 +33,8 @@ export interface ShareOptions {
   readonly url: string | undefined;
   /** Name of this machine: a loopback address is good for workers of the same one. */
   readonly host: string;
+  /** Asks another worker whether it hears the group. Absent: a task with a spool goes on until the group itself is heard. */
+  readonly askOther?: AskOther;
 }
 
 /** Where the spool lies. Whoever opens the broker closes it, behind the worker. */

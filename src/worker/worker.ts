@@ -10,9 +10,12 @@ import type { RawConfig, RawConfigWithNulls } from '../config/raw.ts';
 import type { Counter } from '../telemetry/metrics.ts';
 import { type ActiveTopics, activeTopics } from './active-topics.ts';
 import { attachTables, tablesBefore, WorkAhead, type WorkerTables } from './ahead.ts';
+import { Addresses } from './cluster/addresses.ts';
+import type { GroupIdentity, Hearing } from './cluster/hearing.ts';
 import type { LeaderWrites } from './cluster/leader-writes.ts';
 import type { Leader, Leadership } from './cluster/leadership.ts';
 import { leadingOf } from './cluster/leading.ts';
+import { Others } from './cluster/others.ts';
 import { OwnerWrites } from './cluster/owner-writes.ts';
 import { everything, joinWorkers, type Ownership } from './cluster/ownership.ts';
 import { weightsOf } from './cluster/work.ts';
@@ -36,7 +39,7 @@ import { statusWriter } from './status-writer.ts';
 import { tablesBehind } from './tables-behind.ts';
 import { connectorValues, validationAnswer } from './validation.ts';
 import { closedInTime, type WorkerEnd } from './worker-end.ts';
-import { defaultGracefulStopMs, type WorkerOptions } from './worker-options.ts';
+import { defaultGracefulStopMs, type ShareOptions, type WorkerOptions } from './worker-options.ts';
 import type { ConnectorStatus, ConnectorView, PartStatus, RestartOptions } from './worker-view.ts';
 
 export type { WorkerOptions } from './worker-options.ts';
@@ -101,6 +104,8 @@ export class Worker implements AsyncDisposable {
   readonly #classes: ConnectorClasses;
   readonly #leadership: Leadership;
   readonly #leaderWrites: LeaderWrites;
+  /** Of the workers that share the work. */
+  readonly #addresses: Addresses | undefined;
   #ownership: Ownership = everything;
   /** `ahead`: it runs, and Kafka was not there yet. */
   #state: 'starting' | 'ahead' | 'healthy' | 'stopping' = 'starting';
@@ -126,6 +131,8 @@ export class Worker implements AsyncDisposable {
     this.#classes = new ConnectorClasses(options.connectors);
     ({ writes: this.#leaderWrites, leadership: this.#leadership } = leadingOf(options, tables, () => this.#ownership));
     const { share, isFenced, broker } = options;
+    this.#addresses =
+      share && new Addresses({ ...share, workerId: options.workerId, status: tables.status, log: options.log });
     const ownerWrites =
       share !== undefined && isFenced === true && broker.kind === 'kafka'
         ? new OwnerWrites({
@@ -230,6 +237,7 @@ export class Worker implements AsyncDisposable {
         metrics,
         weights: (partitions) => weightsOf(this.#taskCounts(), partitions),
         outlastsSilence: (name) => this.#ahead.outlastsSilence(name),
+        ...this.#others(share),
         onGained: () => this.#gained(),
         onLess: (how) => this.#less(how),
         onShared: () => this.#keepAhead(),
@@ -241,6 +249,7 @@ export class Worker implements AsyncDisposable {
     await this.#leadership.update();
     this.#requireRunning();
     this.#state = 'healthy';
+    void this.#addresses?.tell();
     const everyMs = this.#options.referencesEveryMs ?? referencesEveryMs;
     this.#referencesTimer = setInterval(() => this.#runners.rereadReferences(), everyMs).unref();
     const offsetsOfRunner = (name: string): OffsetTable => this.#runners.get(name)?.offsets ?? this.#context.offsets;
@@ -352,6 +361,11 @@ export class Worker implements AsyncDisposable {
     }
     const trouble = this.#options.trouble?.();
     return trouble === undefined ? { state: this.#state } : { state: 'unhealthy', reason: trouble };
+  }
+
+  /** How it hears this group; undefined where it is not one of it. */
+  hearing(group: GroupIdentity): Hearing | undefined {
+    return this.#ownership.hearing(group);
   }
 
   connectorNames(): readonly string[] {
@@ -491,6 +505,7 @@ export class Worker implements AsyncDisposable {
     const tables = Object.values(this.#tables);
     const closing = this.#context.statuses
       .settled()
+      .then(() => (isKnown && this.#ownership.isSure ? this.#addresses?.takeBack() : undefined))
       // Others take the work over once this worker has left, and find the statuses that it has written.
       .then(() => this.#ownership.close())
       .then(() => Promise.all([own, this.#leaderWrites.release(), ...tables.map((table) => table.close())]));
@@ -537,6 +552,13 @@ export class Worker implements AsyncDisposable {
   /** For a start while Kafka is away. `name`: of no other connector anything has changed. */
   #keepAhead(name?: string): void {
     if (this.#state === 'healthy') this.#ahead.changed(name);
+  }
+
+  #others({ askOther: ask, sessionTimeoutMs }: ShareOptions): { readonly others?: Others } {
+    const { log, clock } = this.#options;
+    if (ask === undefined || this.#spool === undefined) return {};
+    const urls = (): readonly string[] => this.#addresses?.others() ?? [];
+    return { others: new Others({ ask, urls, sessionTimeoutMs, log, clock }) };
   }
 
   #taskCounts(): (readonly [string, number])[] {

@@ -146,6 +146,88 @@ test('a worker that is cut off from Kafka closes its sockets by itself, and what
   }
 });
 
+test('a worker with a spool that is cut off alone hears so from another one: it closes its sockets, and what it had received arrives later', {
+  skip,
+  timeout: 180_000,
+}, async () => {
+  await using folder = await tempFolder('cut-off-alone');
+  await using feed = await startFeed({ perTick: 1 });
+  const start = async (broker: string, name: string): Promise<StartedWorker> => {
+    const worker = `worker: { group.id: cut-off-alone, session.timeout.ms: ${sessionMs} }`;
+    await writeFile(join(folder.path, `${name}.yaml`), `broker: kafka://${broker}\nspool.dir: ${name}\n${worker}\n`);
+    return startWorker(['start', `${name}.yaml`], { cwd: folder.path });
+  };
+  await using near = await start(kafka!.direct, 'near');
+  await using far = await start(kafka!.far, 'far');
+  const names = Array.from({ length: 4 }, (_, n) => `cut-off-spooled-${n}`);
+  for (const [n, name] of names.entries()) {
+    const config = {
+      'connector.class': 'websocket',
+      'websocket.url': feed.url,
+      'websocket.subscription.message': 'go',
+      'websocket.reconnect.interval.ms': '50',
+      'kafka.topic': name,
+      'spool.mode': n % 2 === 0 ? 'at-least-once' : 'exactly-once',
+    };
+    const headers = { 'content-type': 'application/json' };
+    const body = JSON.stringify({ name, config });
+    equal((await fetch(`${near.url}/connectors`, { method: 'POST', headers, body })).status, 201);
+  }
+  const workersOf = async (): Promise<readonly string[]> => {
+    const on = await runningOn(near);
+    return on.length === names.length ? [...new Set(on)] : [];
+  };
+  await until('both have tasks', async () => (await workersOf()).length === 2, patienceMs);
+  await until('all are connected', async () => feed.subscribed() === names.length, patienceMs);
+  for (const name of names) await near.holds(name, 20);
+  const ofFar: string[] = [];
+  for (const name of names) {
+    const { tasks } = (await (await fetch(`${near.url}/connectors/${name}/status`)).json()) as {
+      readonly tasks: readonly { readonly worker_id: string }[];
+    };
+    if (far.url.endsWith(tasks[0]!.worker_id)) ofFar.push(name);
+  }
+  ok(ofFar.length > 0);
+
+  let mostOpen = 0;
+  let doubledAtMs: number | undefined;
+  let doubledMs = 0;
+  const watch = setInterval(() => {
+    const nowMs = performance.now();
+    mostOpen = Math.max(mostOpen, feed.subscribed());
+    doubledAtMs = feed.subscribed() <= names.length ? undefined : (doubledAtMs ?? nowMs);
+    if (doubledAtMs !== undefined) doubledMs = Math.max(doubledMs, nowMs - doubledAtMs);
+  }, 10);
+  let heldFrom: number;
+  let heldUpTo: number;
+  try {
+    kafka!.proxy.stall();
+    heldFrom = feed.sent();
+    await until('some messages', async () => feed.sent() >= heldFrom + 50, patienceMs);
+    heldUpTo = feed.sent() - 10; // what is on its way to the worker
+    ok(!/group_lost/.test(far.stderr()), 'the far one receives all the time');
+    await until('the far one has found out', async () => /cut_off_alone/.test(far.stderr()), patienceMs);
+    equal(await far.metric('tributary_worker_cut_off_alone_total'), 1);
+    const doesAll = async (): Promise<boolean> => (await workersOf()).join('') === new URL(near.url).host;
+    await until('the near one does it all', doesAll, patienceMs);
+    await until('each is connected once', async () => feed.subscribed() === names.length, patienceMs);
+    const before = feed.sent();
+    await until('the near one writes', async () => feed.sent() > before + 50, patienceMs);
+    ok((await far.metric('tributary_spool_records')) > 0, 'what the far one has received waits there');
+  } finally {
+    clearInterval(watch);
+    kafka!.proxy.resume();
+  }
+  ok(doubledMs < 2 * sessionMs, `two sockets of a connector were open for ${doubledMs} ms, ${mostOpen} in all`);
+  await until('nothing waits', async () => (await far.metric('tributary_spool_records')) === 0, patienceMs);
+  await until('both have tasks again', async () => (await workersOf()).length === 2, patienceMs);
+  for (const name of ofFar) {
+    const numbers = new Set(numbersOf(await near.records(name)));
+    const missing = Array.from({ length: heldUpTo - heldFrom }, (_, i) => heldFrom + i).filter((n) => !numbers.has(n));
+    deepEqual(missing, [], name);
+  }
+});
+
 test('two copies of a task of a stream with ids, exactly once: one of them writes, and each event is there once', {
   skip,
   timeout: 300_000,

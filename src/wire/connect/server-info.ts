@@ -11,6 +11,8 @@ export interface ServerInfo {
 export interface HealthInfo {
   readonly status: 'healthy' | 'starting' | 'unhealthy';
   readonly message: string;
+  /** Of ours, for who asks with `?group=…&cluster=…`: how long ago that group answered, and for how long it had until then. */
+  readonly group?: { readonly heard_ago_ms: number; readonly heard_for_ms: number };
 }
 
 export const healthStatusCodes: Readonly<Record<HealthInfo['status'], number>> = {

@@ -9,6 +9,7 @@ import type { Log } from '../../telemetry/log.ts';
 import type { Counter, Metrics } from '../../telemetry/metrics.ts';
 import { parseObject } from '../json.ts';
 import type { Table } from '../table.ts';
+import { isLoopbackUrl } from './addresses.ts';
 import type { LeaderWrites } from './leader-writes.ts';
 
 export type Leader =
@@ -189,9 +190,4 @@ export class Leadership {
     const { url = null, workerId, host } = this.#options;
     return JSON.stringify({ url, worker_id: workerId, host });
   }
-}
-
-function isLoopbackUrl(url: string): boolean {
-  const { hostname } = new URL(url);
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname);
 }

@@ -30,6 +30,7 @@ async function bench() {
   let ownsUntilMs = sessionTimeoutMs;
   let assignment: TopicPartition[] = [];
   const told: string[] = [];
+  let hearsIt: string | undefined;
   let ending: PromiseWithResolvers<void> | undefined;
   const of = (numbers: readonly number[]): TopicPartition[] =>
     numbers.map((partition) => ({ topic: 'work', partition }));
@@ -56,6 +57,7 @@ async function bench() {
     } as unknown as GroupMember;
   };
   const log: LogEntry[] = [];
+  const registry = new MetricRegistry();
   const ownership = await joinWorkers({
     broker,
     groupId: 'g',
@@ -65,13 +67,14 @@ async function bench() {
     heartbeatMs: 300,
     weights: () => weightsOf([], partitions),
     outlastsSilence: (connector) => connector.startsWith('spooled'),
+    others: { whoHears: async () => hearsIt },
     onGained: () => told.push('gained'),
     onLess: async (how) => {
       told.push(how);
       await ending?.promise;
     },
     log: recordingLog(log),
-    metrics: new MetricRegistry().root(),
+    metrics: registry.root(),
     clock,
   });
   const owned = (): number[] => {
@@ -87,6 +90,13 @@ async function bench() {
     give,
     take,
     owned,
+    /** Another worker says that it hears the group. */
+    otherHears(url: string | undefined) {
+      hearsIt = url;
+    },
+    cutOffs: () => registry.root().counter('tributary_worker_cut_off_alone_total', '').value,
+    clusterId: () => broker.clusterId(),
+    warned: (event: string) => log.filter((entry) => entry.event === event).length,
     shared: (members: number, generation = 1) => asked.onShared?.({ generation, members }),
     /** Work that is given up from now on ends when the result is called. */
     holdUp(): () => void {
@@ -238,3 +248,54 @@ for (const { answer, tell, owned, goesOn, told } of answers) {
     deepEqual(it.spooledOwned(), []);
   });
 }
+
+test('work that outlasts a silence ends where another worker hears the group, and is not taken up again before the group gives it', async () => {
+  const it = await bench();
+  it.shared(2);
+  it.otherHears('http://other:8083');
+  it.at(20_000, false);
+  await it.hasTold(2);
+  deepEqual(it.told, ['lost', 'lost']);
+  deepEqual([it.owned(), it.spooledOwned()], [[], []]);
+  deepEqual([it.cutOffs(), it.warned('cut_off_alone')], [1, 1]);
+  it.at(30_000, true);
+  // The group has forgotten it, and gives it half of the work.
+  await it.take([0, 1, 2, 3], 'lost');
+  deepEqual(it.spooledOwned(), [], 'it has not said yet whose they are');
+  it.give([1, 2]);
+  it.shared(2, 2);
+  deepEqual(it.spooledOwned(), [1, 2]);
+  await it.ownership.close();
+});
+
+test('a worker that ended its work, as another one heard the group, goes on where the group has given nothing away', async () => {
+  const it = await bench();
+  it.shared(2);
+  it.otherHears('http://other:8083');
+  it.at(20_000, false);
+  await it.hasTold(2);
+  it.at(30_000, true);
+  await it.hasTold(3);
+  deepEqual(it.told, ['lost', 'lost', 'gained']);
+  deepEqual(
+    [it.owned(), it.spooledOwned()],
+    [
+      [0, 1, 2, 3],
+      [0, 1, 2, 3],
+    ],
+  );
+  await it.ownership.close();
+});
+
+test('a worker tells how it hears its group, of its Kafka, and of no other', async () => {
+  const it = await bench();
+  const clusterId = await it.clusterId();
+  it.at(20_000, true);
+  deepEqual(it.ownership.hearing({ groupId: 'g', clusterId })?.agoMs, 0);
+  it.at(25_000, false);
+  deepEqual(it.ownership.hearing({ groupId: 'g', clusterId })?.agoMs, 5_000);
+  equal(it.ownership.hearing({ groupId: 'g', clusterId: 'another' }), undefined);
+  equal(it.ownership.hearing({ groupId: 'h', clusterId }), undefined);
+  await it.ownership.close();
+  equal(it.ownership.hearing({ groupId: 'g', clusterId }), undefined);
+});

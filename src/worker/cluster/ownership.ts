@@ -5,13 +5,18 @@
  * A worker that the group has not answered for a whole session, by its own clock, must take it that others do its work:
  * it stops, before it can ask anybody. Two things go on, until the group's next answer says whose they are: all of a worker
  * that was the group's single member, as there is nobody to go on for it, and work that says so itself (a task with a spool).
+ * The second ends earlier where another worker, which is asked, hears the group (others.ts).
+ *
+ * One idea in one place, hence more than 300 lines.
  */
 import type { Clock } from '../../base/clock.ts';
-import { isError, TributaryError } from '../../base/errors.ts';
+import { describeError, isError, TributaryError } from '../../base/errors.ts';
 import type { Broker, GroupMember, GroupShare, RetryEvent } from '../../broker/broker.ts';
 import { LimitedWarning } from '../../telemetry/limited-log.ts';
 import type { Log } from '../../telemetry/log.ts';
-import type { Metrics } from '../../telemetry/metrics.ts';
+import type { Counter, Metrics } from '../../telemetry/metrics.ts';
+import { GroupHearing, type GroupIdentity, type Hearing } from './hearing.ts';
+import type { Others } from './others.ts';
 import { RebalanceMetrics } from './rebalance-metrics.ts';
 import { leadersPartition, partitionOfWork } from './work.ts';
 
@@ -24,6 +29,8 @@ export interface Ownership {
   readonly isSure: boolean;
   /** Monotonic time when that was sent whose answer last said that this worker is one of the group. */
   readonly heardAtMs: number;
+  /** How it hears this group; undefined where it is not one of it. */
+  hearing(asked: GroupIdentity): Hearing | undefined;
   /** That share the work, this one included, as last heard; undefined where nobody has said so yet. */
   readonly members: number | undefined;
   /**
@@ -46,6 +53,7 @@ export const everything: Ownership = {
   isLeader: true,
   isSure: true,
   heardAtMs: Number.POSITIVE_INFINITY,
+  hearing: () => undefined,
   members: 1,
   mayWrite: () => true,
   failure: undefined,
@@ -68,6 +76,8 @@ export interface OwnershipOptions {
   readonly weights: (partitions: number) => readonly number[];
   /** True for work that goes on while nobody can tell whose it is. */
   readonly outlastsSilence: (connector: string, task: number) => boolean;
+  /** Who is asked through a silence. Absent: nothing outlasts it that could end earlier. */
+  readonly others?: Pick<Others, 'whoHears'>;
   /** There is more to do, or less: `owns` says what. */
   readonly onGained: () => void;
   /** `released`: resolves when the work has ended, which is waited for. `lost`: others do it already. */
@@ -105,6 +115,10 @@ class SharedOwnership implements Ownership {
   readonly #releasedByMs = new Map<number, number>();
   readonly #retryWarning: LimitedWarning;
   readonly #metrics: RebalanceMetrics;
+  readonly #hearing: GroupHearing;
+  readonly #cutOffs: Counter;
+  /** Of the Kafka that the group is in; undefined before it has told it. */
+  #clusterId: string | undefined;
   #member: GroupMember | undefined;
   #members: number | undefined;
   #weights: readonly number[] = [];
@@ -122,6 +136,11 @@ class SharedOwnership implements Ownership {
     this.#partitions = partitions;
     this.#retryWarning = new LimitedWarning(options.log, 'group_retry', options.clock);
     this.#metrics = new RebalanceMetrics(options.metrics, options.clock, () => this.isLeader);
+    this.#hearing = new GroupHearing(options.sessionTimeoutMs);
+    this.#cutOffs = options.metrics.counter(
+      'tributary_worker_cut_off_alone_total',
+      'Times that this worker did not hear the group while another one did, and ended its tasks with a spool',
+    );
   }
 
   async join(): Promise<void> {
@@ -158,6 +177,13 @@ class SharedOwnership implements Ownership {
       });
     this.#member = member;
     log.info('group_joined', { group: groupId, partitions: this.#owned.size });
+    // Nothing waits for it: without it others are neither asked nor answered.
+    void broker.clusterId().then(
+      (clusterId) => {
+        this.#clusterId = clusterId;
+      },
+      (error: unknown) => log.warn('cluster_unknown', { reason: describeError(error) }),
+    );
     this.#watching = setInterval(() => this.#watch(), watchMs);
     this.#watching.unref();
   }
@@ -178,6 +204,13 @@ class SharedOwnership implements Ownership {
 
   get heardAtMs(): number {
     return this.#ownsUntilMs - this.#options.sessionTimeoutMs;
+  }
+
+  hearing({ groupId, clusterId }: GroupIdentity): Hearing | undefined {
+    if (this.#isClosing || this.#failure !== undefined) return undefined;
+    if (groupId !== this.#options.groupId || clusterId !== this.#clusterId) return undefined;
+    this.#hearing.observe(this.heardAtMs);
+    return this.#hearing.at(this.#options.clock.monotonicMs());
   }
 
   get members(): number | undefined {
@@ -243,8 +276,9 @@ class SharedOwnership implements Ownership {
   async #giveUp(partitions: ReadonlySet<number>, how: 'revoked' | 'lost', isHeld = false): Promise<void> {
     const releasedByMs = this.#options.clock.monotonicMs() + this.#options.sessionTimeoutMs;
     for (const partition of partitions) {
-      this.#owned.delete(partition);
-      if (isHeld) this.#held.add(partition);
+      const wasOwn = this.#owned.delete(partition) || this.#held.has(partition);
+      // What was given up through a silence already, as this worker was cut off alone, stays so.
+      if (isHeld && wasOwn) this.#held.add(partition);
       else this.#held.delete(partition);
       if (how === 'revoked') this.#releasedByMs.set(partition, releasedByMs);
       else this.#releasedByMs.delete(partition);
@@ -280,8 +314,10 @@ class SharedOwnership implements Ownership {
   /** The group's own client may be waiting for an answer that never comes: the clock decides. */
   #watch(): void {
     if (this.#failure !== undefined) return;
+    this.#hearing.observe(this.heardAtMs);
     if (!this.#isInSession()) {
       if (this.#owned.size > 0 && !this.#isHolding) void this.#less(new Set(this.#owned), 'lost');
+      void this.#askOthers();
       return;
     }
     this.#isHolding = false;
@@ -290,6 +326,22 @@ class SharedOwnership implements Ownership {
     const back = this.#member!.assignment.filter(({ partition }) => !this.#owned.has(partition));
     for (const { partition } of back) this.#own(partition);
     if (back.length > 0) this.#options.onGained();
+  }
+
+  /** A silence of all of Kafka is outlasted; one of this worker alone means that others do its work. */
+  async #askOthers(): Promise<void> {
+    const { others, groupId } = this.#options;
+    const heardAtMs = this.heardAtMs;
+    if (others === undefined || this.#held.size === 0 || this.#clusterId === undefined) return;
+    const worker = await others.whoHears({ groupId, clusterId: this.#clusterId }, heardAtMs);
+    // The group may have been heard meanwhile: its own word counts.
+    if (worker === undefined || this.#isClosing || this.heardAtMs !== heardAtMs || this.#held.size === 0) return;
+    this.#cutOffs.value++;
+    this.#options.log.warn('cut_off_alone', {
+      worker,
+      detail: 'that worker hears the group, so that others do this work: tasks with a spool end here, too',
+    });
+    await this.#giveUp(new Set(this.#held), 'lost');
   }
 
   #isInSession(): boolean {

@@ -38,11 +38,19 @@ const plugin = '/connector-plugins/{plugin}';
 
 export const operations: readonly Operation[] = [
   op('get', '/', 'worker', 'Version and cluster', { 200: ref('ServerInfo') }),
-  op('get', '/health', 'worker', 'Whether the worker does its work', {
-    200: ref('HealthInfo'),
-    500: ref('HealthInfo'),
-    503: ref('HealthInfo'),
-  }),
+  op(
+    'get',
+    '/health',
+    'worker',
+    'Whether the worker does its work',
+    { 200: ref('HealthInfo'), 500: ref('HealthInfo'), 503: ref('HealthInfo') },
+    {
+      query: {
+        group: 'group.id of workers: the answer says how this worker hears that group, where it is one of it',
+        cluster: 'with group: id of the Kafka cluster that the group is in',
+      },
+    },
+  ),
   op(
     'get',
     '/metrics',

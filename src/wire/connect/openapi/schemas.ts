@@ -17,7 +17,14 @@ const logLevel: JsonSchema = { enum: ['OFF', 'FATAL', 'ERROR', 'WARN', 'INFO', '
 export const schemas = {
   ErrorBody: object({ error_code: whole, message: text }),
   ServerInfo: object({ version: text, commit: text, kafka_cluster_id: text }),
-  HealthInfo: object({ status: { enum: ['healthy', 'starting', 'unhealthy'] }, message: text }),
+  HealthInfo: object(
+    {
+      status: { enum: ['healthy', 'starting', 'unhealthy'] },
+      message: text,
+      group: object({ heard_ago_ms: whole, heard_for_ms: whole }),
+    },
+    ['status', 'message'],
+  ),
   Config: {
     type: 'object',
     additionalProperties: textOrNull,
