@@ -384,7 +384,7 @@ export const faultRows: readonly FaultRow[] = [
       src('worker/cluster/ownership', 'work that outlasts a silence goes on through it; the group answers ${answer}'),
     ],
     missing:
-      'The tests take Kafka away for seconds; a day of messages is written in compressed time by the benchmark `recovery --broker outage`. A worker of several that starts while Kafka is away waits for it, unless `spool.start.without.kafka` is `true`. One that is cut off alone goes on with its spool while another has its work, so that the topic holds that time twice; no test has both. Without a spool a live feed may itself drop what it sends while its socket is held back.',
+      'The tests take Kafka away for seconds; a day of messages is written in compressed time by the benchmark `recovery --broker outage`. A worker of several that starts while Kafka is away waits for it, unless `spool.start.without.kafka` is `true`. One that is cut off alone asks the others and ends its tasks; where it can ask none it goes on with its spool while another has its work, so that the topic holds that time twice. Without a spool a live feed may itself drop what it sends while its socket is held back.',
   },
   {
     number: 19,
@@ -678,7 +678,7 @@ export const faultRows: readonly FaultRow[] = [
     number: 30,
     fault: 'Two instances of the same connector',
     promise:
-      'Exactly once: the older one is fenced, says so, and nothing of it is seen. At least once: it is fenced with the first batch of the newer one, and what no offset was stored for is there twice. A worker that is cut off closes its sockets by itself and writes nothing late. Two connections on purpose (`websocket.redundant.url`) make one stream without a gap, nothing twice',
+      'Exactly once: the older one is fenced, says so, and nothing of it is seen. At least once: it is fenced with the first batch of the newer one, and what no offset was stored for is there twice. A worker that is cut off closes its sockets by itself and writes nothing late; with a spool it does so when another worker tells it that it is cut off alone, and what it had received arrives later. Two connections on purpose (`websocket.redundant.url`) make one stream without a gap, nothing twice',
     modes: 'C E',
     tests: [
       faults(
@@ -703,6 +703,10 @@ export const faultRows: readonly FaultRow[] = [
       e2e(
         'cluster-fencing',
         'a worker that is cut off from Kafka closes its sockets by itself, and what it held is not written behind the work of others',
+      ),
+      e2e(
+        'cluster-fencing',
+        'a worker with a spool that is cut off alone hears so from another one: it closes its sockets, and what it had received arrives later',
       ),
       e2e(
         'cluster-fencing',
