@@ -15,6 +15,7 @@ import { kafkaMissing, startKafka } from '../support/kafka.ts';
 import { type ScriptedRun, scriptedPartition, scriptedSource, textRecord } from '../support/scripted-source.ts';
 import { sourceTaskOptions } from '../support/source-task.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { withProducers } from '../support/with-producers.ts';
 
 const missing = await kafkaMissing();
 const kafka = missing === false ? await startKafka() : undefined;
@@ -30,31 +31,6 @@ after(async () => {
 });
 
 const patienceMs = 30_000;
-
-/** The same broker with a hand in the calls of its producers. */
-function withProducers(broker: Broker, change: (producer: Producer) => Partial<Producer>): Broker {
-  const wrap = (producer: Producer): Producer => {
-    const changed = change(producer);
-    return new Proxy(producer, {
-      get(target, key: keyof Producer) {
-        const value = changed[key] ?? target[key];
-        return typeof value === 'function' ? value.bind(target) : value;
-      },
-    });
-  };
-  return new Proxy(broker, {
-    get(target, key: keyof Broker) {
-      if (key === 'producer') {
-        return async (options: Parameters<Broker['producer']>[0]) => {
-          const producer = await target.producer(options);
-          return options?.transactionalId === undefined ? producer : wrap(producer);
-        };
-      }
-      const value = target[key];
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-}
 
 for (const [name, opening] of Object.entries(brokers)) {
   const skip = opening === undefined ? missing || 'no Kafka' : false;

@@ -138,6 +138,8 @@ export async function startKafkaCluster(): Promise<KafkaCluster> {
         'default.replication.factor': '3',
         'min.insync.replicas': '2',
         'offsets.topic.replication.factor': '3',
+        'transaction.state.log.replication.factor': '3',
+        'transaction.state.log.min.isr': '2',
         'broker.session.timeout.ms': '3000',
         // A node that was away leads again soon.
         'leader.imbalance.check.interval.seconds': '1',
