@@ -83,7 +83,7 @@ export class Forwarder {
   /** Tries since something was forwarded. */
   #attempt = 0;
   #forwardedAtMs = Number.NEGATIVE_INFINITY;
-  /** What was read last waits for room on the way to Kafka. */
+  /** What was read last waits for room on the way to Kafka, or all that was read for its end. */
   #waitsForKafka = false;
   /** Of what waits for another try. */
   #givenBackMs = Number.POSITIVE_INFINITY;
@@ -202,7 +202,7 @@ export class Forwarder {
       while (!this.#stopped) {
         const read = await this.#options.log.read(chunkBytes);
         if (read === undefined) {
-          if (way !== undefined) await this.#unlessStopped(way.forwarding.settle());
+          if (way !== undefined) await this.#unlessStopped(this.#waitedFor(way.forwarding.settle()));
           this.#idle();
           await this.#woken();
           continue;
@@ -220,7 +220,7 @@ export class Forwarder {
         const chunk = await this.#unlessStopped(this.#prepared(read, way));
         this.#open.delete(waiting);
         this.#open.add(chunk);
-        await this.#unlessStopped(this.#submitted(way.forwarding, chunk));
+        await this.#unlessStopped(this.#waitedFor(way.forwarding.submit(chunk)));
       }
     } finally {
       if (way !== undefined) await this.#close(way.forwarding);
@@ -228,12 +228,13 @@ export class Forwarder {
     }
   }
 
-  async #submitted(forwarding: Forwarding, chunk: Chunk): Promise<void> {
+  /** For room on the way to Kafka, or for all that is on it. */
+  async #waitedFor(kafka: Promise<void>): Promise<void> {
     this.#waitsForKafka = true;
     // Where there is room it is over before anything else happens: nobody need be told.
     const told = setImmediate(() => this.#options.onMoved());
     try {
-      await forwarding.submit(chunk);
+      await kafka;
     } finally {
       clearImmediate(told);
       this.#waitsForKafka = false;
