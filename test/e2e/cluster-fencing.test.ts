@@ -219,7 +219,10 @@ test('a worker with a spool that is cut off alone hears so from another one: it 
     kafka!.proxy.resume();
   }
   // Where the other one has missed half a session itself, on a busy machine, its word is good a session and five seconds later.
-  ok(doubledMs < 2 * sessionMs + 10_000, `two sockets of a connector were open for ${doubledMs} ms, ${mostOpen} in all`);
+  ok(
+    doubledMs < 2 * sessionMs + 10_000,
+    `two sockets of a connector were open for ${doubledMs} ms, ${mostOpen} in all`,
+  );
   await until('nothing waits', async () => (await far.metric('tributary_spool_records')) === 0, patienceMs);
   await until('both have tasks again', async () => (await workersOf()).length === 2, patienceMs);
   for (const name of ofFar) {
